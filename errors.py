@@ -1,0 +1,85 @@
+"""Every error that this project raises on purpose, in one tree.
+
+SearchServiceError
+├── InvalidRequest        400  the caller's input; ``param`` names the field
+│   └── ContextTooLong    400  prompt and step limit do not fit the model's context
+├── GeneratorError        502  the generator failed or answered nonsense
+├── RewardModelError      502  the reward model failed, or its score is NaN, missing or out of range
+├── SearchFailed          500  no particle is left and nothing can be answered
+├── DeadlineExceeded      504  time was up before there was anything to answer
+└── Overloaded            503  no room for one more request
+
+Each class carries what an HTTP layer needs (``status``, ``type``, ``code``) and whether the same request may succeed when
+it is sent again (``retryable``). The message names the field, the limit and the fix.
+"""
+
+from typing import ClassVar
+
+
+class SearchServiceError(Exception):
+    """Root of the tree. ``param`` names the offending input field, where there is one."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class InvalidRequest(SearchServiceError):
+    """The caller's input is refused before any token is generated."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_value"
+
+
+class ContextTooLong(InvalidRequest):
+    """The prompt leaves no room for a step in the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class GeneratorError(SearchServiceError):
+    """The generator failed or answered with something that is not a step."""
+
+    status = 502
+    type = "upstream_error"
+    code = "generator_error"
+    retryable = True
+
+
+class RewardModelError(SearchServiceError):
+    """The reward model failed, or its score is missing, NaN or outside [0, 1]."""
+
+    status = 502
+    type = "upstream_error"
+    code = "reward_model_error"
+    retryable = True
+
+
+class SearchFailed(SearchServiceError):
+    """Every particle died (empty steps, endless repetition) and none had finished before."""
+
+    code = "all_particles_dead"
+
+
+class DeadlineExceeded(SearchServiceError):
+    """Time was up before there was anything to answer."""
+
+    status = 504
+    type = "timeout_error"
+    code = "deadline_exceeded"
+
+
+class Overloaded(SearchServiceError):
+    """No room for one more request now."""
+
+    status = 503
+    type = "overloaded_error"
+    code = "overloaded"
+    retryable = True

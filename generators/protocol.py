@@ -1,0 +1,82 @@
+"""The seam between the search and whatever samples text: one step at a time, by token ids.
+
+A **step** ends at the step separator (default a blank line) or where the model stops. Text is rendered to token ids once, by
+:meth:`Generator.prompt_ids`; from then on the search appends the token ids of each step to those of its prefix and never
+tokenises again, so nothing drifts and an engine's prefix cache always hits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Finish = Literal["separator", "eos", "length", "answer"]
+"""Why a step ended: at the separator, at the model's own end, at the token limit, or (set by the search) with the answer."""
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample one step.
+
+    Attributes:
+        temperature: of the language model; 0 is greedy.
+        top_p: nucleus mass in (0, 1]; 1 samples from everything.
+        max_tokens: most tokens in one step; a step cut there has finish ``length``.
+        separator: text that ends a step.
+    """
+
+    temperature: float = 0.8
+    top_p: float = 1.0
+    max_tokens: int = 256
+    separator: str = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One sampled step.
+
+    Attributes:
+        token_ids: exactly as sampled, with the separator's or end token where one was sampled.
+        text: the same without separator and end token.
+        finish: why it ended.
+        log_probs: of each token in ``token_ids`` under the model at temperature 1, in nats; empty if the engine has none.
+    """
+
+    token_ids: tuple[int, ...]
+    text: str
+    finish: Finish
+    log_probs: tuple[float, ...] = ()
+
+
+class Generator(Protocol):
+    """Samples steps. Calls made at the same time share the engine's batch."""
+
+    @property
+    def name(self) -> str:
+        """Model name as a user would write it."""
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of prompt and continuation together."""
+
+    def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Render a conversation with the model's chat template, ready for the assistant's first token."""
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        """Sample one step after ``prefix_ids``; cancelling the call stops the sampling.
+
+        The same arguments give the same step. Raises ``ContextTooLong`` when the prefix leaves no room, ``InvalidRequest`` for
+        a separator that this engine cannot stop at, ``GeneratorError`` when the engine fails.
+        """
+
+    async def aclose(self) -> None:
+        """Free the engine."""

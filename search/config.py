@@ -1,0 +1,56 @@
+"""What a caller may choose about one search. Frozen; validated where it is made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Annealing = Literal["ess", "entropy", "base", "cess", "none"]
+Resampling = Literal["systematic", "stratified", "residual", "multinomial"]
+LookAhead = Literal["none", "reuse", "redraw"]
+Weighting = Literal["current", "incremental"]
+AnswerSelection = Literal["weighted_vote", "argmax", "sample", "majority"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """Options of one search.
+
+    Attributes:
+        n_particles: partial solutions kept side by side.
+        max_steps: most steps of one particle; a particle still unfinished then is never taken for a solution.
+        max_tokens_per_step: a step cut there goes on in the next one.
+        temperature, top_p: sampling of the language model.
+        separator: text that ends a step.
+        annealing: schedule of the resampling temperature; ``none`` is plain particle filtering.
+        ess_threshold: anneal below this effective sample size, as a fraction of n.
+        early_phase: anneal only while t / horizon is below this fraction.
+        horizon: expected number of steps, the T of the schedules.
+        lookahead: judge a state by one drawn successor: ``reuse`` keeps it for the first copy, ``redraw`` never does.
+        lookahead_weight: share of the successor's logit in the guide, in [0, 1].
+        resampling: scheme that draws ancestors.
+        weighting: ``current`` weighs by the newest score at every step, ``incremental`` accumulates and resamples when ESS is low.
+        resample_finished: finished particles take part in resampling with their final weight.
+        answer_selection: how the answer is chosen from the finished particles.
+        seed: of everything random; None draws one, which the result reports.
+        max_seconds: wall-clock limit; the best answer so far is returned, marked. None is no limit.
+        max_total_tokens: most generated tokens of all particles together; likewise. None is no limit.
+    """
+
+    n_particles: int = 8
+    max_steps: int = 40
+    max_tokens_per_step: int = 256
+    temperature: float = 0.8
+    top_p: float = 1.0
+    separator: str = "\n\n"
+    annealing: Annealing = "ess"
+    ess_threshold: float = 0.5
+    early_phase: float = 0.5
+    horizon: int = 10
+    lookahead: LookAhead = "none"
+    lookahead_weight: float = 0.5
+    resampling: Resampling = "systematic"
+    weighting: Weighting = "current"
+    resample_finished: bool = True
+    answer_selection: AnswerSelection = "weighted_vote"
+    seed: int | None = None
+    max_seconds: float | None = None
+    max_total_tokens: int | None = None
