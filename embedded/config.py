@@ -1,0 +1,71 @@
+"""What the runtime needs to know of a model, read from its Hugging Face directory."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SHIPPED = Path(__file__).parent / "weights"
+"""Where the models that come with this package lie: ``generator`` and ``reward_model``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Sizes of a Llama model.
+
+    Attributes:
+        name: as a user would write it.
+        context_length: most tokens of one sequence.
+        eos_ids: tokens that end the model's turn.
+    """
+
+    name: str
+    n_layers: int
+    n_heads: int
+    head_dim: int
+    width: int
+    feed_forward_width: int
+    vocabulary: int
+    context_length: int
+    rope_theta: float
+    rms_norm_eps: float
+    tied: bool
+    eos_ids: tuple[int, ...]
+
+
+def load_config(directory: Path) -> ModelConfig:
+    """Read ``config.json`` and ``generation_config.json``; ValueError for an architecture that the runtime does not speak."""
+    config = read_json(directory / "config.json")
+    heads = config["num_attention_heads"]
+    if config["model_type"] != "llama" or config.get("num_key_value_heads", heads) != heads:
+        raise ValueError(f"{directory}: the embedded runtime takes Llama models with as many key as query heads")
+    if config["hidden_act"] != "silu" or config.get("attention_bias") or config.get("mlp_bias"):
+        raise ValueError(f"{directory}: the embedded runtime takes SwiGLU layers without biases")
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if rope.get("rope_type", "default") != "default":
+        raise ValueError(f"{directory}: the embedded runtime takes unscaled rotary embedding, not {rope['rope_type']}")
+    generation = directory / "generation_config.json"
+    eos = (read_json(generation) if generation.exists() else config).get("eos_token_id")
+    return ModelConfig(
+        name=config.get("_name_or_path") or directory.resolve().name,
+        n_layers=config["num_hidden_layers"],
+        n_heads=heads,
+        head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+        width=config["hidden_size"],
+        feed_forward_width=config["intermediate_size"],
+        vocabulary=config["vocab_size"],
+        context_length=config["max_position_embeddings"],
+        rope_theta=rope.get("rope_theta") or config.get("rope_theta", 10000.0),
+        rms_norm_eps=config["rms_norm_eps"],
+        tied=config.get("tie_word_embeddings", False),
+        eos_ids=() if eos is None else tuple([eos] if isinstance(eos, int) else eos),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Parse one file of a model directory; FileNotFoundError says which file a model needs."""
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} is missing: not a model directory") from error
+    return value
