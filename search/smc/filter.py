@@ -1,0 +1,179 @@
+r"""The filter's one-step kernel: weigh, anneal, look ahead, resample.
+
+A Feynman-Kac model with mutation p(x_t | x_1:t-1), the language model, and potentials G_t that come from the reward model's
+score r_t of the prefix x_1:t through its log odds l_t = log(r_t / (1 - r_t)). A finished particle no longer moves: l_t stays.
+
+``weighting="current"``
+    log G_t = l_t, resampling at every step, weights equal afterwards. This is particle filtering as Rollout Roulette's code
+    (arXiv 2502.01618) runs it. Target after T steps: p(x_1:T) prod_t odds_t, every judgement of every prefix counted, the final
+    one of a finished particle once more at every later step. Annealing changes the target: step t counts
+    odds_t^(1/temperature).
+``weighting="incremental"``
+    log G_t = l_t - l_(t-1) with l_0 = 0. Log weights accumulate, resampling happens only while ESS is below ``ess_threshold *
+    n``. The product telescopes to the target p(x_1:T) odds_T. Ours: a particle drawn at a temperature keeps the part of its
+    weight that the draw did not use, log_weight (1 - 1/temperature), so annealing leaves this target exact.
+
+With look-ahead the guide of :mod:`search.smc.lookahead` takes the place of the log weight in the draw, and survivors keep what
+the guide added with the sign turned, under both weightings: the targets above stay (``redraw``; ``reuse`` is a heuristic, see
+there).
+
+``resample_finished=False`` leaves finished particles in their slots and draws ancestors among the others only. Under
+``incremental`` the drawn group keeps its total weight, so the target stays; under ``current`` weights are made equal as
+published, which forgets how much weight each group had: every particle is judged by its newest score, and no target is
+claimed.
+
+``log_evidence`` estimates the log of the target's normalising constant. Its exponential is unbiased under ``incremental``, and
+under ``current`` without annealing, in both cases with every particle taking part and look-ahead ``none`` or ``redraw``.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from search.smc import lookahead
+from search.smc.annealing import Schedule, temperature
+from search.smc.resampling import RESAMPLERS, Scheme
+from search.smc.weights import BoolArray, FloatArray, IntArray, entropy, ess, log_mean, normalise
+
+Weighting = Literal["current", "incremental"]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterConfig:
+    """Options of the kernel; the meaning of each is in the module and in ``search.config``.
+
+    ``ess_threshold`` is a fraction of n, ``early_phase`` a fraction of ``horizon``, which counts steps; ``lam`` lies in [0, 1].
+    """
+
+    weighting: Weighting = "current"
+    annealing: Schedule = "ess"
+    ess_threshold: float = 0.5
+    early_phase: float = 0.5
+    horizon: int = 10
+    lam: float = 0.5
+    resampling: Scheme = "systematic"
+    resample_finished: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FilterState:
+    """What the next step needs.
+
+    Attributes:
+        t: steps taken.
+        log_weights: before the next potential, ``(n,)``; -inf for a dead particle that was not replaced.
+        logits: l_t of each particle, ``(n,)``; 0 before the first step.
+        log_scale: log of the factor that all weights share.
+    """
+
+    t: int
+    log_weights: FloatArray
+    logits: FloatArray
+    log_scale: float
+
+    @property
+    def log_evidence(self) -> float:
+        """Estimate of the log normalising constant of the target so far."""
+        return self.log_scale + log_mean(self.log_weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one step brought.
+
+    Attributes:
+        logits: l_t, finite, ``(n,)``; of a finished particle its last one; of a dead particle anything finite.
+        finished, dead: ``(n,)``; a dead particle gets no weight and is never chosen.
+        successor_logits: l_(t+1) of the drawn successors, ``(n,)``; None is no look-ahead. l_t where a particle has none.
+        last: no step follows, so weigh and do not resample.
+    """
+
+    logits: FloatArray
+    finished: BoolArray
+    dead: BoolArray
+    successor_logits: FloatArray | None = None
+    last: bool = False
+
+    def __post_init__(self) -> None:
+        shape = self.logits.shape
+        successors = self.logits if self.successor_logits is None else self.successor_logits
+        if len(shape) != 1 or any(a.shape != shape for a in (self.finished, self.dead, successors)):
+            raise ValueError("an observation holds arrays of one shape (n,)")
+        if not np.isfinite(self.logits).all() or not np.isfinite(successors).all():
+            raise ValueError("log odds must be finite")
+
+
+@dataclass(frozen=True, slots=True)
+class FilterInfo:
+    """What a reader of the step wants to know.
+
+    Attributes:
+        log_weights: untempered, after this step's potential and before resampling, ``(n,)``.
+        ancestors: particle that each slot continues, ``(n,)``; 0..n-1 in order if nothing was drawn.
+        first_copy: whether a slot is the first of its ancestor, ``(n,)``.
+        ess, entropy: of the particles that took part and the weights that steer the draw, before annealing; 0 if all are dead.
+        temperature: of the draw; 1 if there was none.
+        resampled: whether ancestors were drawn.
+    """
+
+    log_weights: FloatArray
+    ancestors: IntArray
+    first_copy: BoolArray
+    ess: float
+    entropy: float
+    temperature: float
+    resampled: bool
+
+
+def start(n: int) -> FilterState:
+    """So many equally weighted particles before the first step."""
+    return FilterState(0, np.zeros(n), np.zeros(n), 0.0)
+
+
+def weigh(state: FilterState, observation: Observation, config: FilterConfig) -> FloatArray:
+    """Log weights ``(n,)`` after the potential of this step."""
+    previous = state.logits if config.weighting == "incremental" else 0.0
+    return np.where(observation.dead, -np.inf, state.log_weights + observation.logits - previous)
+
+
+def step(
+    state: FilterState, observation: Observation, rng: np.random.Generator, config: FilterConfig
+) -> tuple[FilterState, FilterInfo]:
+    """Weigh the particles of step ``state.t + 1`` and draw who goes on.
+
+    With every participating particle dead nothing is drawn: the state holds the weights as they are (all -inf if all are dead).
+    Raises ``ValueError`` for an observation of another n.
+    """
+    n = state.log_weights.size
+    if observation.logits.size != n:
+        raise ValueError(f"{n} particles but an observation of {observation.logits.size}")
+    t = state.t + 1
+    log_weights = weigh(state, observation, config)
+    steer = log_weights
+    if observation.successor_logits is not None:
+        unguided = observation.finished | observation.dead
+        steer = lookahead.guide(log_weights, observation.logits, observation.successor_logits, config.lam, unguided)
+    slots = np.flatnonzero(config.resample_finished | ~observation.finished)
+    shown = steer[slots] if slots.size else steer
+    drawing = not observation.last and slots.size > 0 and not np.isneginf(steer[slots]).all()
+    if config.weighting == "incremental":
+        drawing = drawing and ess(log_weights[slots]) < config.ess_threshold * slots.size
+    if not drawing:
+        info = FilterInfo(log_weights, np.arange(n), np.ones(n, dtype=np.bool_), ess(shown), entropy(shown), 1.0, False)
+        return FilterState(t, log_weights, observation.logits, state.log_scale), info
+
+    temp = temperature(
+        config.annealing, shown, t / config.horizon, threshold=config.ess_threshold, early_phase=config.early_phase
+    )
+    drawn_with = steer / temp
+    ancestors = np.arange(n)
+    ancestors[slots] = slots[RESAMPLERS[config.resampling](normalise(drawn_with[slots]), slots.size, rng)]
+    log_factor = log_mean(drawn_with[slots])
+
+    incremental = config.weighting == "incremental"
+    left = log_weights - log_factor if incremental else np.zeros(n)
+    a = ancestors[slots]
+    left[slots] = log_weights[a] - drawn_with[a] if incremental else (log_weights[a] - steer[a]) / temp
+    info = FilterInfo(log_weights, ancestors, lookahead.first_copies(ancestors), ess(shown), entropy(shown), temp, True)
+    return FilterState(t, left, observation.logits[ancestors], state.log_scale + log_factor), info

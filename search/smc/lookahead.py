@@ -1,0 +1,33 @@
+r"""Look-ahead: judge a particle by one drawn successor, as an auxiliary particle filter does (Pitt & Shephard 1999).
+
+Ancestors are drawn not by the log weight but by a guide that moves the share ``lam`` of the newest log odds l_t to those of a
+successor, l_succ. With log_weight = l_t the guide is (1 - lam) l_t + lam l_succ; lam = 0 is no look-ahead. A survivor keeps the
+second-stage weight log_weight - guide, which the kernel carries over, so that the guide steers and the target stays.
+
+- ``redraw``: every survivor draws a fresh successor. Successors are then auxiliary variables, and the filter is exact.
+- ``reuse``: the first copy of an ancestor continues with the successor already drawn, further copies draw afresh, so that only
+  successors of pruned particles are wasted. Ours, and a heuristic: exact where no particle expects more than one copy, and with
+  lam = 0. Otherwise successors that raised their particle's expected copies above one count for too little, since that
+  correction is shared with copies that drew afresh.
+
+The ePF paper (arXiv 2510.05825) calls its version look-ahead modulation. Its exact equation was not available to us; this is
+the textbook auxiliary filter with a one-step guide, not a claim about the paper's.
+"""
+
+import numpy as np
+
+from search.smc.weights import BoolArray, FloatArray, IntArray
+
+
+def guide(
+    log_weights: FloatArray, logits: FloatArray, successor_logits: FloatArray, lam: float, finished: BoolArray
+) -> FloatArray:
+    """First-stage log weights ``(n,)``: log_weights + lam * (successor_logits - logits); finished particles keep theirs."""
+    return np.where(finished, log_weights, log_weights + lam * (successor_logits - logits))
+
+
+def first_copies(ancestors: IntArray) -> BoolArray:
+    """Which slots hold the first copy of their ancestor, ``(m,)``."""
+    first = np.zeros(ancestors.size, dtype=np.bool_)
+    first[np.unique(ancestors, return_index=True)[1]] = True
+    return first
