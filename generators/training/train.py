@@ -1,0 +1,130 @@
+"""Trains a Llama on the solutions of synthetic problems, from a seed and for a given number of steps.
+
+Matrices by Muon, the rest by AdamW; cosine decay over the second half; the number of steps of the problems grows over the first
+fifth. The loss counts solution tokens only. Runs on a CPU (bfloat16 autocast) and, where there is one, on a GPU.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from generators.training.problems import MAX_STEPS, problem
+from generators.training.text import END, SPECIALS, VOCABULARY, example
+
+CONTEXT = 512
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast to train. ``checkpoint_every`` is in optimiser steps."""
+
+    steps: int = 3_000
+    batch_size: int = 48
+    learning_rate: float = 4e-3
+    warmup: int = 100
+    seed: int = 0
+    checkpoint_every: int = 250
+
+
+def llama_config(tokenizer: Tokenizer) -> LlamaConfig:
+    """The shape of both models of the pair: 3.7 million parameters."""
+    end, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(SPECIALS[0])
+    return LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=end,
+        pad_token_id=pad,
+    )
+
+
+def batches(tokenizer: Tokenizer, recipe: Recipe) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless batches of ``ids`` and ``labels``, both ``(batch, length)``; problems of like length share a batch."""
+    rng = np.random.default_rng(recipe.seed)
+    pad = tokenizer.token_to_id(SPECIALS[0])
+    for group in count():
+        most = 2 + int((MAX_STEPS - 2) * min(1.0, group * 16 / (0.2 * recipe.steps)))
+        drawn = [example(tokenizer, problem(rng, int(rng.integers(1, most + 1)), "train")) for _ in range(16 * recipe.batch_size)]
+        drawn.sort(key=lambda pair: len(pair[0]))
+        for start in rng.permutation(16) * recipe.batch_size:
+            rows = drawn[start : start + recipe.batch_size]
+            length = max(len(ids) for ids, _ in rows)
+            ids = torch.full((len(rows), length), pad)
+            labels = torch.full((len(rows), length), IGNORED)
+            for row, (tokens, n_prompt) in enumerate(rows):
+                ids[row, : len(tokens)] = torch.tensor(tokens)
+                labels[row, n_prompt : len(tokens)] = torch.tensor(tokens[n_prompt:])
+            yield ids, labels
+
+
+def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings, norms and heads."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "layers" in name]
+    others = [p for name, p in model.named_parameters() if not (p.ndim == 2 and "layers" in name)]
+    return [
+        torch.optim.Muon(matrices, lr=learning_rate, adjust_lr_fn="match_rms_adamw", weight_decay=0.05),
+        torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def schedule(step: int, steps: int, warmup: int) -> float:
+    """Factor on the learning rate: warm up, hold, cosine over the second half."""
+    if step < warmup:
+        return (step + 1) / warmup
+    half = steps // 2
+    return 1.0 if step < half else 0.5 * (1 + math.cos(math.pi * (step - half) / (steps - half)))
+
+
+def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, initial: Path | None = None) -> LlamaForCausalLM:
+    """Train (on from ``initial`` where given), keeping ``folder/step-N`` checkpoints; progress goes to ``folder/log.jsonl``."""
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    config = llama_config(tokenizer)
+    model = (LlamaForCausalLM.from_pretrained(initial) if initial else LlamaForCausalLM(config)).to(device)
+    model.config._attn_implementation = "sdpa"
+    backbone = torch.compile(model.model, dynamic=True)
+    opts = optimizers(model, recipe.learning_rate)
+    folder.mkdir(parents=True, exist_ok=True)
+    began, n_tokens, losses = time.perf_counter(), 0, []
+    for step, (ids, labels) in zip(range(recipe.steps), batches(tokenizer, recipe), strict=False):
+        for opt in opts:
+            for group in opt.param_groups:
+                group["lr"] = recipe.learning_rate * schedule(step, recipe.steps, recipe.warmup)
+        ids, targets = ids.to(device), labels[:, 1:].to(device)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            hidden = backbone(ids[:, :-1], use_cache=False).last_hidden_state[targets != IGNORED]
+            logits = model.lm_head(hidden)
+        loss = torch.nn.functional.cross_entropy(logits.float(), targets[targets != IGNORED])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for opt in opts:
+            opt.step()
+            opt.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        n_tokens += ids.numel()
+        if (step + 1) % 50 == 0:
+            seconds = time.perf_counter() - began
+            row = {"step": step + 1, "loss": float(np.mean(losses)), "tokens": n_tokens, "seconds": seconds}
+            losses = []
+            with (folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps(row) + "\n")
+            print(f"step {step + 1}/{recipe.steps}  loss {row['loss']:.4f}  {n_tokens / seconds:,.0f} tokens/s", flush=True)
+        if (step + 1) % recipe.checkpoint_every == 0:
+            model.save_pretrained(folder / f"step-{step + 1}")
+    return model
