@@ -1,7 +1,7 @@
 r"""Find the answer in a solution text: the content of its last ``\boxed{}``.
 
-A regular expression such as ``\\boxed\{([^}]+)\}`` cuts ``\boxed{\frac{1}{2}}`` at the first brace; here braces are matched as TeX
-matches them (``\{`` and ``\}`` are characters, not braces), in one pass over the text.
+A regular expression such as ``\\boxed\{([^}]+)\}`` cuts ``\boxed{\frac{1}{2}}`` at the first closing brace; here braces are
+matched as TeX matches them (``\{`` and ``\}`` are characters, not braces), in one pass over the text.
 """
 
 import re
@@ -22,8 +22,9 @@ _TOKEN = re.compile(
 def boxed_answer(text: str) -> str | None:
     r"""Content of the last box of ``text`` that is closed and not empty, stripped; None if there is none.
 
-    ``\boxed{...}`` and ``\fbox{...}`` count, and ``\boxed 42`` with a plain number. Of nested boxes the inner one is taken. A box of
-    spaces, braces and boxes only is empty, so a text that merely speaks of ``\boxed{}`` has no answer. Linear in ``len(text)``.
+    ``\boxed{...}`` and ``\fbox{...}`` count, and ``\boxed 42`` with a plain number. Of nested boxes the inner one is taken. A
+    box of spaces, braces and boxes only is empty, so a text that merely speaks of ``\boxed{}`` has no answer. Never raises;
+    linear in ``len(text)``.
     """
     answer: tuple[int, int] | None = None
     open_braces: list[tuple[int, bool, int]] = []

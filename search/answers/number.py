@@ -2,63 +2,119 @@ r"""Plain numbers as exact fractions, so that most answers are compared without 
 
 What counts as equal here:
 
-- Currency signs, a trailing percent sign and trailing units are left out: ``$12``, ``12``, ``12 apples``, ``12\%`` are one number,
-  since the question says what is counted. So ``12%`` is 12, not 0.12.
-- Values are compared exactly: 1/2 is 0.5, and 0.33 is not 1/3. A decimal with six or more places that rounds or cuts a fraction with
-  a denominator up to 100 is read as that fraction, so 0.333333 is 1/3. This happens while reading, so equality stays transitive.
-- A comma groups thousands, and only in groups of three: ``1,234`` is 1234. ``1,22`` or ``0,111`` may be a list or a decimal
-  comma: not surely a number, so None.
+- Currency signs, a percent sign and units are left out: ``\$12``, ``12``, ``12 apples``, ``12\text{ cm}^2`` and ``12\%`` are
+  one number, since the question says what is counted. So ``12%`` is 12 and not 0.12, and ``12 cm`` is ``12 m``.
+- Values are compared exactly: 1/2 is 0.5, and 0.33 is not 1/3. But a decimal of six or more places that rounds or cuts a
+  fraction with a denominator up to 100 is read as that fraction, so 0.333333 is 1/3. As this happens while reading, equality
+  is transitive.
+- A comma groups thousands: ``1,234`` is 1234. ``1,22`` and ``0,111`` may be lists or decimals, ``3x`` and ``5 m`` products,
+  ``12:00`` a time: not surely numbers, so None.
 """
 
 import re
 from fractions import Fraction
 
-MAX_LENGTH = 200
-"""Longer texts are no plain numbers (and never reach a regular expression)."""
+_MAX_LENGTH = 200
+_ROUNDED_PLACES = 6
+_ROUNDED_DENOMINATOR = 100
 
-_SPACE = re.compile(r"\\[,;: ]|\\quad(?![A-Za-z])|~|\s+")
 _NUMBER = re.compile(
     r"""
-    (?P<sign> [-+]? ) \s* (?: \\?\$ | [€£¥] )? \s* (?P<inner_sign> [-+]? ) \s*
+    (?P<sign>[-+]?)[ ]?(?:\\?[$]|[€£¥])?[ ]?(?P<late_sign>[-+]?)[ ]?
     (?:
-        (?P<fraction> (?: (?P<whole>\d+) \s? )? (?:
-            \\[dt]?frac \s? (?: \{\s?(?P<num>[-+]?\d+)\s?\} | (?P<num_digit>\d) ) \s? (?: \{\s?(?P<den>\d+)\s?\} | (?P<den_digit>\d) )
-        ) )
-      | (?: (?P<plain_whole>\d+) [ ] )? (?P<plain_num>\d+) \s? / \s? (?P<plain_den>\d+)
-      | (?P<integer> [1-9]\d{0,2}(?:(?:,|\{,\})\d{3})+ | [1-9]\d{0,2}(?:[ ]\d{3})+ | \d+ )? (?P<decimals> \.\d* )?
+        (?:(?P<whole>\d+)[ ]?)?\\[dt]?frac(?:\{(?P<top>-?\d+)\}|(?P<top_digit>\d))(?:\{(?P<bottom>\d+)\}|(?P<bottom_digit>\d))
+      | (?:(?P<slash_whole>\d+)[ ])?(?P<slash_top>\d+)/(?P<slash_bottom>\d+)(?!\d)
+      | (?P<integer>[1-9]\d{0,2}(?:,\d{3})+(?![\d,]) | [1-9]\d{0,2}(?:[ ]\d{3})+(?!\d) | \d+)?(?P<decimals>\.\d*)?
     )
-    (?P<unit> .* )
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.ASCII,
 )
 _UNIT = re.compile(
     r"""
-    \s? \.? (?: \\?% | \\?\$ | [€£¥] | (?: \^ \s? (?: \\circ | \{\s?\\circ\s?\} ) | ° ) )?
-    (?P<words> (?: \s? (?: \\(?:text|mathrm|textbf|textnormal|textrm|mbox) \s? \{ [A-Za-z .,/\-]* \} | [A-Za-z]{2,} )
-        (?: \s? \^ \s? (?: [23] | \{\s?[23]\s?\} ) | [²³] )? )* )
-    \s? \.? \s? \\?
+    [ ]?(?:
+        \\?% | \\?[$] | [€£¥]
+      | (?:\^(?:\\circ|\{\\circ\})|°)[ ]?[CF]?(?![A-Za-z])
+      | \\(?:text|textbf|textnormal|textrm|mathrm|mbox)\{(?P<text>[A-Za-z .,/\-]*)\}
+      | (?P<spaced>(?<=[ ]))?(?P<word>[A-Za-z]+(?:[/-][A-Za-z]+)*)
+    )
+    (?:\^(?:[23]|\{[23]\})|[²³])?
     """,
     re.VERBOSE,
 )
-_NOT_UNITS = frozenset(
-    "hundred thousand million billion trillion dozen half third quarter pi tau phi infinity inf sqrt sin cos tan cot sec csc log ln exp "
-    "squared cubed factorial mod base am pm and or to than more less least most not times over plus minus by per of"
-    .split()
-) - {"per", "of"}
-_WORD = re.compile(r"[A-Za-z]+")
-_MACRO = re.compile(r"\\[A-Za-z]+")
+_SHORT_UNIT = re.compile("[mckd]?m|[mk]?g|lb|oz|[mcd][lL]|ft|yd|mi|[mn]?s|hr|[Hh]z|kW|mph|kph|pct|cents|min|sec")
+_NOT_UNITS = re.compile(
+    r"""(?i)\b(?: hundreds? | thousands? | (?:m|b|tr)illions? | dozens? | half | halves | thirds? | quarters? | pi | tau | phi
+    | inf(?:inity)? | sqrt | sin | cos | tan | cot | csc | log | ln | exp | mod | base | am | pm | squared | cubed | factorial
+    | and | or | to | than | more | less | fewer | least | most | not | times | over | plus | minus | divided )\b""",
+    re.VERBOSE,
+)
+_SPACE = re.compile(r"\\[,;: ]|\\q?quad(?![A-Za-z])|~|\s+")
+_NEGATIVE_SPACE = re.compile(r"\\!\s*")
+_TIGHT = re.compile(r" ?([{}/^]) ?")
 
 
 def plain_number(text: str) -> Fraction | None:
-    r"""The number that ``text`` writes, None when it is not surely one.
+    r"""The number that ``text`` writes; None when it is not surely one. Never raises.
 
-    Reads integers, decimals, ``1,234``, ``1 234``, ``3/4``, ``\frac{3}{4}``, mixed numbers such as ``1 1/2`` and ``1\frac{1}{2}``, each
-    with a sign, a currency sign, a percent sign or units (see the module for what these mean). Never raises.
+    Reads integers, decimals, ``1,234``, ``1 234``, ``3/4``, ``\frac{3}{4}``, mixed numbers such as ``1 1/2`` and
+    ``1\frac{1}{2}``, each with a sign, a currency or percent sign, or units. The module says what these mean.
     """
-    if len(text) > MAX_LENGTH or not text.isascii() and not _ascii_but_signs(text):
+    if len(text) > _MAX_LENGTH:
         return None
-    return None
+    text = _tidy(text)
+    match = _NUMBER.match(text)
+    if match is None or not _is_units(text, match.end()):
+        return None
+    value = _value(match.groupdict())
+    if value is None or (match["sign"] and match["late_sign"]):
+        return None
+    return -value if "-" in (match["sign"], match["late_sign"]) else value
 
 
-def _ascii_but_signs(text: str) -> bool:
+def _tidy(text: str) -> str:
+    r"""One form for spaces, minus signs and delimiters: ``$ 5\,000 $`` is ``5 000``."""
+    text = _NEGATIVE_SPACE.sub("", text).replace("{,}", ",").replace("−", "-")
+    text = _TIGHT.sub(r"\1", _SPACE.sub(" ", text)).strip().rstrip("\\. ")
+    for start, end in (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")):
+        if len(text) > len(start) + len(end) and text.startswith(start) and text.endswith(end):
+            text = text[len(start) : -len(end)].strip()
+    return text.rstrip("\\. ")
+
+
+def _value(parts: dict[str, str | None]) -> Fraction | None:
+    top = parts["top"] or parts["top_digit"] or parts["slash_top"]
+    bottom = parts["bottom"] or parts["bottom_digit"] or parts["slash_bottom"]
+    whole = parts["whole"] or parts["slash_whole"]
+    if top is not None and bottom is not None:
+        if int(bottom) == 0 or (whole and top.startswith("-")):
+            return None
+        return int(whole or 0) + Fraction(int(top), int(bottom))
+    integer = (parts["integer"] or "").replace(",", "").replace(" ", "")
+    places = (parts["decimals"] or "").removeprefix(".").rstrip("0")
+    if not integer and not parts["decimals"]:
+        return None
+    if not integer and not places and parts["decimals"] == ".":
+        return None
+    value = Fraction(int((integer or "0") + places), 10 ** len(places))
+    if len(places) >= _ROUNDED_PLACES:
+        simple = value.limit_denominator(_ROUNDED_DENOMINATOR)
+        if abs(value - simple) < Fraction(1, 10 ** len(places)):
+            return simple
+    return value
+
+
+def _is_units(text: str, start: int) -> bool:
+    """Whether everything from ``start`` on is units, percent and currency signs."""
+    while start < len(text):
+        match = _UNIT.match(text, start)
+        if match is None or match.end() == start:
+            return False
+        word = match["word"]
+        if word is not None:
+            is_known = len(word) > 1 and _SHORT_UNIT.fullmatch(word)
+            if not is_known and (match["spaced"] is None or len(word) < 3):
+                return False  # 3xy and 3 xy are products
+        if _NOT_UNITS.search(word or match["text"] or ""):
+            return False
+        start = match.end()
     return True

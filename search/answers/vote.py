@@ -43,16 +43,16 @@ def choose(
         answers: of each particle, ``(n,)``; None has no vote.
         classes: class of each answer, ``(n,)``, from ``AnswerChecker.classes``; ignored where the answer is None.
         log_weights: untempered, ``(n,)``; -inf has no vote. The largest finite ones may be far below zero.
-        selection: ``weighted_vote`` takes the class with the largest sum of weights, ``majority`` the one with the most particles,
-            ``argmax`` the answer of the heaviest particle, ``sample`` the answer of a particle drawn by weight.
+        selection: ``weighted_vote`` takes the class with the largest sum of weights, ``majority`` the one with the most
+            particles, ``argmax`` the answer of the heaviest particle, ``sample`` the answer of a particle drawn by weight.
         rng: used by ``sample`` only, one draw.
 
-    The distribution is by weight, for ``majority`` by count. Ties go to the class with the heavier best particle, then to the one
-    whose best particle has the lower index.
+    The distribution is by weight, for ``majority`` by count. Ties go to the class with the heavier best particle, then to the
+    one whose best particle has the lower index.
     """
     log_w = np.asarray(log_weights, dtype=np.float64)
     assert log_w.shape == (len(answers),) == (len(classes),), "one answer, class and weight per particle"
-    assert not np.isnan(log_w).any() and not np.isposinf(log_w).any(), "log weights are finite or -inf"
+    assert (log_w < np.inf).all(), "log weights are finite or -inf, never NaN"
     voters = [i for i, answer in enumerate(answers) if answer is not None and log_w[i] > -np.inf]
     if not voters:
         return None
