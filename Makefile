@@ -1,0 +1,58 @@
+# make solve [PROBLEM="..."]   solve a problem: sets up .venv on first use
+# make test                    set up .venv and run the tests
+# make check                   everything that CI runs
+# make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
+# make bench                   measure accuracy and speed of the embedded models
+# PYTHON=python3.12 make ...   with another interpreter
+
+PYTHON ?= python3
+PROBLEM ?= There are 45 birds on a wire. 17 fly away. How many are left?
+
+# Reaches the shell as it was typed, dollars and quotes included: neither make nor the shell reads it.
+override PROBLEM := $(value PROBLEM)
+export PROBLEM
+
+VENV := .venv
+TRAIN_VENV := .venv-train
+CORE := $(VENV)/.core-installed
+DEV := $(VENV)/.dev-installed
+TRAIN := $(TRAIN_VENV)/.installed
+
+.PHONY: solve test check train bench clean
+
+solve: $(CORE)
+	@$(VENV)/bin/epf solve -- "$$PROBLEM"
+
+test: $(DEV)
+	$(VENV)/bin/python -m pytest
+
+check: $(DEV)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest
+
+train: $(TRAIN)
+	$(TRAIN_VENV)/bin/python -m generators.training
+	$(TRAIN_VENV)/bin/python -m reward_models.training
+
+bench: $(DEV)
+	$(VENV)/bin/python -m benchmarks.embedded
+
+clean:
+	rm -rf $(VENV) $(TRAIN_VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(CORE): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable .
+	touch $(CORE)
+
+$(DEV): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	touch $(CORE) $(DEV)
+
+$(TRAIN): pyproject.toml
+	$(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_VENV)/bin/pip install --quiet --editable '.[train]'
+	touch $(TRAIN)

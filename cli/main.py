@@ -1,0 +1,59 @@
+"""``epf``: the command line. Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli import serve, solve
+from cli.options import add_search_options
+from cli.solve import LoadModels
+from errors import InvalidRequest, SearchServiceError
+from search.methods import METHODS
+from service.models import embedded_models
+from service.version import VERSION
+
+
+def main(argv: Sequence[str] | None = None, *, load_models: LoadModels = embedded_models) -> int:
+    """Run one command and return its exit code; ``load_models`` opens the models that ``epf solve`` searches with."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.command == "serve":
+            return serve.run(arguments)
+        return solve.run(arguments, load_models)
+    except SearchServiceError as error:
+        print(f"epf: {error.message}", file=sys.stderr)
+        return 2 if isinstance(error, InvalidRequest) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output is gone. Python flushes stdout once more at exit and must not fail there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="epf", description="Solve math problems with entropic particle filtering.")
+    parser.add_argument("--version", action="version", version=f"epf {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    solving = commands.add_parser("solve", help="solve a problem, or a file of them", description="Solve a problem.")
+    solving.add_argument("problem", nargs="?", metavar="PROBLEM", help="the problem in quotes; - reads it from standard input")
+    solving.add_argument("--file", type=Path, metavar="PATH", help="JSON Lines with `problem` or `question`, one per row")
+    solving.add_argument("--json", action="store_true", help="print JSON on standard output and the search on standard error")
+    solving.add_argument("--concurrency", type=_positive, default=4, metavar="N", help="rows of --file at a time. Default: 4.")
+    solving.add_argument("--method", choices=sorted(METHODS), default="epf", help="search method. Default: 'epf'.")
+    add_search_options(solving)
+
+    serving = commands.add_parser("serve", help="answer POST /solve over HTTP", description="Serve the search over HTTP.")
+    serving.add_argument("--host", default="127.0.0.1", help="address to listen on. Default: 127.0.0.1.")
+    serving.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on. Default: 8000.")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

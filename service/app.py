@@ -1,0 +1,51 @@
+"""The HTTP application: rooms and routes put together. No algorithm lives here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from generators.protocol import Generator
+from reward_models.protocol import RewardModel
+from service import errors
+from service.limits import BodyLimit
+from service.models import Models, embedded_models
+from service.routes import health, solve
+from service.version import VERSION
+
+
+def create_app(generator: Generator | None = None, reward_model: RewardModel | None = None) -> FastAPI:
+    """The application over one generator and one reward model.
+
+    Models given here stay the caller's to close. Without them the embedded pair is loaded when the server starts and closed
+    when it stops.
+
+    Raises:
+        ValueError: only one of the two is given.
+    """
+    if (generator is None) != (reward_model is None):
+        raise ValueError("give both a generator and a reward model, or neither")
+    given = Models(generator, reward_model) if generator is not None and reward_model is not None else None
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if given is not None:
+            app.state.models = given
+            yield
+            return
+        async with embedded_models() as models:
+            app.state.models = models
+            yield
+
+    app = FastAPI(
+        title="Entropic particle filtering",
+        summary="Searches with a language model and a process reward model for the answer of a problem.",
+        version=VERSION,
+        lifespan=lifespan,
+    )
+    app.include_router(solve.router)
+    app.include_router(health.router)
+    errors.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(errors.UnhandledErrors)
+    return app

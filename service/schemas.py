@@ -1,0 +1,168 @@
+"""What ``POST /solve`` accepts and answers. Nothing here loads a model, so the command line prints the same shape."""
+
+from dataclasses import fields
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from generators.protocol import Finish
+from search.config import Annealing, AnswerSelection, LookAhead, Resampling, SearchConfig, Weighting
+from search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
+
+MAX_PROBLEM_CHARS = 20_000
+
+DEFAULTS = SearchConfig()
+
+
+class SolveRequest(BaseModel):
+    """A problem and how to search. Everything but ``problem`` has a default; an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    problem: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROBLEM_CHARS, pattern=r"\S")] = Field(
+        description="The problem, in plain words.",
+        examples=["There are 45 birds on a wire. 17 fly away. How many are left?"],
+    )
+    method: str = Field("epf", description="Search method.")
+    return_particles: bool = Field(False, description="Answer with every particle: its steps, scores and lineage.")
+    n_particles: int = Field(DEFAULTS.n_particles, ge=1, le=1024, description="Partial solutions kept side by side.")
+    max_steps: int = Field(DEFAULTS.max_steps, ge=1, le=1000, description="Most steps of one particle.")
+    max_tokens_per_step: int = Field(
+        DEFAULTS.max_tokens_per_step,
+        ge=1,
+        le=8192,
+        description="Most tokens of one step; one cut there goes on in the next.",
+    )
+    temperature: float = Field(DEFAULTS.temperature, ge=0, le=2, description="Of the language model; 0 is greedy.")
+    top_p: float = Field(DEFAULTS.top_p, gt=0, le=1, description="Nucleus mass; 1 samples from everything.")
+    separator: str = Field(DEFAULTS.separator, min_length=1, max_length=16, description="Text that ends a step.")
+    annealing: Annealing = Field(
+        DEFAULTS.annealing, description="Schedule of the resampling temperature; none is plain particle filtering."
+    )
+    ess_threshold: float = Field(
+        DEFAULTS.ess_threshold, ge=0, le=1, description="Anneal below this effective sample size, as a fraction of n."
+    )
+    early_phase: float = Field(
+        DEFAULTS.early_phase, ge=0, le=1, description="Anneal only while step / horizon is below this fraction."
+    )
+    horizon: int = Field(DEFAULTS.horizon, ge=1, le=1000, description="Expected number of steps, the T of the schedules.")
+    lookahead: LookAhead = Field(
+        DEFAULTS.lookahead,
+        description="Judge a state by one drawn successor: reuse keeps it for the first copy, redraw never does.",
+    )
+    lookahead_weight: float = Field(
+        DEFAULTS.lookahead_weight, ge=0, le=1, description="Share of the successor's logit in the resampling weight."
+    )
+    resampling: Resampling = Field(DEFAULTS.resampling, description="Scheme that draws ancestors.")
+    weighting: Weighting = Field(
+        DEFAULTS.weighting,
+        description="current weighs by the newest score at every step; incremental accumulates and resamples when ESS is low.",
+    )
+    resample_finished: bool = Field(
+        DEFAULTS.resample_finished, description="Finished particles take part in resampling with their final weight."
+    )
+    answer_selection: AnswerSelection = Field(
+        DEFAULTS.answer_selection, description="How the answer is chosen from the finished particles."
+    )
+    seed: int | None = Field(
+        DEFAULTS.seed, ge=0, lt=2**63, description="Of everything random; without one, one is drawn and reported."
+    )
+    max_seconds: float | None = Field(
+        DEFAULTS.max_seconds, gt=0, description="Wall-clock limit; then the best answer so far is returned, marked."
+    )
+    max_total_tokens: int | None = Field(
+        DEFAULTS.max_total_tokens, ge=1, description="Most generated tokens of all particles together; likewise."
+    )
+
+    def config(self) -> SearchConfig:
+        """The search options of this request."""
+        return SearchConfig(**{field.name: getattr(self, field.name) for field in fields(SearchConfig)})
+
+
+class StepOut(BaseModel):
+    """One step of a particle."""
+
+    text: str
+    finish: Finish
+    n_tokens: int
+
+
+class ParticleOut(BaseModel):
+    """One partial or whole solution. ``log_weight`` is null for a dead particle."""
+
+    steps: list[StepOut]
+    scores: list[float]
+    lineage: list[int]
+    finished: bool
+    answer: str | None
+    log_weight: float | None
+
+    @classmethod
+    def of(cls, particle: Particle) -> Self:
+        """Everything of a particle but its token ids."""
+        return cls(
+            steps=[StepOut(text=step.text, finish=step.finish, n_tokens=len(step.token_ids)) for step in particle.steps],
+            scores=list(particle.scores),
+            lineage=list(particle.lineage),
+            finished=particle.finished,
+            answer=particle.answer,
+            log_weight=particle.log_weight if particle.log_weight > float("-inf") else None,
+        )
+
+
+class SolveResponse(BaseModel):
+    """The answer and how it came about. ``particles`` is there only when asked for."""
+
+    answer: str | None = Field(description="Null if no finished particle has an answer.")
+    confidence: float = Field(description="Share of the weight behind the answer, in [0, 1].")
+    solution: str = Field(description="Full text of the best particle with that answer.")
+    distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
+    answer_entropy: float = Field(description="Of the distribution, in nats.")
+    stop_reason: StopReason = Field(description="finished, or the limit that cut the search short.")
+    method: str
+    seed: int = Field(description="The same seed gives the same answer on the embedded models.")
+    usage: Usage
+    steps: list[StepRecord] = Field(description="One record per resampling round.")
+    particles: list[ParticleOut] = Field(default=[], description="Only with return_particles.")
+
+    @classmethod
+    def of(cls, result: SearchResult, *, particles: bool = False) -> Self:
+        """Dump with ``exclude_unset=True``, which leaves ``particles`` out unless they were asked for."""
+        extra = {"particles": [ParticleOut.of(particle) for particle in result.particles]} if particles else {}
+        return cls(
+            answer=result.answer,
+            confidence=result.confidence,
+            solution=result.solution,
+            distribution=list(result.distribution),
+            answer_entropy=result.answer_entropy,
+            stop_reason=result.stop_reason,
+            method=result.method,
+            seed=result.seed,
+            usage=result.usage,
+            steps=list(result.steps),
+            **extra,
+        )
+
+
+class Health(BaseModel):
+    """The process answers, with these models loaded."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    generator: str
+    reward_model: str
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong, in the form that clients of the OpenAI API read."""
+
+    message: str
+    type: str
+    param: str | None = Field(description="The field at fault, where there is one.")
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """Body of every error."""
+
+    error: ErrorDetail

@@ -1,0 +1,205 @@
+import asyncio
+import logging
+from dataclasses import fields
+from typing import Any
+
+import httpx
+import pytest
+
+from errors import GeneratorError, Overloaded, SearchServiceError
+from search.config import SearchConfig
+from service.app import create_app
+from service.limits import MAX_BODY_BYTES
+from service.schemas import MAX_PROBLEM_CHARS, SolveRequest
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import client_of
+
+PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
+
+
+def request(method: str = "POST", path: str = "/solve", *, error: Exception | None = None, **sent: Any) -> httpx.Response:
+    async def send() -> httpx.Response:
+        app = create_app(ScriptedGenerator(error=error), ScriptedRewardModel())
+        async with client_of(app) as client:
+            return await client.request(method, path, **sent)
+
+    return asyncio.run(send())
+
+
+def failure(response: httpx.Response) -> dict[str, Any]:
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"message", "type", "param", "code"}
+    assert isinstance(body["error"]["code"], str)
+    error: dict[str, Any] = body["error"]
+    return error
+
+
+def test_solves() -> None:
+    response = request(json={"problem": PROBLEM, "seed": 3, "n_particles": 4})
+    assert response.status_code == 200
+    body = response.json()
+    assert body["answer"] == "42"
+    assert 0 < body["confidence"] <= 1
+    assert r"\boxed{42}" in body["solution"]
+    assert body["seed"] == 3
+    assert body["usage"]["generated_tokens"] > 0
+    assert len(body["steps"]) >= 1
+    assert set(body["steps"][0]) == {"t", "ess", "entropy", "temperature", "resampled", "distinct_ancestors"}
+    assert "particles" not in body
+
+
+def test_no_answer_is_null_and_still_there() -> None:
+    body = request(json={"problem": PROBLEM, "max_steps": 2}).json()
+    assert body["answer"] is None
+    assert body["stop_reason"] == "max_steps"
+
+
+def test_particles_on_request() -> None:
+    body = request(json={"problem": PROBLEM, "n_particles": 3, "return_particles": True}).json()
+    assert len(body["particles"]) == 3
+    for particle in body["particles"]:
+        assert particle["finished"]
+        assert len(particle["steps"]) == len(particle["scores"])
+        assert particle["steps"][-1]["finish"] in ("eos", "answer")
+
+
+@pytest.mark.parametrize(
+    ("sent", "param", "told"),
+    [
+        ({}, "problem", "required"),
+        ({"problem": ""}, "problem", "empty"),
+        ({"problem": " \n"}, "problem", "empty"),
+        ({"problem": 7}, "problem", "string"),
+        ({"problem": "x" * (MAX_PROBLEM_CHARS + 1)}, "problem", str(MAX_PROBLEM_CHARS)),
+        ({"problem": "a", "n_particles": "8"}, "n_particles", "whole number"),
+        ({"problem": "a", "n_particles": 8.0}, "n_particles", "whole number"),
+        ({"problem": "a", "n_particles": True}, "n_particles", "whole number"),
+        ({"problem": "a", "n_particles": 0}, "n_particles", "at least 1"),
+        ({"problem": "a", "top_p": 0}, "top_p", "greater than 0"),
+        ({"problem": "a", "temperature": "hot"}, "temperature", "number"),
+        ({"problem": "a", "annealing": "slow"}, "annealing", "'cess'"),
+        ({"problem": "a", "method": "magic"}, "method", "epf"),
+        ({"problem": "a", "return_particles": 1}, "return_particles", "true or false"),
+        ({"problem": "a", "n_particle": 8}, "n_particle", "n_particles"),
+        ({"problem": "a", "seed": -1}, "seed", "at least 0"),
+        ({"problem": "a", "seed": 10**30}, "seed", "less than"),
+    ],
+)
+def test_bad_fields_are_named(sent: dict[str, Any], param: str, told: str) -> None:
+    response = request(json=sent)
+    assert response.status_code == 400
+    error = failure(response)
+    assert error["param"] == param
+    assert told in error["message"]
+    assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'"a"', b"\xff", b'{"problem": "\\ud800"}', b"[" * 100_000, b'{"seed": ' + b"9" * 5000 + b"}"],
+)
+def test_bad_bodies_are_400(content: bytes) -> None:
+    response = request(content=content, headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert failure(response)["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_none_are_400(number: str) -> None:
+    content = f'{{"problem": "a", "max_seconds": {number}}}'
+    response = request(content=content, headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert failure(response)["param"] == "max_seconds"
+
+
+def test_form_body_is_told_to_be_json() -> None:
+    response = request(data={"problem": "a"})
+    assert response.status_code == 400
+    assert "application/json" in failure(response)["message"]
+
+
+async def _chunks(n_bytes: int) -> Any:
+    for _ in range(n_bytes // 1024):
+        yield b" " * 1024
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_large_bodies_are_413(announced: bool) -> None:
+    size = MAX_BODY_BYTES + 1024
+    response = request(content=b" " * size if announced else _chunks(size), headers={"content-type": "application/json"})
+    assert response.status_code == 413
+    error = failure(response)
+    assert error["code"] == "request_too_large"
+    assert str(MAX_BODY_BYTES) in error["message"]
+
+
+def test_longest_problem_fits_the_body_limit() -> None:
+    longest = SolveRequest(problem="\U0001f600" * MAX_PROBLEM_CHARS)
+    assert len(httpx.Request("POST", "http://s", json=longest.model_dump()).content) <= MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/nothing", 404, "not_found"), ("GET", "/solve", 405, "method_not_allowed")],
+)
+def test_framework_errors_have_our_form(method: str, path: str, status: int, code: str) -> None:
+    response = request(method, path)
+    assert response.status_code == status
+    assert failure(response)["code"] == code
+
+
+@pytest.mark.parametrize("error", [GeneratorError("down"), Overloaded("full")])
+def test_errors_of_the_tree_carry_their_status_and_code(error: SearchServiceError) -> None:
+    response = request(json={"problem": PROBLEM}, error=error)
+    assert response.status_code == error.status
+    found = failure(response)
+    assert (found["type"], found["code"], found["message"]) == (error.type, error.code, error.message)
+
+
+def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    response = request(json={"problem": "canary-problem"}, error=KeyError("canary-problem"))
+    assert response.status_code == 500
+    assert failure(response)["code"] == "internal_error"
+    assert "canary" not in response.text
+    ours = [record for record in caplog.records if record.name == "service.errors"]
+    assert len(ours) == 1
+    assert "canary" not in caplog.text
+    assert "KeyError" in caplog.text
+    assert "fakes.py" in caplog.text
+
+
+def test_no_problem_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert request(json={"problem": "canary-problem"}).status_code == 200
+    assert request(json={"problem": "canary-problem", "n_particles": 0}).status_code == 400
+    assert "canary" not in caplog.text
+
+
+def test_schema_has_every_option_with_the_default_of_the_search() -> None:
+    options = {field.name: field.default for field in fields(SearchConfig)}
+    schema = {name: field.default for name, field in SolveRequest.model_fields.items()}
+    assert {name: schema[name] for name in options} == options
+    assert set(schema) - set(options) == {"problem", "method", "return_particles"}
+    assert SolveRequest(problem="a").config() == SearchConfig()
+    assert all(field.description for field in SolveRequest.model_fields.values())
+
+
+def test_health() -> None:
+    body = request("GET", "/healthz").json()
+    assert body["status"] == "ok"
+    assert body["generator"] == "scripted-generator"
+    assert body["reward_model"] == "scripted-reward-model"
+
+
+def test_openapi_documents_the_errors() -> None:
+    document = request("GET", "/openapi.json").json()
+    responses = document["paths"]["/solve"]["post"]["responses"]
+    assert set(responses) == {"200", "default"}
+    assert responses["default"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
+
+
+def test_one_model_alone_is_refused() -> None:
+    with pytest.raises(ValueError, match="both"):
+        create_app(ScriptedGenerator())
