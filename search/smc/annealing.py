@@ -23,7 +23,7 @@ Schedule = Literal["ess", "entropy", "base", "cess", "none"]
 MAX_TEMPERATURE = 1e6
 """Log odds lie within +-16.1, so weights at this temperature are equal to within 1e-4."""
 
-_BISECTIONS = 60
+_BISECTIONS = 50
 
 
 def temperature(schedule: Schedule, log_weights: FloatArray, progress: float, *, threshold: float, early_phase: float) -> float:
