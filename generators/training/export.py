@@ -3,15 +3,17 @@
 A safetensors file is eight bytes of header length, a JSON header and the raw tensors; ONNX external data are a file, an offset
 and a length. So every initializer points into the safetensors file and the weights exist once.
 
-The graph is one forward pass over new tokens that attend to a cache and to each other:
+The graph is one forward pass over new tokens that attend to a key-value cache and to each other:
 
-    inputs   input_ids (b, t), positions (b, t), mask (b, 1, t, s + t) added to the attention scores, logits_at (m,) flat indices
-             into (b, t), and per layer past_k.i, past_v.i (b, h, s, d), rotated already
-    outputs  logits (m, vocabulary) or (m, 1), and per layer new_k.i, new_v.i (b, h, t, d)
+    inputs   input_ids (b, t), seqlens (b,) length of each row after this pass minus one, total () the greatest such
+             length, logits_at (m,) flat indices into (b, t), and per layer past_k.i, past_v.i (b, h, c, d), keys rotated
+    outputs  logits (m, vocabulary) or (m, 1), and per layer new_k.i, new_v.i (b, h, c, d)
 
-The cache is only read, never copied or concatenated: scores against it and against the new tokens are computed apart and joined
-before the softmax. Linear weights lie as (out, in), so that Gemm takes them with ``transB``; those that read the same input
-are joined by Concat, which ONNX Runtime folds when it loads.
+Bound to the same memory, new_k.i is past_k.i with the new tokens written in place: nothing is copied, and rows of different
+length cost no padding. ONNX Runtime's GroupQueryAttention asks for b = 1 or t = 1 once the cache holds something.
+
+Linear weights lie as (out, in), which Gemm takes with ``transB``; those that read the same input are joined by Concat, which
+ONNX Runtime folds when it loads.
 
     python -m generators.training.export DIRECTORY
 """
@@ -20,6 +22,7 @@ import argparse
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -39,7 +42,7 @@ class Graph:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     used: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
-    def op(self, kind: str, *inputs: str, name: str = "", domain: str = "", **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, name: str = "", domain: str = "", **attributes: Any) -> str:
         """Append a node with one output."""
         output = name or f"{kind}.{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, domain=domain, **attributes))
@@ -87,11 +90,20 @@ def external_weights(path: Path) -> dict[str, onnx.TensorProto]:
 
 
 def rms_norm(g: Graph, hidden: str, weight: str, eps: float) -> str:
-    """x / sqrt(mean(x^2) + eps) * weight, in basic operators that ONNX Runtime fuses."""
-    square = g.op("Mul", hidden, hidden)
+    """Divide by sqrt(mean(x^2) + eps), times weight, in basic operators that ONNX Runtime fuses."""
+    square = g.op("Pow", hidden, g.constant("two", np.array(2, np.float32)))
     mean = g.op("ReduceMean", square, g.ints(-1), keepdims=1)
     root = g.op("Sqrt", g.op("Add", mean, g.constant("eps", np.array(eps, np.float32))))
     return g.op("Mul", g.op("Div", hidden, root), g.weight(weight))
+
+
+def add_and_norm(g: Graph, hidden: str, update: str, weight: str, eps: float) -> tuple[str, str]:
+    """The residual stream after ``update``: normalised for the next layer part, and as it is."""
+    normed, total = f"normed.{len(g.nodes)}", f"hidden.{len(g.nodes)}"
+    inputs, outputs = [hidden, update, g.weight(weight)], [normed, "", "", total]
+    kind = "SkipSimplifiedLayerNormalization"
+    g.nodes.append(helper.make_node(kind, inputs, outputs, name=normed, domain=MICROSOFT, epsilon=eps))
+    return normed, total
 
 
 def linear(g: Graph, hidden: str, *weights: str) -> str:
@@ -111,28 +123,26 @@ def rotary_tables(g: Graph, config: ModelConfig) -> tuple[str, str]:
 
 
 def attention(g: Graph, config: ModelConfig, layer: int, hidden: str, tables: tuple[str, str]) -> str:
-    """Self-attention of new tokens over cache and new tokens; ``hidden`` and result (n, width)."""
-    heads, size = config.n_heads, config.head_dim
+    """Causal self-attention of new tokens over cache and new tokens; ``hidden`` and result (b t, width)."""
     prefix = f"model.layers.{layer}.self_attn."
     packed = linear(g, hidden, prefix + "q_proj.weight", prefix + "k_proj.weight", prefix + "v_proj.weight")
-    packed = g.op("Reshape", packed, "shape.heads")
-    packed = g.op("Transpose", packed, perm=[0, 2, 1, 3])
-    rotating, value = g.split(packed, 1, 2 * heads, heads)
-    rotated = g.op("RotaryEmbedding", rotating, "positions", *tables, domain=MICROSOFT)
-    query, key = g.split(rotated, 1, heads, heads)
-    g.op("Identity", key, name=f"new_k.{layer}")
-    g.op("Identity", value, name=f"new_v.{layer}")
-    query = g.op("Mul", query, g.constant("scale", np.array(size**-0.5, np.float32)))
-    scores_past = g.op("MatMul", query, g.op("Transpose", f"past_k.{layer}", perm=[0, 1, 3, 2]))
-    scores_new = g.op("MatMul", query, g.op("Transpose", key, perm=[0, 1, 3, 2]))
-    scores = g.op("Concat", scores_past, scores_new, axis=-1)
-    weights = g.op("Softmax", g.op("Add", scores, "mask"), axis=-1)
-    split = f"attention.{layer}"
-    g.nodes.append(helper.make_node("Split", [weights, "lengths"], [split + ".past", split + ".new"], name=split, axis=3))
-    from_past = g.op("MatMul", split + ".past", f"past_v.{layer}")
-    from_new = g.op("MatMul", split + ".new", value)
-    mixed = g.op("Transpose", g.op("Add", from_past, from_new), perm=[0, 2, 1, 3])
-    return linear(g, g.op("Reshape", mixed, g.ints(-1, heads * size)), prefix + "o_proj.weight")
+    packed = g.op("Reshape", packed, "shape.packed")
+    cache = [f"past_k.{layer}", f"past_v.{layer}"]
+    mixed = f"attention.{layer}"
+    g.nodes.append(
+        helper.make_node(
+            "GroupQueryAttention",
+            [packed, "", "", *cache, "seqlens", "total", *tables],
+            [mixed, f"new_k.{layer}", f"new_v.{layer}"],
+            name=mixed,
+            domain=MICROSOFT,
+            num_heads=config.n_heads,
+            kv_num_heads=config.n_heads,
+            do_rotary=1,
+        )
+    )
+    flat = g.op("Reshape", mixed, g.ints(-1, config.n_heads * config.head_dim))
+    return linear(g, flat, prefix + "o_proj.weight")
 
 
 def feed_forward(g: Graph, config: ModelConfig, layer: int, hidden: str) -> str:
@@ -146,43 +156,39 @@ def feed_forward(g: Graph, config: ModelConfig, layer: int, hidden: str) -> str:
 def build(directory: Path) -> onnx.ModelProto:
     """The graph of the model in ``directory``: a language model or, with a ``score`` weight, a reward model."""
     config = load_config(directory)
+    eps = config.rms_norm_eps
     g = Graph(external_weights(directory / WEIGHTS))
-    sizes = g.op("Shape", "input_ids")
-    g.op("Concat", sizes, g.ints(3 * config.n_heads, config.head_dim), name="shape.heads", axis=0)
-    g.op("Concat", g.op("Shape", "past_k.0", start=2, end=3), g.op("Shape", "input_ids", start=1), name="lengths", axis=0)
+    g.op("Concat", g.op("Shape", "input_ids"), g.ints(3 * config.n_heads * config.head_dim), name="shape.packed", axis=0)
     tables = rotary_tables(g, config)
 
-    ids = g.op("Reshape", "input_ids", g.ints(-1))
-    hidden = g.op("Gather", g.weight("model.embed_tokens.weight"), ids)
+    hidden = g.op("Gather", g.weight("model.embed_tokens.weight"), g.op("Reshape", "input_ids", g.ints(-1)))
+    normed = rms_norm(g, hidden, "model.layers.0.input_layernorm.weight", eps)
     for layer in range(config.n_layers):
-        prefix = f"model.layers.{layer}."
-        normed = rms_norm(g, hidden, prefix + "input_layernorm.weight", config.rms_norm_eps)
-        hidden = g.op("Add", hidden, attention(g, config, layer, normed, tables))
-        normed = rms_norm(g, hidden, prefix + "post_attention_layernorm.weight", config.rms_norm_eps)
-        hidden = g.op("Add", hidden, feed_forward(g, config, layer, normed))
-    normed = rms_norm(g, g.op("Gather", hidden, "logits_at"), "model.norm.weight", config.rms_norm_eps)
+        last = layer == config.n_layers - 1
+        next_norm = "model.norm.weight" if last else f"model.layers.{layer + 1}.input_layernorm.weight"
+        update = attention(g, config, layer, normed, tables)
+        normed, hidden = add_and_norm(g, hidden, update, f"model.layers.{layer}.post_attention_layernorm.weight", eps)
+        normed, hidden = add_and_norm(g, hidden, feed_forward(g, config, layer, normed), next_norm, eps)
     head = "score.weight" if "score.weight" in g.weights else "model.embed_tokens.weight" if config.tied else "lm_head.weight"
-    g.op("Gemm", normed, g.weight(head), name="logits", transB=1)
+    g.op("Gemm", g.op("Gather", normed, "logits_at"), g.weight(head), name="logits", transB=1)
 
+    describe, real, integer = helper.make_tensor_value_info, TensorProto.FLOAT, TensorProto.INT64
+    shape: list[str | int | None] = ["b", config.n_heads, "c", config.head_dim]
     caches = [f"{kind}.{layer}" for layer in range(config.n_layers) for kind in ("{}_k", "{}_v")]
-    past = ["b", config.n_heads, "s", config.head_dim]
-    new = ["b", config.n_heads, "t", config.head_dim]
-    describe = helper.make_tensor_value_info
     inputs = [
-        describe("input_ids", TensorProto.INT64, ["b", "t"]),
-        describe("positions", TensorProto.INT64, ["b", "t"]),
-        describe("mask", TensorProto.FLOAT, ["b", 1, "t", "s+t"]),
-        describe("logits_at", TensorProto.INT64, ["m"]),
-        *(describe(name.format("past"), TensorProto.FLOAT, past) for name in caches),
+        describe("input_ids", integer, ["b", "t"]),
+        describe("seqlens", TensorProto.INT32, ["b"]),
+        describe("total", TensorProto.INT32, []),
+        describe("logits_at", integer, ["m"]),
+        *(describe(name.format("past"), real, shape) for name in caches),
     ]
     outputs = [
-        describe("logits", TensorProto.FLOAT, ["m", g.weights[head].dims[0]]),
-        *(describe(name.format("new"), TensorProto.FLOAT, new) for name in caches),
+        describe("logits", real, ["m", g.weights[head].dims[0]]),
+        *(describe(name.format("new"), real, shape) for name in caches),
     ]
     graph = helper.make_graph(g.nodes, "llama", inputs, outputs, list(g.used.values()))
-    return helper.make_model(
-        graph, ir_version=9, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(MICROSOFT, 1)]
-    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(MICROSOFT, 1)]
+    return helper.make_model(graph, ir_version=9, opset_imports=opsets)
 
 
 def export(directory: Path) -> Path:

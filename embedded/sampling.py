@@ -1,0 +1,54 @@
+"""Draw tokens by inverse transform: one uniform number per row decides, whatever other rows are in the batch.
+
+Tokens are laid end to end on [0, 1) in the order of their ids, so float noise of the logits changes a draw only where the
+uniform number falls within that noise of a boundary.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+def draw(logits: Floats, temperature: Doubles, top_p: Doubles, uniform: Doubles) -> NDArray[np.int64]:
+    """One token id per row, ``(b,)``.
+
+    Args:
+        logits: ``(b, vocabulary)``; -inf is never drawn.
+        temperature: ``(b,)``; 0 takes the most likely token, the lowest id of equals.
+        top_p: ``(b,)`` in (0, 1]: draw from the fewest most likely tokens that hold this mass at that temperature.
+        uniform: ``(b,)`` in [0, 1).
+    """
+    greedy = temperature == 0
+    scale = np.where(greedy, 1.0, temperature).astype(np.float64)
+    relative = (logits - logits.max(axis=1, keepdims=True)) / scale[:, None]
+    mass = np.exp(relative)
+    if (nuclear := top_p < 1).any():
+        mass[nuclear] = _nucleus(mass[nuclear], top_p[nuclear])
+    cumulative = np.cumsum(mass, axis=1)
+    total = cumulative[:, -1]
+    target = np.minimum(uniform * total, np.nextafter(total, 0))
+    drawn = np.argmax(cumulative > target[:, None], axis=1)
+    result: NDArray[np.int64] = np.where(greedy, np.argmax(logits, axis=1), drawn)
+    return result
+
+
+def _nucleus(mass: Doubles, top_p: Doubles) -> Doubles:
+    """``mass`` ``(b, vocabulary)``, zero outside the fewest most likely tokens that hold ``top_p`` of each row."""
+    order = np.argsort(-mass, axis=1, kind="stable")
+    ranked = np.take_along_axis(mass, order, axis=1)
+    before = np.cumsum(ranked, axis=1) - ranked
+    kept = np.where(before < top_p[:, None] * ranked.sum(axis=1, keepdims=True), ranked, 0.0)
+    result = np.empty_like(mass)
+    np.put_along_axis(result, order, kept, axis=1)
+    return result
+
+
+def log_probabilities(logits: Floats, ids: NDArray[np.int64]) -> Doubles:
+    """Log probability of one id per row at temperature 1, in nats, ``(b,)``."""
+    highest = logits.max(axis=1)
+    log_total = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
+    chosen: Floats = logits[np.arange(len(ids)), ids]
+    result: Doubles = chosen.astype(np.float64) - log_total
+    return result

@@ -1,0 +1,70 @@
+"""Text to token ids and back, with the model's chat template."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from embedded.config import read_json
+from generators.protocol import Message
+
+
+class ChatTokenizer:
+    """Reads ``tokenizer.json`` and the chat template of a model directory.
+
+    Only the template makes special tokens: one typed into a message is spelled out as ordinary text and cannot end a turn.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        path = directory / "tokenizer.json"
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing: not a model directory")
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.encode_special_tokens = True
+        added = self._tokenizer.get_added_tokens_decoder()
+        self._specials = {token.content: id_ for id_, token in added.items() if token.special}
+        self._special_pattern = re.compile("(" + "|".join(map(re.escape, self._specials)) + ")") if self._specials else None
+        template = directory / "chat_template.jinja"
+        source = template.read_text(encoding="utf-8") if template.exists() else _configured_template(directory)
+        self._template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(source)
+
+    @property
+    def size(self) -> int:
+        """Number of token ids, special ones included."""
+        return int(self._tokenizer.get_vocab_size())
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Ids that stand for no text."""
+        return frozenset(self._specials.values())
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Token ids of ordinary text."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids, special ones left out."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def render(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Token ids of a conversation, ready for the assistant's first token."""
+        marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
+        turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
+        skeleton = self._template.render(messages=turns, add_generation_prompt=True)
+        pieces = self._special_pattern.split(skeleton) if self._special_pattern else [skeleton]
+        ids: list[int] = []
+        for piece in pieces:
+            if piece in self._specials:
+                ids.append(self._specials[piece])
+            else:
+                ids.extend(self.encode(re.sub("\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content, piece)))
+        return tuple(ids)
+
+
+def _configured_template(directory: Path) -> str:
+    template = read_json(directory / "tokenizer_config.json").get("chat_template")
+    if not isinstance(template, str):
+        raise ValueError(f"{directory} has no chat template, neither chat_template.jinja nor in tokenizer_config.json")
+    return template

@@ -1,0 +1,91 @@
+"""The generator that ships with this package: a small Llama model in ONNX Runtime, no GPU and no download."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from embedded.batcher import Batcher
+from embedded.config import SHIPPED, load_config
+from embedded.decoder import Decoder
+from embedded.prefix_cache import PrefixCache
+from embedded.stepper import SampledStep, Stepper, StepRequest
+from embedded.tokenizer import ChatTokenizer
+from errors import ContextTooLong, GeneratorError, InvalidRequest
+from generators.protocol import Finish, Message, Sampling, Step
+
+
+class EmbeddedGenerator:
+    """Samples steps from a model directory; see :class:`generators.protocol.Generator`.
+
+    Args:
+        directory: Hugging Face directory with ``model.onnx``.
+        max_rows: most particles that decode at the same time; others wait.
+        max_cache_bytes: memory for keys and values of prefixes that may be needed again.
+        n_threads: of ONNX Runtime.
+    """
+
+    def __init__(
+        self,
+        directory: Path | str = SHIPPED / "generator",
+        *,
+        max_rows: int = 256,
+        max_cache_bytes: int = 256 * 2**20,
+        n_threads: int = 2,
+    ) -> None:
+        directory = Path(directory)
+        self._config = load_config(directory)
+        self._tokenizer = ChatTokenizer(directory)
+        without_text = self._tokenizer.special_ids | set(range(self._tokenizer.size, self._config.vocabulary))
+        forbidden = np.array(sorted(without_text - set(self._config.eos_ids)), np.int64)
+        decoder = Decoder(directory, self._config, max_rows, n_threads)
+        self._stepper = Stepper(decoder, PrefixCache(max_cache_bytes), max_rows, forbidden)
+        self._batcher: Batcher[StepRequest, SampledStep] = Batcher(f"generator {self.name}", self._stepper, GeneratorError)
+
+    @property
+    def name(self) -> str:
+        """Model name as a user would write it."""
+        return self._config.name
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of prompt and continuation together."""
+        return self._config.context_length
+
+    @property
+    def n_computed(self) -> int:
+        """Tokens that the model has computed so far, those of prompts included; cached ones do not count."""
+        return self._stepper.n_computed
+
+    def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Render a conversation with the model's chat template, ready for the assistant's first token."""
+        return self._tokenizer.render(messages)
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        """Sample one step after ``prefix_ids``; cancelling the call drops the row at the next token."""
+        sampled = await self._batcher.run(self._request(prefix_ids, sampling, seed))
+        text_ids = sampled.ids if sampled.finish == "length" else sampled.ids[:-1]
+        return Step(sampled.ids, self._tokenizer.decode(text_ids), sampled.finish, sampled.log_probs)
+
+    async def aclose(self) -> None:
+        """Fail open calls and end the thread."""
+        await self._batcher.aclose()
+
+    def _request(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> StepRequest:
+        separator = self._tokenizer.encode(sampling.separator)
+        if len(separator) != 1:
+            message = f"separator {sampling.separator!r} is {len(separator)} tokens of {self.name}, it must be one"
+            raise InvalidRequest(message, param="separator")
+        if sampling.max_tokens < 1:
+            raise InvalidRequest(f"max_tokens is {sampling.max_tokens}, it must be at least 1", param="max_tokens")
+        if not prefix_ids or min(prefix_ids) < 0 or max(prefix_ids) >= self._config.vocabulary:
+            limit = self._config.vocabulary - 1
+            raise InvalidRequest(f"prefix_ids must hold at least one token id in 0..{limit}", param="prefix_ids")
+        room = self.context_length - len(prefix_ids)
+        if room < 1:
+            raise ContextTooLong(
+                f"{len(prefix_ids)} tokens leave no room for a step: {self.name} has a context of {self.context_length} tokens"
+            )
+        ends: dict[int, Finish] = {separator[0]: "separator", **dict.fromkeys(self._config.eos_ids, "eos")}
+        max_tokens = min(sampling.max_tokens, room)
+        return StepRequest(tuple(prefix_ids), max_tokens, sampling.temperature, sampling.top_p, seed, ends)

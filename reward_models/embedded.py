@@ -1,0 +1,65 @@
+"""The process reward model that ships with this package: a small Llama model with one logit, in ONNX Runtime."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from embedded.batcher import Batcher
+from embedded.config import SHIPPED, load_config
+from embedded.decoder import Decoder
+from embedded.prefix_cache import PrefixCache
+from embedded.scorer import Judgement, Scorer, ScoreRequest
+from embedded.tokenizer import ChatTokenizer
+from errors import ContextTooLong, InvalidRequest, RewardModelError
+from generators.protocol import Message
+from reward_models.protocol import Score
+
+SEPARATOR = "\n\n"
+"""Closes each step of a trace; the model's judgement is read at its token."""
+
+
+class EmbeddedRewardModel:
+    """Scores steps with a model directory; see :class:`reward_models.protocol.RewardModel`.
+
+    Args:
+        directory: Hugging Face directory with ``model.onnx``, a sequence classifier with one label.
+        max_cache_bytes: memory for keys and values of traces that may go on.
+        n_threads: of ONNX Runtime.
+    """
+
+    def __init__(
+        self,
+        directory: Path | str = SHIPPED / "reward_model",
+        *,
+        max_cache_bytes: int = 256 * 2**20,
+        n_threads: int = 2,
+    ) -> None:
+        directory = Path(directory)
+        self._config = load_config(directory)
+        self._tokenizer = ChatTokenizer(directory)
+        self._separator_ids = self._tokenizer.encode(SEPARATOR)
+        scorer = Scorer(Decoder(directory, self._config, 1, n_threads), PrefixCache(max_cache_bytes))
+        self._batcher: Batcher[ScoreRequest, Judgement] = Batcher(f"reward model {self.name}", scorer, RewardModelError)
+
+    @property
+    def name(self) -> str:
+        """Model name as a user would write it."""
+        return self._config.name
+
+    async def score(self, problem: str, steps: Sequence[str]) -> Score:
+        """Score the newest of ``steps`` given ``problem`` and the steps before it."""
+        if not steps:
+            raise InvalidRequest("steps is empty, there is nothing to score", param="steps")
+        ids = list(self._tokenizer.render([Message("user", problem)]))
+        boundaries = [len(ids)]
+        for step in steps:
+            ids.extend(self._tokenizer.encode(step) + self._separator_ids)
+            boundaries.append(len(ids))
+        if len(ids) > self._config.context_length:
+            limit = self._config.context_length
+            raise ContextTooLong(f"the trace has {len(ids)} tokens, {self.name} has a context of {limit} tokens")
+        judgement = await self._batcher.run(ScoreRequest(tuple(ids), tuple(boundaries)))
+        return Score(judgement.probability, judgement.n_tokens)
+
+    async def aclose(self) -> None:
+        """Fail open calls and end the thread."""
+        await self._batcher.aclose()
