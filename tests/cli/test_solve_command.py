@@ -194,7 +194,7 @@ def test_live_view_on_a_terminal() -> None:
     assert "20 particles" in last_frame[0]
     assert "ess" in last_frame[1]
     assert "best answer 42" in last_frame[2]
-    assert "and 15 more" in last_frame[-2]
+    assert "and 14 more" in last_frame[-2]
     assert b"\x1b[?25h" in seen, "the cursor is shown again"
     assert plain.rstrip().rsplit("\n", 1)[1].startswith("answer 42")
 

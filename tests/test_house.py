@@ -1,0 +1,179 @@
+"""The house itself: which room may import which, what the package ships, and that README's commands do what it says."""
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from service.version import VERSION
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = sorted(pattern.rstrip("*") for pattern in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"])
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+MAY_IMPORT = {
+    "embedded": {"errors", "generators", "reward_models"},
+    "generators": {"errors", "embedded"},
+    "reward_models": {"errors", "embedded", "generators"},
+    "search": {"errors", "generators", "reward_models"},
+    "service": {"errors", "generators", "reward_models", "search"},
+    "cli": {"errors", "generators", "reward_models", "search", "service"},
+}
+"""Rooms that the modules of a room may import, besides themselves."""
+
+GENERATED = {"build", "dist", "runs", "__pycache__"}
+
+IMPURE = {"asyncio", "logging", "os", "time", "socket", "random", "datetime", "threading", "subprocess", "sys", "pathlib"}
+"""What ``search/smc`` must do without."""
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("room", PACKAGES)
+def test_imports_point_one_way(room: str) -> None:
+    rooms = {*PACKAGES, "errors"}
+    for path in (ROOT / room).rglob("*.py"):
+        used = {name.split(".")[0] for name in imports(path)} & rooms
+        assert used <= {room, *MAY_IMPORT[room]}, path
+
+
+def test_the_filter_is_pure() -> None:
+    for path in (ROOT / "search" / "smc").glob("*.py"):
+        used = set(imports(path))
+        assert not {name.split(".")[0] for name in used} & IMPURE, path
+        assert not {name for name in used if name.startswith(("generators", "reward_models", "search.engine"))}, path
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    assert not [path.parent for path in MODULES if not (path.parent / "__init__.py").exists()]
+
+
+def test_the_core_needs_no_torch() -> None:
+    heavy = {"torch", "transformers", "safetensors", "onnx", "vllm"}
+    training = {path for path in MODULES if "training" in path.parts}
+    for path in set(MODULES) - training:
+        assert not {name.split(".")[0] for name in imports(path)} & heavy, path
+    core = " ".join(PYPROJECT["project"]["dependencies"])
+    assert not [name for name in heavy if re.search(rf"\b{name}\b", core)]
+
+
+def test_weights_ship_with_the_package() -> None:
+    weights = ROOT / "embedded" / "weights"
+    files = [path for path in weights.rglob("*") if path.is_file()]
+    assert {"generator", "reward_model"} <= {path.parent.name for path in files}
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["embedded"]
+    assert all(
+        any(fnmatch(str(path.relative_to(weights.parent)), pattern.replace("**/", "*")) for pattern in patterns)
+        for path in files
+    )
+    assert sum(path.stat().st_size for path in files) <= 40_000_000
+
+
+def test_nothing_tells_of_the_machine_it_was_written_on() -> None:
+    marks = re.compile("|".join(("/ro" + "ot/", "/wo" + "rk/", "/ho" + r"me/\w", "scr" + "atch/")))
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        made = any(part.startswith(".") or part.endswith(".egg-info") or part in GENERATED for part in parts[:-1])
+        if not made and path.is_file() and path.suffix in {".py", ".md", ".toml", ".json", ".jinja", ".sh", ".yml", ""}:
+            assert not marks.search(path.read_text(encoding="utf-8")), path
+
+
+def test_version_is_told_once() -> None:
+    assert PYPROJECT["project"]["dynamic"] == ["version"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
+
+
+def test_make_hands_the_problem_on_as_typed() -> None:
+    typed = 'It\'s $5 "each" $(HOME) `x` a\\b $$ #c'
+    probe = "include Makefile\nprobe:\n\t@printf '%s' \"$$PROBLEM\"\n"
+    for arguments, extra in (([f"PROBLEM={typed}"], {}), ([], {"PROBLEM": typed})):
+        made = subprocess.run(
+            ["make", "-s", "-f", "-", "probe", *arguments],
+            cwd=ROOT,
+            input=probe,
+            env={**os.environ, **extra},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert made.stdout == typed
+
+
+def blocks(language: str) -> list[str]:
+    """Bodies of README's fenced blocks in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def lines(start: str) -> list[str]:
+    joined = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in joined if line.startswith(start)]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """Environment in which ``epf`` is the one of this checkout."""
+    epf = tmp_path / "epf"
+    code = "import sys; from cli.main import main; sys.exit(main())"
+    epf.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n')
+    epf.chmod(0o755)
+    return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+def test_ci_runs_readme_s_test_command() -> None:
+    (block,) = re.findall(r"^## Test\n.*?^```\w*\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    assert block == "make check\n"
+
+
+@pytest.mark.parametrize("line", lines("make"))
+def test_readme_s_targets_exist(line: str) -> None:
+    assert subprocess.run(["make", "--dry-run", *shlex.split(line)[1:]], cwd=ROOT, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("line", lines("epf solve"))
+def test_readme_s_commands_solve(line: str, shell: dict[str, str]) -> None:
+    done = subprocess.run(line, shell=True, cwd=ROOT, env=shell, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="README calls the service with curl")
+def test_readme_s_service_answers(shell: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (serve,) = lines("epf serve")
+    command = shlex.split(serve.replace("8000", str(port)))
+    with subprocess.Popen(command, cwd=ROOT, env=shell, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            assert any("running on" in line for line in server.stderr)
+            for line in lines("curl"):
+                done = subprocess.run(line.replace("8000", str(port)), shell=True, capture_output=True, text=True)
+                assert done.returncode == 0, done.stderr
+                assert '"answer"' in done.stdout
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_readme_s_python_runs(block: str, shell: dict[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=ROOT, env=shell, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
