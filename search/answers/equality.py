@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from search.answers.number import plain_number
+from search.answers.number import plain_number, spelling
 from search.answers.process import Verdict, WorkerProcess
 
 MAX_LENGTH = 1000
@@ -30,7 +30,7 @@ class _Answer(NamedTuple):
 def _read(written: str) -> _Answer:
     """An answer as it is compared: spaces do not count, and a plain number has one spelling."""
     number = plain_number(written)
-    return _Answer(" ".join(written.split()), False) if number is None else _Answer(str(number), True)
+    return _Answer(" ".join(written.split()), False) if number is None else _Answer(spelling(number), True)
 
 
 class AnswerChecker:

@@ -5,18 +5,19 @@ What counts as equal here:
 - Currency signs, a percent sign and units are left out: ``\$12``, ``12``, ``12 apples``, ``12\text{ cm}^2`` and ``12\%`` are
   one number, since the question says what is counted. So ``12%`` is 12 and not 0.12, and ``12 cm`` is ``12 m``.
 - Values are compared exactly: 1/2 is 0.5, and 0.33 is not 1/3. But a decimal of six or more places that rounds or cuts a
-  fraction with a denominator up to 100 is read as that fraction, so 0.333333 is 1/3. As this happens while reading, equality
+  fraction with a denominator up to 30 is read as that fraction, so 0.333333 is 1/3. As this happens while reading, equality
   is transitive.
 - A comma groups thousands: ``1,234`` is 1234. ``1,22`` and ``0,111`` may be lists or decimals, ``3x`` and ``5 m`` products,
   ``12:00`` a time: not surely numbers, so None.
 """
 
 import re
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 _MAX_LENGTH = 200
 _ROUNDED_PLACES = 6
-_ROUNDED_DENOMINATOR = 100
+_ROUNDED_DENOMINATOR = 30
 
 _NUMBER = re.compile(
     r"""
@@ -69,6 +70,14 @@ def plain_number(text: str) -> Fraction | None:
     if value is None or (match["sign"] and match["late_sign"]):
         return None
     return -value if "-" in (match["sign"], match["late_sign"]) else value
+
+
+def spelling(number: Fraction) -> str:
+    """The one way to write ``number``: a decimal where that is finite, else ``a/b``."""
+    if 10**_MAX_LENGTH % number.denominator:
+        return str(number)
+    with localcontext(prec=3 * _MAX_LENGTH):
+        return format(Decimal(number.numerator) / Decimal(number.denominator), "f")
 
 
 def _tidy(text: str) -> str:

@@ -20,7 +20,7 @@ from math_verify import parse, verify  # type: ignore[import-untyped]
 MEMORY_BYTES = 2 * 1024**3
 """Address space of a worker: a number with a billion digits raises MemoryError instead of taking the machine with it."""
 
-_DELIMITERS = ("$", "\\(", "\\[", "\\boxed", "\\begin{")
+_DELIMITERS = ("$", "\\(", "\\[", "\\boxed")
 
 
 @lru_cache(maxsize=256)
