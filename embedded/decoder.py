@@ -37,6 +37,7 @@ class Decoder:
             raise FileNotFoundError(f"{path} is missing: write it with python -m generators.training.export {directory}")
         options = ort.SessionOptions()
         options.intra_op_num_threads = n_threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._n_outputs = self._session.get_outputs()[0].shape[1]

@@ -17,13 +17,13 @@ def draw(logits: Floats, temperature: Doubles, top_p: Doubles, uniform: Doubles)
     Args:
         logits: ``(b, vocabulary)``; -inf is never drawn.
         temperature: ``(b,)``; 0 takes the most likely token, the lowest id of equals.
-        top_p: ``(b,)`` in (0, 1]: draw from the fewest most likely tokens that hold this mass at that temperature.
+        top_p: ``(b,)`` in (0, 1]: draw from the fewest most likely tokens that hold this mass at that temperature, and those
+            as likely as the least of them.
         uniform: ``(b,)`` in [0, 1).
     """
     greedy = temperature == 0
-    scale = np.where(greedy, 1.0, temperature).astype(np.float64)
-    relative = (logits - logits.max(axis=1, keepdims=True)) / scale[:, None]
-    mass = np.exp(relative)
+    scale = np.where(greedy, 1.0, temperature).astype(np.float32)
+    mass = np.exp((logits - logits.max(axis=1, keepdims=True)) / scale[:, None]).astype(np.float64)
     if (nuclear := top_p < 1).any():
         mass[nuclear] = _nucleus(mass[nuclear], top_p[nuclear])
     cumulative = np.cumsum(mass, axis=1)
@@ -35,14 +35,12 @@ def draw(logits: Floats, temperature: Doubles, top_p: Doubles, uniform: Doubles)
 
 
 def _nucleus(mass: Doubles, top_p: Doubles) -> Doubles:
-    """``mass`` ``(b, vocabulary)``, zero outside the fewest most likely tokens that hold ``top_p`` of each row."""
-    order = np.argsort(-mass, axis=1, kind="stable")
-    ranked = np.take_along_axis(mass, order, axis=1)
-    before = np.cumsum(ranked, axis=1) - ranked
-    kept = np.where(before < top_p[:, None] * ranked.sum(axis=1, keepdims=True), ranked, 0.0)
-    result = np.empty_like(mass)
-    np.put_along_axis(result, order, kept, axis=1)
-    return result
+    """``mass`` ``(b, vocabulary)``, zero outside the nucleus that holds ``top_p`` of each row."""
+    ranked = np.sort(mass, axis=1)[:, ::-1]
+    cumulative = np.cumsum(ranked, axis=1)
+    inside = cumulative - ranked < top_p[:, None] * cumulative[:, -1:]
+    least = np.where(inside, ranked, np.inf).min(axis=1, keepdims=True)
+    return np.where(mass >= least, mass, 0.0)
 
 
 def log_probabilities(logits: Floats, ids: NDArray[np.int64]) -> Doubles:
