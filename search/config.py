@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from search.validation import check_config
+
 Annealing = Literal["ess", "entropy", "base", "cess", "none"]
 Resampling = Literal["systematic", "stratified", "residual", "multinomial"]
 LookAhead = Literal["none", "reuse", "redraw"]
@@ -27,7 +29,8 @@ class SearchConfig:
         lookahead: judge a state by one drawn successor: ``reuse`` keeps it for the first copy, ``redraw`` never does.
         lookahead_weight: share of the successor's logit in the guide, in [0, 1].
         resampling: scheme that draws ancestors.
-        weighting: ``current`` weighs by the newest score at every step, ``incremental`` accumulates and resamples when ESS is low.
+        weighting: ``current`` weighs by the newest score at every step, ``incremental`` accumulates and resamples when ESS is
+            low.
         resample_finished: finished particles take part in resampling with their final weight.
         answer_selection: how the answer is chosen from the finished particles.
         seed: of everything random; None draws one, which the result reports.
@@ -54,3 +57,7 @@ class SearchConfig:
     seed: int | None = None
     max_seconds: float | None = None
     max_total_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ``InvalidRequest`` for an option that is out of its range."""
+        check_config(self)

@@ -18,7 +18,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StepTaken:
-    """Particle ``particle`` (index in 0..n-1) ended step ``t`` (1-based); ``lookahead`` marks a successor drawn to judge it by."""
+    """Particle ``particle`` (index in 0..n-1) ended step ``t`` (1-based); ``lookahead`` marks a successor drawn to judge it by.
+
+    A successor that its particle keeps is told again as its next step, with ``n_tokens`` 0.
+    """
 
     particle: int
     t: int

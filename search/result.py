@@ -5,19 +5,20 @@ from typing import Literal
 
 from generators.protocol import Step
 
-StopReason = Literal["finished", "max_steps", "deadline", "budget"]
+StopReason = Literal["finished", "max_steps", "deadline", "budget", "context"]
+"""``context``: no particle finished and none has room left in a model's context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Particle:
-    """One partial or whole solution.
+    r"""One partial or whole solution.
 
     Attributes:
         steps: sampled steps in order.
-        scores: PRM probability after each step, ``(len(steps),)``.
+        scores: PRM probability after each step, ``(len(steps),)``; of a method that asks once, of the whole; else empty.
         lineage: index of the ancestor at each resampling, oldest first.
         finished: ended by the model or with an answer; never true for a length-cut step.
-        answer: text of the last non-empty ``\\boxed{}``, None if there is none.
+        answer: text of the last non-empty ``\boxed{}``, None if there is none.
         log_weight: final untempered log weight; -inf for a dead particle.
     """
 
@@ -67,8 +68,8 @@ class Usage:
         generated_tokens: all tokens sampled, look-ahead included.
         discarded_tokens: those of them that are in no final particle.
         prm_tokens, prm_calls: tokens that the PRM computed, and how often it was asked.
-        generating_s, scoring_s, resampling_s, waiting_s: seconds of the search by what it did: at least one particle generating;
-            none generating, at least one scoring; resampling and answer selection; anything else.
+        generating_s, scoring_s, resampling_s, waiting_s: seconds of the search by what it did: at least one particle
+            generating; none generating, at least one scoring; resampling and answer selection; anything else.
         total_s: wall-clock seconds, their sum.
     """
 

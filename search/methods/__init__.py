@@ -1,0 +1,24 @@
+"""Search methods, one file each; ``METHODS`` is the registry."""
+
+from typing import Final
+
+from errors import InvalidRequest
+from search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
+from search.methods.epf import EPF
+from search.methods.method import Method
+from search.methods.pf import PF
+from search.methods.self_consistency import SELF_CONSISTENCY
+
+METHODS: Final[dict[str, Method]] = {
+    method.name: method for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY)
+}
+
+
+def method_named(name: str) -> Method:
+    """The registered method; raises ``InvalidRequest`` for another name."""
+    if name not in METHODS:
+        raise InvalidRequest(f"method must be one of {', '.join(sorted(METHODS))}, got {name!r}", param="method")
+    return METHODS[name]
+
+
+__all__ = ["METHODS", "Method", "method_named"]

@@ -1,0 +1,118 @@
+"""The search in one call: from a notebook, from a coroutine, or event by event."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from generators.protocol import Generator
+from reward_models.protocol import RewardModel
+from search.answers.equality import AnswerChecker
+from search.config import SearchConfig
+from search.engine import driver
+from search.events import Event
+from search.methods import Method, method_named
+from search.result import SearchResult
+
+
+def solve(
+    problem: str,
+    *,
+    method: str = "epf",
+    config: SearchConfig | None = None,
+    generator: Generator | None = None,
+    reward_model: RewardModel | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Solve ``problem`` and wait for the result, also where an event loop runs already, as in a notebook.
+
+    ``method`` is a name in ``METHODS``. ``config`` holds the options of the search; single ones may be given by name, as in
+    ``solve(text, n_particles=8)``. No ``generator`` or ``reward_model`` means the embedded one, loaded for this call and freed
+    afterwards; one that is given must not be tied to an event loop, since this call runs its own.
+
+    Raises what :func:`asolve` raises.
+    """
+
+    def work() -> SearchResult:
+        return asyncio.run(
+            asolve(problem, method=method, config=config, generator=generator, reward_model=reward_model, **options)
+        )
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    with ThreadPoolExecutor(1, thread_name_prefix="solve") as thread:
+        return thread.submit(work).result()
+
+
+async def asolve(
+    problem: str,
+    *,
+    method: str = "epf",
+    config: SearchConfig | None = None,
+    generator: Generator | None = None,
+    reward_model: RewardModel | None = None,
+    checker: AnswerChecker | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Solve ``problem``; arguments as for :func:`solve`. Cancelling the call cancels every upstream call.
+
+    ``checker`` groups equal answers; None starts one for this call.
+
+    Raises:
+        InvalidRequest: a bad option or problem, before any token is generated.
+        GeneratorError, RewardModelError: a model failed or answered nonsense.
+        SearchFailed, DeadlineExceeded: there is nothing to answer from.
+    """
+    chosen, settings = method_named(method), _settings(config, options)
+    async with _models(chosen, generator, reward_model) as (gen, prm):
+        return await driver.search(problem, method=chosen, config=settings, generator=gen, reward_model=prm, checker=checker)
+
+
+async def stream(
+    problem: str,
+    *,
+    method: str = "epf",
+    config: SearchConfig | None = None,
+    generator: Generator | None = None,
+    reward_model: RewardModel | None = None,
+    checker: AnswerChecker | None = None,
+    **options: Any,
+) -> AsyncGenerator[Event, None]:
+    """Events of the search as they happen, the last one ``Answered``; arguments and errors as for :func:`asolve`.
+
+    Closing the stream cancels the search.
+    """
+    chosen, settings = method_named(method), _settings(config, options)
+    async with (
+        _models(chosen, generator, reward_model) as (gen, prm),
+        aclosing(
+            driver.stream(problem, method=chosen, config=settings, generator=gen, reward_model=prm, checker=checker)
+        ) as events,
+    ):
+        async for event in events:
+            yield event
+
+
+def _settings(config: SearchConfig | None, options: dict[str, Any]) -> SearchConfig:
+    return replace(config or SearchConfig(), **options)
+
+
+@asynccontextmanager
+async def _models(
+    method: Method, generator: Generator | None, reward_model: RewardModel | None
+) -> AsyncIterator[tuple[Generator, RewardModel | None]]:
+    """The given models, or the embedded ones where none is given, closed at the end if they were loaded here."""
+    async with AsyncExitStack() as stack:
+        if generator is None:
+            from generators.registry import load_generator
+
+            generator = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_generator, "embedded")))
+        if reward_model is None and method.needs_reward_model:
+            from reward_models.registry import load_reward_model
+
+            reward_model = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_reward_model, "embedded")))
+        yield generator, reward_model

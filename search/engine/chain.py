@@ -1,0 +1,76 @@
+"""One particle's solution so far, and what a new step makes of it."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from generators.protocol import Step
+from search.answers.extract import boxed_answer
+
+Status = Literal["running", "finished", "dead", "stuck"]
+"""``dead`` wrote an empty step or repeats itself; ``stuck`` has no room left in a model's context."""
+
+REPEATS = 3
+"""The same step text this many times in a row is a particle that repeats itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A particle without its weight.
+
+    Attributes:
+        steps: sampled steps in order; every draw is an object of its own, which copies share.
+        scores: PRM probabilities, one per step that was judged.
+        lineage: index of the ancestor at each resampling, oldest first.
+        status: whether and why it goes no further.
+    """
+
+    steps: tuple[Step, ...] = ()
+    scores: tuple[float, ...] = ()
+    lineage: tuple[int, ...] = ()
+    status: Status = "running"
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """All tokens after the prompt."""
+        return tuple(token for step in self.steps for token in step.token_ids)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The steps as a reader sees them: one that was cut at its token limit is joined to what follows it; none is empty."""
+        return tuple(text for text in _joined(self.steps) if text.strip())
+
+    def solution(self, separator: str) -> str:
+        """The whole text."""
+        return separator.join(self.texts)
+
+
+def grown(chain: Chain, step: Step) -> Chain:
+    r"""``chain`` after ``step``, not yet judged.
+
+    A step whose text holds a complete ``\boxed{}`` has finish ``answer``, unless it was cut at its token limit: then it goes
+    on. An empty step, an end before any text, and a repeating particle leave the chain as it was, but dead.
+    """
+    written = _joined((*chain.steps, step))
+    if step.finish == "separator" and boxed_answer(written[-1]) is not None:
+        step = replace(step, finish="answer")
+    else:
+        step = replace(step)
+    finished = step.finish in ("eos", "answer")
+    last = (*chain.steps, step)[-REPEATS:]
+    repeats = len(last) == REPEATS and len({s.text for s in last}) == 1
+    empty = step.finish == "separator" and not written[-1].strip()
+    if empty or (repeats and not finished) or (finished and not any(text.strip() for text in written)):
+        return replace(chain, status="dead")
+    return replace(chain, steps=(*chain.steps, step), status="finished" if finished else "running")
+
+
+def _joined(steps: tuple[Step, ...]) -> list[str]:
+    texts: list[str] = []
+    cut = False
+    for step in steps:
+        if cut:
+            texts[-1] += step.text
+        else:
+            texts.append(step.text)
+        cut = step.finish == "length"
+    return texts

@@ -1,0 +1,98 @@
+"""From particles to the answer: only finished ones vote, with untempered weights."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from errors import ContextTooLong, DeadlineExceeded, SearchFailed
+from search.answers.equality import AnswerChecker
+from search.answers.extract import boxed_answer
+from search.answers.vote import choose
+from search.config import SearchConfig
+from search.engine.chain import Chain
+from search.engine.run import Outcome, Run
+from search.result import Particle, SearchResult, StopReason
+from search.smc.weights import FloatArray
+
+
+def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, separator: str) -> str | None:
+    """Answer with the most weight among finished particles, equal answers recognised by their text only; None without one."""
+    answers = _votes(chains, separator)
+    classes = [answers.index(answer) for answer in answers]
+    choice = choose(answers, classes, log_weights, "weighted_vote", np.random.default_rng(0))
+    return None if choice is None else choice.answer
+
+
+def stop_reason(outcome: Outcome) -> StopReason:
+    """Why the search ended.
+
+    Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when none has room for a first step, and
+    ``DeadlineExceeded`` when time was up before there was one step.
+    """
+    statuses = {chain.status for chain in outcome.chains}
+    if not any(chain.steps for chain in outcome.chains):
+        if outcome.cut == "deadline":
+            raise DeadlineExceeded("max_seconds was over before the first step: allow more time", param="max_seconds")
+        if "stuck" in statuses:
+            raise ContextTooLong("the problem leaves no room for a step in a model's context: shorten it", param="problem")
+    if statuses == {"dead"}:
+        raise SearchFailed("every particle died: the generator wrote empty or endlessly repeated steps")
+    if outcome.cut is not None:
+        return outcome.cut
+    if "finished" in statuses:
+        return "finished"
+    return "context"
+
+
+async def conclude(
+    outcome: Outcome, run: Run, checker: AnswerChecker, *, method: str, seed: int, prompt_tokens: int
+) -> SearchResult:
+    """Choose the answer and write the result. Raises what :func:`stop_reason` raises."""
+    config = run.config
+    reason = stop_reason(outcome)
+    answers = _votes(outcome.chains, config.separator)
+    with run.ledger.doing("resampling"):
+        classes = await checker.classes(answers)
+        choice = choose(answers, classes, outcome.log_weights, config.answer_selection, run.rng("selection"))
+    shown = outcome.chains[_best(outcome) if choice is None else choice.particle]
+    return SearchResult(
+        answer=None if choice is None else choice.answer,
+        confidence=0.0 if choice is None else choice.confidence,
+        solution=shown.solution(config.separator),
+        distribution=() if choice is None else choice.distribution,
+        answer_entropy=0.0 if choice is None else choice.entropy,
+        stop_reason=reason,
+        method=method,
+        seed=seed,
+        log_evidence=outcome.log_evidence,
+        usage=run.ledger.usage(prompt_tokens, (step for chain in outcome.chains for step in chain.steps)),
+        steps=outcome.records,
+        particles=tuple(_particle(c, w, config) for c, w in zip(outcome.chains, outcome.log_weights, strict=True)),
+    )
+
+
+def _votes(chains: Sequence[Chain], separator: str) -> list[str | None]:
+    return [boxed_answer(chain.solution(separator)) if chain.status == "finished" else None for chain in chains]
+
+
+def _best(outcome: Outcome) -> int:
+    """The particle to show where none has an answer: finished before unfinished, then by weight, then by its last score."""
+
+    def rank(i: int) -> tuple[bool, bool, float, float, int]:
+        chain, log_weight = outcome.chains[i], float(outcome.log_weights[i])
+        score = chain.scores[-1] if chain.scores else -math.inf
+        return chain.status == "finished", bool(chain.steps), log_weight, score, len(chain.steps)
+
+    return max(range(len(outcome.chains)), key=rank)
+
+
+def _particle(chain: Chain, log_weight: float, config: SearchConfig) -> Particle:
+    return Particle(
+        steps=chain.steps,
+        scores=chain.scores,
+        lineage=chain.lineage,
+        finished=chain.status == "finished",
+        answer=boxed_answer(chain.solution(config.separator)),
+        log_weight=float(log_weight),
+    )

@@ -1,0 +1,111 @@
+"""One search from problem to result, as a coroutine or as a stream of events."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+
+from errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
+from generators.protocol import Generator, Message
+from reward_models.protocol import RewardModel
+from search.answers.equality import AnswerChecker
+from search.config import SearchConfig
+from search.engine.conclude import conclude
+from search.engine.ledger import Ledger
+from search.engine.run import Run
+from search.events import Answered, Event, Started
+from search.methods.method import Method
+from search.result import SearchResult
+from search.validation import check_problem
+
+SEED_BITS = 53
+"""A seed that the search draws itself is exact in JSON."""
+
+
+async def search(
+    problem: str,
+    *,
+    method: Method,
+    config: SearchConfig,
+    generator: Generator,
+    reward_model: RewardModel | None,
+    checker: AnswerChecker | None = None,
+    emit: Callable[[Event], None] = lambda event: None,
+) -> SearchResult:
+    """Solve ``problem``. Cancelling the call cancels every upstream call.
+
+    ``checker`` groups equal answers; None starts one for this search. ``emit`` receives each event as it happens, the last one
+    ``Answered``.
+
+    Raises:
+        InvalidRequest: an empty problem, a prompt too long for the generator, or no reward model where the method needs one.
+        GeneratorError, RewardModelError: a model failed or answered nonsense.
+        SearchFailed, DeadlineExceeded: there is nothing to answer from.
+    """
+    check_problem(problem)
+    if method.needs_reward_model and reward_model is None:
+        raise InvalidRequest(f"reward_model must be given: method {method.name!r} needs one", param="reward_model")
+    loop = asyncio.get_running_loop()
+    ledger = Ledger(loop.time)
+    config = method.configured(config)
+    seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
+    deadline_s = None if config.max_seconds is None else loop.time() + config.max_seconds
+    prompt_ids = _prompt_ids(generator, problem)
+    emit(Started(method.name, config.n_particles, seed, len(prompt_ids)))
+
+    run = Run(problem, prompt_ids, generator, reward_model, config, seed, ledger, deadline_s, emit)
+    outcome = await method.run(run)
+    asking = checker or AnswerChecker()
+    try:
+        result = await conclude(outcome, run, asking, method=method.name, seed=seed, prompt_tokens=len(prompt_ids))
+    finally:
+        if asking is not checker:
+            await asking.aclose()
+    emit(Answered(result))
+    return result
+
+
+async def stream(
+    problem: str,
+    *,
+    method: Method,
+    config: SearchConfig,
+    generator: Generator,
+    reward_model: RewardModel | None,
+    checker: AnswerChecker | None = None,
+) -> AsyncGenerator[Event, None]:
+    """Events of :func:`search` as they happen, then its error if it has one. Closing the stream cancels the search."""
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
+    task = asyncio.create_task(
+        search(
+            problem,
+            method=method,
+            config=config,
+            generator=generator,
+            reward_model=reward_model,
+            checker=checker,
+            emit=events.put_nowait,
+        )
+    )
+    task.add_done_callback(lambda _: events.put_nowait(None))
+    try:
+        while (event := await events.get()) is not None:
+            yield event
+        await task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, SearchServiceError):
+            await task
+
+
+def _prompt_ids(generator: Generator, problem: str) -> tuple[int, ...]:
+    try:
+        ids = tuple(generator.prompt_ids([Message("user", problem)]))
+    except SearchServiceError:
+        raise
+    except Exception as error:
+        raise GeneratorError(f"the generator could not read the problem: {type(error).__name__}: {error}") from error
+    if len(ids) >= generator.context_length:
+        message = f"problem has {len(ids)} tokens, the model's context {generator.context_length}: shorten it"
+        raise ContextTooLong(message, param="problem")
+    return ids

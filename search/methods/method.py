@@ -1,0 +1,32 @@
+"""The shape of a search method: a name, the options that define it, and a coroutine over a :class:`~search.engine.run.Run`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from search.config import SearchConfig
+from search.engine.run import Outcome, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to spend steps and scores on one problem.
+
+    Attributes:
+        name: as a user writes it.
+        summary: one line.
+        run: draws and judges steps through the run and ends with the particles. It keeps the run's contract: all upstream
+            calls go through ``Run.gather``, and a deadline or a spent budget ends it with what it has.
+        fixed: options that make the method what it is, whatever the caller chose.
+        needs_reward_model: whether it asks one.
+    """
+
+    name: str
+    summary: str
+    run: Callable[[Run], Awaitable[Outcome]]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    needs_reward_model: bool = True
+
+    def configured(self, config: SearchConfig) -> SearchConfig:
+        """``config`` with this method's fixed options."""
+        return replace(config, **self.fixed)

@@ -1,0 +1,9 @@
+"""Particle filtering as published in Rollout Roulette (arXiv 2502.01618): no annealing, no look-ahead.
+
+The paper draws ancestors multinomially, an option here; systematic resampling, the default, has less variance.
+"""
+
+from search.methods.epf import run_filter
+from search.methods.method import Method
+
+PF = Method("pf", "plain particle filtering", run_filter, fixed={"annealing": "none", "lookahead": "none"})

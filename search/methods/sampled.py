@@ -1,0 +1,41 @@
+"""Whole solutions drawn side by side, each at its own pace: what methods without a search over steps share."""
+
+from collections.abc import Awaitable, Callable
+
+from search.engine.chain import Chain
+from search.engine.run import Run
+from search.result import StopReason
+
+
+async def sample_chains(
+    run: Run, judged: Callable[[Chain, int], Awaitable[Chain]] | None = None
+) -> tuple[list[Chain], StopReason | None]:
+    """``n_particles`` independent chains and the limit that left one of them unfinished.
+
+    ``judged`` is applied to a chain (and its slot) as soon as it has finished.
+    """
+    n = run.config.n_particles
+    chains = [Chain()] * n
+    share = run.share(n)
+    spent = False
+
+    async def finish(slot: int) -> None:
+        nonlocal spent
+        chain = Chain()
+        for t in range(1, run.config.max_steps + 1):
+            left = share - len(chain.token_ids)
+            if left < 1:
+                spent = True
+                return
+            chain = await run.draw(chain, t, slot, allowance=left)
+            if chain.status == "finished" and judged is not None:
+                chain = await judged(chain, slot)
+            chains[slot] = chain
+            if chain.status != "running":
+                return
+
+    if await run.gather(finish(slot) for slot in range(n)):
+        return chains, "deadline"
+    if not any(chain.status == "running" for chain in chains):
+        return chains, None
+    return chains, "budget" if spent else "max_steps"

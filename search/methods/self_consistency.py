@@ -1,0 +1,23 @@
+"""Self-consistency (arXiv 2203.11171): independent solutions, the most frequent answer wins; no reward model."""
+
+import numpy as np
+
+from search.engine.run import Outcome, Run
+from search.methods.method import Method
+from search.methods.sampled import sample_chains
+
+
+async def run_self_consistency(run: Run) -> Outcome:
+    """Equal weights; a chain that died has none. The evidence of a constant potential is 1."""
+    chains, cut = await sample_chains(run)
+    log_weights = np.array([-np.inf if chain.status == "dead" else 0.0 for chain in chains])
+    return Outcome(tuple(chains), log_weights, 0.0, cut=cut)
+
+
+SELF_CONSISTENCY = Method(
+    "self_consistency",
+    "independent solutions, majority vote, no reward model",
+    run_self_consistency,
+    fixed={"answer_selection": "majority"},
+    needs_reward_model=False,
+)

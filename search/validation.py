@@ -1,0 +1,78 @@
+"""Limits of a search's options, checked in one place before any token is generated.
+
+Every message names the field, its limit and what was given.
+"""
+
+import math
+from typing import TYPE_CHECKING, get_args, get_type_hints
+
+from errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from search.config import SearchConfig
+
+MAX_PARTICLES = 256
+MAX_STEPS = 1000
+MAX_TOKENS_PER_STEP = 8192
+MAX_TEMPERATURE = 2.0
+MAX_SEPARATOR_CHARS = 16
+MAX_SEED = 2**63 - 1
+
+CHOICES = ("annealing", "lookahead", "resampling", "weighting", "answer_selection")
+
+
+def check_config(config: "SearchConfig") -> None:
+    """Raise ``InvalidRequest`` for the first option of ``config`` that is out of its range or of another type."""
+    _whole(config, "n_particles", 1, MAX_PARTICLES)
+    _whole(config, "max_steps", 1, MAX_STEPS)
+    _whole(config, "max_tokens_per_step", 1, MAX_TOKENS_PER_STEP)
+    _whole(config, "horizon", 1, MAX_STEPS)
+    _real(config, "temperature", 0.0, MAX_TEMPERATURE)
+    _real(config, "top_p", 0.0, 1.0, above_low=True)
+    _real(config, "ess_threshold", 0.0, 1.0)
+    _real(config, "early_phase", 0.0, 1.0)
+    _real(config, "lookahead_weight", 0.0, 1.0)
+    for name in CHOICES:
+        _choice(config, name)
+    if not isinstance(config.separator, str) or not 1 <= len(config.separator) <= MAX_SEPARATOR_CHARS:
+        raise _refusal(config, "separator", f"must be a text of 1 to {MAX_SEPARATOR_CHARS} characters")
+    if not isinstance(config.resample_finished, bool):
+        raise _refusal(config, "resample_finished", "must be true or false")
+    if config.seed is not None:
+        _whole(config, "seed", 0, MAX_SEED)
+    if config.max_seconds is not None:
+        _real(config, "max_seconds", 0.0, math.inf, above_low=True)
+    if config.max_total_tokens is not None:
+        _whole(config, "max_total_tokens", 1, None)
+        if config.max_total_tokens < config.n_particles:
+            raise _refusal(config, "max_total_tokens", f"must be at least n_particles ({config.n_particles}), a token for each")
+
+
+def check_problem(problem: str) -> None:
+    """Raise ``InvalidRequest`` for a problem without any text."""
+    if not isinstance(problem, str) or not problem.strip():
+        raise InvalidRequest("problem must not be empty: write what is to be solved", param="problem")
+
+
+def _whole(config: "SearchConfig", name: str, low: int, high: int | None) -> None:
+    value = getattr(config, name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
+        raise _refusal(config, name, f"must be a whole number of at least {low}" + (f" and at most {high}" if high else ""))
+
+
+def _real(config: "SearchConfig", name: str, low: float, high: float, *, above_low: bool = False) -> None:
+    value = getattr(config, name)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not low <= value <= high or (above_low and value == low):
+        limits = f"{'above' if above_low else 'at least'} {low:g}" + (f" and at most {high:g}" if math.isfinite(high) else "")
+        raise _refusal(config, name, f"must be a number {limits}")
+
+
+def _choice(config: "SearchConfig", name: str) -> None:
+    allowed = get_args(get_type_hints(type(config))[name])
+    if getattr(config, name) not in allowed:
+        raise _refusal(config, name, f"must be one of {', '.join(allowed)}")
+
+
+def _refusal(config: "SearchConfig", name: str, rule: str) -> InvalidRequest:
+    return InvalidRequest(f"{name} {rule}, got {getattr(config, name)!r}", param=name)
