@@ -13,12 +13,16 @@ def main() -> None:
     """Make the tokenizer, train, and leave checkpoints and a log in the folder."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/generator"))
-    parser.add_argument("--steps", type=int, default=Recipe.steps, help="optimiser steps")
-    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
+    parser.add_argument("--first-step", type=int, default=0, help="go on from this checkpoint")
+    parser.add_argument("--seed", type=int, default=Recipe().seed)
     args = parser.parse_args()
-    tokenizer: Tokenizer = make_tokenizer(args.seed)
-    save_tokenizer(tokenizer, args.out / "tokenizer")
-    train_generator(tokenizer, args.out, Recipe(steps=args.steps, seed=args.seed))
+    if args.first_step:
+        tokenizer = Tokenizer.from_file(str(args.out / "tokenizer" / "tokenizer.json"))
+    else:
+        tokenizer = make_tokenizer(args.seed)
+        save_tokenizer(tokenizer, args.out / "tokenizer")
+    train_generator(tokenizer, args.out, Recipe(steps=args.steps, seed=args.seed), args.first_step)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Trains a Llama on the solutions of synthetic problems, from a seed and for a given number of steps.
 
-Matrices by Muon, the rest by AdamW; cosine decay over the second half; the number of steps of the problems grows over the first
-fifth. The loss counts solution tokens only. Runs on a CPU (bfloat16 autocast) and, where there is one, on a GPU.
+Matrices by Muon, the rest by AdamW; the learning rate is held and then decays by a cosine; the number of steps of the problems
+grows at first. The loss counts solution tokens only. Runs on a CPU (bfloat16 autocast) and, where there is one, on a GPU.
 """
 
 import json
@@ -26,9 +26,16 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How long and how fast to train. ``checkpoint_every`` is in optimiser steps."""
+    """How long and how fast to train; all but ``batch_size`` (problems) and ``learning_rate`` count optimiser steps.
 
-    steps: int = 3_000
+    Attributes:
+        growth: the problems' number of steps grows from 2 to 8 over these.
+        decay_from: the learning rate is held until here and then falls to zero by a cosine.
+    """
+
+    steps: int = 2_100
+    growth: int = 600
+    decay_from: int = 1_250
     batch_size: int = 48
     learning_rate: float = 4e-3
     warmup: int = 100
@@ -54,12 +61,12 @@ def llama_config(tokenizer: Tokenizer) -> LlamaConfig:
     )
 
 
-def batches(tokenizer: Tokenizer, recipe: Recipe) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless batches of ``ids`` and ``labels``, both ``(batch, length)``; problems of like length share a batch."""
-    rng = np.random.default_rng(recipe.seed)
+    rng = np.random.default_rng([recipe.seed, first_step])
     pad = tokenizer.token_to_id(SPECIALS[0])
-    for group in count():
-        most = 2 + int((MAX_STEPS - 2) * min(1.0, group * 16 / (0.2 * recipe.steps)))
+    for group in count(first_step // 16):
+        most = 2 + int((MAX_STEPS - 2) * min(1.0, group * 16 / recipe.growth))
         drawn = [example(tokenizer, problem(rng, int(rng.integers(1, most + 1)), "train")) for _ in range(16 * recipe.batch_size)]
         drawn.sort(key=lambda pair: len(pair[0]))
         for start in rng.permutation(16) * recipe.batch_size:
@@ -83,29 +90,32 @@ def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim
     ]
 
 
-def schedule(step: int, steps: int, warmup: int) -> float:
-    """Factor on the learning rate: warm up, hold, cosine over the second half."""
+def schedule(step: int, steps: int, warmup: int, decay_from: int) -> float:
+    """Factor on the learning rate: warm up, hold, cosine to zero."""
     if step < warmup:
         return (step + 1) / warmup
-    half = steps // 2
-    return 1.0 if step < half else 0.5 * (1 + math.cos(math.pi * (step - half) / (steps - half)))
+    return 1.0 if step < decay_from else 0.5 * (1 + math.cos(math.pi * (step - decay_from) / (steps - decay_from)))
 
 
-def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, initial: Path | None = None) -> LlamaForCausalLM:
-    """Train (on from ``initial`` where given), keeping ``folder/step-N`` checkpoints; progress goes to ``folder/log.jsonl``."""
+def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
+    """Train, keeping ``folder/step-N`` checkpoints; progress goes to ``folder/log.jsonl``.
+
+    ``first_step`` > 0 goes on from that checkpoint (the optimisers' momentum starts anew, other problems are drawn).
+    """
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = llama_config(tokenizer)
-    model = (LlamaForCausalLM.from_pretrained(initial) if initial else LlamaForCausalLM(config)).to(device)
+    model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}") if first_step else LlamaForCausalLM(config)
+    model = model.to(device)
     model.config._attn_implementation = "sdpa"
     backbone = torch.compile(model.model, dynamic=True)
     opts = optimizers(model, recipe.learning_rate)
     folder.mkdir(parents=True, exist_ok=True)
     began, n_tokens, losses = time.perf_counter(), 0, []
-    for step, (ids, labels) in zip(range(recipe.steps), batches(tokenizer, recipe), strict=False):
+    for step, (ids, labels) in zip(range(first_step, recipe.steps), batches(tokenizer, recipe, first_step), strict=False):
         for opt in opts:
             for group in opt.param_groups:
-                group["lr"] = recipe.learning_rate * schedule(step, recipe.steps, recipe.warmup)
+                group["lr"] = recipe.learning_rate * schedule(step, recipe.steps, recipe.warmup, recipe.decay_from)
         ids, targets = ids.to(device), labels[:, 1:].to(device)
         with torch.autocast(device, dtype=torch.bfloat16):
             hidden = backbone(ids[:, :-1], use_cache=False).last_hidden_state[targets != IGNORED]
