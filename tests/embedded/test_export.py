@@ -1,0 +1,108 @@
+"""The exported graph is the model: against plain numpy always, against torch where it is installed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from embedded.config import load_config
+from embedded.decoder import Decoder
+from generators.training.export import build
+from tests.tiny_model import VOCABULARY, forward, write_model, write_safetensors
+
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module", params=["generator", "reward_model"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def directory(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / kind
+    write_model(path, kind)
+    return path
+
+
+def random_ids(length: int, seed: int = 0) -> tuple[int, ...]:
+    return tuple(np.random.default_rng(seed).integers(0, VOCABULARY, length).tolist())
+
+
+def test_outputs_are_the_models(kind: str, directory: Path, tmp_path: Path) -> None:
+    tensors = write_model(tmp_path / kind, kind)
+    decoder = Decoder(directory, load_config(directory), 1, 1)
+    ids = random_ids(40)
+    expected = forward(tensors, ids)
+    for length in (1, 2, 17, 40):
+        np.testing.assert_allclose(decoder.extend(0, 0, ids[:length]), expected[length - 1], atol=TOLERANCE)
+
+
+def test_outputs_are_torchs(kind: str, directory: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    auto = {"generator": "AutoModelForCausalLM", "reward_model": "AutoModelForSequenceClassification"}[kind]
+    model = getattr(transformers, auto).from_pretrained(directory).eval()
+    ids = random_ids(40)
+    with torch.no_grad():
+        expected = model(torch.tensor([ids])).logits.numpy().reshape(-1, VOCABULARY if kind == "generator" else 1)[-1]
+    decoder = Decoder(directory, load_config(directory), 1, 1)
+    np.testing.assert_allclose(decoder.extend(0, 0, ids), expected, atol=TOLERANCE)
+
+
+def test_weights_exist_once(directory: Path) -> None:
+    size = (directory / "model.safetensors").stat().st_size
+    graph = onnx.load(directory / "model.onnx", load_external_data=False).graph
+    inside = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
+    assert sum(np.prod(tensor.dims) for tensor in inside) < 1000
+    for tensor in graph.initializer:
+        place = {entry.key: entry.value for entry in tensor.external_data}
+        if place:
+            assert place["location"] == "model.safetensors"
+            assert int(place["offset"]) + int(place["length"]) <= size
+
+
+def test_the_graph_says_what_it_takes(directory: Path) -> None:
+    session = ort.InferenceSession(directory / "model.onnx", providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    caches = [f"past_{kind}.{layer}" for layer in range(2) for kind in "kv"]
+    assert names == ["input_ids", "seqlens", "total", "logits_at", *caches]
+
+
+def test_half_precision_is_refused(tmp_path: Path) -> None:
+    tensors = write_model(tmp_path / "half", "generator")
+    halves = {name: tensor.astype(np.float16) for name, tensor in tensors.items()}
+    write_safetensors(tmp_path / "half" / "model.safetensors", halves, "F16")
+    with pytest.raises(ValueError, match="F16"):
+        build(tmp_path / "half")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model_type": "qwen2"}, "Llama"),
+        ({"num_key_value_heads": 1}, "key as query heads"),
+        ({"attention_bias": True}, "biases"),
+        ({"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4}}, "llama3"),
+    ],
+)
+def test_other_architectures_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    write_model(tmp_path / "model", "generator")
+    path = tmp_path / "model" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=message):
+        load_config(tmp_path / "model")
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"config\.json is missing"):
+        load_config(tmp_path)
+    write_model(tmp_path / "model", "generator")
+    (tmp_path / "model" / "model.onnx").unlink()
+    with pytest.raises(FileNotFoundError, match=r"generators\.training\.export"):
+        Decoder(tmp_path / "model", load_config(tmp_path / "model"), 1, 1)
+
+

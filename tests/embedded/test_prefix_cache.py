@@ -1,0 +1,73 @@
+"""The prefix cache finds what was put in, shares it, and forgets the least recently used leaf first."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedded.prefix_cache import Floats, PrefixCache
+
+BYTES_PER_TOKEN = 4
+
+
+def reader(ids: tuple[int, ...]):  # type: ignore[no-untyped-def]
+    """A cache in which a token's key is its id and its position tells where it was read."""
+    return lambda start, end: np.array(ids[start:end], np.float32).reshape(1, 1, 1, end - start, 1)
+
+
+def content(cache: PrefixCache, ids: tuple[int, ...]) -> list[int]:
+    parts: list[Floats] = [node.cache.ravel() for node in cache.find(ids)]
+    return [int(value) for part in parts for value in part]
+
+
+def test_longest_prefix_is_found() -> None:
+    cache = PrefixCache(1000)
+    cache.insert((1, 2, 3), reader((1, 2, 3)))
+    cache.insert((1, 2, 3, 4, 5), reader((1, 2, 3, 4, 5)))
+    assert content(cache, (1, 2, 3, 4, 5, 6)) == [1, 2, 3, 4, 5]
+    assert content(cache, (1, 2, 3, 4)) == [1, 2, 3]
+    assert content(cache, (1, 2)) == []
+    assert content(cache, ()) == []
+
+
+def test_branches_share_their_stem() -> None:
+    cache = PrefixCache(1000)
+    cache.insert((1, 2, 3), reader((1, 2, 3)))
+    for tail in range(4, 8):
+        cache.insert((1, 2, 3, tail), reader((1, 2, 3, tail)))
+    assert cache.n_bytes == (3 + 4) * BYTES_PER_TOKEN
+
+
+def test_same_prefix_twice_is_one_node() -> None:
+    cache = PrefixCache(1000)
+    first = cache.insert((1, 2), reader((1, 2)))
+    assert cache.insert((1, 2), reader((1, 2))) is first
+    assert cache.n_bytes == 2 * BYTES_PER_TOKEN
+
+
+def test_the_least_recently_used_goes() -> None:
+    cache = PrefixCache(4 * BYTES_PER_TOKEN)
+    cache.insert((1, 1), reader((1, 1)))
+    cache.insert((2, 2), reader((2, 2)))
+    cache.find((1, 1))
+    cache.insert((3, 3), reader((3, 3)))
+    assert [content(cache, (i, i)) for i in (1, 2, 3)] == [[1, 1], [], [3, 3]]
+
+
+def test_what_is_larger_than_the_limit_is_not_kept() -> None:
+    cache = PrefixCache(2 * BYTES_PER_TOKEN)
+    cache.insert((1, 2, 3), reader((1, 2, 3)))
+    assert content(cache, (1, 2, 3)) == []
+    assert cache.n_bytes == 0
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8).map(tuple), max_size=40), st.integers(0, 40))
+def test_never_wrong_never_too_large(prefixes: list[tuple[int, ...]], limit: int) -> None:
+    cache = PrefixCache(limit * BYTES_PER_TOKEN)
+    for ids in prefixes:
+        cache.insert(ids, reader(ids))
+        assert cache.n_bytes <= limit * BYTES_PER_TOKEN
+        for other in prefixes:
+            found = content(cache, other)
+            assert found == list(other[: len(found)])
+    if limit >= sum(map(len, prefixes)):
+        assert all(content(cache, ids) == list(ids) for ids in prefixes)
