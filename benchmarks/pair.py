@@ -1,0 +1,181 @@
+"""How strong the embedded pair is: ``python -m benchmarks.pair``; writes ``benchmarks/results/pair.json``.
+
+On held-out problems of 4 to 8 steps: one sample, any of 16, majority of 16, best of 16 by the reward model, and how well the
+reward model tells right from wrong **within a problem at the same depth** (AUC over pairs of solutions of one problem after the
+same number of steps). Over-confidence is mean score against the share still right and the share that ends right, by depth. On
+real problems (where their files are at hand): how often the greedy solution is right.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generators.embedded import EmbeddedGenerator
+from generators.training.problems import Problem, problems
+from reward_models.embedded import EmbeddedRewardModel
+from reward_models.training.labels import step_labels
+from reward_models.training.samples import sample_many
+from search.answers.extract import boxed_answer
+
+Solutions = list[list[tuple[str, ...]]]
+RESULTS = Path(__file__).parent / "results"
+
+
+async def score_all(model: EmbeddedRewardModel, problems_: Sequence[Problem], solutions: Solutions) -> list[list[list[float]]]:
+    """Score after every step of every solution."""
+
+    async def one(text: str, steps: tuple[str, ...]) -> list[float]:
+        return [(await model.score(text, steps[: i + 1])).probability for i in range(len(steps))]
+
+    scored = []
+    for problem, group in zip(problems_, solutions, strict=True):
+        scored.append(list(await asyncio.gather(*(one(problem.text, steps) for steps in group))))
+    return scored
+
+
+def auc_within(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]]) -> float:
+    """Share of (right, wrong) pairs of one problem at one depth where the right one has the higher score; ties count half."""
+    won, pairs = 0.0, 0
+    for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
+        labels = [step_labels(problem, steps) for steps in group]
+        for depth in range(max(len(steps) for steps in group)):
+            at_depth = {(steps[: depth + 1], label[depth], s[depth]) for steps, label, s in zip(group, labels, group_scores, strict=True) if len(steps) > depth}
+            right = np.array([s for _, label, s in at_depth if label])
+            wrong = np.array([s for _, label, s in at_depth if not label])
+            won += float((right[:, None] > wrong).sum() + 0.5 * (right[:, None] == wrong).sum())
+            pairs += right.size * wrong.size
+    return won / pairs if pairs else float("nan")
+
+
+def answer_is_right(problem: Problem, steps: Sequence[str]) -> bool:
+    """Whether the solution ends with the right number in a box."""
+    return bool(steps) and boxed_answer(steps[-1]) == str(problem.answer)
+
+
+def strength(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]]) -> dict[str, float]:
+    """Shares of problems solved, in percent, by each simple way to use the samples."""
+    rows = []
+    for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
+        right = np.array([answer_is_right(problem, steps) for steps in group])
+        answers = Counter(a for steps in group if (a := boxed_answer(steps[-1])) is not None)
+        top = answers.most_common(1)[0][0] if answers else None
+        final = [s[-1] if boxed_answer(steps[-1]) else 0.0 for steps, s in zip(group, group_scores, strict=True)]
+        rows.append((right.mean(), right.any(), top == str(problem.answer), right[int(np.argmax(final))]))
+    single, any_, majority, best = 100 * np.array(rows, dtype=np.float64).mean(axis=0)
+    return {"one_sample": single, "any_of_n": any_, "majority_of_n": majority, "best_of_n_by_prm": best}
+
+
+def by_depth(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]]) -> list[dict[str, float]]:
+    """Mean score after step t against the share of prefixes still right and the share of solutions that end right."""
+    rows: dict[int, list[tuple[float, bool, bool]]] = {}
+    for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
+        for steps, s in zip(group, group_scores, strict=True):
+            for t, (label, score) in enumerate(zip(step_labels(problem, steps), s, strict=True), start=1):
+                rows.setdefault(t, []).append((score, label, answer_is_right(problem, steps)))
+    table = {t: np.array(values, dtype=np.float64).mean(axis=0) for t, values in sorted(rows.items()) if len(values) >= 100}
+    return [
+        {"t": t, "n": len(rows[t]), "mean_score": m[0], "still_right": m[1], "ends_right": m[2]} for t, m in table.items()
+    ]
+
+
+def ece(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]], n_bins: int = 10) -> float:
+    """Expected calibration error of step scores against "still right", in percent, over equal-width bins."""
+    pairs: NDArray[np.float64] = np.array(
+        [
+            (s, label)
+            for problem, group, group_scores in zip(problems_, solutions, scores, strict=True)
+            for steps, step_scores in zip(group, group_scores, strict=True)
+            for s, label in zip(step_scores, step_labels(problem, steps), strict=True)
+        ]
+    )
+    bins = np.minimum((pairs[:, 0] * n_bins).astype(int), n_bins - 1)
+    gaps = [abs(pairs[bins == b].mean(axis=0) @ [1, -1]) * (bins == b).mean() for b in range(n_bins) if (bins == b).any()]
+    return 100 * float(sum(gaps))
+
+
+def real_problems(folder: Path) -> dict[str, list[tuple[str, float]]]:
+    """SVAMP, and the short problems of GSM8K's training set (at most 160 characters), as (problem, answer)."""
+    out: dict[str, list[tuple[str, float]]] = {}
+    if (folder / "svamp.jsonl").exists():
+        rows = [json.loads(line) for line in (folder / "svamp.jsonl").read_text().splitlines()]
+        out["svamp"] = [(f"{r['Body'].rstrip('.')}. {r['Question']}".replace("?.", "?"), float(r["Answer"])) for r in rows]
+    if (folder / "gsm8k_train.jsonl").exists():
+        rows = [json.loads(line) for line in (folder / "gsm8k_train.jsonl").read_text().splitlines()]
+        short = [r for r in rows if len(r["question"]) <= 160]
+        out["gsm8k_short"] = [(r["question"], float(re.sub("[,$]", "", r["answer"].rsplit("####", 1)[1]))) for r in short]
+    return out
+
+
+async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel | None, n_problems: int, n: int, real: Path) -> dict[str, object]:
+    """All figures."""
+    result: dict[str, object] = {"n_problems": n_problems, "n": n, "temperature": 0.8}
+    for split in ("test", "wordings"):
+        held_out = list(islice(problems(7_000_001, split, 4, 8), n_problems))
+        began = time.perf_counter()
+        solutions = await sample_many(generator, held_out, n, seed=11)
+        sampling_s = time.perf_counter() - began
+        began = time.perf_counter()
+        scores = await score_all(model, held_out, solutions) if model else [[[0.5] * len(s) for s in group] for group in solutions]
+        figures: dict[str, object] = dict(strength(held_out, solutions, scores))
+        if model:
+            figures |= {
+                "prm_auc_within_problem_and_depth": auc_within(held_out, solutions, scores),
+                "prm_ece_percent": ece(held_out, solutions, scores),
+                "by_depth": by_depth(held_out, solutions, scores),
+            }
+        figures["by_steps"] = {
+            k: strength(*zip(*chosen, strict=True))
+            for k in range(4, 9)
+            if (chosen := [(p, g, s) for p, g, s in zip(held_out, solutions, scores, strict=True) if p.n_steps == k])
+        }
+        figures |= {"sampling_s": sampling_s, "scoring_s": time.perf_counter() - began}
+        result[split] = figures
+    short = list(islice(problems(7_000_002, "test", 1, 3), n_problems))
+    greedy = await sample_many(generator, short, 1, seed=12, temperature=0.0)
+    result["greedy_1_to_3_steps"] = 100 * float(np.mean([answer_is_right(p, g[0]) for p, g in zip(short, greedy, strict=True)]))
+    for name, rows in real_problems(real).items():
+        asked = [Problem(text, (), 0) for text, _ in rows]
+        solved = await sample_many(generator, asked, 1, seed=13, temperature=0.0)
+        right = [_number(boxed_answer(g[0][-1]) if g[0] else None) == answer for g, (_, answer) in zip(solved, rows, strict=True)]
+        result[name] = {"n": len(rows), "greedy_right_percent": 100 * float(np.mean(right))}
+    return result
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def main() -> None:
+    """Measure and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--generator", type=Path, default=None, help="model directory (default: the shipped one)")
+    parser.add_argument("--reward-model", type=Path, default=None, help="model directory (default: the shipped one)")
+    parser.add_argument("--no-reward-model", action="store_true")
+    parser.add_argument("--problems", type=int, default=200)
+    parser.add_argument("--n", type=int, default=16)
+    parser.add_argument("--real", type=Path, default=Path(__file__).parents[2] / "shared" / "data", help="folder with svamp.jsonl, gsm8k_train.jsonl")
+    parser.add_argument("--out", type=Path, default=RESULTS / "pair.json")
+    args = parser.parse_args()
+    generator = EmbeddedGenerator(args.generator) if args.generator else EmbeddedGenerator()
+    model = None
+    if not args.no_reward_model:
+        model = EmbeddedRewardModel(args.reward_model) if args.reward_model else EmbeddedRewardModel()
+    result = asyncio.run(measure(generator, model, args.problems, args.n, args.real))
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Speed of the embedded pair: ``python -m benchmarks.speed`` (needs the train extra); writes ``benchmarks/results/speed.json``.
+
+(a) One solve at a time at N = 8 on held-out 6-step problems: median and 90th percentile of seconds, models already loaded.
+(b) Tokens per second of the embedded generator against transformers' ``generate`` on the same weights, prompts, batch and machine in
+one run, alternating: both sample 64 tokens for each of 8 rows that share one prompt; medians of the repetitions.
+(c) The floor of (a): the time in which the same engine samples the same number of tokens at the same concurrency without a search.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from embedded.config import SHIPPED
+from generators.embedded import EmbeddedGenerator
+from generators.protocol import Message, Sampling
+from generators.training.problems import Problem, problems
+from reward_models.embedded import EmbeddedRewardModel
+from search import SearchConfig, asolve
+from search.answers.equality import AnswerChecker
+
+RESULTS = Path(__file__).parent / "results"
+NEW_TOKENS = 64
+N = 8
+
+
+async def solves(generator: EmbeddedGenerator, asked: list[Problem]) -> dict[str, object]:
+    """(a) and (c)."""
+    reward_model, checker = EmbeddedRewardModel(), AnswerChecker()
+    out: dict[str, object] = {}
+    floors, ratios = [], []
+    for name, options in {"epf": {}, "epf_lookahead": {"lookahead": "reuse"}}.items():
+        seconds = []
+        for i, problem in enumerate(asked):
+            began = time.perf_counter()
+            result = await asolve(
+                problem.text,
+                config=SearchConfig(n_particles=N, seed=i, max_steps=20, max_tokens_per_step=48, **options),
+                generator=generator,
+                reward_model=reward_model,
+                checker=checker,
+            )
+            seconds.append(time.perf_counter() - began)
+            if name == "epf":
+                tokens = max(1, result.usage.generated_tokens // N)
+                floors.append(await sample_without_search(generator, problem, tokens))
+                ratios.append(seconds[-1] / floors[-1])
+        out[name] = {"n": N, "problems": len(asked), "median_s": float(np.median(seconds)), "p90_s": float(np.percentile(seconds, 90))}
+    out["floor"] = {"median_s": float(np.median(floors)), "median_ratio_of_epf": float(np.median(ratios))}
+    await reward_model.aclose()
+    await checker.aclose()
+    return out
+
+
+async def sample_without_search(generator: EmbeddedGenerator, problem: Problem, tokens: int) -> float:
+    """Seconds to sample ``tokens`` tokens for each of N rows, steps and all, with nothing judged or resampled."""
+    began = time.perf_counter()
+    await asyncio.gather(*(exactly(generator, problem.text, tokens, seed) for seed in range(N)))
+    return time.perf_counter() - began
+
+
+async def exactly(generator: EmbeddedGenerator, text: str, tokens: int, seed: int) -> None:
+    """Sample exactly so many tokens after a problem, going on over step and solution ends."""
+    prefix = generator.prompt_ids([Message("user", text)])
+    left = tokens
+    while left > 0:
+        step = await generator.step(prefix, Sampling(max_tokens=left), seed)
+        prefix += step.token_ids
+        left -= len(step.token_ids)
+
+
+def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], threads: int) -> dict[str, object]:
+    """(b)."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    torch.set_num_threads(threads)
+    model = LlamaForCausalLM.from_pretrained(SHIPPED / "generator").eval()
+
+    def theirs(problem: Problem) -> None:
+        ids = torch.tensor([generator.prompt_ids([Message("user", problem.text)])] * N)
+        with torch.inference_mode():
+            model.generate(
+                ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=0.8, top_k=0, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS
+            )
+
+    def ours(problem: Problem) -> None:
+        asyncio.run(sample_without_search(generator, problem, NEW_TOKENS))
+
+    rates: dict[str, list[float]] = {"transformers": [], "embedded": []}
+    for i, problem in enumerate(asked):
+        for name, run in (("transformers", theirs), ("embedded", ours)):
+            seconds = timed(run, problem)
+            if i:
+                rates[name].append(N * NEW_TOKENS / seconds)
+    medians = {name: float(np.median(values)) for name, values in rates.items()}
+    return {"batch": N, "new_tokens": NEW_TOKENS, "tokens_per_s": medians, "ratio": medians["embedded"] / medians["transformers"]}
+
+
+def timed(run: Callable[[Problem], None], problem: Problem) -> float:
+    """Seconds of one call."""
+    began = time.perf_counter()
+    run(problem)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problems", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of transformers")
+    parser.add_argument("--out", type=Path, default=RESULTS / "speed.json")
+    args = parser.parse_args()
+    generator = EmbeddedGenerator()
+    asked = list(islice(problems(8_000_001, "test", 6, 6), args.problems))
+    result = {"cpus": os.cpu_count(), "solve": asyncio.run(solves(generator, asked)), "generate": against_transformers(generator, asked[:12], args.threads)}
+    asyncio.run(generator.aclose())
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
