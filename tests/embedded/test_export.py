@@ -104,5 +104,3 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "model" / "model.onnx").unlink()
     with pytest.raises(FileNotFoundError, match=r"generators\.training\.export"):
         Decoder(tmp_path / "model", load_config(tmp_path / "model"), 1, 1)
-
-

@@ -1,0 +1,141 @@
+"""What every generator must do. A backend's test class inherits :class:`GeneratorContract` and says how to open one."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from errors import ContextTooLong, GeneratorError
+from generators.protocol import Generator, Message, Sampling, Step
+
+T = TypeVar("T")
+
+
+class GeneratorContract:
+    """Tests over the protocol alone. ``open`` returns a fresh generator; the contract closes it."""
+
+    prompt = (Message("user", "There are 45 birds on a wire. 17 fly away. How many are left?"),)
+    sampling = Sampling(temperature=1.0, max_tokens=12)
+
+    def open(self) -> Generator:
+        """A fresh generator."""
+        raise NotImplementedError
+
+    def run(self, test: Callable[[Generator], Awaitable[T]]) -> T:
+        """Run ``test`` on a fresh generator, within a minute, and close it."""
+
+        async def main() -> T:
+            generator = self.open()
+            try:
+                return await test(generator)
+            finally:
+                await generator.aclose()
+
+        return asyncio.run(asyncio.wait_for(main(), 60))
+
+    async def steps(self, generator: Generator, seeds: range, sampling: Sampling | None = None) -> list[Step]:
+        """One step per seed after the prompt, all at the same time."""
+        prefix = generator.prompt_ids(self.prompt)
+        return await asyncio.gather(*(generator.step(prefix, sampling or self.sampling, seed) for seed in seeds))
+
+    def test_it_has_a_name_and_a_context(self) -> None:
+        async def test(generator: Generator) -> None:
+            assert generator.name
+            assert generator.context_length > len(generator.prompt_ids(self.prompt)) > 0
+
+        self.run(test)
+
+    def test_prompts_are_rendered_alike_and_apart(self) -> None:
+        async def test(generator: Generator) -> None:
+            assert generator.prompt_ids(self.prompt) == generator.prompt_ids(list(self.prompt))
+            assert generator.prompt_ids(self.prompt) != generator.prompt_ids([Message("user", "Why?")])
+
+        self.run(test)
+
+    def test_a_step_is_what_its_finish_says(self) -> None:
+        steps = self.run(lambda generator: self.steps(generator, range(40)))
+        for step in steps:
+            assert 1 <= len(step.token_ids) <= self.sampling.max_tokens
+            assert step.finish in ("separator", "eos", "length")
+            assert self.sampling.separator not in step.text
+            if step.finish == "length":
+                assert len(step.token_ids) == self.sampling.max_tokens
+            assert len(step.log_probs) in (0, len(step.token_ids))
+            assert all(-math.inf < log_prob <= 1e-6 for log_prob in step.log_probs)
+
+    def test_the_seed_decides(self) -> None:
+        async def test(generator: Generator) -> None:
+            first, again = await self.steps(generator, range(8)), await self.steps(generator, range(8))
+            assert [step.token_ids for step in first] == [step.token_ids for step in again]
+            assert len({step.token_ids for step in first}) > 1
+
+        self.run(test)
+
+    def test_a_second_instance_gives_the_same(self) -> None:
+        first, second = (self.run(lambda generator: self.steps(generator, range(4))) for _ in range(2))
+        assert [step.token_ids for step in first] == [step.token_ids for step in second]
+
+    def test_company_in_the_batch_changes_nothing(self) -> None:
+        async def test(generator: Generator) -> None:
+            together = await self.steps(generator, range(6))
+            alone = [(await self.steps(generator, range(seed, seed + 1)))[0] for seed in range(6)]
+            assert [step.token_ids for step in together] == [step.token_ids for step in alone]
+
+        self.run(test)
+
+    def test_zero_temperature_ignores_the_seed(self) -> None:
+        greedy = Sampling(temperature=0, max_tokens=12)
+        steps = self.run(lambda generator: self.steps(generator, range(4), greedy))
+        assert len({step.token_ids for step in steps}) == 1
+
+    def test_steps_go_on_by_token_ids(self) -> None:
+        async def test(generator: Generator) -> None:
+            ids = generator.prompt_ids(self.prompt)
+            for seed in range(4):
+                step = await generator.step(ids, self.sampling, seed)
+                assert step == await generator.step(ids, self.sampling, seed)
+                ids += step.token_ids
+
+        self.run(test)
+
+    def test_one_token_steps(self) -> None:
+        steps = self.run(lambda generator: self.steps(generator, range(4), Sampling(temperature=1.0, max_tokens=1)))
+        assert [len(step.token_ids) for step in steps] == [1] * 4
+
+    def test_a_full_context_is_refused(self) -> None:
+        async def test(generator: Generator) -> None:
+            ids = generator.prompt_ids(self.prompt)
+            full = (ids * (generator.context_length // len(ids) + 1))[: generator.context_length]
+            with pytest.raises(ContextTooLong, match=str(generator.context_length)):
+                await generator.step(full, self.sampling, 0)
+            last = await generator.step(full[:-1], self.sampling, 0)
+            assert len(last.token_ids) == 1
+
+        self.run(test)
+
+    def test_cancelling_one_call_leaves_the_others(self) -> None:
+        async def test(generator: Generator) -> None:
+            ids = generator.prompt_ids(self.prompt)
+            expected = await generator.step(ids, self.sampling, 0)
+            cancelled = [asyncio.create_task(generator.step(ids, self.sampling, seed)) for seed in range(1, 4)]
+            kept = asyncio.create_task(generator.step(ids, self.sampling, 0))
+            await asyncio.sleep(0)
+            for task in cancelled:
+                task.cancel()
+            results = await asyncio.gather(*cancelled, return_exceptions=True)
+            assert all(isinstance(result, asyncio.CancelledError) for result in results)
+            assert await kept == expected
+
+        self.run(test)
+
+    def test_after_closing_it_refuses(self) -> None:
+        async def test(generator: Generator) -> None:
+            ids = generator.prompt_ids(self.prompt)
+            await generator.step(ids, self.sampling, 0)
+            await generator.aclose()
+            with pytest.raises(GeneratorError):
+                await generator.step(ids, self.sampling, 0)
+
+        self.run(test)
