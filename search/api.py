@@ -40,9 +40,7 @@ def solve(
             asolve(problem, method=method, config=config, generator=generator, reward_model=reward_model, **options)
         )
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _loop_runs():
         return work()
     with ThreadPoolExecutor(1, thread_name_prefix="solve") as thread:
         return thread.submit(work).result()
@@ -95,6 +93,14 @@ async def stream(
     ):
         async for event in events:
             yield event
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _settings(config: SearchConfig | None, options: dict[str, Any]) -> SearchConfig:

@@ -4,6 +4,7 @@ Every message names the field, its limit and what was given.
 """
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from errors import InvalidRequest
@@ -69,9 +70,14 @@ def _real(config: "SearchConfig", name: str, low: float, high: float, *, above_l
 
 
 def _choice(config: "SearchConfig", name: str) -> None:
-    allowed = get_args(get_type_hints(type(config))[name])
+    allowed = _allowed(type(config), name)
     if getattr(config, name) not in allowed:
         raise _refusal(config, name, f"must be one of {', '.join(allowed)}")
+
+
+@cache
+def _allowed(config_type: "type[SearchConfig]", name: str) -> tuple[str, ...]:
+    return get_args(get_type_hints(config_type)[name])
 
 
 def _refusal(config: "SearchConfig", name: str, rule: str) -> InvalidRequest:

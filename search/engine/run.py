@@ -94,8 +94,10 @@ class Run:
         except TimeoutError:
             return True
         except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
-        return False
+            error = _first(errors)
+        else:
+            return False
+        raise error
 
     async def extend(self, chain: Chain, t: int, slot: int, *, allowance: int, lookahead: bool = False) -> Chain:
         """``chain`` with one more step, drawn and judged; unchanged but dead or stuck when there is no such step."""
@@ -183,12 +185,9 @@ def _leave_if_cancelled(error: BaseException) -> None:
 
 
 def _is_probability(value: object) -> bool:
-    return (
-        isinstance(value, float | int | np.floating)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and 0.0 <= value <= 1.0
-    )
+    if not isinstance(value, float | int | np.floating) or isinstance(value, bool):
+        return False
+    return 0.0 <= float(value) <= 1.0
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -75,7 +75,8 @@ async def _propagate(
     A particle that kept its successor takes it, free of cost. Without budget for all, only those go on.
     """
     config = run.config
-    moved, successors = list(chains), [None] * len(chains)
+    moved = list(chains)
+    successors: list[Chain | None] = [None] * len(chains)
     looking = config.lookahead != "none" and t < config.max_steps
     going = [slot for slot, chain in enumerate(chains) if chain.status == "running"]
     allowance = run.share(sum(1 for slot in going if looking or kept[slot] is None))

@@ -1,0 +1,125 @@
+"""A generator and a reward model that do as a function says, and remember what they were asked."""
+
+import asyncio
+import inspect
+from dataclasses import dataclass
+
+from generators.protocol import Step
+from reward_models.protocol import Score
+
+PROMPT = (1, 1, 1)
+SEPARATOR, EOS = 0, 2
+
+
+def step(text, finish="separator"):
+    """One token per character, plus one for a separator or an end."""
+    end = {"separator": (SEPARATOR,), "eos": (EOS,), "length": ()}[finish]
+    return Step(tuple(ord(c) for c in text) + end, text, finish)
+
+
+@dataclass
+class Call:
+    prefix: str
+    depth: int
+    sampling: object
+    seed: int
+    n: int
+
+
+class Generator:
+    """``write(call)`` gives a step, an awaitable of one, or raises. ``call.prefix`` is the text so far, separators as \\n."""
+
+    name = "scripted"
+    context_length = 100_000
+
+    def __init__(self, write):
+        self.write = write
+        self.calls = []
+        self.n_cancelled = 0
+        self.in_flight = 0
+        self.changed = asyncio.Event()
+
+    def prompt_ids(self, messages):
+        assert [m.role for m in messages] == ["user"]
+        return PROMPT
+
+    async def step(self, prefix_ids, sampling, seed):
+        assert prefix_ids[: len(PROMPT)] == PROMPT
+        ids = prefix_ids[len(PROMPT) :]
+        prefix = "".join("\n" if i == SEPARATOR else chr(i) for i in ids)
+        call = Call(prefix, ids.count(SEPARATOR), sampling, seed, len(self.calls))
+        self.calls.append(call)
+        self.in_flight += 1
+        self.changed.set()
+        try:
+            result = self.write(call)
+            return await result if inspect.isawaitable(result) else result
+        except asyncio.CancelledError:
+            self.n_cancelled += 1
+            raise
+        finally:
+            self.in_flight -= 1
+
+    async def until_in_flight(self, n):
+        while self.in_flight < n:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def aclose(self):
+        pass
+
+
+class RewardModel:
+    """``judge(steps)`` gives a probability (or whatever a broken model gives), an awaitable of one, or raises."""
+
+    name = "scripted"
+
+    def __init__(self, judge=lambda steps: 0.5):
+        self.judge = judge
+        self.calls = []
+        self.n_cancelled = 0
+
+    async def score(self, problem, steps):
+        assert steps
+        assert all(text.strip() for text in steps)
+        self.calls.append(tuple(steps))
+        try:
+            result = self.judge(tuple(steps))
+            result = await result if inspect.isawaitable(result) else result
+        except asyncio.CancelledError:
+            self.n_cancelled += 1
+            raise
+        return Score(result, len(steps[-1])) if isinstance(result, float) else result
+
+    async def aclose(self):
+        pass
+
+
+def solution(n_steps, n_answers=3):
+    """A writer: ``n_steps`` steps that depend on the seed, the last one with the answer."""
+
+    def write(call):
+        if call.depth < n_steps - 1:
+            return step(f"s{call.depth} {call.seed % 97}")
+        return step(f"\\boxed{{{call.seed % n_answers}}}", "eos")
+
+    return write
+
+
+def hold(_call=None):
+    """Never ends by itself."""
+    return asyncio.Event().wait()
+
+
+def drive(coroutine):
+    """Run to the end in a fresh event loop; a test that hangs fails, and so does one that leaves a task behind."""
+
+    async def main():
+        async with asyncio.timeout(20):
+            try:
+                return await coroutine
+            finally:
+                await asyncio.sleep(0)
+                assert asyncio.all_tasks() == {asyncio.current_task()}, "a task was left behind"
+
+    return asyncio.run(main())

@@ -1,0 +1,57 @@
+import asyncio
+
+import pytest
+
+import search
+from search import Answered, SearchConfig, asolve, solve, stream
+from tests.search.scripted import Generator, RewardModel, drive, solution
+
+
+def models():
+    return {"generator": Generator(solution(3, n_answers=1)), "reward_model": RewardModel()}
+
+
+def test_solve_without_an_event_loop():
+    assert solve("problem", n_particles=3, **models()).answer == "0"
+
+
+def test_solve_where_an_event_loop_runs_already():
+    async def cell():
+        return solve("problem", n_particles=3, **models())
+
+    assert drive(cell()).answer == "0"
+
+
+def test_asolve_and_stream_agree():
+    async def both():
+        result = await asolve("problem", seed=3, **models())
+        events = [event async for event in stream("problem", seed=3, **models())]
+        return result, events[-1]
+
+    result, last = drive(both())
+    assert isinstance(last, Answered)
+    assert last.result.particles == result.particles
+
+
+def test_options_by_name_change_a_config():
+    result = solve("problem", config=SearchConfig(n_particles=2, seed=4), n_particles=5, **models())
+    assert (len(result.particles), result.seed) == (5, 4)
+
+
+def test_an_unknown_option_is_a_type_error():
+    with pytest.raises(TypeError, match="particles"):
+        solve("problem", particles=5, **models())
+
+
+def test_many_searches_at_once():
+    shared = models()
+
+    async def many():
+        return await asyncio.gather(*(asolve("problem", seed=s, n_particles=4, **shared) for s in range(10)))
+
+    assert {result.answer for result in drive(many())} == {"0"}
+
+
+def test_public_names():
+    assert len(set(search.__all__)) == len(search.__all__)
+    assert all(hasattr(search, name) for name in search.__all__)

@@ -1,0 +1,220 @@
+"""Models that fail, lie, fall silent or go round in circles."""
+
+import asyncio
+import math
+
+import pytest
+
+from errors import GeneratorError, InvalidRequest, RewardModelError, SearchFailed
+from reward_models.protocol import Score
+from search import METHODS, SearchConfig, asolve, stream
+from search.engine import driver
+from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step
+
+LOOKAHEADS = ["none", "reuse", "redraw"]
+
+
+def run(write, judge=lambda steps: 0.5, method="epf", **options):
+    generator, reward_model = Generator(write), RewardModel(judge)
+    result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
+    return result, generator, reward_model
+
+
+def raising(error):
+    raise error
+
+
+async def cancelling_itself():
+    raise asyncio.CancelledError
+
+
+BAD_SCORES = {
+    "NaN": lambda steps: math.nan,
+    "negative": lambda steps: -0.1,
+    "above one": lambda steps: 1.5,
+    "infinite": lambda steps: math.inf,
+    "missing": lambda steps: None,
+    "no number": lambda steps: Score("0.5", 1),
+    "none inside": lambda steps: Score(None, 1),
+    "a list": lambda steps: [0.5],
+    "raises": lambda steps: raising(RuntimeError("out of memory")),
+    "times out": lambda steps: raising(TimeoutError("upstream")),
+    "raises ours": lambda steps: raising(RewardModelError("down")),
+    "gives up": lambda steps: cancelling_itself(),
+}
+
+
+@pytest.mark.parametrize("method", ["epf", "best_of_n"])
+@pytest.mark.parametrize("judge", BAD_SCORES.values(), ids=BAD_SCORES)
+def test_a_bad_score_fails_this_search_and_no_other(judge, method):
+    good, bad = RewardModel(), RewardModel(judge)
+    generator = Generator(solution(3, n_answers=1))
+
+    async def both():
+        return await asyncio.gather(
+            asolve("a", method=method, generator=generator, reward_model=bad, max_seconds=10),
+            asolve("b", method=method, generator=generator, reward_model=good),
+            return_exceptions=True,
+        )
+
+    error, result = drive(both())
+    assert type(error) is RewardModelError
+    assert result.answer == "0"
+
+
+def test_a_bad_score_cancels_what_is_in_flight():
+    generator, reward_model = Generator(lambda call: step("a") if call.n == 3 else hold()), RewardModel(BAD_SCORES["NaN"])
+    with pytest.raises(RewardModelError):
+        drive(asolve("problem", generator=generator, reward_model=reward_model, n_particles=4))
+    assert (generator.n_cancelled, generator.in_flight) == (3, 0)
+
+
+BAD_STEPS = {
+    "raises": lambda call: raising(RuntimeError("out of memory")),
+    "times out": lambda call: raising(TimeoutError("upstream")),
+    "raises ours": lambda call: raising(GeneratorError("down")),
+    "nothing": lambda call: None,
+    "a text": lambda call: "a step",
+    "gives up": lambda call: cancelling_itself(),
+}
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("write", BAD_STEPS.values(), ids=BAD_STEPS)
+def test_a_generator_that_fails_fails_this_search(write, method):
+    generator = Generator(lambda call: write(call) if call.n == 2 else hold())
+    with pytest.raises(GeneratorError):
+        drive(asolve("p", method=method, generator=generator, reward_model=RewardModel(), n_particles=4, max_seconds=10))
+    assert generator.in_flight == 0
+    assert generator.n_cancelled >= 2
+
+
+def test_a_bad_request_keeps_its_kind():
+    error = InvalidRequest("no such separator", param="separator")
+    with pytest.raises(InvalidRequest) as caught:
+        run(lambda call: raising(error))
+    assert caught.value is error
+
+
+def test_a_stream_ends_with_the_error():
+    async def main():
+        generator, reward_model = Generator(solution(3)), RewardModel(lambda steps: 0.5 if len(steps) < 2 else math.nan)
+        kinds = []
+        try:
+            async for event in stream("problem", generator=generator, reward_model=reward_model):
+                kinds.append(type(event).__name__)
+        except RewardModelError:
+            kinds.append("error")
+        return kinds
+
+    kinds = drive(main())
+    assert kinds[0] == "Started"
+    assert "Resampled" in kinds
+    assert kinds[-1] == "error"
+    assert "Answered" not in kinds
+
+
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize("weighting", ["current", "incremental"])
+def test_particles_that_write_empty_steps_die(lookahead, weighting):
+    def write(call):
+        return step(" \n") if call.depth == 1 and call.seed % 2 else solution(4, n_answers=1)(call)
+
+    result, *_ = run(write, lookahead=lookahead, weighting=weighting, n_particles=8)
+    assert (result.answer, result.stop_reason) == ("0", "finished")
+    for particle in result.particles:
+        assert all(s.text.strip() for s in particle.steps)
+        assert particle.finished or particle.log_weight == -math.inf
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize("text", ["", "again"])
+def test_all_particles_dead(text, lookahead, method):
+    with pytest.raises(SearchFailed) as caught:
+        run(lambda call: step(text), method=method, lookahead=lookahead)
+    assert caught.value.status == 500
+
+
+def test_the_third_repetition_kills():
+    def write(call):
+        return step("again") if call.depth < 2 else step("\\boxed{1}", "eos")
+
+    result, *_ = run(write)
+    assert (result.answer, len(result.particles[0].steps)) == ("1", 3)
+    with pytest.raises(SearchFailed):
+        run(lambda call: step("again") if call.depth < 3 else step("\\boxed{1}", "eos"))
+
+
+def test_an_end_without_text_keeps_its_score():
+    def write(call):
+        return step("The answer is 3") if call.depth == 0 else step("", "eos")
+
+    result, _, reward_model = run(write, lambda steps: 0.7)
+    particle = result.particles[0]
+    assert (particle.finished, particle.answer, particle.scores) == (True, None, (0.7, 0.7))
+    assert (result.answer, result.stop_reason, result.solution) == (None, "finished", "The answer is 3")
+    assert reward_model.calls == [("The answer is 3",)]
+
+
+def test_an_end_before_any_text_is_death():
+    with pytest.raises(SearchFailed):
+        run(lambda call: step("", "eos"))
+
+
+def test_a_length_cut_step_goes_on_and_is_read_as_one():
+    pieces = iter([step("It is \\box", "length"), step("ed{4"), step("2}", "length"), step(" apples", "length")])
+
+    def write(call):
+        return next(pieces, None) or step("", "eos")
+
+    result, generator, reward_model = run(write, n_particles=1)
+    assert reward_model.calls == [
+        ("It is \\box",),
+        ("It is \\boxed{4",),
+        ("It is \\boxed{4", "2}"),
+        ("It is \\boxed{4", "2} apples"),
+    ]
+    assert [s.finish for s in result.particles[0].steps] == ["length", "separator", "length", "length", "eos"]
+    assert generator.calls[1].prefix == "It is \\box"
+
+
+def test_an_answer_cut_in_two_is_found():
+    pieces = iter([step("It is \\boxed{4", "length"), step("2}")])
+    result, *_ = run(lambda call: next(pieces), n_particles=1)
+    assert (result.answer, result.solution, result.stop_reason) == ("42", "It is \\boxed{42}", "finished")
+    assert [s.finish for s in result.particles[0].steps] == ["length", "answer"]
+
+
+def test_a_length_cut_step_is_never_a_solution():
+    result, *_ = run(lambda call: step(f"\\boxed{{{call.n}}}", "length"), max_steps=3, n_particles=2)
+    assert (result.answer, result.stop_reason) == (None, "max_steps")
+    assert not any(particle.finished for particle in result.particles)
+
+
+@pytest.mark.parametrize(("text", "answer"), [("\\boxed{1}", "1"), ("so \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}")])
+def test_a_boxed_answer_ends_a_particle(text, answer):
+    result, generator, _ = run(lambda call: step(text), n_particles=2)
+    assert (result.answer, len(generator.calls)) == (answer, 2)
+    assert result.particles[0].steps[-1].finish == "answer"
+
+
+@pytest.mark.parametrize("text", ["\\boxed{}", "\\boxed{ }", "\\boxed{1", "boxed 1"])
+def test_an_empty_or_open_box_does_not(text):
+    result, *_ = run(lambda call: step(f"{call.n} {text}"), n_particles=2, max_steps=2)
+    assert result.stop_reason == "max_steps"
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_scores_at_the_very_ends_of_their_range(method):
+    result, *_ = run(solution(3, n_answers=1), lambda steps: float(sum(map(ord, steps[-1])) % 2), method=method)
+    assert (result.answer, result.confidence) == ("0", pytest.approx(1.0))
+
+
+def test_a_method_that_needs_a_reward_model_and_one_that_does_not():
+    generator = Generator(solution(2, n_answers=1))
+    arguments = {"generator": generator, "reward_model": None, "config": SearchConfig()}
+    with pytest.raises(InvalidRequest) as caught:
+        drive(driver.search("problem", method=METHODS["epf"], **arguments))
+    assert (caught.value.param, generator.calls) == ("reward_model", [])
+    assert drive(driver.search("problem", method=METHODS["self_consistency"], **arguments)).answer == "0"

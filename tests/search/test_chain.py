@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.engine.chain import Chain, grown
+from tests.search.scripted import step
+
+
+def after(*steps):
+    chain = Chain()
+    for s in steps:
+        assert chain.status == "running"
+        chain = grown(chain, s)
+    return chain
+
+
+def test_tokens_and_texts():
+    chain = after(step("ab", "length"), step("cd"), step("e"), step("", "eos"))
+    assert chain.texts == ("abcd", "e")
+    assert chain.solution("\n\n") == "abcd\n\ne"
+    assert chain.token_ids == (97, 98, 99, 100, 0, 101, 0, 2)
+    assert chain.status == "finished"
+
+
+def test_a_cut_step_that_ends_exactly_at_its_separator_is_not_empty():
+    chain = after(step("ab", "length"), step(""))
+    assert (chain.status, chain.texts) == ("running", ("ab",))
+
+
+def test_three_times_the_same_in_a_row():
+    twice = after(step("a"), step("a"))
+    assert grown(twice, step("a")) == replace(twice, status="dead")
+    assert grown(twice, step("b")).status == "running"
+    assert grown(grown(twice, step("b")), step("a")).status == "running"
+    assert grown(twice, step("a", "eos")).status == "finished"
+
+
+def test_a_loop_inside_cut_steps_dies_too():
+    assert grown(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length")).status == "dead"
+
+
+@pytest.mark.parametrize("fatal", [step(""), step(" \t"), step("", "eos"), step("\n", "eos")])
+def test_nothing_written_at_all_is_death(fatal):
+    assert after(fatal) == Chain(status="dead")
+
+
+def test_equal_draws_stay_apart():
+    same = step("a")
+    assert grown(Chain(), same).steps[0] is not grown(Chain(), same).steps[0]
+
+
+@given(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["separator", "length", "eos"])), max_size=8))
+def test_any_text_leaves_a_chain_in_a_defined_state(pieces):
+    chain = Chain()
+    for text, finish in pieces:
+        longer = grown(chain, replace(step("x", finish), text=text))
+        assert longer.status in ("running", "finished", "dead")
+        if longer.status == "dead":
+            assert longer.steps == chain.steps
+            break
+        assert len(longer.steps) == len(chain.steps) + 1
+        assert (longer.status == "finished") == (longer.steps[-1].finish in ("eos", "answer"))
+        chain = longer
+        if chain.status == "finished":
+            assert chain.texts
+            break

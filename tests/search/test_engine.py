@@ -1,0 +1,304 @@
+"""What the engine promises whatever the models do: overlap, cancellation, determinism, twins, tokens, events."""
+
+import asyncio
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from search import METHODS, Answered, Resampled, Scored, SearchConfig, Started, StepTaken, asolve, stream
+from tests.search.scripted import EOS, PROMPT, SEPARATOR, Generator, RewardModel, drive, hold, solution, step
+
+ALL_METHODS = sorted(METHODS)
+
+
+def varied(steps):
+    """Scores that differ between particles and depths."""
+    return 0.05 + 0.9 * ((sum(map(ord, "".join(steps))) * 37) % 101) / 101
+
+
+async def collect(**arguments):
+    return [event async for event in stream("problem", **arguments)]
+
+
+def run(write, judge=varied, method="epf", **options):
+    generator, reward_model = Generator(write), RewardModel(judge)
+    result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
+    return result, generator, reward_model
+
+
+def without_times(result):
+    return (
+        result.answer,
+        result.distribution,
+        result.particles,
+        result.steps,
+        result.log_evidence,
+        result.usage.generated_tokens,
+    )
+
+
+@pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
+def test_a_step_is_scored_while_a_slow_one_is_still_being_written(lookahead):
+    scored = asyncio.Event()
+
+    async def slow():
+        await scored.wait()
+        return step("slow")
+
+    def write(call):
+        if call.depth == 0:
+            return slow() if call.n == 0 else step("fast")
+        return step("\\boxed{1}", "eos")
+
+    def judge(steps):
+        if steps == ("fast",):
+            scored.set()
+        return 0.5
+
+    result, *_ = run(write, judge, n_particles=2, lookahead=lookahead)
+    assert result.answer == "1"
+
+
+@pytest.mark.parametrize("lookahead", ["reuse", "redraw"])
+def test_a_fast_particle_draws_its_successor_while_a_slow_one_is_still_at_its_first_step(lookahead):
+    successor_drawn = asyncio.Event()
+
+    async def slow():
+        await successor_drawn.wait()
+        return step("slow")
+
+    def write(call):
+        if call.depth == 0:
+            return slow() if call.n == 0 else step("fast")
+        if call.prefix == "fast\n":
+            successor_drawn.set()
+        return step("\\boxed{1}", "eos")
+
+    result, *_ = run(write, n_particles=2, lookahead=lookahead)
+    assert result.answer == "1"
+
+
+@pytest.mark.parametrize("method", ["self_consistency", "best_of_n"])
+def test_plain_baselines_have_no_barrier(method):
+    fast_is_done = asyncio.Event()
+
+    async def slow():
+        await fast_is_done.wait()
+        return step("slow")
+
+    def write(call):
+        if call.depth == 0:
+            return slow() if call.n == 0 else step("fast")
+        if call.depth == 2:
+            fast_is_done.set()
+            return step("\\boxed{1}", "eos")
+        return step(f"more {call.depth}")
+
+    result, *_ = run(write, method=method, n_particles=2)
+    assert result.answer == "1"
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_cancelling_the_client_cancels_every_upstream_call(method):
+    generator = Generator(hold)
+
+    async def main():
+        task = asyncio.create_task(
+            asolve("problem", method=method, generator=generator, reward_model=RewardModel(), n_particles=5)
+        )
+        await generator.until_in_flight(5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    drive(main())
+    assert (generator.n_cancelled, generator.in_flight) == (5, 0)
+
+
+def test_cancelling_while_twins_wait_for_one_score():
+    asked = asyncio.Event()
+
+    def judge(steps):
+        asked.set()
+        return hold()
+
+    generator, reward_model = Generator(lambda call: step("same")), RewardModel(judge)
+
+    async def main():
+        task = asyncio.create_task(asolve("problem", generator=generator, reward_model=reward_model, n_particles=4))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    drive(main())
+    assert len(reward_model.calls) == reward_model.n_cancelled == 1
+
+
+def test_closing_the_stream_cancels_every_upstream_call():
+    generator = Generator(lambda call: step("a") if call.n == 0 else hold())
+
+    async def main():
+        events = stream("problem", generator=generator, reward_model=RewardModel(), n_particles=3, lookahead="reuse")
+        async for event in events:
+            if isinstance(event, Scored):
+                break
+        await events.aclose()
+
+    drive(main())
+    assert generator.in_flight == 0
+    assert generator.n_cancelled == 3
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
+def test_the_same_seed_gives_the_same_result_whatever_ends_first(method, lookahead):
+    def jittery(write, rng):
+        async def late(call):
+            for _ in range(rng.integers(0, 20)):
+                await asyncio.sleep(0)
+            return write(call)
+
+        return late
+
+    options = {"method": method, "lookahead": lookahead, "n_particles": 6, "max_total_tokens": 170}
+    plain, *_ = run(solution(5), **options)
+    for seed in range(5):
+        shaken, *_ = run(jittery(solution(5), np.random.default_rng(seed)), **options)
+        assert without_times(shaken) == without_times(plain)
+    other, *_ = run(solution(5), **options, seed=2)
+    assert without_times(other) != without_times(plain)
+
+
+def test_a_drawn_seed_is_reported_and_repeats_the_search():
+    first, *_ = run(solution(4), seed=None)
+    again, *_ = run(solution(4), seed=first.seed)
+    assert without_times(first) == without_times(again)
+    assert run(solution(4), seed=None)[0].seed != first.seed
+
+
+def test_every_generator_call_has_its_own_seed():
+    _, generator, _ = run(solution(5), n_particles=8, lookahead="redraw")
+    seeds = [call.seed for call in generator.calls]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**53 for seed in seeds)
+
+
+@pytest.mark.parametrize("lookahead", ["none", "redraw"])
+def test_twins_are_scored_once(lookahead):
+    result, _, reward_model = run(
+        lambda call: step(f"s{call.depth}") if call.depth < 3 else step("\\boxed{1}", "eos"), n_particles=6, lookahead=lookahead
+    )
+    assert len(reward_model.calls) == len(set(reward_model.calls)) == result.usage.prm_calls == 4
+    assert result.usage.prm_tokens == 3 * 2 + len("\\boxed{1}")
+
+
+def test_tokens_go_back_exactly_as_they_came():
+    result, generator, _ = run(solution(4), n_particles=4)
+    for particle in result.particles:
+        ids = [i for s in particle.steps for i in s.token_ids]
+        assert ids.count(SEPARATOR) == 3
+        assert ids[-1] == EOS
+    prefixes = {call.prefix for call in generator.calls if call.depth == 3}
+    written = {"".join(s.text + "\n" for s in particle.steps[:3]) for particle in result.particles}
+    assert written <= prefixes
+    assert result.usage.prompt_tokens == len(PROMPT)
+
+
+@pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
+@pytest.mark.parametrize("weighting", ["current", "incremental"])
+def test_token_counts_are_exact(lookahead, weighting):
+    returned = []
+
+    def write(call):
+        returned.append(replace(solution(5)(call), log_probs=(float(call.n),)))
+        return returned[-1]
+
+    result, *_ = run(write, n_particles=6, lookahead=lookahead, weighting=weighting)
+    generated = sum(len(s.token_ids) for s in returned)
+    used = {s.log_probs: len(s.token_ids) for particle in result.particles for s in particle.steps}
+    assert result.usage.generated_tokens == generated
+    assert result.usage.discarded_tokens == generated - sum(used.values())
+
+
+def test_reuse_wastes_successors_of_pruned_particles_only():
+    def wasted(lookahead):
+        return np.mean([run(solution(6), lookahead=lookahead, seed=s)[0].usage.discarded_tokens for s in range(10)])
+
+    assert wasted("reuse") < 0.6 * wasted("redraw")
+
+
+def test_times_add_up():
+    usage = run(solution(4))[0].usage
+    parts = usage.generating_s + usage.scoring_s + usage.resampling_s + usage.waiting_s
+    assert parts == pytest.approx(usage.total_s)
+    assert min(usage.generating_s, usage.scoring_s, usage.resampling_s, usage.waiting_s) >= 0
+
+
+@pytest.mark.parametrize("lookahead", ["none", "reuse"])
+def test_events_tell_the_whole_search_in_order(lookahead):
+    generator, reward_model = Generator(solution(3)), RewardModel(varied)
+    options = {"generator": generator, "reward_model": reward_model, "n_particles": 4, "seed": 1, "lookahead": lookahead}
+    events = drive(collect(**options))
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Answered)
+    result = events[-1].result
+    assert (events[0].seed, events[0].n_particles, events[0].method) == (1, 4, "epf")
+    rounds = [event for event in events if isinstance(event, Resampled)]
+    assert [event.record for event in rounds] == list(result.steps)
+    assert [event.record.t for event in rounds] == [1, 2, 3]
+    assert rounds[-1].answer == result.answer
+    assert rounds[-1].n_finished == 4
+    taken = [event for event in events if isinstance(event, StepTaken)]
+    assert sum(event.n_tokens for event in taken) == result.usage.generated_tokens
+    for t in (1, 2, 3):
+        assert sorted(event.particle for event in taken if event.t == t and not event.lookahead) == [0, 1, 2, 3]
+    for event in rounds:
+        assert len(set(event.ancestors)) == event.record.distinct_ancestors
+    assert {event.score for event in events if isinstance(event, Scored)} >= set(result.particles[0].scores)
+
+
+def test_lineage_and_scores_belong_to_the_steps():
+    result, *_ = run(solution(4), n_particles=5, lookahead="reuse")
+    for particle in result.particles:
+        assert len(particle.scores) == len(particle.steps)
+        texts = [s.text for s in particle.steps]
+        assert particle.scores == tuple(varied(texts[: i + 1]) for i in range(len(texts)))
+        assert len(particle.lineage) == sum(record.resampled for record in result.steps)
+
+
+def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles():
+    answers = iter([1, 2, 2, 3])
+
+    def write(call):
+        return step(f"\\boxed{{{next(answers)}}}", "eos")
+
+    odds = {1: 4.0, 2: 1.5, 3: 0.2}
+    result, *_ = run(write, lambda steps: odds[int(steps[-1][7])] / (1 + odds[int(steps[-1][7])]), n_particles=4)
+    total = 4.0 + 2 * 1.5 + 0.2
+    assert result.answer == "1"
+    assert result.confidence == pytest.approx(4.0 / total)
+    assert [s.answer for s in result.distribution] == ["1", "2", "3"]
+    assert [p.log_weight for p in result.particles] == pytest.approx([math.log(odds[a]) for a in (1, 2, 2, 3)])
+
+
+def test_pf_is_pf_whatever_the_options_say():
+    result, *_ = run(solution(4), lambda steps: 0.999 if "s0 5" in steps[0] else 0.2, method="pf", lookahead="reuse")
+    assert {record.temperature for record in result.steps} == {1.0}
+    assert result.usage.generated_tokens == run(solution(4), method="pf", lookahead="none")[0].usage.generated_tokens
+
+
+def test_finished_particles_cost_nothing():
+    def write(call):
+        return step("\\boxed{1}", "eos") if call.n == 0 else solution(4)(call)
+
+    _, generator, _ = run(write, n_particles=2, resample_finished=False)
+    assert len(generator.calls) == 1 + 4
+
+
+def test_a_search_with_its_own_config_object():
+    config = SearchConfig(n_particles=3, seed=9)
+    result = drive(asolve("problem", config=config, max_steps=7, generator=Generator(solution(2)), reward_model=RewardModel()))
+    assert (len(result.particles), result.seed) == (3, 9)

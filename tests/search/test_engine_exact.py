@@ -1,0 +1,78 @@
+"""The whole engine against exact enumeration: what the kernel promises survives steps, scores, kept successors and slots.
+
+A language model of known probabilities writes two or three binary steps. The particles' normalised weights times the evidence
+are an unbiased estimate of p(x) odds(x), the unnormalised target of incremental weighting.
+"""
+
+import asyncio
+import math
+
+import numpy as np
+import pytest
+
+from search import asolve
+from search.answers.equality import AnswerChecker
+from tests.search.scripted import Generator, RewardModel, step
+
+P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}
+SCORE = {"0": 0.5, "1": 0.7, "00": 0.35, "01": 0.6, "10": 0.3, "11": 0.75, "000": 0.2, "001": 0.7, "010": 0.8, "011": 0.4}
+LEAVES = ["10", "11", "000", "001", "010", "011"]
+N_SEEDS = 400
+
+
+def write(call):
+    path = call.prefix.replace("\n", "")
+    path += "1" if np.random.default_rng(call.seed).random() < P_ONE[path] else "0"
+    return step(f"{path[-1]}\\boxed{{{path}}}", "eos") if path in LEAVES else step(path[-1])
+
+
+def judge(steps):
+    return SCORE["".join(text[0] for text in steps)]
+
+
+def target():
+    gamma = {}
+    for leaf in LEAVES:
+        p = math.prod(P_ONE[leaf[:i]] if leaf[i] == "1" else 1 - P_ONE[leaf[:i]] for i in range(len(leaf)))
+        gamma[leaf] = p * SCORE[leaf] / (1 - SCORE[leaf])
+    return gamma
+
+
+async def estimates(options):
+    table = np.zeros((N_SEEDS, len(LEAVES)))
+    generator, reward_model, checker = Generator(write), RewardModel(judge), AnswerChecker()
+    for seed, row in enumerate(table):
+        result = await asolve(
+            "problem",
+            generator=generator,
+            reward_model=reward_model,
+            seed=seed,
+            checker=checker,
+            n_particles=3,
+            weighting="incremental",
+            **options,
+        )
+        log_weights = np.array([particle.log_weight for particle in result.particles])
+        weights = np.exp(log_weights - log_weights.max())
+        for particle, weight in zip(result.particles, weights / weights.sum(), strict=True):
+            row[LEAVES.index("".join(s.text[0] for s in particle.steps))] += weight * math.exp(result.log_evidence)
+    await checker.aclose()
+    return table
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"annealing": "none", "ess_threshold": 0.9},
+        {"annealing": "ess", "ess_threshold": 0.9, "early_phase": 1.0},
+        {"annealing": "ess", "ess_threshold": 0.9, "lookahead": "redraw"},
+        {"annealing": "none", "ess_threshold": 0.9, "lookahead": "reuse", "lookahead_weight": 0.0},
+    ],
+    ids=["plain", "annealed", "redraw", "reuse without guide"],
+)
+def test_weighted_answers_match_enumeration(options):
+    table = asyncio.run(estimates(options))
+    exact = np.array(list(target().values()))
+    table, exact = np.column_stack([table, table.sum(axis=1)]), np.append(exact, exact.sum())
+    standard_error = table.std(axis=0, ddof=1) / np.sqrt(N_SEEDS)
+    assert (np.abs(table.mean(axis=0) - exact) < 4 * standard_error).all()

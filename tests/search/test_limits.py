@@ -1,0 +1,194 @@
+"""Steps, tokens and time run out: exact limits, and the best answer so far."""
+
+import asyncio
+
+import pytest
+
+from errors import ContextTooLong, DeadlineExceeded
+from search import METHODS, asolve
+from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step
+
+ALL_METHODS = sorted(METHODS)
+LOOKAHEADS = ["none", "reuse", "redraw"]
+SOON_S = 0.05
+
+
+def run(write, judge=lambda steps: 0.5, method="epf", **options):
+    generator, reward_model = Generator(write), RewardModel(judge)
+    result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
+    return result, generator, reward_model
+
+
+def endless(call):
+    return step(f"s{call.depth} {call.seed % 97}")
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize("max_steps", [1, 2, 4])
+def test_max_steps_is_exact(method, lookahead, max_steps):
+    result, generator, _ = run(endless, method=method, lookahead=lookahead, max_steps=max_steps, n_particles=3)
+    assert result.stop_reason == "max_steps"
+    assert (result.answer, result.confidence, result.distribution) == (None, 0.0, ())
+    assert {len(particle.steps) for particle in result.particles} == {max_steps}
+    assert max(call.depth for call in generator.calls) == max_steps - 1
+    assert result.solution.count("\n\n") == max_steps - 1
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+def test_an_answer_in_the_last_allowed_step_counts(method, lookahead):
+    result, *_ = run(solution(4, n_answers=1), method=method, lookahead=lookahead, max_steps=4)
+    assert (result.answer, result.stop_reason) == ("0", "finished")
+
+
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+def test_particles_that_reached_no_end_have_no_vote(lookahead):
+    def write(call):
+        if call.depth == 0:
+            return step("short" if call.n == 0 else f"long {call.n}")
+        return step("\\boxed{7}", "eos") if call.prefix.startswith("short") else endless(call)
+
+    result, *_ = run(write, max_steps=6, n_particles=4, lookahead=lookahead, weighting="incremental", ess_threshold=0.0)
+    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "max_steps")
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize("budget", [4, 37, 60, 95, 101])
+def test_the_token_budget_is_never_exceeded(method, lookahead, budget):
+    def write(call):
+        made = endless(call)
+        kept = made.token_ids[: call.sampling.max_tokens]
+        return made if kept == made.token_ids else step(made.text[: len(kept)], "length")
+
+    result, *_ = run(write, method=method, lookahead=lookahead, max_total_tokens=budget, n_particles=4)
+    assert result.stop_reason == "budget"
+    assert budget - 8 < result.usage.generated_tokens <= budget
+    assert result.answer is None
+    assert result.solution
+
+
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+def test_a_spent_budget_answers_from_those_who_finished(lookahead):
+    def write(call):
+        return step("\\boxed{7}", "eos") if call.n == 0 else endless(call)
+
+    result, *_ = run(write, max_total_tokens=200, n_particles=3, resample_finished=False, lookahead=lookahead)
+    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "budget")
+
+
+def test_budget_that_is_just_enough():
+    needed = run(solution(3))[0].usage.generated_tokens
+    result, *_ = run(solution(3), max_total_tokens=needed + 8 * 300)
+    assert (result.stop_reason, result.usage.generated_tokens) == ("finished", needed)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_deadline_before_the_first_step(method):
+    with pytest.raises(DeadlineExceeded) as caught:
+        run(hold, method=method, max_seconds=SOON_S)
+    assert caught.value.param == "max_seconds"
+
+
+@pytest.mark.parametrize("method", ["epf", "self_consistency"])
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method, lookahead):
+    result, generator, _ = run(
+        lambda call: endless(call) if call.depth < 2 else hold(),
+        method=method,
+        lookahead=lookahead,
+        max_seconds=SOON_S,
+        n_particles=3,
+    )
+    assert (result.answer, result.stop_reason) == (None, "deadline")
+    assert result.solution.count("\n\n") == 1
+    assert generator.in_flight == 0
+    assert generator.n_cancelled == 3
+
+
+@pytest.mark.parametrize("weighting", ["current", "incremental"])
+def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cut(weighting):
+    def write(call):
+        return step("\\boxed{7}", "eos") if call.n == 0 else hold()
+
+    result, *_ = run(write, lambda steps: 0.8, n_particles=4, max_seconds=SOON_S, weighting=weighting)
+    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "deadline")
+    assert sorted(len(particle.steps) for particle in result.particles) == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency"])
+def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method):
+    def write(call):
+        return step("\\boxed{7}", "eos") if call.n == 0 else hold()
+
+    result, *_ = run(write, method=method, n_particles=4, max_seconds=SOON_S)
+    assert (result.answer, result.stop_reason) == ("7", "deadline")
+
+
+def test_deadline_while_scores_are_awaited():
+    result, _, reward_model = run(
+        lambda call: step(f"s{call.depth}"), lambda steps: 0.5 if len(steps) == 1 else hold(), max_seconds=SOON_S
+    )
+    assert (result.answer, result.solution, result.stop_reason) == (None, "s0", "deadline")
+    assert reward_model.n_cancelled == 1
+
+
+def test_a_prompt_that_fills_the_context_is_refused_before_any_token():
+    generator = Generator(hold)
+    generator.context_length = 3
+    with pytest.raises(ContextTooLong) as caught:
+        drive(asolve("problem", generator=generator, reward_model=RewardModel()))
+    assert caught.value.param == "problem"
+    assert generator.calls == []
+
+
+def raising(error):
+    raise error
+
+
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+def test_particles_without_room_give_way_to_others(lookahead):
+    def write(call):
+        if call.prefix.startswith("wordy"):
+            raise ContextTooLong("full")
+        if call.depth == 0:
+            return step("wordy" if call.n % 2 else f"brief {call.n}")
+        return step("\\boxed{7}", "eos")
+
+    result, *_ = run(write, n_particles=6, lookahead=lookahead)
+    assert (result.answer, result.stop_reason) == ("7", "finished")
+
+
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize("who", ["generator", "reward model"])
+def test_no_room_for_anyone_shows_the_best_partial_solution(lookahead, who):
+    full = ContextTooLong("full")
+
+    def write(call):
+        return endless(call) if call.depth < 2 or who == "reward model" else raising(full)
+
+    def judge(steps):
+        return 0.5 if len(steps) < 3 else raising(full)
+
+    result, *_ = run(write, judge, lookahead=lookahead, n_particles=3)
+    assert (result.answer, result.stop_reason) == (None, "context")
+    assert result.solution.count("\n\n") == 1
+
+
+def test_no_room_for_a_first_step_is_an_error():
+    with pytest.raises(ContextTooLong):
+        run(lambda call: raising(ContextTooLong("full")))
+
+
+def test_two_searches_share_models_and_not_their_limits():
+    generator, reward_model = Generator(solution(4, n_answers=1)), RewardModel()
+
+    async def both():
+        return await asyncio.gather(
+            asolve("a", generator=generator, reward_model=reward_model, seed=1, max_steps=2),
+            asolve("b", generator=generator, reward_model=reward_model, seed=1),
+        )
+
+    short, whole = drive(both())
+    assert (short.stop_reason, whole.stop_reason, whole.answer) == ("max_steps", "finished", "0")
