@@ -70,14 +70,16 @@ def _real(config: "SearchConfig", name: str, low: float, high: float, *, above_l
 
 
 def _choice(config: "SearchConfig", name: str) -> None:
-    allowed = _allowed(type(config), name)
+    allowed = _allowed(name)
     if getattr(config, name) not in allowed:
         raise _refusal(config, name, f"must be one of {', '.join(allowed)}")
 
 
 @cache
-def _allowed(config_type: "type[SearchConfig]", name: str) -> tuple[str, ...]:
-    return get_args(get_type_hints(config_type)[name])
+def _allowed(name: str) -> tuple[str, ...]:
+    from search.config import SearchConfig  # which imports this module to check itself
+
+    return get_args(get_type_hints(SearchConfig)[name])
 
 
 def _refusal(config: "SearchConfig", name: str, rule: str) -> InvalidRequest:
