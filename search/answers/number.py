@@ -24,7 +24,7 @@ _NUMBER = re.compile(
     (?P<sign>[-+]?)[ ]?(?:\\?[$]|[€£¥])?[ ]?(?P<late_sign>[-+]?)[ ]?
     (?:
         (?:(?P<whole>\d+)[ ]?)?\\[dt]?frac(?:\{(?P<top>-?\d+)\}|(?P<top_digit>\d))(?:\{(?P<bottom>\d+)\}|(?P<bottom_digit>\d))
-      | (?:(?P<slash_whole>\d+)[ ])?(?P<slash_top>\d+)/(?P<slash_bottom>\d+)(?!\d)
+      | (?:(?P<slash_whole>\d+)[ ])?(?P<slash_top>\d+)/(?P<slash_bottom>\d+)
       | (?P<integer>[1-9]\d{0,2}(?:,\d{3})+(?![\d,]) | [1-9]\d{0,2}(?:[ ]\d{3})+(?!\d) | \d+)?(?P<decimals>\.\d*)?
     )
     """,

@@ -87,6 +87,10 @@ PAIRS = [
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{bmatrix} 1 \\ 2 \end{bmatrix}", True),
     (r"\text{(C)}", "C", True),
     ("(3,1)", "{1,3}", False),
+    ("(3,1)", "${1,3}$", False),
+    (r"\sqrt{10001}", r"\sqrt{10002}", False),
+    (r"\frac{\pi}{4}", "0.785398163", True),
+    (r"\sqrt{784}\%", r"\sqrt{784}\%", True),
     ("x>5", "x<5", False),
     ("10, 4, 2", "4, 12, 2", False),
     ("12:00", "1:00", False),
@@ -122,7 +126,7 @@ def test_over_long_answers_are_compared_as_text() -> None:
 @on_linux
 def test_hanging_worker_is_killed_and_the_next_verdict_is_right() -> None:
     async def run() -> None:
-        async with checker(limit_s=0.5) as it:
+        async with checker(limit_s=2.0) as it:
             assert not await it.equal("x+1", "y+1")
             (before,) = workers()
             assert not await it.equal(HANG, r"\sqrt{2}")
@@ -134,12 +138,12 @@ def test_hanging_worker_is_killed_and_the_next_verdict_is_right() -> None:
 
 
 def test_one_hanging_answer_costs_two_limits_and_spoils_no_other() -> None:
-    answers = [r"\sqrt{2}", r"\sqrt{3}", r"\sqrt{5}", r"\sqrt{7}", HANG, "2^{1/2}", "7^{1/2}", HANG, "9^{9^{8}}", "3^{1/2}"]
+    answers = [r"\sqrt{2}", r"\sqrt{3}", r"\sqrt{5}", r"\sqrt{7}", HANG, "2^{1/2}", "7^{1/2}", HANG, "3^{1/2}"]
 
     async def run() -> None:
-        async with checker(limit_s=0.5) as it:
-            assert await it.classes(answers) == (0, 1, 2, 3, 4, 0, 3, 4, 5, 1)
-            assert set(it._stuck) == {HANG, "9^{9^{8}}"}
+        async with checker(limit_s=2.0) as it:
+            assert await it.classes(answers) == (0, 1, 2, 3, 4, 0, 3, 4, 1)
+            assert set(it._stuck) == {HANG}
             assert not any(it._hung_with.values())
 
     asyncio.run(run())
@@ -179,7 +183,7 @@ def test_worker_that_dies_of_a_question_twice_gives_not_equal() -> None:
 @on_linux
 def test_verdict_of_a_cancelled_question_is_not_given_to_the_next() -> None:
     async def run() -> None:
-        async with checker(limit_s=1.0) as it:
+        async with checker(limit_s=2.0) as it:
             assert not await it.equal("x+1", "y+1")
             question = asyncio.create_task(it.equal(HANG, r"\sqrt{2}"))
             await busy_worker(it)
@@ -247,7 +251,7 @@ def test_worker_that_cannot_start_is_logged_and_nothing_hangs(
 SCRIPT = f"""
 import asyncio, sys
 from search.answers.equality import AnswerChecker
-it = AnswerChecker(limit_s=1.0)
+it = AnswerChecker(limit_s=2.0)
 assert "sympy" not in sys.modules
 print(asyncio.run(it.equal("2^{{1/2}}", r"\\sqrt{{2}}")), flush=True)
 asyncio.run(it.equal({HANG!r}, r"\\sqrt{{2}}") if "hang" in sys.argv else asyncio.sleep(3600))
@@ -258,7 +262,7 @@ asyncio.run(it.equal({HANG!r}, r"\\sqrt{{2}}") if "hang" in sys.argv else asynci
 @pytest.mark.parametrize("mode", ["idle", "hang"])
 def test_worker_of_a_script_without_main_guard_dies_with_it(mode: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.replace("limit_s=1.0", "limit_s=2.0"))
+    script.write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, str(script), mode], stdout=subprocess.PIPE, text=True, env=environment) as user:
         assert user.stdout is not None

@@ -32,7 +32,7 @@ def answer_in(row: dict[str, Any], key: str) -> str:
 
 
 def test_agreement_with_other_graders() -> None:
-    """Measured: 172 of 190. Of the 18 others 12 put several boxes into one text, where the search takes only the last one."""
+    """Measured: 172 of 190. Of the 18 others 11 put several boxes into one text, where the search takes only the last one."""
 
     async def run() -> list[str]:
         it = AnswerChecker(limit_s=60.0, n_workers=1)
