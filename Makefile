@@ -2,7 +2,8 @@
 # make test                    set up .venv and run the tests
 # make check                   everything that CI runs
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
-# make bench                   measure accuracy and speed of the embedded models
+# make bench                   compare the search methods on the embedded models
+# make bench-speed             measure their speed, against transformers too (needs torch)
 # PYTHON=python3.12 make ...   with another interpreter
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 TRAIN := $(TRAIN_VENV)/.installed
 
-.PHONY: solve test check train bench clean
+.PHONY: solve test check train bench bench-speed clean
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -38,6 +39,9 @@ train: $(TRAIN)
 
 bench: $(DEV)
 	$(VENV)/bin/python -m benchmarks.embedded
+
+bench-speed: $(TRAIN)
+	$(TRAIN_VENV)/bin/python -m benchmarks.speed
 
 clean:
 	rm -rf $(VENV) $(TRAIN_VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -46,6 +46,7 @@ async def _solve_one(problem: str, arguments: argparse.Namespace, config: Search
                 config=config,
                 generator=models.generator,
                 reward_model=models.reward_model,
+                checker=models.checker,
             ):
                 tell(event)
                 if isinstance(event, Answered):
@@ -83,6 +84,7 @@ async def _solve_file(
                     config=config,
                     generator=models.generator,
                     reward_model=models.reward_model,
+                    checker=models.checker,
                 )
                 line = _result_line(problem, result, json=arguments.json)
             except SearchServiceError as error:

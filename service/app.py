@@ -9,7 +9,7 @@ from generators.protocol import Generator
 from reward_models.protocol import RewardModel
 from service import errors
 from service.limits import BodyLimit
-from service.models import Models, embedded_models
+from service.models import embedded_models, with_checker
 from service.routes import health, solve
 from service.version import VERSION
 
@@ -25,15 +25,13 @@ def create_app(generator: Generator | None = None, reward_model: RewardModel | N
     """
     if (generator is None) != (reward_model is None):
         raise ValueError("give both a generator and a reward model, or neither")
-    given = Models(generator, reward_model) if generator is not None and reward_model is not None else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if given is not None:
-            app.state.models = given
-            yield
-            return
-        async with embedded_models() as models:
+        models_of_process = (
+            embedded_models() if generator is None or reward_model is None else with_checker(generator, reward_model)
+        )
+        async with models_of_process as models:
             app.state.models = models
             yield
 

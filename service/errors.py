@@ -41,7 +41,12 @@ def install(app: FastAPI) -> None:
 
 async def _search_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SearchServiceError)
-    return error_response(error.status, error.message, type=error.type, param=error.param, code=error.code)
+    message = error.message
+    if error.status >= 500 and error.__cause__ is not None:
+        # Such a message quotes an engine's own exception, which may tell of our insides or of another caller's problem.
+        logger.error("%s caused by %s", type(error).__name__, type(error.__cause__).__name__)
+        message = f"{type(error).code.replace('_', ' ').capitalize()}. The service's log says more."
+    return error_response(error.status, message, type=error.type, param=error.param, code=error.code)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

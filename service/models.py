@@ -1,5 +1,6 @@
-"""The generator and the reward model that all searches of a process share."""
+"""What all searches of a process share: the two models and the checker of equal answers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -8,21 +9,31 @@ from generators.protocol import Generator
 from generators.registry import load_generator
 from reward_models.protocol import RewardModel
 from reward_models.registry import load_reward_model
+from search.answers.equality import AnswerChecker
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """One generator and the reward model that judges its steps."""
+    """One generator, the reward model that judges its steps, and the checker that groups equal answers."""
 
     generator: Generator
     reward_model: RewardModel
+    checker: AnswerChecker
+
+
+@asynccontextmanager
+async def with_checker(generator: Generator, reward_model: RewardModel) -> AsyncIterator[Models]:
+    """Given models, which stay the caller's to close, with a checker that is closed at the end."""
+    async with aclosing(AnswerChecker()) as checker:
+        yield Models(generator, reward_model, checker)
 
 
 @asynccontextmanager
 async def embedded_models() -> AsyncIterator[Models]:
     """The pair that ships with the package, closed at the end."""
     async with (
-        aclosing(load_generator("embedded")) as generator,
-        aclosing(load_reward_model("embedded")) as reward_model,
+        aclosing(await asyncio.to_thread(load_generator, "embedded")) as generator,
+        aclosing(await asyncio.to_thread(load_reward_model, "embedded")) as reward_model,
+        with_checker(generator, reward_model) as models,
     ):
-        yield Models(generator, reward_model)
+        yield models

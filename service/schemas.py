@@ -8,6 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from generators.protocol import Finish
 from search.config import Annealing, AnswerSelection, LookAhead, Resampling, SearchConfig, Weighting
 from search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
+from search.validation import (
+    MAX_PARTICLES,
+    MAX_SEED,
+    MAX_SEPARATOR_CHARS,
+    MAX_STEPS,
+    MAX_TEMPERATURE,
+    MAX_TOKENS_PER_STEP,
+)
 
 MAX_PROBLEM_CHARS = 20_000
 
@@ -25,17 +33,21 @@ class SolveRequest(BaseModel):
     )
     method: str = Field("epf", description="Search method.")
     return_particles: bool = Field(False, description="Answer with every particle: its steps, scores and lineage.")
-    n_particles: int = Field(DEFAULTS.n_particles, ge=1, le=1024, description="Partial solutions kept side by side.")
-    max_steps: int = Field(DEFAULTS.max_steps, ge=1, le=1000, description="Most steps of one particle.")
+    n_particles: int = Field(DEFAULTS.n_particles, ge=1, le=MAX_PARTICLES, description="Partial solutions kept side by side.")
+    max_steps: int = Field(DEFAULTS.max_steps, ge=1, le=MAX_STEPS, description="Most steps of one particle.")
     max_tokens_per_step: int = Field(
         DEFAULTS.max_tokens_per_step,
         ge=1,
-        le=8192,
+        le=MAX_TOKENS_PER_STEP,
         description="Most tokens of one step; one cut there goes on in the next.",
     )
-    temperature: float = Field(DEFAULTS.temperature, ge=0, le=2, description="Of the language model; 0 is greedy.")
+    temperature: float = Field(
+        DEFAULTS.temperature, ge=0, le=MAX_TEMPERATURE, description="Of the language model; 0 is greedy."
+    )
     top_p: float = Field(DEFAULTS.top_p, gt=0, le=1, description="Nucleus mass; 1 samples from everything.")
-    separator: str = Field(DEFAULTS.separator, min_length=1, max_length=16, description="Text that ends a step.")
+    separator: str = Field(
+        DEFAULTS.separator, min_length=1, max_length=MAX_SEPARATOR_CHARS, description="Text that ends a step."
+    )
     annealing: Annealing = Field(
         DEFAULTS.annealing, description="Schedule of the resampling temperature; none is plain particle filtering."
     )
@@ -45,7 +57,7 @@ class SolveRequest(BaseModel):
     early_phase: float = Field(
         DEFAULTS.early_phase, ge=0, le=1, description="Anneal only while step / horizon is below this fraction."
     )
-    horizon: int = Field(DEFAULTS.horizon, ge=1, le=1000, description="Expected number of steps, the T of the schedules.")
+    horizon: int = Field(DEFAULTS.horizon, ge=1, le=MAX_STEPS, description="Expected number of steps, the T of the schedules.")
     lookahead: LookAhead = Field(
         DEFAULTS.lookahead,
         description="Judge a state by one drawn successor: reuse keeps it for the first copy, redraw never does.",
@@ -65,7 +77,7 @@ class SolveRequest(BaseModel):
         DEFAULTS.answer_selection, description="How the answer is chosen from the finished particles."
     )
     seed: int | None = Field(
-        DEFAULTS.seed, ge=0, lt=2**63, description="Of everything random; without one, one is drawn and reported."
+        DEFAULTS.seed, ge=0, le=MAX_SEED, description="Of everything random; without one, one is drawn and reported."
     )
     max_seconds: float | None = Field(
         DEFAULTS.max_seconds, gt=0, description="Wall-clock limit; then the best answer so far is returned, marked."

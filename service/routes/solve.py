@@ -24,6 +24,7 @@ async def solve(body: SolveRequest, request: Request, models: LoadedModels) -> S
         config=body.config(),
         generator=models.generator,
         reward_model=models.reward_model,
+        checker=models.checker,
     )
     try:
         result = await until_client_leaves(request.receive, search)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cli.main import main
-from service.models import Models
+from service.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 hold = sys.argv[1:2] == ["--hold"]
@@ -26,7 +26,8 @@ async def scripted_models() -> AsyncIterator[Models]:
 
     teller = asyncio.create_task(tell())
     try:
-        yield Models(generator, ScriptedRewardModel())
+        async with with_checker(generator, ScriptedRewardModel()) as models:
+            yield models
     finally:
         teller.cancel()
         if generator.cancelled.is_set():

@@ -16,7 +16,7 @@ import pytest
 
 from cli.main import main
 from errors import GeneratorError
-from service.models import Models
+from service.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,8 @@ def epf(*arguments: str, **generator: object) -> tuple[int, ScriptedGenerator]:
     @asynccontextmanager
     async def models() -> AsyncIterator[Models]:
         used.append(ScriptedGenerator(**generator))
-        yield Models(used[0], ScriptedRewardModel())
+        async with with_checker(used[0], ScriptedRewardModel()) as given:
+            yield given
 
     code = main(arguments, load_models=models)
     return code, used[0] if used else ScriptedGenerator()

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 async def served(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
     """Serve ``app`` with uvicorn; its host and port. Connections queue in the socket until the server has started."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             yield listening.getsockname()

@@ -5,11 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
-from errors import GeneratorError, Overloaded, SearchServiceError
+from errors import GeneratorError, InvalidRequest, Overloaded, SearchServiceError
 from search.config import SearchConfig
 from service.app import create_app
-from service.limits import MAX_BODY_BYTES
+from service.limits import MAX_BODY_BYTES, BodyLimit
 from service.schemas import MAX_PROBLEM_CHARS, SolveRequest
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
@@ -83,7 +85,7 @@ def test_particles_on_request() -> None:
         ({"problem": "a", "return_particles": 1}, "return_particles", "true or false"),
         ({"problem": "a", "n_particle": 8}, "n_particle", "n_particles"),
         ({"problem": "a", "seed": -1}, "seed", "at least 0"),
-        ({"problem": "a", "seed": 10**30}, "seed", "less than"),
+        ({"problem": "a", "seed": 10**30}, "seed", "at most"),
     ],
 )
 def test_bad_fields_are_named(sent: dict[str, Any], param: str, told: str) -> None:
@@ -134,6 +136,18 @@ def test_large_bodies_are_413(announced: bool) -> None:
     assert str(MAX_BODY_BYTES) in error["message"]
 
 
+def test_an_announced_large_body_is_refused_unread() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    async def receive() -> Any:
+        pytest.fail("the body was read")
+
+    scope = {"type": "http", "headers": [(b"content-length", b"11")]}
+    with pytest.raises(HTTPException, match="413"):
+        asyncio.run(BodyLimit(application, 10)(scope, receive, receive))
+
+
 def test_longest_problem_fits_the_body_limit() -> None:
     longest = SolveRequest(problem="\U0001f600" * MAX_PROBLEM_CHARS)
     assert len(httpx.Request("POST", "http://s", json=longest.model_dump()).content) <= MAX_BODY_BYTES
@@ -157,9 +171,28 @@ def test_errors_of_the_tree_carry_their_status_and_code(error: SearchServiceErro
     assert (found["type"], found["code"], found["message"]) == (error.type, error.code, error.message)
 
 
+def test_words_of_an_engine_s_exception_stay_inside(caplog: pytest.LogCaptureFixture) -> None:
+    response = request(json={"problem": "canary-problem"}, error=KeyError("canary-problem"))
+    assert response.status_code == 502
+    assert failure(response)["code"] == "generator_error"
+    assert "canary" not in response.text + caplog.text
+    assert "GeneratorError caused by KeyError" in caplog.text
+
+
+class BrokenName(ScriptedGenerator):
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        raise KeyError("canary-problem")
+
+
 def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    response = request(json={"problem": "canary-problem"}, error=KeyError("canary-problem"))
+
+    async def ask() -> httpx.Response:
+        async with client_of(create_app(BrokenName(), ScriptedRewardModel())) as client:
+            return await client.get("/healthz")
+
+    response = asyncio.run(ask())
     assert response.status_code == 500
     assert failure(response)["code"] == "internal_error"
     assert "canary" not in response.text
@@ -167,7 +200,7 @@ def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.
     assert len(ours) == 1
     assert "canary" not in caplog.text
     assert "KeyError" in caplog.text
-    assert "fakes.py" in caplog.text
+    assert "health.py" in caplog.text
 
 
 def test_no_problem_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -184,6 +217,43 @@ def test_schema_has_every_option_with_the_default_of_the_search() -> None:
     assert set(schema) - set(options) == {"problem", "method", "return_particles"}
     assert SolveRequest(problem="a").config() == SearchConfig()
     assert all(field.description for field in SolveRequest.model_fields.values())
+
+
+def accepted_by_search(name: str, value: object) -> bool:
+    try:
+        SearchConfig(**{name: value})
+    except InvalidRequest:
+        return False
+    return True
+
+
+def accepted_by_schema(name: str, value: object) -> bool:
+    try:
+        SolveRequest(problem="a", **{name: value})
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(SearchConfig)])
+def test_schema_and_search_have_the_same_limits(name: str) -> None:
+    bounds = [
+        bound
+        for limit in SolveRequest.model_fields[name].metadata
+        for end in ("ge", "gt", "le", "lt")
+        if (bound := getattr(limit, end, None)) is not None
+    ]
+    near = [around for bound in bounds for around in (bound - 1, bound, bound + 1, bound - 1e-9, bound + 1e-9)]
+    odd = ["", "x", "x" * 16, "x" * 17, "none", "ess", "reuse", "majority", None, True, "8", float("nan"), float("inf"), 8, 0.5]
+    for value in near + odd:
+        if name != "max_total_tokens" or not isinstance(value, int) or value >= SearchConfig().n_particles or value < 1:
+            assert accepted_by_schema(name, value) == accepted_by_search(name, value), value
+
+
+def test_limits_between_fields_are_400_too() -> None:
+    response = request(json={"problem": "a", "n_particles": 8, "max_total_tokens": 7})
+    assert response.status_code == 400
+    assert failure(response)["param"] == "max_total_tokens"
 
 
 def test_health() -> None:
