@@ -1,10 +1,10 @@
 """Accuracy of the search methods on the embedded pair: ``python -m benchmarks.embedded``.
 
-Held-out problems of 4 to 8 steps; every problem, seed, method and N is one search, many of them at a time over one engine. Rows go
-to ``benchmarks/results/embedded.jsonl`` as they end (a run that was cut short goes on), the table to ``embedded.json`` and
-``embedded.md``. Accuracies are means over problems and seeds with 95 % bootstrap intervals over problems; two methods are compared
-on the same problems and seeds (paired bootstrap). ``seconds`` is machine time per search: wall clock of the whole cell over its
-searches.
+Held-out problems of 4 to 8 steps; every problem, seed, method and N is one search, many of them at a time over one engine.
+Rows go to ``benchmarks/results/embedded.jsonl`` as each cell (method, N, seed) ends, and a run that was cut short goes on from
+there; the table goes to ``embedded.json`` and ``embedded.md``. Accuracies are means over problems and seeds with 95 % bootstrap
+intervals over problems; two methods are compared on the same problems and seeds (paired bootstrap). ``seconds`` is machine time
+per search: wall clock of the whole cell over its searches.
 """
 
 import argparse
@@ -62,7 +62,12 @@ class Row:
 
 
 async def run_cell(
-    contender: Contender, n: int, seed: int, asked: list[Problem], engines: tuple[EmbeddedGenerator, EmbeddedRewardModel, AnswerChecker], at_once: int
+    contender: Contender,
+    n: int,
+    seed: int,
+    asked: list[Problem],
+    engines: tuple[EmbeddedGenerator, EmbeddedRewardModel, AnswerChecker],
+    at_once: int,
 ) -> list[Row]:
     """All problems by one method with one seed, ``at_once`` in flight."""
     generator, reward_model, checker = engines
@@ -72,7 +77,13 @@ async def run_cell(
     async def one(i: int) -> Row:
         async with room:
             result = await asolve(
-                asked[i].text, method=contender.method, config=config, generator=generator, reward_model=reward_model, checker=checker, **contender.options
+                asked[i].text,
+                method=contender.method,
+                config=config,
+                generator=generator,
+                reward_model=reward_model,
+                checker=checker,
+                **contender.options,
             )
         used = result.usage
         return Row(contender.name, n, seed, i, result.answer == str(asked[i].answer), used.generated_tokens, used.prm_tokens)
@@ -119,7 +130,7 @@ def summarise(rows: list[dict[str, object]], cells: list[dict[str, object]]) -> 
 def markdown(table: list[dict[str, object]], n_problems: int, n_seeds: int) -> str:
     """The table as README shows it."""
     lines = [
-        f"{n_problems} held-out problems of 4 to 8 steps, {n_seeds} seeds; accuracy in percent with 95 % bootstrap interval over problems.",
+        f"{n_problems} held-out problems of 4 to 8 steps, {n_seeds} seeds; accuracy in percent with 95 % bootstrap interval.",
         "",
         "| method | N | accuracy | minus majority vote at N | tokens | PRM tokens | seconds |",
         "|---|---|---|---|---|---|---|",
@@ -154,7 +165,11 @@ async def run(args: argparse.Namespace) -> None:
         rows, cells = rows + fresh, [*cells, cell]
         rows_path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         cells_path.write_text("".join(json.dumps(c) + "\n" for c in cells))
-        print(f"seed {seed}  {contender.name:18} N={n:<3} {100 * np.mean([r['right'] for r in fresh]):5.1f} %  {cell['seconds']:.3f} s", flush=True)
+        print(
+            f"seed {seed}  {contender.name:18} N={n:<3} {100 * np.mean([r['right'] for r in fresh]):5.1f} %",
+            f"{cell['seconds']:.3f} s",
+            flush=True,
+        )
     table = summarise(rows, cells)
     args.out.with_suffix(".json").write_text(json.dumps(table, indent=1) + "\n")
     args.out.with_suffix(".md").write_text(markdown(table, len(asked), args.seeds))

@@ -48,7 +48,11 @@ def auc_within(problems_: Sequence[Problem], solutions: Solutions, scores: list[
     for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
         labels = [step_labels(problem, steps) for steps in group]
         for depth in range(max(len(steps) for steps in group)):
-            at_depth = {(steps[: depth + 1], label[depth], s[depth]) for steps, label, s in zip(group, labels, group_scores, strict=True) if len(steps) > depth}
+            at_depth = {
+                (steps[: depth + 1], label[depth], s[depth])
+                for steps, label, s in zip(group, labels, group_scores, strict=True)
+                if len(steps) > depth
+            }
             right = np.array([s for _, label, s in at_depth if label])
             wrong = np.array([s for _, label, s in at_depth if not label])
             won += float((right[:, None] > wrong).sum() + 0.5 * (right[:, None] == wrong).sum())
@@ -82,9 +86,7 @@ def by_depth(problems_: Sequence[Problem], solutions: Solutions, scores: list[li
             for t, (label, score) in enumerate(zip(step_labels(problem, steps), s, strict=True), start=1):
                 rows.setdefault(t, []).append((score, label, answer_is_right(problem, steps)))
     table = {t: np.array(values, dtype=np.float64).mean(axis=0) for t, values in sorted(rows.items()) if len(values) >= 100}
-    return [
-        {"t": t, "n": len(rows[t]), "mean_score": m[0], "still_right": m[1], "ends_right": m[2]} for t, m in table.items()
-    ]
+    return [{"t": t, "n": len(rows[t]), "mean_score": m[0], "still_right": m[1], "ends_right": m[2]} for t, m in table.items()]
 
 
 def ece(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]], n_bins: int = 10) -> float:
@@ -115,7 +117,9 @@ def real_problems(folder: Path) -> dict[str, list[tuple[str, float]]]:
     return out
 
 
-async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel | None, n_problems: int, n: int, real: Path) -> dict[str, object]:
+async def measure(
+    generator: EmbeddedGenerator, model: EmbeddedRewardModel | None, n_problems: int, n: int, real: Path
+) -> dict[str, object]:
     """All figures."""
     result: dict[str, object] = {"n_problems": n_problems, "n": n, "temperature": 0.8}
     for split in ("test", "wordings"):
@@ -124,7 +128,9 @@ async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel | Non
         solutions = await sample_many(generator, held_out, n, seed=11)
         sampling_s = time.perf_counter() - began
         began = time.perf_counter()
-        scores = await score_all(model, held_out, solutions) if model else [[[0.5] * len(s) for s in group] for group in solutions]
+        scores = (
+            await score_all(model, held_out, solutions) if model else [[[0.5] * len(s) for s in group] for group in solutions]
+        )
         figures: dict[str, object] = dict(strength(held_out, solutions, scores))
         if model:
             figures |= {
@@ -145,7 +151,9 @@ async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel | Non
     for name, rows in real_problems(real).items():
         asked = [Problem(text, (), 0) for text, _ in rows]
         solved = await sample_many(generator, asked, 1, seed=13, temperature=0.0)
-        right = [_number(boxed_answer(g[0][-1]) if g[0] else None) == answer for g, (_, answer) in zip(solved, rows, strict=True)]
+        right = [
+            _number(boxed_answer(g[0][-1]) if g[0] else None) == answer for g, (_, answer) in zip(solved, rows, strict=True)
+        ]
         result[name] = {"n": len(rows), "greedy_right_percent": 100 * float(np.mean(right))}
     return result
 
@@ -165,7 +173,12 @@ def main() -> None:
     parser.add_argument("--no-reward-model", action="store_true")
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--n", type=int, default=16)
-    parser.add_argument("--real", type=Path, default=Path(__file__).parents[2] / "shared" / "data", help="folder with svamp.jsonl, gsm8k_train.jsonl")
+    parser.add_argument(
+        "--real",
+        type=Path,
+        default=Path(__file__).parents[2] / "shared" / "data",
+        help="folder with svamp.jsonl, gsm8k_train.jsonl",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS / "pair.json")
     args = parser.parse_args()
     generator = EmbeddedGenerator(args.generator) if args.generator else EmbeddedGenerator()

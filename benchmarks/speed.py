@@ -1,9 +1,9 @@
 """Speed of the embedded pair: ``python -m benchmarks.speed`` (needs the train extra); writes ``benchmarks/results/speed.json``.
 
 (a) One solve at a time at N = 8 on held-out 6-step problems: median and 90th percentile of seconds, models already loaded.
-(b) Tokens per second of the embedded generator against transformers' ``generate`` on the same weights, prompts, batch and machine in
-one run, alternating: both sample 64 tokens for each of 8 rows that share one prompt; medians of the repetitions.
-(c) The floor of (a): the time in which the same engine samples the same number of tokens at the same concurrency without a search.
+(b) Tokens per second of the embedded generator against transformers' ``generate`` on the same weights, prompts, batch and
+machine in one run, alternating: both sample 64 tokens for each of 8 rows that share one prompt; medians of the repetitions.
+(c) The floor of (a): the time in which the same engine samples as many tokens at the same concurrency without a search.
 """
 
 import argparse
@@ -51,7 +51,12 @@ async def solves(generator: EmbeddedGenerator, asked: list[Problem]) -> dict[str
                 tokens = max(1, result.usage.generated_tokens // N)
                 floors.append(await sample_without_search(generator, problem, tokens))
                 ratios.append(seconds[-1] / floors[-1])
-        out[name] = {"n": N, "problems": len(asked), "median_s": float(np.median(seconds)), "p90_s": float(np.percentile(seconds, 90))}
+        out[name] = {
+            "n": N,
+            "problems": len(asked),
+            "median_s": float(np.median(seconds)),
+            "p90_s": float(np.percentile(seconds, 90)),
+        }
     out["floor"] = {"median_s": float(np.median(floors)), "median_ratio_of_epf": float(np.median(ratios))}
     await reward_model.aclose()
     await checker.aclose()
@@ -87,7 +92,13 @@ def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], thr
         ids = torch.tensor([generator.prompt_ids([Message("user", problem.text)])] * N)
         with torch.inference_mode():
             model.generate(
-                ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=0.8, top_k=0, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS
+                ids,
+                attention_mask=torch.ones_like(ids),
+                do_sample=True,
+                temperature=0.8,
+                top_k=0,
+                max_new_tokens=NEW_TOKENS,
+                min_new_tokens=NEW_TOKENS,
             )
 
     def ours(problem: Problem) -> None:
@@ -100,7 +111,12 @@ def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], thr
             if i:
                 rates[name].append(N * NEW_TOKENS / seconds)
     medians = {name: float(np.median(values)) for name, values in rates.items()}
-    return {"batch": N, "new_tokens": NEW_TOKENS, "tokens_per_s": medians, "ratio": medians["embedded"] / medians["transformers"]}
+    return {
+        "batch": N,
+        "new_tokens": NEW_TOKENS,
+        "tokens_per_s": medians,
+        "ratio": medians["embedded"] / medians["transformers"],
+    }
 
 
 def timed(run: Callable[[Problem], None], problem: Problem) -> float:
@@ -119,7 +135,11 @@ def main() -> None:
     args = parser.parse_args()
     generator = EmbeddedGenerator()
     asked = list(islice(problems(8_000_001, "test", 6, 6), args.problems))
-    result = {"cpus": os.cpu_count(), "solve": asyncio.run(solves(generator, asked)), "generate": against_transformers(generator, asked[:12], args.threads)}
+    result = {
+        "cpus": os.cpu_count(),
+        "solve": asyncio.run(solves(generator, asked)),
+        "generate": against_transformers(generator, asked[:12], args.threads),
+    }
     asyncio.run(generator.aclose())
     args.out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))

@@ -1,10 +1,12 @@
-"""Train the embedded generator: ``python -m generators.training --out runs/generator``."""
+"""Train the embedded generator and publish it: ``python -m generators.training``."""
 
 import argparse
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from embedded.config import SHIPPED
+from generators.training.publish import publish
 from generators.training.text import make_tokenizer, save_tokenizer
 from generators.training.train import Recipe, train_generator
 
@@ -12,7 +14,8 @@ from generators.training.train import Recipe, train_generator
 def main() -> None:
     """Make the tokenizer, train, and leave checkpoints and a log in the folder."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/generator"))
+    parser.add_argument("--out", type=Path, default=Path("runs/generator"), help="folder for tokenizer, checkpoints and log")
+    parser.add_argument("--publish", type=Path, default=SHIPPED / "generator", help="model directory to write")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
     parser.add_argument("--first-step", type=int, default=0, help="go on from this checkpoint")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
@@ -22,7 +25,10 @@ def main() -> None:
     else:
         tokenizer = make_tokenizer(args.seed)
         save_tokenizer(tokenizer, args.out / "tokenizer")
-    train_generator(tokenizer, args.out, Recipe(steps=args.steps, seed=args.seed), args.first_step)
+    train_generator(tokenizer, args.out, Recipe(steps=args.steps, seed=args.seed), args.first_step).save_pretrained(
+        args.out / "final"
+    )
+    publish(args.out / "final", args.out / "tokenizer", args.publish, "embedded-generator")
 
 
 if __name__ == "__main__":

@@ -120,7 +120,10 @@ _FLY = ("fly away", "flew away", "swim away", "run away", "ran away", "hop off",
 
 def _nouns(telling: Telling) -> tuple[_Scene, str]:
     """Choose a kind of story and what it counts."""
-    kind = telling.rng.choice(["thing", "food", "money", "animal", "people", "vehicle", "plant", "own_other"], p=[0.27, 0.2, 0.2, 0.09, 0.08, 0.04, 0.04, 0.08])
+    kind = telling.rng.choice(
+        ["thing", "food", "money", "animal", "people", "vehicle", "plant", "own_other"],
+        p=[0.27, 0.2, 0.2, 0.09, 0.08, 0.04, 0.04, 0.08],
+    )
     if kind in ("thing", "food", "money"):
         telling.item, telling.items = telling.a_noun(words.FOODS if kind == "food" else words.THINGS)
         if kind == "thing" and telling.rng.random() < 0.15:
@@ -151,7 +154,9 @@ def _begin(telling: Telling, amount: _Amount, scene: _Scene, where: dict[str, st
         name, friend = telling.name, telling.friend
         telling.friend, telling.name = name, friend
         telling.friend, telling.name = friend, name
-        telling.sentences.append(f"{friend[0].upper()}{friend[1:]} {'had' if telling.past else 'has'} {telling.number(other)} {telling.items}")
+        telling.sentences.append(
+            f"{friend[0].upper()}{friend[1:]} {'had' if telling.past else 'has'} {telling.number(other)} {telling.items}"
+        )
         has = "had" if telling.past else ("have" if name == "I" or telling.pronoun == "they" else "has")
         subject = name
         telling.named = True
@@ -235,7 +240,9 @@ def _distract(telling: Telling, where: dict[str, str]) -> None:
     nouns = telling.pick_list((words.THINGS, words.FOODS, words.ANIMALS))
     _, others = telling.a_noun(nouns)
     if others.split(" ")[-1] != telling.items.split(" ")[-1]:
-        telling.say(w.DISTRACTORS, n=int(telling.rng.integers(2, 100 if telling.rng.random() < 0.3 else 20)), others=others, **where)
+        telling.say(
+            w.DISTRACTORS, n=int(telling.rng.integers(2, 100 if telling.rng.random() < 0.3 else 20)), others=others, **where
+        )
 
 
 def _end(telling: Telling, amount: _Amount, scene: _Scene, where: dict[str, str], start: int, steps: int) -> str:
@@ -310,7 +317,11 @@ def story(rng: np.random.Generator, n_steps: int, split: str) -> Problem | None:
     scene, kind = _nouns(telling)
     where_text = telling.pick(_WHERE.get(kind, _WHERE["thing"]))
     where = {"where": where_text, "W": where_text[0].upper() + where_text[1:]}
-    closing = int(rng.choice([0, 1, 2], p=[0.66, 0.22, 0.12])) if scene.kind == "own" else int(rng.random() < 0.1 and scene.kind == "money")
+    closing = (
+        int(rng.choice([0, 1, 2], p=[0.66, 0.22, 0.12]))
+        if scene.kind == "own"
+        else int(rng.random() < 0.1 and scene.kind == "money")
+    )
     closing = min(closing, n_steps)
     _begin(telling, amount, scene, where, n_steps - closing)
     start = amount.value

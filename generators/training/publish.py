@@ -1,6 +1,6 @@
 """Make a model directory that ships: weights, tokenizer, configuration and graph in one folder.
 
-    python -m generators.training.publish CHECKPOINT TOKENIZER_FOLDER OUT NAME
+python -m generators.training.publish CHECKPOINT TOKENIZER_FOLDER OUT NAME
 """
 
 import argparse
@@ -16,7 +16,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jin
 def publish(checkpoint: Path, tokenizer: Path, out: Path, name: str) -> None:
     """Copy a checkpoint and its tokenizer to ``out``, which keeps its README.md, and write the graph."""
     out.mkdir(parents=True, exist_ok=True)
-    for file in sorted(checkpoint.glob("*.json")) + [checkpoint / "model.safetensors"]:
+    for file in [*sorted(checkpoint.glob("*.json")), checkpoint / "model.safetensors"]:
         shutil.copy(file, out / file.name)
     for file_name in TOKENIZER_FILES:
         shutil.copy(tokenizer / file_name, out / file_name)

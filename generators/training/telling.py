@@ -15,7 +15,11 @@ _SAID_OF_ONE = {
     "they": ("they", "their", "them"),
     "I": ("I", "my", "me"),
 }
-TIMES_WORDS = {2: ("twice", "double", "two times", "2 times"), 3: ("three times", "3 times", "triple"), 4: ("four times", "4 times")}
+TIMES_WORDS = {
+    2: ("twice", "double", "two times", "2 times"),
+    3: ("three times", "3 times", "triple"),
+    4: ("four times", "4 times"),
+}
 
 
 @dataclass
@@ -40,7 +44,11 @@ class Telling:
         if kind == "I":
             self.name = "I"
         elif kind == "they":
-            self.name = f"{self.a_name()} and {self.a_name()}" if self.rng.random() < 0.6 else self.pick(("The children", "The kids", "The girls"))
+            self.name = (
+                f"{self.a_name()} and {self.a_name()}"
+                if self.rng.random() < 0.6
+                else self.pick(("The children", "The kids", "The girls"))
+            )
         else:
             self.name = self.a_name()
         self.friend = self.a_name() if self.rng.random() < 0.7 else f"{self.poss} {self.pick(words.RELATIVES)}"
@@ -129,7 +137,7 @@ class Telling:
             "time2": self.pick(words.TIMES),
             "time3": self.pick(words.TIMES),
         }
-        values.update({key: self.number(v) if isinstance(v, int) else v for key, v in slots.items()})
+        values.update({key: self.number(v) if isinstance(v, int) else str(v) for key, v in slots.items()})
         if "${" in text:  # money amounts are always written in digits
             values.update({key: str(v) for key, v in slots.items() if isinstance(v, int)})
         sentence = text.format_map(values)
@@ -151,7 +159,12 @@ class Telling:
                 out += (" " if out else "") + sentence + "."
         if question.startswith(("If ", "Find ")) and self.rng.random() < 0.3:
             return f"{out} {question}{'?' if question.startswith('If') else '.'}"
-        if self.rng.random() < 0.06 and "." not in self.sentences[-1] and not question.startswith(("If ", "Find ", "Each ")) and ". " not in question:
+        if (
+            self.rng.random() < 0.06
+            and "." not in self.sentences[-1]
+            and not question.startswith(("If ", "Find ", "Each "))
+            and ". " not in question
+        ):
             last = self.sentences[-1]
             opening = last.split(" ", 1)[0]
             lowered = last if opening in self._proper() else last[0].lower() + last[1:]

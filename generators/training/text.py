@@ -36,10 +36,21 @@ def make_tokenizer(seed: int = 0, n_problems: int = 40_000) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = ("user\n" + problem.text + "\nassistant\n" + "\n".join(problem.solution) for problem in islice(problems(seed, "train"), n_problems))
+    texts = (
+        "user\n" + problem.text + "\nassistant\n" + "\n".join(problem.solution)
+        for problem in islice(problems(seed, "train"), n_problems)
+    )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in WHOLE])
     return tokenizer
+
+
+def token_id(tokenizer: Tokenizer, text: str) -> int:
+    """The id of a token that the tokenizer must have."""
+    found = tokenizer.token_to_id(text)
+    if found is None:
+        raise ValueError(f"the tokenizer has no token {text!r}")
+    return int(found)
 
 
 def prompt(text: str) -> str:
@@ -49,8 +60,8 @@ def prompt(text: str) -> str:
 
 def solution_ids(tokenizer: Tokenizer, steps: tuple[str, ...], close: str) -> list[list[int]]:
     """Token ids of each step with its closing token: the separator, and ``close`` after the last."""
-    ends = [SEPARATOR] * (len(steps) - 1) + [close]
-    return [tokenizer.encode(step).ids + [tokenizer.token_to_id(end)] for step, end in zip(steps, ends, strict=True)]
+    ends = [token_id(tokenizer, end) for end in (*[SEPARATOR] * (len(steps) - 1), close)]
+    return [[*tokenizer.encode(step).ids, end] for step, end in zip(steps, ends, strict=True)]
 
 
 def example(tokenizer: Tokenizer, problem: Problem) -> tuple[list[int], int]:
@@ -64,7 +75,11 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=END, pad_token=SPECIALS[0], model_max_length=512, clean_up_tokenization_spaces=False
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=SPECIALS[0],
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
     )
     fast.chat_template = CHAT_TEMPLATE
     fast.save_pretrained(str(folder))

@@ -67,7 +67,9 @@ def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterat
     pad = tokenizer.token_to_id(SPECIALS[0])
     for group in count(first_step // 16):
         most = 2 + int((MAX_STEPS - 2) * min(1.0, group * 16 / recipe.growth))
-        drawn = [example(tokenizer, problem(rng, int(rng.integers(1, most + 1)), "train")) for _ in range(16 * recipe.batch_size)]
+        drawn = [
+            example(tokenizer, problem(rng, int(rng.integers(1, most + 1)), "train")) for _ in range(16 * recipe.batch_size)
+        ]
         drawn.sort(key=lambda pair: len(pair[0]))
         for start in rng.permutation(16) * recipe.batch_size:
             rows = drawn[start : start + recipe.batch_size]

@@ -37,7 +37,9 @@ ANIMALS = tuple(
     sparrow crow swan deer monkey penguin seal lizard crab snail parrot squirrel""".split()
 )
 
-PEOPLE = tuple("passenger student child player guest visitor dancer worker customer kid boy girl person tourist fan singer".split())
+PEOPLE = tuple(
+    "passenger student child player guest visitor dancer worker customer kid boy girl person tourist fan singer".split()
+)
 
 PLANTS = tuple("flower rose tulip daisy lily tree bush seed sunflower orchid cactus fern vine oak sapling".split())
 
@@ -52,11 +54,17 @@ IRREGULAR = {
     "class": "classes", "dish": "dishes", "bench": "benches", "tray": "trays", "story": "stories",
 }  # fmt: skip
 
-CONTAINERS = tuple("box bag basket jar crate pack packet tray bucket drawer carton case pouch shelf row bin tin stack pile bundle".split())
+CONTAINERS = tuple(
+    "box bag basket jar crate pack packet tray bucket drawer carton case pouch shelf row bin tin stack pile bundle".split()
+)
 
-ADJECTIVES = tuple("red blue green yellow small large old new shiny wooden striped white black purple orange tiny round".split())
+ADJECTIVES = tuple(
+    "red blue green yellow small large old new shiny wooden striped white black purple orange tiny round".split()
+)
 
-RELATIVES = tuple("friend brother sister mother father uncle aunt cousin neighbor teacher grandmother grandfather classmate dad mom".split())
+RELATIVES = tuple(
+    "friend brother sister mother father uncle aunt cousin neighbor teacher grandmother grandfather classmate dad mom".split()
+)
 
 SHOPS = tuple("store market shop fair mall bakery farm supermarket garage_sale flea_market".split())
 

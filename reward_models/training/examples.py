@@ -1,7 +1,7 @@
 """Training rows of the reward model: one problem, several solutions of it, and a label for every token.
 
-The solutions of a row share the prompt: each sees the prompt and itself only (a block mask, positions counted on from the prompt),
-so right and wrong continuations of the same problem are learned side by side and the prompt is computed once.
+The solutions of a row share the prompt: each sees the prompt and itself only (a block mask, positions counted on from the
+prompt), so right and wrong continuations of the same problem are learned side by side and the prompt is computed once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 
 from generators.training.problems import SEPARATOR, Problem, problem
-from generators.training.text import SPECIALS, prompt
+from generators.training.text import SPECIALS, prompt, token_id
 from reward_models.training.labels import right_characters
 from reward_models.training.mistakes import mistaken
 
@@ -33,7 +33,7 @@ class Row:
 
 def row(tokenizer: Tokenizer, problem: Problem, solutions: Sequence[tuple[str, ...]]) -> Row:
     """Tokens and labels of a problem with some of its solutions (steps' texts)."""
-    separator = tokenizer.token_to_id(SEPARATOR)
+    separator = token_id(tokenizer, SEPARATOR)
     prompt_ids = tokenizer.encode(prompt(problem.text)).ids
     n = len(prompt_ids)
     out = Row(list(prompt_ids), list(range(n)), [0] * n, [-1] * n, [0.0] * n)
@@ -66,8 +66,11 @@ def fresh_rows(tokenizer: Tokenizer, rng: np.random.Generator, n_solutions: int)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows padded to one length: ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``; ``mask`` ``(b, 1, t, t)``;
-    ``next_ids`` ``(b, t)`` the next token where this and the next one are right, else IGNORED."""
+    """Rows padded to one length.
+
+    ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``; ``mask`` ``(b, 1, t, t)``; ``next_ids`` ``(b, t)`` the next
+    token where this and the next one are right, else IGNORED.
+    """
 
     ids: torch.Tensor
     positions: torch.Tensor
@@ -87,7 +90,11 @@ def collate(tokenizer: Tokenizer, rows: Sequence[Row]) -> Batch:
     for i, r in enumerate(rows):
         n = len(r.ids)
         ids[i, :n], positions[i, :n] = torch.tensor(r.ids), torch.tensor(r.positions)
-        labels[i, :n], weights[i, :n], segments[i, :n] = torch.tensor(r.labels), torch.tensor(r.weights), torch.tensor(r.segments)
+        labels[i, :n], weights[i, :n], segments[i, :n] = (
+            torch.tensor(r.labels),
+            torch.tensor(r.weights),
+            torch.tensor(r.segments),
+        )
     causal = torch.ones(length, length, dtype=torch.bool).tril()
     same = (segments[:, :, None] == segments[:, None, :]) | (segments[:, None, :] == 0)
     mask = (causal & same)[:, None]

@@ -1,4 +1,4 @@
-"""Exact labels: is a solution still right after this token?
+"""Exact labels that tell whether a solution is still right after a token.
 
 A prefix is right while it is the beginning of a right solution. Right solutions of one problem are its lines of arithmetic in
 order, the operands of + and * in either order, and the closing line with the answer.
@@ -40,5 +40,4 @@ def right_characters(problem: Problem, steps: tuple[str, ...]) -> list[int]:
 
 
 def _common(a: str, b: str) -> int:
-    n = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    return n
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -15,7 +15,9 @@ MOST_STEPS = 14
 TOKENS_PER_STEP = 40
 
 
-async def sample_solution(generator: EmbeddedGenerator, text: str, seed: int, temperature: float = TEMPERATURE) -> tuple[str, ...]:
+async def sample_solution(
+    generator: EmbeddedGenerator, text: str, seed: int, temperature: float = TEMPERATURE
+) -> tuple[str, ...]:
     """The steps of one sampled solution; a solution that does not end is cut."""
     prefix = generator.prompt_ids([Message("user", text)])
     sampling = Sampling(temperature=temperature, max_tokens=TOKENS_PER_STEP)
@@ -30,7 +32,12 @@ async def sample_solution(generator: EmbeddedGenerator, text: str, seed: int, te
 
 
 async def sample_many(
-    generator: EmbeddedGenerator, problems: list[Problem], n: int, seed: int, temperature: float = TEMPERATURE, at_once: int = 32
+    generator: EmbeddedGenerator,
+    problems: list[Problem],
+    n: int,
+    seed: int,
+    temperature: float = TEMPERATURE,
+    at_once: int = 32,
 ) -> list[list[tuple[str, ...]]]:
     """``n`` solutions of each problem, ``at_once`` problems in flight."""
     room = asyncio.Semaphore(at_once)
@@ -38,7 +45,9 @@ async def sample_many(
     async def one(i: int) -> list[tuple[str, ...]]:
         async with room:
             return list(
-                await asyncio.gather(*(sample_solution(generator, problems[i].text, (seed << 32) + i * n + k, temperature) for k in range(n)))
+                await asyncio.gather(
+                    *(sample_solution(generator, problems[i].text, (seed << 32) + i * n + k, temperature) for k in range(n))
+                )
             )
 
     return list(await asyncio.gather(*(one(i) for i in range(len(problems)))))
@@ -52,8 +61,12 @@ def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, se
         rng = np.random.default_rng(seed)
         with out.open("w") as file:
             for start in range(0, n_problems, 256):
-                chunk = [problem(rng, int(rng.integers(1, MAX_STEPS + 1)), "train") for _ in range(min(256, n_problems - start))]
-                for drawn, solutions in zip(chunk, await sample_many(generator, chunk, n, seed + start, at_once=64), strict=True):
+                chunk = [
+                    problem(rng, int(rng.integers(1, MAX_STEPS + 1)), "train") for _ in range(min(256, n_problems - start))
+                ]
+                for drawn, solutions in zip(
+                    chunk, await sample_many(generator, chunk, n, seed + start, at_once=64), strict=True
+                ):
                     row = {"text": drawn.text, "lines": drawn.lines, "answer": drawn.answer, "solutions": solutions}
                     file.write(json.dumps(row) + "\n")
                 print(f"sampled {start + len(chunk)}/{n_problems} problems x {n}", flush=True)

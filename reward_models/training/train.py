@@ -2,8 +2,8 @@
 
 Binary cross-entropy on every solution token ("is the solution still right here?"), step ends weighted higher, plus the language
 model's own loss on the right tokens, so that the verifier goes on learning the arithmetic that it checks. Half of the rows are
-solutions sampled by the shipped generator, half are new problems with mistakes of known kinds. The shipped head is one logit; the
-score of a step is read at the separator that closes it.
+solutions sampled by the shipped generator, half are new problems with mistakes of known kinds. The shipped head is one logit;
+the score of a step is read at the separator that closes it.
 """
 
 import json
@@ -87,12 +87,17 @@ def train_reward_model(
         judged, known = batch.labels >= 0, batch.next_ids != IGNORED
         with torch.autocast(device, dtype=torch.bfloat16):
             hidden = backbone(
-                batch.ids.to(device), attention_mask=batch.mask.to(device), position_ids=batch.positions.to(device), use_cache=False
+                batch.ids.to(device),
+                attention_mask=batch.mask.to(device),
+                position_ids=batch.positions.to(device),
+                use_cache=False,
             ).last_hidden_state
             words = hidden[known] @ model.model.embed_tokens.weight.T
         logits = model.score(hidden[judged].float())[:, 0]
         weights = batch.weights[judged].to(device)
-        per_token = torch.nn.functional.binary_cross_entropy_with_logits(logits, batch.labels[judged].float().to(device), reduction="none")
+        per_token = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits, batch.labels[judged].float().to(device), reduction="none"
+        )
         judging = (per_token * weights).sum() / weights.sum()
         language = torch.nn.functional.cross_entropy(words.float(), batch.next_ids[known].to(device))
         (judging + recipe.language_weight * language).backward()
@@ -106,11 +111,18 @@ def train_reward_model(
             seconds = time.perf_counter() - began
             judging_mean, language_mean = np.mean(losses, axis=0)
             losses = []
-            entry = {"step": step + 1, "judging": judging_mean, "language": language_mean, "tokens": n_tokens, "seconds": seconds}
+            entry = {
+                "step": step + 1,
+                "judging": judging_mean,
+                "language": language_mean,
+                "tokens": n_tokens,
+                "seconds": seconds,
+            }
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps(entry) + "\n")
+            means = f"judging {judging_mean:.4f}  language {language_mean:.4f}"
             print(
-                f"step {step + 1}/{recipe.steps}  judging {judging_mean:.4f}  language {language_mean:.4f}  {n_tokens / seconds:,.0f} tokens/s",
+                f"step {step + 1}/{recipe.steps}  {means}  {n_tokens / seconds:,.0f} tokens/s",
                 flush=True,
             )
         if (step + 1) % recipe.checkpoint_every == 0:

@@ -1,0 +1,121 @@
+"""Draws one real search of the embedded pair: ``python -m benchmarks.picture --out docs/search.png``.
+
+Each column is a step, each dot a particle with its newest line, coloured by the reward model's score; lines lead from an
+ancestor to those that go on from it, crosses are particles that resampling dropped. Below: effective sample size and resampling
+temperature.
+"""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+from search import Answered, Resampled, Scored, SearchResult, StepTaken, stream
+
+PROBLEM = (
+    "Maya had 36 marbles. She found 19 more marbles at the park. She gave 14 marbles to her brother. Then she doubled the "
+    "number of her marbles. She filled 5 bags with 6 marbles each and gave them away. Ben is 8 years old. "
+    "How many marbles does she have left?"
+)
+
+
+async def watch(
+    problem: str, n: int, seed: int
+) -> tuple[dict[tuple[int, int], tuple[str, float, bool]], list[Resampled], SearchResult]:
+    """Text, score and whether it ended, by step and slot; the resampling rounds; the result."""
+    texts: dict[tuple[int, int], tuple[str, bool]] = {}
+    seen: dict[tuple[int, int], tuple[str, float, bool]] = {}
+    rounds: list[Resampled] = []
+    async for event in stream(problem, n_particles=n, seed=seed):
+        if isinstance(event, StepTaken) and not event.lookahead:
+            texts[event.t, event.particle] = (event.text, event.finish in ("answer", "eos"))
+        elif isinstance(event, Scored) and not event.lookahead and (event.t, event.particle) in texts:
+            text, ended = texts[event.t, event.particle]
+            seen[event.t, event.particle] = (text, event.score, ended)
+        elif isinstance(event, Resampled):
+            rounds.append(event)
+        elif isinstance(event, Answered):
+            return seen, rounds, event.result
+    raise RuntimeError("the search ended without an answer")
+
+
+def draw(problem: str, n: int, seed: int, out: Path) -> None:
+    """Run the search and write the picture."""
+    seen, rounds, result = asyncio.run(watch(problem, n, seed))
+    n_steps = len(rounds)
+    figure, (tree, chart) = plt.subplots(
+        2, 1, figsize=(1.9 * n_steps + 1.2, 0.42 * n + 3.2), height_ratios=[0.42 * n, 1.6], sharex=True
+    )
+    colours = mpl.colormaps["RdYlGn"]
+    place = {0: dict.fromkeys(range(n), (0.0, (n - 1) / 2))}
+    last = dict.fromkeys(range(n), (0.0, (n - 1) / 2))
+    for round_ in rounds:
+        t = round_.record.t
+        place[t] = {}
+        survivors = set(round_.ancestors)
+        for slot in range(n):
+            if (t, slot) in seen:
+                text, score, ended = seen[t, slot]
+                here = (float(t), float(n - 1 - slot))
+                tree.plot([last[slot][0], here[0]], [last[slot][1], here[1]], color="0.75", lw=1, zorder=1)
+                gone = slot not in survivors
+                tree.scatter(
+                    *here,
+                    s=90,
+                    color=colours(score),
+                    marker="X" if gone else ("s" if ended else "o"),
+                    edgecolor="0.3",
+                    lw=0.6,
+                    zorder=3,
+                )
+                tree.annotate(
+                    text.replace("The answer is ", "").replace("\\boxed", "boxed "),
+                    here,
+                    (0, 7),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=7.5,
+                )
+                place[t][slot] = here
+            else:
+                place[t][slot] = last[slot]
+        last = (
+            {slot: place[t][ancestor] for slot, ancestor in enumerate(round_.ancestors)}
+            if round_.record.resampled
+            else place[t]
+        )
+    tree.set_yticks([])
+    tree.set_xlim(-0.2, n_steps + 0.6)
+    tree.set_ylim(-0.7, n - 0.2)
+    shares = ", ".join(f"{share.answer}: {100 * share.probability:.0f} %" for share in result.distribution[:3])
+    tree.set_title(f"One search, {n} particles. Answer {result.answer} ({shares})", fontsize=10)
+    bar = figure.colorbar(mpl.cm.ScalarMappable(cmap=colours), ax=tree, pad=0.01, fraction=0.025)
+    bar.set_label("reward model's score", fontsize=8)
+    ts = [r.record.t for r in rounds]
+    chart.plot(ts, [r.record.ess for r in rounds], "o-", color="tab:blue", label="effective sample size")
+    chart.plot(ts, [r.record.temperature for r in rounds], "s--", color="tab:red", label="resampling temperature")
+    chart.plot(ts, [r.record.distinct_ancestors for r in rounds], "^:", color="0.4", label="distinct ancestors")
+    chart.set_ylim(0, n + 0.5)
+    chart.set_xlabel("step")
+    chart.set_xticks(ts)
+    chart.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    figure.savefig(out, dpi=130, bbox_inches="tight")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problem", default=PROBLEM)
+    parser.add_argument("--n", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("docs/search.png"))
+    args = parser.parse_args()
+    draw(args.problem, args.n, args.seed, args.out)
+
+
+if __name__ == "__main__":
+    main()

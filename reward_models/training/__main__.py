@@ -1,0 +1,43 @@
+"""Train the embedded reward model: ``python -m reward_models.training``, after ``python -m generators.training``.
+
+Samples solutions of training problems with the shipped generator, trains from its weights, and publishes the result beside it.
+"""
+
+import argparse
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from embedded.config import SHIPPED
+from generators.training.publish import publish
+from reward_models.training.samples import write_samples
+from reward_models.training.train import Recipe, train_reward_model
+
+
+def main() -> None:
+    """Sample, train, publish; finished parts of an earlier run in the folder are kept."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument(
+        "--generator", type=Path, default=SHIPPED / "generator", help="model directory to start from and to sample with"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/reward_model"), help="folder for samples, checkpoints and log")
+    parser.add_argument("--publish", type=Path, default=SHIPPED / "reward_model", help="model directory to write")
+    parser.add_argument("--problems", type=int, default=8_000, help="problems to sample solutions of")
+    parser.add_argument("--n", type=int, default=6, help="solutions of each")
+    parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
+    parser.add_argument("--seed", type=int, default=Recipe().seed)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    samples = args.out / "samples.jsonl"
+    if not samples.exists():
+        partial = samples.with_suffix(".partial")
+        write_samples(args.generator, partial, args.problems, args.n, args.seed)
+        partial.rename(samples)
+    tokenizer = Tokenizer.from_file(str(args.generator / "tokenizer.json"))
+    recipe = Recipe(steps=args.steps, decay_from=args.steps // 2, seed=args.seed)
+    train_reward_model(tokenizer, args.generator, samples, args.out, recipe).save_pretrained(args.out / "final")
+    publish(args.out / "final", args.generator, args.publish, "embedded-reward-model")
+
+
+if __name__ == "__main__":
+    main()
