@@ -27,9 +27,7 @@ def draw(logits: Floats, temperature: Doubles, top_p: Doubles, uniform: Doubles)
     if (nuclear := top_p < 1).any():
         mass[nuclear] = _nucleus(mass[nuclear], top_p[nuclear])
     cumulative = np.cumsum(mass, axis=1)
-    total = cumulative[:, -1]
-    target = np.minimum(uniform * total, np.nextafter(total, 0))
-    drawn = np.argmax(cumulative > target[:, None], axis=1)
+    drawn = np.argmax(cumulative > (uniform * cumulative[:, -1])[:, None], axis=1)
     result: NDArray[np.int64] = np.where(greedy, np.argmax(logits, axis=1), drawn)
     return result
 

@@ -53,6 +53,15 @@ def test_the_least_recently_used_goes() -> None:
     assert [content(cache, (i, i)) for i in (1, 2, 3)] == [[1, 1], [], [3, 3]]
 
 
+def test_a_leaf_goes_before_its_stem() -> None:
+    cache = PrefixCache(4 * BYTES_PER_TOKEN)
+    cache.insert((1, 1), reader((1, 1)))
+    cache.insert((1, 1, 2), reader((1, 1, 2)))
+    cache.insert((3, 3), reader((3, 3)))
+    assert content(cache, (1, 1, 2)) == [1, 1]
+    assert content(cache, (3, 3)) == [3, 3]
+
+
 def test_what_is_larger_than_the_limit_is_not_kept() -> None:
     cache = PrefixCache(2 * BYTES_PER_TOKEN)
     cache.insert((1, 2, 3), reader((1, 2, 3)))
