@@ -153,7 +153,7 @@ async def run(args: argparse.Namespace) -> None:
     cells = [json.loads(line) for line in cells_path.read_text().splitlines()] if cells_path.exists() else []
     done = {(c["contender"], c["n"], c["seed"]) for c in cells}
     rows = [r for r in rows if (r["contender"], r["n"], r["seed"]) in done]
-    engines = (EmbeddedGenerator(), EmbeddedRewardModel(), AnswerChecker())
+    engines = (EmbeddedGenerator(max_rows=64), EmbeddedRewardModel(), AnswerChecker())
     single = [(Contender("one sample", "self_consistency", {}), 1)]
     wanted = single + [(c, n) for n, c in product(args.n, CONTENDERS)]
     for seed, (contender, n) in product(range(args.seeds), wanted):

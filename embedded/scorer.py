@@ -37,8 +37,8 @@ ScoreJob: TypeAlias = Job[ScoreRequest, Judgement]
 class Scorer:
     """Judges traces one after the other in row 0 of the decoder's cache.
 
-    A row of a dozen new tokens already keeps the cores busy: measured on two cores, eight rows one by one take as long as the
-    same eight in one padded batch. Twins cost one computation, since the second finds the first one's judgement.
+    A row of a dozen new tokens already keeps the cores busy: measured on two cores, eight rows one by one take about as long as
+    the same eight in one padded batch. Twins cost one computation, since the second finds the first one's judgement.
     """
 
     def __init__(self, decoder: Decoder, prefixes: PrefixCache) -> None:

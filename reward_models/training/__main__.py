@@ -22,7 +22,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/reward_model"), help="folder for samples, checkpoints and log")
     parser.add_argument("--publish", type=Path, default=SHIPPED / "reward_model", help="model directory to write")
-    parser.add_argument("--problems", type=int, default=8_000, help="problems to sample solutions of")
+    parser.add_argument("--problems", type=int, default=5_000, help="problems to sample solutions of")
     parser.add_argument("--n", type=int, default=6, help="solutions of each")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
     parser.add_argument("--seed", type=int, default=Recipe().seed)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, se
     """Sample training problems and keep them as rows of text, lines, answer and solutions."""
 
     async def run() -> None:
-        generator = EmbeddedGenerator(generator_folder)
+        generator = EmbeddedGenerator(generator_folder, max_rows=64, n_threads=os.cpu_count() or 1)
         rng = np.random.default_rng(seed)
         with out.open("w") as file:
             for start in range(0, n_problems, 256):
