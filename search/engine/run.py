@@ -144,20 +144,17 @@ class Run:
         return replace(longer, scores=(*longer.scores, score))
 
     async def _score(self, texts: tuple[str, ...]) -> float:
-        """Score of a trace; twins share one call, also while it is under way."""
+        """Score of a trace; twins share one call, also while it is under way.
+
+        Any failure but a full context ends the search, and with it those who wait for the same score.
+        """
         score = self._scores.get(texts)
         if score is None:
             score = self._scores[texts] = asyncio.get_running_loop().create_future()
             try:
                 score.set_result(await self._ask(texts))
-            except BaseException as error:
-                del self._scores[texts]
-                if isinstance(error, ContextTooLong):
-                    score.set_exception(error)
-                    score.exception()
-                else:
-                    score.cancel()
-                raise
+            except ContextTooLong as error:
+                score.set_exception(error)
         return await score
 
     async def _ask(self, texts: tuple[str, ...]) -> float:

@@ -230,6 +230,21 @@ def test_reuse_wastes_successors_of_pruned_particles_only():
     assert wasted("reuse") < 0.6 * wasted("redraw")
 
 
+def test_the_first_copy_keeps_its_successor_and_the_others_draw_afresh():
+    def judge(steps):
+        return 0.999999 if steps[0] == "best" else 0.000001
+
+    first_steps = iter(["worse", "best", "bad", "bleak"])
+
+    def write(call):
+        return step(next(first_steps)) if call.depth == 0 else step(f"\\boxed{{{call.n}}}", "eos")
+
+    result, generator, _ = run(write, judge, n_particles=4, lookahead="reuse", annealing="none", lookahead_weight=0.1)
+    from_best = [call.n for call in generator.calls if call.prefix == "best\n"]
+    assert len(from_best) == 4
+    assert [particle.answer for particle in result.particles] == [str(n) for n in from_best]
+
+
 def test_times_add_up():
     usage = run(solution(4))[0].usage
     parts = usage.generating_s + usage.scoring_s + usage.resampling_s + usage.waiting_s

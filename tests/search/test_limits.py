@@ -117,6 +117,17 @@ def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cu
     assert sorted(len(particle.steps) for particle in result.particles) == [0, 0, 0, 1]
 
 
+@pytest.mark.parametrize("weighting", ["current", "incremental"])
+def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting):
+    def write(call):
+        return step(f"\\boxed{{{call.n}}}", "eos") if call.n < 2 else hold()
+
+    score = {"\\boxed{0}": 0.6, "\\boxed{1}": 0.9}
+    result, *_ = run(write, lambda steps: score[steps[0]], n_particles=3, max_seconds=SOON_S, weighting=weighting)
+    assert (result.answer, result.stop_reason) == ("1", "deadline")
+    assert result.confidence == pytest.approx(9.0 / (9.0 + 1.5))
+
+
 @pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency"])
 def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method):
     def write(call):
