@@ -9,7 +9,7 @@ from starlette.types import Receive
 T = TypeVar("T")
 
 
-class ClientGone(Exception):  # noqa: N818 - says what happened; nobody is left to be told of an error
+class ClientGone(Exception):
     """The client closed its connection before the answer was ready."""
 
 
