@@ -1,6 +1,7 @@
 """Train the embedded reward model: ``python -m reward_models.training``, after ``python -m generators.training``.
 
-Samples solutions of training problems with the shipped generator, trains from its weights, and publishes the result beside it.
+Samples solutions of training problems with the shipped generator, trains from the weights that the generator's training ended
+with (the shipped ones are an earlier, weaker checkpoint: a verifier must know more), and publishes the result.
 """
 
 import argparse
@@ -18,12 +19,13 @@ def main() -> None:
     """Sample, train, publish; finished parts of an earlier run in the folder are kept."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument(
-        "--generator", type=Path, default=SHIPPED / "generator", help="model directory to start from and to sample with"
+        "--generator", type=Path, default=SHIPPED / "generator", help="model directory to sample with"
     )
+    parser.add_argument("--backbone", type=Path, default=Path("runs/generator/final"), help="checkpoint to start from")
     parser.add_argument("--out", type=Path, default=Path("runs/reward_model"), help="folder for samples, checkpoints and log")
     parser.add_argument("--publish", type=Path, default=SHIPPED / "reward_model", help="model directory to write")
-    parser.add_argument("--problems", type=int, default=5_000, help="problems to sample solutions of")
-    parser.add_argument("--n", type=int, default=6, help="solutions of each")
+    parser.add_argument("--problems", type=int, default=3_000, help="problems to sample solutions of")
+    parser.add_argument("--n", type=int, default=4, help="solutions of each")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     args = parser.parse_args()
@@ -35,7 +37,7 @@ def main() -> None:
         partial.rename(samples)
     tokenizer = Tokenizer.from_file(str(args.generator / "tokenizer.json"))
     recipe = Recipe(steps=args.steps, decay_from=args.steps // 2, seed=args.seed)
-    train_reward_model(tokenizer, args.generator, samples, args.out, recipe).save_pretrained(args.out / "final")
+    train_reward_model(tokenizer, args.backbone, samples, args.out, recipe).save_pretrained(args.out / "final")
     publish(args.out / "final", args.generator, args.publish, "embedded-reward-model")
 
 

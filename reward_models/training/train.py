@@ -1,8 +1,8 @@
 """Trains the process reward model from the generator's backbone.
 
 Binary cross-entropy on every solution token ("is the solution still right here?"), step ends weighted higher, plus the language
-model's own loss on the right tokens, so that the verifier goes on learning the arithmetic that it checks. Half of the rows are
-solutions sampled by the shipped generator, half are new problems with mistakes of known kinds. The shipped head is one logit;
+model's own loss on the right tokens, so that the verifier goes on learning the arithmetic that it checks. Some of the rows are
+solutions sampled by the shipped generator, the others new problems with mistakes of known kinds. The shipped head is one logit;
 the score of a step is read at the separator that closes it.
 """
 
@@ -26,13 +26,13 @@ from reward_models.training.samples import read_samples
 class Recipe:
     """How long and how fast to train. ``sampled_share``: part of the rows that are the generator's own solutions."""
 
-    steps: int = 1_300
-    decay_from: int = 650
+    steps: int = 1_200
+    decay_from: int = 600
     batch_size: int = 24
     n_solutions: int = 4
     learning_rate: float = 2e-3
     warmup: int = 50
-    sampled_share: float = 0.5
+    sampled_share: float = 0.4
     language_weight: float = 0.3
     seed: int = 1
     checkpoint_every: int = 250

@@ -1,5 +1,6 @@
 """From particles to the answer: only finished ones vote, with untempered weights."""
 
+import asyncio
 import math
 from collections.abc import Sequence
 
@@ -53,7 +54,7 @@ async def conclude(
     reason = stop_reason(outcome)
     answers = _votes(outcome.chains, config.separator)
     with run.ledger.doing("resampling"):
-        classes = await checker.classes(answers)
+        classes = await _classes(answers, checker, run.grading_deadline_s)
         choice = choose(answers, classes, outcome.log_weights, config.answer_selection, run.rng("selection"))
     shown = outcome.chains[_best(outcome) if choice is None else choice.particle]
     return SearchResult(
@@ -70,6 +71,15 @@ async def conclude(
         steps=outcome.records,
         particles=tuple(_particle(c, w, config) for c, w in zip(outcome.chains, outcome.log_weights, strict=True)),
     )
+
+
+async def _classes(answers: Sequence[str | None], checker: AnswerChecker, deadline_s: float | None) -> Sequence[int]:
+    """Class of each answer; where grading takes longer than it may, answers are equal if their texts are."""
+    try:
+        async with asyncio.timeout_at(deadline_s):
+            return await checker.classes(answers)
+    except TimeoutError:
+        return [answers.index(answer) for answer in answers]
 
 
 def _votes(chains: Sequence[Chain], separator: str) -> list[str | None]:

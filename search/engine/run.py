@@ -19,6 +19,9 @@ from search.events import Event, Scored, StepTaken
 from search.result import StepRecord, StopReason
 from search.smc.weights import FloatArray
 
+GRADING_GRACE_S = 0.5
+"""A search that its deadline ended may still take so long to recognise equal answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -68,6 +71,11 @@ class Run:
         self._seed = seed
         self._deadline_s = deadline_s
         self._scores: dict[tuple[str, ...], asyncio.Future[float]] = {}
+
+    @property
+    def grading_deadline_s(self) -> float | None:
+        """When the answers must be told apart, on the event loop's clock."""
+        return None if self._deadline_s is None else self._deadline_s + GRADING_GRACE_S
 
     def rng(self, stage: Stage, t: int = 0) -> np.random.Generator:
         """Random numbers of one stage of step ``t``."""

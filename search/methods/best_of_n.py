@@ -5,7 +5,7 @@ import numpy as np
 from search.engine.chain import Chain
 from search.engine.run import Outcome, Run
 from search.methods.method import Method
-from search.methods.sampled import sample_chains
+from search.methods.sampled import NO_SEARCH, sample_chains
 from search.smc.weights import log_mean, logit
 
 
@@ -21,11 +21,14 @@ async def run_best_of_n(run: Run) -> Outcome:
 
 
 BEST_OF_N = Method(
-    "best_of_n", "independent solutions, the best one by the reward model", run_best_of_n, fixed={"answer_selection": "argmax"}
+    "best_of_n",
+    "independent solutions, the best one by the reward model",
+    run_best_of_n,
+    fixed={"answer_selection": "argmax", **NO_SEARCH},
 )
 WEIGHTED_BEST_OF_N = Method(
     "weighted_best_of_n",
     "independent solutions, answers vote by the reward model's odds",
     run_best_of_n,
-    fixed={"answer_selection": "weighted_vote"},
+    fixed={"answer_selection": "weighted_vote", **NO_SEARCH},
 )

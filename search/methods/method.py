@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from errors import InvalidRequest
 from search.config import SearchConfig
 from search.engine.run import Outcome, Run
+
+_DEFAULTS = SearchConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Method:
         summary: one line.
         run: draws and judges steps through the run and ends with the particles. It keeps the run's contract: all upstream
             calls go through ``Run.gather``, and a deadline or a spent budget ends it with what it has.
-        fixed: options that make the method what it is, whatever the caller chose.
+        fixed: options that make the method what it is; a caller may not choose otherwise.
         needs_reward_model: whether it asks one.
     """
 
@@ -28,5 +31,15 @@ class Method:
     needs_reward_model: bool = True
 
     def configured(self, config: SearchConfig) -> SearchConfig:
-        """``config`` with this method's fixed options."""
+        """``config`` with this method's fixed options.
+
+        Raises ``InvalidRequest`` where the caller chose another value than the default for one of them: no choice is ignored.
+        """
+        for name, value in self.fixed.items():
+            chosen = getattr(config, name)
+            if chosen not in (value, getattr(_DEFAULTS, name)):
+                message = (
+                    f"{name} is always {value!r} in method {self.name!r}, got {chosen!r}: leave it out or take another method"
+                )
+                raise InvalidRequest(message, param=name)
         return replace(config, **self.fixed)

@@ -6,6 +6,9 @@ from search.engine.chain import Chain
 from search.engine.run import Run
 from search.result import StopReason
 
+NO_SEARCH = {"annealing": "none", "lookahead": "none"}
+"""Nothing is resampled, so options of resampling say nothing."""
+
 
 async def sample_chains(
     run: Run, judged: Callable[[Chain, int], Awaitable[Chain]] | None = None

@@ -4,7 +4,7 @@ import numpy as np
 
 from search.engine.run import Outcome, Run
 from search.methods.method import Method
-from search.methods.sampled import sample_chains
+from search.methods.sampled import NO_SEARCH, sample_chains
 
 
 async def run_self_consistency(run: Run) -> Outcome:
@@ -18,6 +18,6 @@ SELF_CONSISTENCY = Method(
     "self_consistency",
     "independent solutions, majority vote, no reward model",
     run_self_consistency,
-    fixed={"answer_selection": "majority"},
+    fixed={"answer_selection": "majority", **NO_SEARCH},
     needs_reward_model=False,
 )

@@ -123,3 +123,8 @@ def drive(coroutine):
                 assert asyncio.all_tasks() == {asyncio.current_task()}, "a task was left behind"
 
     return asyncio.run(main())
+
+
+def ways(methods):
+    """Methods with every look-ahead that they have."""
+    return [(m, ahead) for m in methods for ahead in ("none", "reuse", "redraw") if m == "epf" or ahead == "none"]

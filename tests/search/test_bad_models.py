@@ -9,7 +9,7 @@ from errors import GeneratorError, InvalidRequest, RewardModelError, SearchFaile
 from reward_models.protocol import Score
 from search import METHODS, SearchConfig, asolve, stream
 from search.engine import driver
-from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step
+from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
 
@@ -127,8 +127,7 @@ def test_particles_that_write_empty_steps_die(lookahead, weighting):
         assert particle.finished or particle.log_weight == -math.inf
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize(("method", "lookahead"), ways(sorted(METHODS)))
 @pytest.mark.parametrize("text", ["", "again"])
 def test_all_particles_dead(text, lookahead, method):
     with pytest.raises(SearchFailed) as caught:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from errors import InvalidRequest
 from search import METHODS, Answered, Resampled, Scored, SearchConfig, Started, StepTaken, asolve, stream
-from tests.search.scripted import EOS, PROMPT, SEPARATOR, Generator, RewardModel, drive, hold, solution, step
+from tests.search.scripted import EOS, PROMPT, SEPARATOR, Generator, RewardModel, drive, hold, solution, step, ways
 
 ALL_METHODS = sorted(METHODS)
 
@@ -152,8 +153,7 @@ def test_closing_the_stream_cancels_every_upstream_call():
     assert generator.n_cancelled == 3
 
 
-@pytest.mark.parametrize("method", ALL_METHODS)
-@pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
+@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
 def test_the_same_seed_gives_the_same_result_whatever_ends_first(method, lookahead):
     def jittery(write, rng):
         async def late(call):
@@ -299,10 +299,24 @@ def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles():
     assert [p.log_weight for p in result.particles] == pytest.approx([math.log(odds[a]) for a in (1, 2, 2, 3)])
 
 
-def test_pf_is_pf_whatever_the_options_say():
-    result, *_ = run(solution(4), lambda steps: 0.999 if "s0 5" in steps[0] else 0.2, method="pf", lookahead="reuse")
+def test_pf_is_pf():
+    result, *_ = run(solution(4), lambda steps: 0.999 if "s0 5" in steps[0] else 0.2, method="pf")
     assert {record.temperature for record in result.steps} == {1.0}
-    assert result.usage.generated_tokens == run(solution(4), method="pf", lookahead="none")[0].usage.generated_tokens
+
+
+@pytest.mark.parametrize(
+    ("method", "option", "value"),
+    [
+        ("pf", "lookahead", "reuse"),
+        ("pf", "annealing", "cess"),
+        ("self_consistency", "answer_selection", "argmax"),
+        ("best_of_n", "lookahead", "redraw"),
+    ],
+)
+def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method, option, value):
+    with pytest.raises(InvalidRequest, match=f"{option} is always") as raised:
+        run(solution(4), method=method, **{option: value})
+    assert raised.value.param == option
 
 
 def test_finished_particles_cost_nothing():

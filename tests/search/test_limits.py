@@ -6,7 +6,8 @@ import pytest
 
 from errors import ContextTooLong, DeadlineExceeded
 from search import METHODS, asolve
-from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step
+from search.answers.equality import AnswerChecker
+from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step, ways
 
 ALL_METHODS = sorted(METHODS)
 LOOKAHEADS = ["none", "reuse", "redraw"]
@@ -23,8 +24,7 @@ def endless(call):
     return step(f"s{call.depth} {call.seed % 97}")
 
 
-@pytest.mark.parametrize("method", ALL_METHODS)
-@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
 @pytest.mark.parametrize("max_steps", [1, 2, 4])
 def test_max_steps_is_exact(method, lookahead, max_steps):
     result, generator, _ = run(endless, method=method, lookahead=lookahead, max_steps=max_steps, n_particles=3)
@@ -35,8 +35,7 @@ def test_max_steps_is_exact(method, lookahead, max_steps):
     assert result.solution.count("\n\n") == max_steps - 1
 
 
-@pytest.mark.parametrize("method", ALL_METHODS)
-@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
 def test_an_answer_in_the_last_allowed_step_counts(method, lookahead):
     result, *_ = run(solution(4, n_answers=1), method=method, lookahead=lookahead, max_steps=4)
     assert (result.answer, result.stop_reason) == ("0", "finished")
@@ -53,8 +52,7 @@ def test_particles_that_reached_no_end_have_no_vote(lookahead):
     assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "max_steps")
 
 
-@pytest.mark.parametrize("method", ALL_METHODS)
-@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
 @pytest.mark.parametrize("budget", [4, 37, 60, 95, 101])
 def test_the_token_budget_is_never_exceeded(method, lookahead, budget):
     def write(call):
@@ -91,8 +89,7 @@ def test_deadline_before_the_first_step(method):
     assert caught.value.param == "max_seconds"
 
 
-@pytest.mark.parametrize("method", ["epf", "self_consistency"])
-@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+@pytest.mark.parametrize(("method", "lookahead"), ways(["epf", "self_consistency"]))
 def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method, lookahead):
     result, generator, _ = run(
         lambda call: endless(call) if call.depth < 2 else hold(),
@@ -105,6 +102,19 @@ def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(meth
     assert result.solution.count("\n\n") == 1
     assert generator.in_flight == 0
     assert generator.n_cancelled == 3
+
+
+def test_a_deadline_holds_for_the_grading_of_answers_too():
+    class NeverDone(AnswerChecker):
+        async def classes(self, answers):
+            await asyncio.Event().wait()
+
+    def write(call):
+        return step("\\boxed{x}" if call.n < 2 else "\\boxed{y}", "eos")
+
+    models = {"generator": Generator(write), "reward_model": RewardModel(lambda steps: 0.5)}
+    result = drive(asolve("problem", checker=NeverDone(), n_particles=3, seed=1, max_seconds=SOON_S, **models))
+    assert [(share.answer, share.n_particles) for share in result.distribution] == [("x", 2), ("y", 1)]
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
