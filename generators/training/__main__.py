@@ -25,10 +25,9 @@ def main() -> None:
     else:
         tokenizer = make_tokenizer(args.seed)
         save_tokenizer(tokenizer, args.out / "tokenizer")
-    train_generator(tokenizer, args.out, Recipe(steps=args.steps, seed=args.seed), args.first_step).save_pretrained(
-        args.out / "final"
-    )
-    publish(args.out / "final", args.out / "tokenizer", args.publish, "embedded-generator")
+    recipe = Recipe(steps=args.steps, ships_at=min(args.steps, Recipe().ships_at), seed=args.seed)
+    train_generator(tokenizer, args.out, recipe, args.first_step).save_pretrained(args.out / "final")
+    publish(args.out / f"step-{recipe.ships_at}", args.out / "tokenizer", args.publish, "embedded-generator")
 
 
 if __name__ == "__main__":

@@ -31,11 +31,14 @@ class Recipe:
     Attributes:
         growth: the problems' number of steps grows from 2 to 8 over these.
         decay_from: the learning rate is held until here and then falls to zero by a cosine.
+        ships_at: the checkpoint that ships. It is weaker than the last one on purpose, so that a search has something to win;
+            the reward model starts from the last one.
     """
 
     steps: int = 2_100
     growth: int = 600
     decay_from: int = 1_250
+    ships_at: int = 1_775
     batch_size: int = 48
     learning_rate: float = 4e-3
     warmup: int = 100
@@ -137,6 +140,6 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps(row) + "\n")
             print(f"step {step + 1}/{recipe.steps}  loss {row['loss']:.4f}  {n_tokens / seconds:,.0f} tokens/s", flush=True)
-        if (step + 1) % recipe.checkpoint_every == 0:
+        if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == recipe.ships_at:
             model.save_pretrained(folder / f"step-{step + 1}")
     return model
