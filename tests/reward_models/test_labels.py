@@ -1,0 +1,42 @@
+"""Exact labels, and mistakes that really are some."""
+
+import numpy as np
+
+from generators.training.problems import Problem, problem
+from reward_models.training.labels import right_characters, step_labels
+from reward_models.training.mistakes import mistaken
+
+PROBLEM = Problem("...", ("3 * 4 = 12.", "12 - 5 = 7."), 7)
+RIGHT = PROBLEM.solution
+
+
+def test_a_right_solution_is_right_all_the_way():
+    assert step_labels(PROBLEM, RIGHT) == [True, True, True]
+    assert right_characters(PROBLEM, RIGHT) == [len(step) for step in RIGHT]
+
+
+def test_operands_of_a_product_may_change_places_but_not_those_of_a_difference():
+    assert step_labels(PROBLEM, ("4 * 3 = 12.", *RIGHT[1:])) == [True, True, True]
+    assert step_labels(PROBLEM, (RIGHT[0], "5 - 12 = 7.")) == [True, False]
+
+
+def test_nothing_is_right_after_the_first_mistake():
+    steps = ("3 * 4 = 13.", *RIGHT[1:])
+    assert step_labels(PROBLEM, steps) == [False, False, False]
+    assert right_characters(PROBLEM, steps) == [len("3 * 4 = 1"), 0, 0]
+
+
+def test_a_step_too_many_or_an_early_end_is_wrong():
+    assert step_labels(PROBLEM, (*RIGHT, "7 - 0 = 7.")) == [True, True, True, False]
+    assert step_labels(PROBLEM, (RIGHT[0], "The answer is \\boxed{12}.")) == [True, False]
+
+
+def test_mistaken_solutions_are_nearly_always_wrong_and_start_right():
+    rng = np.random.default_rng(0)
+    firsts = []
+    for _ in range(400):
+        drawn = problem(rng, 5, "train")
+        labels = step_labels(drawn, mistaken(rng, drawn))
+        firsts.append(labels.index(False) if False in labels else None)
+    assert sum(first is None for first in firsts) < 20
+    assert {first for first in firsts if first is not None} == set(range(6))
