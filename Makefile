@@ -39,6 +39,10 @@ train: $(TRAIN)
 
 bench: $(DEV)
 	$(VENV)/bin/python -m benchmarks.embedded
+	$(VENV)/bin/python -m benchmarks.picture
+
+bench-pair: $(DEV)
+	$(VENV)/bin/python -m benchmarks.pair
 
 bench-speed: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed

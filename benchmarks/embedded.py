@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Contender:
 
     name: str
     method: str
-    options: dict[str, object]
+    options: dict[str, Any]
 
 
 CONTENDERS = (
@@ -91,9 +92,9 @@ async def run_cell(
     return list(await asyncio.gather(*(one(i) for i in range(len(asked)))))
 
 
-def grid(rows: Iterable[dict[str, object]], contender: str, n: int) -> NDArray[np.float64]:
+def grid(rows: Iterable[dict[str, Any]], contender: str, n: int) -> NDArray[np.float64]:
     """Right or wrong, ``(problems, seeds)``."""
-    cell = {(r["problem"], r["seed"]): float(bool(r["right"])) for r in rows if r["contender"] == contender and r["n"] == n}
+    cell = {(r["problem"], r["seed"]): float(r["right"]) for r in rows if r["contender"] == contender and r["n"] == n}
     seeds = sorted({s for _, s in cell})
     return np.array([[cell[p, s] for s in seeds] for p in sorted({p for p, _ in cell})])
 
@@ -106,18 +107,18 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def summarise(rows: list[dict[str, object]], cells: list[dict[str, object]]) -> list[dict[str, object]]:
+def summarise(rows: list[dict[str, Any]], cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One line per method and N."""
     table = []
-    for cell_key in dict.fromkeys((str(c["contender"]), int(str(c["n"]))) for c in cells):
+    for cell_key in dict.fromkeys((c["contender"], c["n"]) for c in cells):
         name, n = cell_key
         mine = [r for r in rows if (r["contender"], r["n"]) == cell_key]
         right = 100 * grid(rows, name, n).mean(axis=1)
         low, high = interval(right)
-        line: dict[str, object] = {"method": name, "n": n, "accuracy": float(right.mean()), "low": low, "high": high}
-        line["generated_tokens"] = float(np.mean([float(str(r["generated_tokens"])) for r in mine]))
-        line["prm_tokens"] = float(np.mean([float(str(r["prm_tokens"])) for r in mine]))
-        line["seconds"] = float(np.mean([float(str(c["seconds"])) for c in cells if (c["contender"], c["n"]) == cell_key]))
+        line: dict[str, Any] = {"method": name, "n": n, "accuracy": float(right.mean()), "low": low, "high": high}
+        line["generated_tokens"] = float(np.mean([r["generated_tokens"] for r in mine]))
+        line["prm_tokens"] = float(np.mean([r["prm_tokens"] for r in mine]))
+        line["seconds"] = float(np.mean([c["seconds"] for c in cells if (c["contender"], c["n"]) == cell_key]))
         for other in ("one sample", "majority vote"):
             against = grid(rows, other, 1 if other == "one sample" else n)
             if name != other and against.size:
@@ -127,7 +128,7 @@ def summarise(rows: list[dict[str, object]], cells: list[dict[str, object]]) -> 
     return table
 
 
-def markdown(table: list[dict[str, object]], n_problems: int, n_seeds: int) -> str:
+def markdown(table: list[dict[str, Any]], n_problems: int, n_seeds: int) -> str:
     """The table as README shows it."""
     lines = [
         f"{n_problems} held-out problems of 4 to 8 steps, {n_seeds} seeds; accuracy in percent with 95 % bootstrap interval.",

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,9 +120,9 @@ def real_problems(folder: Path) -> dict[str, list[tuple[str, float]]]:
 
 async def measure(
     generator: EmbeddedGenerator, model: EmbeddedRewardModel | None, n_problems: int, n: int, real: Path
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """All figures."""
-    result: dict[str, object] = {"n_problems": n_problems, "n": n, "temperature": 0.8}
+    result: dict[str, Any] = {"n_problems": n_problems, "n": n, "temperature": 0.8}
     for split in ("test", "wordings"):
         held_out = list(islice(problems(7_000_001, split, 4, 8), n_problems))
         began = time.perf_counter()
@@ -131,18 +132,19 @@ async def measure(
         scores = (
             await score_all(model, held_out, solutions) if model else [[[0.5] * len(s) for s in group] for group in solutions]
         )
-        figures: dict[str, object] = dict(strength(held_out, solutions, scores))
+        figures: dict[str, Any] = dict(strength(held_out, solutions, scores))
         if model:
             figures |= {
                 "prm_auc_within_problem_and_depth": auc_within(held_out, solutions, scores),
                 "prm_ece_percent": ece(held_out, solutions, scores),
                 "by_depth": by_depth(held_out, solutions, scores),
             }
-        figures["by_steps"] = {
-            k: strength(*zip(*chosen, strict=True))
-            for k in range(4, 9)
-            if (chosen := [(p, g, s) for p, g, s in zip(held_out, solutions, scores, strict=True) if p.n_steps == k])
-        }
+        figures["by_steps"] = {}
+        for k in range(4, 9):
+            chosen = [i for i, problem in enumerate(held_out) if problem.n_steps == k]
+            figures["by_steps"][k] = strength(
+                [held_out[i] for i in chosen], [solutions[i] for i in chosen], [scores[i] for i in chosen]
+            )
         figures |= {"sampling_s": sampling_s, "scoring_s": time.perf_counter() - began}
         result[split] = figures
     short = list(islice(problems(7_000_002, "test", 1, 3), n_problems))

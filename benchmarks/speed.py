@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,12 +31,13 @@ NEW_TOKENS = 64
 N = 8
 
 
-async def solves(generator: EmbeddedGenerator, asked: list[Problem]) -> dict[str, object]:
+async def solves(generator: EmbeddedGenerator, asked: list[Problem]) -> dict[str, Any]:
     """(a) and (c)."""
     reward_model, checker = EmbeddedRewardModel(), AnswerChecker()
-    out: dict[str, object] = {}
+    out: dict[str, Any] = {}
     floors, ratios = [], []
-    for name, options in {"epf": {}, "epf_lookahead": {"lookahead": "reuse"}}.items():
+    contenders: dict[str, dict[str, Any]] = {"epf": {}, "epf_lookahead": {"lookahead": "reuse"}}
+    for name, options in contenders.items():
         seconds = []
         for i, problem in enumerate(asked):
             began = time.perf_counter()
@@ -80,7 +82,7 @@ async def exactly(generator: EmbeddedGenerator, text: str, tokens: int, seed: in
         left -= len(step.token_ids)
 
 
-def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], threads: int) -> dict[str, object]:
+def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], threads: int) -> dict[str, Any]:
     """(b)."""
     import torch
     from transformers import LlamaForCausalLM

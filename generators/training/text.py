@@ -3,6 +3,7 @@
 Every digit is one token, as are a blank line (the step separator) and each operation with its spaces.
 """
 
+import json
 from itertools import islice
 from pathlib import Path
 
@@ -83,3 +84,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     )
     fast.chat_template = CHAT_TEMPLATE
     fast.save_pretrained(str(folder))
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that transformers 4 and 5 both know
+    path.write_text(json.dumps(config, indent=2) + "\n")

@@ -18,9 +18,7 @@ from reward_models.training.train import Recipe, train_reward_model
 def main() -> None:
     """Sample, train, publish; finished parts of an earlier run in the folder are kept."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument(
-        "--generator", type=Path, default=SHIPPED / "generator", help="model directory to sample with"
-    )
+    parser.add_argument("--generator", type=Path, default=SHIPPED / "generator", help="model directory to sample with")
     parser.add_argument("--backbone", type=Path, default=Path("runs/generator/final"), help="checkpoint to start from")
     parser.add_argument("--out", type=Path, default=Path("runs/reward_model"), help="folder for samples, checkpoints and log")
     parser.add_argument("--publish", type=Path, default=SHIPPED / "reward_model", help="model directory to write")
@@ -36,7 +34,7 @@ def main() -> None:
         write_samples(args.generator, partial, args.problems, args.n, args.seed)
         partial.rename(samples)
     tokenizer = Tokenizer.from_file(str(args.generator / "tokenizer.json"))
-    recipe = Recipe(steps=args.steps, decay_from=args.steps // 2, seed=args.seed)
+    recipe = Recipe(steps=args.steps, seed=args.seed)
     train_reward_model(tokenizer, args.backbone, samples, args.out, recipe).save_pretrained(args.out / "final")
     publish(args.out / "final", args.generator, args.publish, "embedded-reward-model")
 

@@ -18,6 +18,8 @@ from reward_models.training.mistakes import mistaken
 
 IGNORED = -100
 STEP_END_WEIGHT = 4.0
+AFTER_MISTAKE_WEIGHT = 0.3
+"""Factor for steps after the first wrong one: they are all wrong, so there is little to learn from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def row(tokenizer: Tokenizer, problem: Problem, solutions: Sequence[tuple[str, .
             out.positions.extend(range(position, position + len(tokens)))
             out.segments.extend([segment] * len(tokens))
             out.labels.extend(labels)
-            out.weights.extend([1.0] * len(ends) + [STEP_END_WEIGHT])
+            factor = AFTER_MISTAKE_WEIGHT if n_right == 0 and out.labels[-len(tokens) - 1] == 0 else 1.0
+            out.weights.extend([factor] * len(ends) + [factor * STEP_END_WEIGHT])
             position += len(tokens)
     return out
 
