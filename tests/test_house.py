@@ -109,6 +109,10 @@ def shell(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
 
+def test_readme_s_figures_are_the_measured_ones() -> None:
+    assert (ROOT / "benchmarks" / "results" / "embedded.md").read_text(encoding="utf-8").strip() in README
+
+
 def test_ci_runs_readme_s_test_command() -> None:
     (block,) = re.findall(r"^## Test\n.*?^```\w*\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
     assert block == "make check\n"
