@@ -87,8 +87,9 @@ def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterat
 
 def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for embeddings, norms and heads."""
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "layers" in name]
-    others = [p for name, p in model.named_parameters() if not (p.ndim == 2 and "layers" in name)]
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    matrices = [p for name, p in trained if p.ndim == 2 and "layers" in name]
+    others = [p for name, p in trained if not (p.ndim == 2 and "layers" in name)]
     return [
         torch.optim.Muon(matrices, lr=learning_rate, adjust_lr_fn="match_rms_adamw", weight_decay=0.05),
         torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0),

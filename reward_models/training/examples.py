@@ -16,8 +16,9 @@ from generators.training.text import SPECIALS, prompt, token_id
 from reward_models.training.labels import right_characters
 from reward_models.training.mistakes import mistaken
 
-IGNORED = -100
 STEP_END_WEIGHT = 4.0
+FIRST_MISTAKE_WEIGHT = 15.0
+"""The token that makes a solution wrong is one in fifty, and all the rest follows from seeing it."""
 AFTER_MISTAKE_WEIGHT = 0.3
 """Factor for steps after the first wrong one: they are all wrong, so there is little to learn from them."""
 
@@ -53,8 +54,12 @@ def row(tokenizer: Tokenizer, problem: Problem, solutions: Sequence[tuple[str, .
             out.positions.extend(range(position, position + len(tokens)))
             out.segments.extend([segment] * len(tokens))
             out.labels.extend(labels)
-            factor = AFTER_MISTAKE_WEIGHT if n_right == 0 and out.labels[-len(tokens) - 1] == 0 else 1.0
-            out.weights.extend([factor] * len(ends) + [factor * STEP_END_WEIGHT])
+            wrong_before = n_right == 0 and out.labels[-len(tokens) - 1] == 0
+            factor = AFTER_MISTAKE_WEIGHT if wrong_before else 1.0
+            weights = [factor] * len(ends) + [factor * STEP_END_WEIGHT]
+            if not right and not wrong_before:
+                weights[labels.index(0)] = FIRST_MISTAKE_WEIGHT
+            out.weights.extend(weights)
             position += len(tokens)
     return out
 
@@ -69,18 +74,13 @@ def fresh_rows(tokenizer: Tokenizer, rng: np.random.Generator, n_solutions: int)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows padded to one length.
-
-    ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``; ``mask`` ``(b, 1, t, t)``; ``next_ids`` ``(b, t)`` the next
-    token where this and the next one are right, else IGNORED.
-    """
+    """Rows padded to one length: ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``, ``mask`` ``(b, 1, t, t)``."""
 
     ids: torch.Tensor
     positions: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
     mask: torch.Tensor
-    next_ids: torch.Tensor
 
 
 def collate(tokenizer: Tokenizer, rows: Sequence[Row]) -> Batch:
@@ -100,8 +100,4 @@ def collate(tokenizer: Tokenizer, rows: Sequence[Row]) -> Batch:
         )
     causal = torch.ones(length, length, dtype=torch.bool).tril()
     same = (segments[:, :, None] == segments[:, None, :]) | (segments[:, None, :] == 0)
-    mask = (causal & same)[:, None]
-    next_ids = torch.full(shape, IGNORED)
-    goes_on = (labels[:, 1:] == 1) & (segments[:, 1:] == segments[:, :-1])
-    next_ids[:, :-1][goes_on] = ids[:, 1:][goes_on]
-    return Batch(ids, positions, labels, weights, mask, next_ids)
+    return Batch(ids, positions, labels, weights, (causal & same)[:, None])

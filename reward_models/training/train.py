@@ -1,13 +1,12 @@
-"""Trains the process reward model: the generator's backbone with two more layers on top.
+"""Trains the process reward model: two layers on top of the generator's frozen backbone.
 
-The new layers start as the identity, and the first of them looks one token back: there the backbone has worked out what it
-expects here, so comparing the two is all that is left to learn. (Without the layers, or with layers that look anywhere, the
-loss stays for hundreds of steps where guessing by depth leaves it.)
+At every token the backbone has worked out what it expects next, so a layer that looks one token back can compare what came with
+what was expected. The first new layer starts out looking back, and the residual stream is scaled down so that new layers of
+ordinary size can write into it: trained with neither, the loss stayed for hundreds of steps where guessing by depth leaves it.
 
-Binary cross-entropy on every solution token ("is the solution still right here?"), step ends weighted higher, plus the language
-model's own loss on the right tokens, so that the verifier goes on learning the arithmetic that it checks. Some of the rows are
-solutions sampled by the shipped generator, the others new problems with mistakes of known kinds. The shipped head is one logit;
-the score of a step is read at the separator that closes it.
+Binary cross-entropy on every solution token ("is the solution still right here?"), step ends and the token that makes the
+solution wrong weighted higher. Some of the rows are solutions sampled by the shipped generator, the others new problems with
+mistakes of known kinds. The shipped head is one logit; the score of a step is read at the separator that closes it.
 """
 
 import copy
@@ -24,11 +23,12 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM, LlamaForSequenceClassification
 
 from generators.training.train import optimizers, schedule
-from reward_models.training.examples import IGNORED, Batch, Row, collate, fresh_rows, row
+from reward_models.training.examples import Batch, Row, collate, fresh_rows, row
 from reward_models.training.samples import read_samples
 
 LOOK_BACK_FREQUENCIES = 3
 LOOK_BACK_SCALE = 6.0
+RESIDUAL_SCALE = 1 / 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Recipe:
     """How long and how fast to train.
 
     Attributes:
-        extra_layers: on top of the backbone's.
+        extra_layers: trained on top of the backbone's.
         sampled_share: part of the rows that are the generator's own solutions.
     """
 
@@ -45,10 +45,9 @@ class Recipe:
     extra_layers: int = 2
     batch_size: int = 24
     n_solutions: int = 4
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 3e-3
     warmup: int = 30
     sampled_share: float = 0.4
-    language_weight: float = 0.3
     seed: int = 1
     checkpoint_every: int = 250
 
@@ -78,16 +77,29 @@ def batches(tokenizer: Tokenizer, recipe: Recipe, samples: Path) -> Iterator[Bat
             yield collate(tokenizer, rows[start : start + recipe.batch_size])
 
 
+@torch.no_grad()
 def deepened(language_model: LlamaForCausalLM, extra_layers: int) -> LlamaForSequenceClassification:
-    """The language model's backbone, layers on top that add nothing yet, and a head that says 1/2."""
+    """The language model's backbone, frozen and computing what it did, with new layers on top and a head that says 1/2.
+
+    All that is written into the residual stream is scaled alike, which the norms that read from it undo.
+    """
     config = copy.deepcopy(language_model.config)
     config.num_labels = 1
     config.num_hidden_layers += extra_layers
+    config.rms_norm_eps = 1e-8
     model = LlamaForSequenceClassification(config)
     model.model.load_state_dict(language_model.model.state_dict(), strict=False)
-    for layer in model.model.layers[-extra_layers:]:
-        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
-        torch.nn.init.zeros_(layer.mlp.down_proj.weight)
+    backbone, new = model.model.layers[:-extra_layers], model.model.layers[-extra_layers:]
+    model.model.embed_tokens.weight.mul_(RESIDUAL_SCALE)
+    for layer in backbone:
+        layer.self_attn.o_proj.weight.mul_(RESIDUAL_SCALE)
+        layer.mlp.down_proj.weight.mul_(RESIDUAL_SCALE)
+        layer.requires_grad_(False)
+    model.model.embed_tokens.requires_grad_(False)
+    for name, weight in new.named_parameters():
+        if weight.ndim == 2:
+            gain = 0.5 if "o_proj" in name or "down_proj" in name else 1.0
+            torch.nn.init.normal_(weight, std=gain / weight.shape[1] ** 0.5)
     torch.nn.init.zeros_(model.score.weight)
     return model
 
@@ -140,7 +152,7 @@ def train_reward_model(
         for opt in opts:
             for group in opt.param_groups:
                 group["lr"] = recipe.learning_rate * schedule(step, recipe.steps, recipe.warmup, recipe.decay_from)
-        judged, known = batch.labels >= 0, batch.next_ids != IGNORED
+        judged = batch.labels >= 0
         with torch.autocast(device, dtype=torch.bfloat16):
             hidden = backbone(
                 batch.ids.to(device),
@@ -148,39 +160,24 @@ def train_reward_model(
                 position_ids=batch.positions.to(device),
                 use_cache=False,
             ).last_hidden_state
-            words = hidden[known] @ model.model.embed_tokens.weight.T
         logits = model.score(hidden[judged].float())[:, 0]
-        weights = batch.weights[judged].to(device)
-        per_token = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, batch.labels[judged].float().to(device), reduction="none"
-        )
-        judging = (per_token * weights).sum() / weights.sum()
-        language = torch.nn.functional.cross_entropy(words.float(), batch.next_ids[known].to(device))
-        (judging + recipe.language_weight * language).backward()
+        targets, weights = batch.labels[judged].float().to(device), batch.weights[judged].to(device)
+        per_token = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        loss = (per_token * weights).sum() / weights.sum()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt in opts:
             opt.step()
             opt.zero_grad(set_to_none=True)
-        losses.append((judging.item(), language.item()))
+        losses.append(loss.item())
         n_tokens += batch.ids.numel()
         if (step + 1) % 50 == 0:
             seconds = time.perf_counter() - began
-            judging_mean, language_mean = np.mean(losses, axis=0)
+            entry = {"step": step + 1, "loss": float(np.mean(losses)), "tokens": n_tokens, "seconds": seconds}
             losses = []
-            entry = {
-                "step": step + 1,
-                "judging": judging_mean,
-                "language": language_mean,
-                "tokens": n_tokens,
-                "seconds": seconds,
-            }
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps(entry) + "\n")
-            means = f"judging {judging_mean:.4f}  language {language_mean:.4f}"
-            print(
-                f"step {step + 1}/{recipe.steps}  {means}  {n_tokens / seconds:,.0f} tokens/s",
-                flush=True,
-            )
+            print(f"step {step + 1}/{recipe.steps}  loss {entry['loss']:.4f}  {n_tokens / seconds:,.0f} tokens/s", flush=True)
         if (step + 1) % recipe.checkpoint_every == 0:
             model.save_pretrained(folder / f"step-{step + 1}")
     return model
