@@ -62,16 +62,9 @@ class Row:
     prm_tokens: int
 
 
-async def run_cell(
-    contender: Contender,
-    n: int,
-    seed: int,
-    asked: list[Problem],
-    engines: tuple[EmbeddedGenerator, EmbeddedRewardModel, AnswerChecker],
-    at_once: int,
-) -> list[Row]:
-    """All problems by one method with one seed, ``at_once`` in flight."""
-    generator, reward_model, checker = engines
+async def run_cell(contender: Contender, n: int, seed: int, asked: list[Problem], at_once: int) -> list[Row]:
+    """All problems by one method with one seed, ``at_once`` in flight, over engines that have nothing cached yet."""
+    generator, reward_model, checker = EmbeddedGenerator(max_rows=64), EmbeddedRewardModel(), AnswerChecker()
     room = asyncio.Semaphore(at_once)
     config = SearchConfig(n_particles=n, seed=seed, max_steps=20, max_tokens_per_step=48)
 
@@ -89,7 +82,11 @@ async def run_cell(
         used = result.usage
         return Row(contender.name, n, seed, i, result.answer == str(asked[i].answer), used.generated_tokens, used.prm_tokens)
 
-    return list(await asyncio.gather(*(one(i) for i in range(len(asked)))))
+    try:
+        return list(await asyncio.gather(*(one(i) for i in range(len(asked)))))
+    finally:
+        for engine in (generator, reward_model, checker):
+            await engine.aclose()
 
 
 def grid(rows: Iterable[dict[str, Any]], contender: str, n: int) -> NDArray[np.float64]:
@@ -154,14 +151,13 @@ async def run(args: argparse.Namespace) -> None:
     cells = [json.loads(line) for line in cells_path.read_text().splitlines()] if cells_path.exists() else []
     done = {(c["contender"], c["n"], c["seed"]) for c in cells}
     rows = [r for r in rows if (r["contender"], r["n"], r["seed"]) in done]
-    engines = (EmbeddedGenerator(max_rows=64), EmbeddedRewardModel(), AnswerChecker())
     single = [(Contender("one sample", "self_consistency", {}), 1)]
     wanted = single + [(c, n) for n, c in product(args.n, CONTENDERS)]
     for seed, (contender, n) in product(range(args.seeds), wanted):
         if (contender.name, n, seed) in done:
             continue
         began = time.perf_counter()
-        fresh = [asdict(row) for row in await run_cell(contender, n, seed, asked, engines, args.at_once)]
+        fresh = [asdict(row) for row in await run_cell(contender, n, seed, asked, args.at_once)]
         cell = {"contender": contender.name, "n": n, "seed": seed, "seconds": (time.perf_counter() - began) / len(asked)}
         rows, cells = rows + fresh, [*cells, cell]
         rows_path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -175,8 +171,6 @@ async def run(args: argparse.Namespace) -> None:
     args.out.with_suffix(".json").write_text(json.dumps(table, indent=1) + "\n")
     args.out.with_suffix(".md").write_text(markdown(table, len(asked), args.seeds))
     print(args.out.with_suffix(".md").read_text())
-    for engine in engines:
-        await engine.aclose()
 
 
 def main() -> None:
