@@ -12,7 +12,7 @@ from reward_models.protocol import RewardModel
 from search.answers.equality import AnswerChecker
 from search.config import SearchConfig
 from search.engine import driver
-from search.events import Event
+from search.events import Answered, Event
 from search.methods import Method, method_named
 from search.result import SearchResult
 
@@ -85,6 +85,7 @@ async def stream(
     Closing the stream cancels the search.
     """
     chosen, settings = method_named(method), _settings(config, options)
+    answered: Answered | None = None
     async with (
         _models(chosen, generator, reward_model) as (gen, prm),
         aclosing(
@@ -92,7 +93,12 @@ async def stream(
         ) as events,
     ):
         async for event in events:
-            yield event
+            if isinstance(event, Answered):
+                answered = event
+            else:
+                yield event
+    if answered is not None:  # told when all is closed: whoever stops reading at the answer leaves nothing behind
+        yield answered
 
 
 def _loop_runs() -> bool:

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 
@@ -55,3 +56,14 @@ def test_many_searches_at_once():
 def test_public_names():
     assert len(set(search.__all__)) == len(search.__all__)
     assert all(hasattr(search, name) for name in search.__all__)
+
+
+def test_who_stops_at_the_answer_leaves_no_engine_running():
+    async def first_answer():
+        async for event in stream("Tom has 3 pens. He buys 4 more. How many pens does he have?", n_particles=2, seed=1):
+            if isinstance(event, Answered):
+                assert not [thread.name for thread in threading.enumerate() if "embedded" in thread.name]
+                return event.result.answer
+        return None
+
+    assert drive(first_answer()) is not None
