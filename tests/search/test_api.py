@@ -66,4 +66,4 @@ def test_who_stops_at_the_answer_leaves_no_engine_running():
                 return event.result.answer
         return None
 
-    assert drive(first_answer()) is not None
+    assert asyncio.run(first_answer()) is not None
