@@ -82,4 +82,4 @@ def choose(
     share, best = shares[chosen]
     distribution = tuple(share for share, _ in shares)
     entropy = -math.fsum(s.probability * math.log(s.probability) for s in distribution if s.probability > 0)
-    return Choice(share.answer, best, share.probability, distribution, max(entropy, 0.0))
+    return Choice(share.answer, best, share.probability, distribution, max(0.0, entropy))
