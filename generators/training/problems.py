@@ -152,8 +152,6 @@ def _begin(telling: Telling, amount: _Amount, scene: _Scene, where: dict[str, st
     elif steps >= 3 and choice < 0.36 and scene.kind == "own":
         other = amount.small(120) + 1
         name, friend = telling.name, telling.friend
-        telling.friend, telling.name = name, friend
-        telling.friend, telling.name = friend, name
         telling.sentences.append(
             f"{friend[0].upper()}{friend[1:]} {'had' if telling.past else 'has'} {telling.number(other)} {telling.items}"
         )
