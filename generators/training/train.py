@@ -4,9 +4,6 @@ Matrices by Muon, the rest by AdamW; the learning rate is held and then decays b
 grows at first. The loss counts solution tokens only. Runs on a CPU (bfloat16 autocast) and, where there is one, on a GPU.
 """
 
-import json
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -17,6 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from generators.training.loop import fit
 from generators.training.problems import MAX_STEPS, problem
 from generators.training.text import END, SPECIALS, VOCABULARY, example
 
@@ -85,24 +83,6 @@ def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterat
             yield ids, labels
 
 
-def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for embeddings, norms and heads."""
-    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    matrices = [p for name, p in trained if p.ndim == 2 and "layers" in name]
-    others = [p for name, p in trained if not (p.ndim == 2 and "layers" in name)]
-    return [
-        torch.optim.Muon(matrices, lr=learning_rate, adjust_lr_fn="match_rms_adamw", weight_decay=0.05),
-        torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
-    ]
-
-
-def schedule(step: int, steps: int, warmup: int, decay_from: int) -> float:
-    """Factor on the learning rate: warm up, hold, cosine to zero."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 1.0 if step < decay_from else 0.5 * (1 + math.cos(math.pi * (step - decay_from) / (steps - decay_from)))
-
-
 def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
     """Train, keeping ``folder/step-N`` checkpoints; progress goes to ``folder/log.jsonl``.
 
@@ -115,32 +95,13 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
     model = model.to(device)
     model.config._attn_implementation = "sdpa"
     backbone = torch.compile(model.model, dynamic=True)
-    opts = optimizers(model, recipe.learning_rate)
-    folder.mkdir(parents=True, exist_ok=True)
-    began, n_tokens, losses = time.perf_counter(), 0, []
-    for step, (ids, labels) in zip(range(first_step, recipe.steps), batches(tokenizer, recipe, first_step), strict=False):
-        for opt in opts:
-            for group in opt.param_groups:
-                group["lr"] = recipe.learning_rate * schedule(step, recipe.steps, recipe.warmup, recipe.decay_from)
-        ids, targets = ids.to(device), labels[:, 1:].to(device)
+
+    def loss_of(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, int]:
+        ids, targets = batch[0].to(device), batch[1][:, 1:].to(device)
         with torch.autocast(device, dtype=torch.bfloat16):
             hidden = backbone(ids[:, :-1], use_cache=False).last_hidden_state[targets != IGNORED]
             logits = model.lm_head(hidden)
-        loss = torch.nn.functional.cross_entropy(logits.float(), targets[targets != IGNORED])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for opt in opts:
-            opt.step()
-            opt.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        n_tokens += ids.numel()
-        if (step + 1) % 50 == 0:
-            seconds = time.perf_counter() - began
-            row = {"step": step + 1, "loss": float(np.mean(losses)), "tokens": n_tokens, "seconds": seconds}
-            losses = []
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(row) + "\n")
-            print(f"step {step + 1}/{recipe.steps}  loss {row['loss']:.4f}  {n_tokens / seconds:,.0f} tokens/s", flush=True)
-        if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == recipe.ships_at:
-            model.save_pretrained(folder / f"step-{step + 1}")
+        return torch.nn.functional.cross_entropy(logits.float(), targets[targets != IGNORED]), ids.numel()
+
+    fit(model, batches(tokenizer, recipe, first_step), loss_of, recipe, folder, first_step, recipe.ships_at)
     return model

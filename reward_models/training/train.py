@@ -10,9 +10,7 @@ mistakes of known kinds. The shipped head is one logit; the score of a step is r
 """
 
 import copy
-import json
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM, LlamaForSequenceClassification
 
-from generators.training.train import optimizers, schedule
+from generators.training.loop import fit
 from reward_models.training.examples import Batch, Row, collate, fresh_rows, row
 from reward_models.training.samples import read_samples
 
@@ -145,13 +143,8 @@ def train_reward_model(
     look_back(model, language_model.config.num_hidden_layers, next(stream))
     model = model.to(device)
     backbone = torch.compile(model.model, dynamic=True)
-    opts = optimizers(model, recipe.learning_rate)
-    folder.mkdir(parents=True, exist_ok=True)
-    began, losses, n_tokens = time.perf_counter(), [], 0
-    for step, batch in zip(range(recipe.steps), stream, strict=False):
-        for opt in opts:
-            for group in opt.param_groups:
-                group["lr"] = recipe.learning_rate * schedule(step, recipe.steps, recipe.warmup, recipe.decay_from)
+
+    def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
         judged = batch.labels >= 0
         with torch.autocast(device, dtype=torch.bfloat16):
             hidden = backbone(
@@ -163,21 +156,7 @@ def train_reward_model(
         logits = model.score(hidden[judged].float())[:, 0]
         targets, weights = batch.labels[judged].float().to(device), batch.weights[judged].to(device)
         per_token = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        loss = (per_token * weights).sum() / weights.sum()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for opt in opts:
-            opt.step()
-            opt.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        n_tokens += batch.ids.numel()
-        if (step + 1) % 50 == 0:
-            seconds = time.perf_counter() - began
-            entry = {"step": step + 1, "loss": float(np.mean(losses)), "tokens": n_tokens, "seconds": seconds}
-            losses = []
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(entry) + "\n")
-            print(f"step {step + 1}/{recipe.steps}  loss {entry['loss']:.4f}  {n_tokens / seconds:,.0f} tokens/s", flush=True)
-        if (step + 1) % recipe.checkpoint_every == 0:
-            model.save_pretrained(folder / f"step-{step + 1}")
+        return (per_token * weights).sum() / weights.sum(), batch.ids.numel()
+
+    fit(model, stream, loss_of, recipe, folder)
     return model
