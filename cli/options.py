@@ -15,9 +15,9 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     hints = get_type_hints(SearchConfig)
     for field in fields(SearchConfig):
         default = getattr(DEFAULTS, field.name)
-        told = "none" if default is None else repr(default) if isinstance(default, str) else default
+        told = "none" if default in (None, ()) else repr(default) if isinstance(default, str) else default
         options: dict[str, Any] = {
-            "default": default,
+            "default": list(default) if isinstance(default, tuple) else default,
             "help": f"{SolveRequest.model_fields[field.name].description} Default: {told}.".replace("%", "%%"),
         }
         group.add_argument(f"--{field.name.replace('_', '-')}", **options, **_kind(hints[field.name]))
@@ -29,13 +29,19 @@ def search_config(arguments: argparse.Namespace) -> SearchConfig:
     Raises:
         InvalidRequest: a value is out of its range.
     """
-    return SearchConfig(**{field.name: getattr(arguments, field.name) for field in fields(SearchConfig)})
+    return SearchConfig(**{field.name: _read(getattr(arguments, field.name)) for field in fields(SearchConfig)})
+
+
+def _read(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _kind(hint: Any) -> dict[str, Any]:
     """How argparse reads a field of this type."""
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (arm for arm in get_args(hint) if arm is not NoneType)
+    if get_origin(hint) is tuple:
+        return {"action": "append", "type": _escaped, "metavar": "TEXT"}
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
     if hint is bool:

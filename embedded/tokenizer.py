@@ -24,6 +24,7 @@ class ChatTokenizer:
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.encode_special_tokens = True
         added = self._tokenizer.get_added_tokens_decoder()
+        self._added = frozenset(added)
         self._specials = {token.content: id_ for id_, token in added.items() if token.special}
         self._special_pattern = re.compile("(" + "|".join(map(re.escape, self._specials)) + ")") if self._specials else None
         template = directory / "chat_template.jinja"
@@ -48,6 +49,15 @@ class ChatTokenizer:
         """Text of token ids, special ones left out."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """What one token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
+        token = self._tokenizer.id_to_token(token_id)
+        if token is None or token in self._specials:
+            return b""
+        if token_id in self._added:
+            return token.encode()
+        return bytes(_BYTE_OF[character] for character in token)
+
     def render(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Token ids of a conversation, ready for the assistant's first token."""
         marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
@@ -61,6 +71,16 @@ class ChatTokenizer:
             else:
                 ids.extend(self.encode(re.sub("\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content, piece)))
         return tuple(ids)
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """Byte of each character in which byte-level BPE writes its tokens: printable bytes are themselves, others follow 255."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+_BYTE_OF = _byte_alphabet()
 
 
 def _configured_template(directory: Path) -> str:

@@ -61,6 +61,10 @@ class EmbeddedGenerator:
         """Render a conversation with the model's chat template, ready for the assistant's first token."""
         return self._tokenizer.render(messages)
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """What this token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
+        return self._tokenizer.token_bytes(token_id)
+
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample one step after ``prefix_ids``; cancelling the call drops the row at the next token."""
         sampled = await self._batcher.run(self._request(prefix_ids, sampling, seed))
@@ -73,8 +77,8 @@ class EmbeddedGenerator:
 
     def _request(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> StepRequest:
         separator = self._tokenizer.encode(sampling.separator)
-        if len(separator) != 1:
-            message = f"separator {sampling.separator!r} is {len(separator)} tokens of {self.name}, it must be one"
+        if len(separator) > 1:
+            message = f"separator {sampling.separator!r} is {len(separator)} tokens of {self.name}, it must be one or none"
             raise InvalidRequest(message, param="separator")
         if sampling.max_tokens < 1:
             raise InvalidRequest(f"max_tokens is {sampling.max_tokens}, it must be at least 1", param="max_tokens")
@@ -86,6 +90,6 @@ class EmbeddedGenerator:
             raise ContextTooLong(
                 f"{len(prefix_ids)} tokens leave no room for a step: {self.name} has a context of {self.context_length} tokens"
             )
-        ends: dict[int, Finish] = {separator[0]: "separator", **dict.fromkeys(self._config.eos_ids, "eos")}
+        ends: dict[int, Finish] = {**dict.fromkeys(separator, "separator"), **dict.fromkeys(self._config.eos_ids, "eos")}
         max_tokens = min(sampling.max_tokens, room)
         return StepRequest(tuple(prefix_ids), max_tokens, sampling.temperature, sampling.top_p, seed, ends)

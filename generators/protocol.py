@@ -31,7 +31,7 @@ class Sampling:
         temperature: of the language model; 0 is greedy.
         top_p: nucleus mass in (0, 1]; 1 samples from everything.
         max_tokens: most tokens in one step; a step cut there has finish ``length``.
-        separator: text that ends a step.
+        separator: text that ends a step; empty for none, then only the model's own end or the token limit ends it.
     """
 
     temperature: float = 0.8
@@ -70,6 +70,9 @@ class Generator(Protocol):
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Render a conversation with the model's chat template, ready for the assistant's first token."""
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """What this token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample one step after ``prefix_ids``; cancelling the call stops the sampling.

@@ -1,13 +1,13 @@
 """The search in one call: from a notebook, from a coroutine, or event by event."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from generators.protocol import Generator
+from generators.protocol import Generator, Message
 from reward_models.protocol import RewardModel
 from search.answers.equality import AnswerChecker
 from search.config import SearchConfig
@@ -53,12 +53,14 @@ async def asolve(
     config: SearchConfig | None = None,
     generator: Generator | None = None,
     reward_model: RewardModel | None = None,
+    prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
     **options: Any,
 ) -> SearchResult:
     """Solve ``problem``; arguments as for :func:`solve`. Cancelling the call cancels every upstream call.
 
-    ``checker`` groups equal answers; None starts one for this call.
+    ``prompt`` is the conversation that the generator goes on with, None the problem as one message of the user. ``checker``
+    groups equal answers; None starts one for this call.
 
     Raises:
         InvalidRequest: a bad option or problem, before any token is generated.
@@ -67,7 +69,9 @@ async def asolve(
     """
     chosen, settings = method_named(method), _settings(config, options)
     async with _models(chosen, generator, reward_model) as (gen, prm):
-        return await driver.search(problem, method=chosen, config=settings, generator=gen, reward_model=prm, checker=checker)
+        return await driver.search(
+            problem, method=chosen, config=settings, generator=gen, reward_model=prm, prompt=prompt, checker=checker
+        )
 
 
 async def stream(
@@ -77,6 +81,7 @@ async def stream(
     config: SearchConfig | None = None,
     generator: Generator | None = None,
     reward_model: RewardModel | None = None,
+    prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
     **options: Any,
 ) -> AsyncGenerator[Event, None]:
@@ -89,7 +94,9 @@ async def stream(
     async with (
         _models(chosen, generator, reward_model) as (gen, prm),
         aclosing(
-            driver.stream(problem, method=chosen, config=settings, generator=gen, reward_model=prm, checker=checker)
+            driver.stream(
+                problem, method=chosen, config=settings, generator=gen, reward_model=prm, prompt=prompt, checker=checker
+            )
         ) as events,
     ):
         async for event in events:

@@ -21,7 +21,10 @@ class SearchConfig:
         max_steps: most steps of one particle; a particle still unfinished then is never taken for a solution.
         max_tokens_per_step: a step cut there goes on in the next one.
         temperature, top_p: sampling of the language model.
-        separator: text that ends a step.
+        max_tokens_per_particle: most tokens of one particle; one that is unfinished then is never taken for a solution. None is
+            no limit but the model's context.
+        separator: text that ends a step; empty for none, then steps are ``max_tokens_per_step`` long.
+        stop: texts that end a particle, as the model's own end does; its solution ends before the first of them.
         annealing: schedule of the resampling temperature; ``none`` is plain particle filtering.
         ess_threshold: anneal below this effective sample size, as a fraction of n.
         early_phase: anneal only while t / horizon is below this fraction.
@@ -41,9 +44,11 @@ class SearchConfig:
     n_particles: int = 8
     max_steps: int = 40
     max_tokens_per_step: int = 256
+    max_tokens_per_particle: int | None = None
     temperature: float = 0.8
     top_p: float = 1.0
     separator: str = "\n\n"
+    stop: tuple[str, ...] = ()
     annealing: Annealing = "ess"
     ess_threshold: float = 0.5
     early_phase: float = 0.5

@@ -5,8 +5,8 @@ from typing import Literal
 
 from generators.protocol import Step
 
-StopReason = Literal["finished", "max_steps", "deadline", "budget", "context"]
-"""``context``: no particle finished and none has room left in a model's context."""
+StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context"]
+"""``max_tokens``: no particle finished within ``max_tokens_per_particle``; ``context``: nor within a model's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class SearchResult:
         answer: chosen answer, None if no finished particle has one.
         confidence: share of the weight behind the answer, in [0, 1].
         solution: full text of the best particle with that answer, steps joined by the separator.
+        shown: index of that particle.
         distribution: all answers, most probable first; probabilities sum to one unless it is empty.
         answer_entropy: of that distribution, in nats.
         stop_reason: ``finished``, or the limit that cut the search short: then the answer is the best so far.
@@ -102,6 +103,7 @@ class SearchResult:
     answer: str | None
     confidence: float
     solution: str
+    shown: int
     distribution: tuple[AnswerShare, ...]
     answer_entropy: float
     stop_reason: StopReason

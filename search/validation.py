@@ -17,6 +17,8 @@ MAX_STEPS = 1000
 MAX_TOKENS_PER_STEP = 8192
 MAX_TEMPERATURE = 2.0
 MAX_SEPARATOR_CHARS = 16
+MAX_STOPS = 4
+MAX_STOP_CHARS = 256
 MAX_SEED = 2**63 - 1
 
 CHOICES = ("annealing", "lookahead", "resampling", "weighting", "answer_selection")
@@ -35,18 +37,26 @@ def check_config(config: "SearchConfig") -> None:
     _real(config, "lookahead_weight", 0.0, 1.0)
     for name in CHOICES:
         _choice(config, name)
-    if not isinstance(config.separator, str) or not 1 <= len(config.separator) <= MAX_SEPARATOR_CHARS:
-        raise _refusal(config, "separator", f"must be a text of 1 to {MAX_SEPARATOR_CHARS} characters")
+    if not isinstance(config.separator, str) or len(config.separator) > MAX_SEPARATOR_CHARS:
+        raise _refusal(config, "separator", f"must be a text of at most {MAX_SEPARATOR_CHARS} characters")
+    if not isinstance(config.stop, tuple) or len(config.stop) > MAX_STOPS or not all(map(_is_stop, config.stop)):
+        raise _refusal(config, "stop", f"must be at most {MAX_STOPS} texts of 1 to {MAX_STOP_CHARS} characters")
     if not isinstance(config.resample_finished, bool):
         raise _refusal(config, "resample_finished", "must be true or false")
     if config.seed is not None:
         _whole(config, "seed", 0, MAX_SEED)
+    if config.max_tokens_per_particle is not None:
+        _whole(config, "max_tokens_per_particle", 1, None)
     if config.max_seconds is not None:
         _real(config, "max_seconds", 0.0, math.inf, above_low=True)
     if config.max_total_tokens is not None:
         _whole(config, "max_total_tokens", 1, None)
         if config.max_total_tokens < config.n_particles:
             raise _refusal(config, "max_total_tokens", f"must be at least n_particles ({config.n_particles}), a token for each")
+
+
+def _is_stop(text: object) -> bool:
+    return isinstance(text, str) and 1 <= len(text) <= MAX_STOP_CHARS
 
 
 def check_problem(problem: str) -> None:

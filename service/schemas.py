@@ -13,6 +13,8 @@ from search.validation import (
     MAX_SEED,
     MAX_SEPARATOR_CHARS,
     MAX_STEPS,
+    MAX_STOP_CHARS,
+    MAX_STOPS,
     MAX_TEMPERATURE,
     MAX_TOKENS_PER_STEP,
 )
@@ -20,6 +22,8 @@ from search.validation import (
 MAX_PROBLEM_CHARS = 20_000
 
 DEFAULTS = SearchConfig()
+
+Stop = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CHARS)]
 
 
 class SolveRequest(BaseModel):
@@ -45,8 +49,16 @@ class SolveRequest(BaseModel):
         DEFAULTS.temperature, ge=0, le=MAX_TEMPERATURE, description="Of the language model; 0 is greedy."
     )
     top_p: float = Field(DEFAULTS.top_p, gt=0, le=1, description="Nucleus mass; 1 samples from everything.")
+    max_tokens_per_particle: int | None = Field(
+        DEFAULTS.max_tokens_per_particle, ge=1, description="Most tokens of one particle; unfinished then, it has no answer."
+    )
     separator: str = Field(
-        DEFAULTS.separator, min_length=1, max_length=MAX_SEPARATOR_CHARS, description="Text that ends a step."
+        DEFAULTS.separator,
+        max_length=MAX_SEPARATOR_CHARS,
+        description="Text that ends a step; empty for none, then every step is max_tokens_per_step long.",
+    )
+    stop: Annotated[tuple[Stop, ...], Field(max_length=MAX_STOPS, strict=False)] = Field(
+        DEFAULTS.stop, description="Texts that end a particle; its solution ends before the first of them."
     )
     annealing: Annealing = Field(
         DEFAULTS.annealing, description="Schedule of the resampling temperature; none is plain particle filtering."

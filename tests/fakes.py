@@ -31,6 +31,9 @@ class ScriptedGenerator:
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return tuple(1000 + ord(c) for c in messages[-1].content)
 
+    def token_bytes(self, token_id: int) -> bytes:
+        return b"%d " % token_id
+
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         if self.error is not None:
             raise self.error

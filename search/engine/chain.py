@@ -1,5 +1,6 @@
 """One particle's solution so far, and what a new step makes of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,12 +23,14 @@ class Chain:
         scores: PRM probabilities, one per step that was judged.
         lineage: index of the ancestor at each resampling, oldest first.
         status: whether and why it goes no further.
+        end: characters of the text before a stop, if there was one.
     """
 
     steps: tuple[Step, ...] = ()
     scores: tuple[float, ...] = ()
     lineage: tuple[int, ...] = ()
     status: Status = "running"
+    end: int | None = None
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -41,15 +44,20 @@ class Chain:
 
     def solution(self, separator: str) -> str:
         """The whole text."""
-        return separator.join(self.texts)
+        return separator.join(self.texts) if self.end is None else _written(self.steps, separator)[: self.end]
 
 
-def grown(chain: Chain, step: Step) -> Chain:
+def grown(chain: Chain, step: Step, separator: str, stop: Sequence[str] = ()) -> Chain:
     r"""``chain`` after ``step``, not yet judged.
+
+    A step that completes a text of ``stop`` ends before it, as if the model had ended there; its tokens stay as sampled.
 
     A step whose text holds a complete ``\boxed{}`` has finish ``answer``, unless it was cut at its token limit: then it goes
     on. An empty step, an end before any text, and a repeating particle leave the chain as it was, but dead.
     """
+    end = _first(_written((*chain.steps, step), separator), stop)
+    if end is not None:
+        step = replace(step, text=step.text[: max(0, end - len(_written(chain.steps, separator)))], finish="eos")
     written = _joined((*chain.steps, step))
     if step.finish == "separator" and boxed_answer(written[-1]) is not None:
         step = replace(step, finish="answer")
@@ -61,7 +69,17 @@ def grown(chain: Chain, step: Step) -> Chain:
     empty = step.finish == "separator" and not written[-1].strip()
     if empty or (repeats and not finished) or (finished and not any(text.strip() for text in written)):
         return replace(chain, status="dead")
-    return replace(chain, steps=(*chain.steps, step), status="finished" if finished else "running")
+    return replace(chain, steps=(*chain.steps, step), status="finished" if finished else "running", end=end)
+
+
+def _written(steps: Sequence[Step], separator: str) -> str:
+    """The text as the model wrote it."""
+    return "".join(step.text + (separator if step.finish == "separator" else "") for step in steps)
+
+
+def _first(text: str, stop: Sequence[str]) -> int | None:
+    """Where the first text of ``stop`` begins."""
+    return min((at for mark in stop if (at := text.find(mark)) >= 0), default=None)
 
 
 def _joined(steps: tuple[Step, ...]) -> list[str]:

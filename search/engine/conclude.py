@@ -17,15 +17,15 @@ from search.result import Particle, SearchResult, StopReason
 from search.smc.weights import FloatArray
 
 
-def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, separator: str) -> str | None:
+def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, config: SearchConfig) -> str | None:
     """Answer with the most weight among finished particles, equal answers recognised by their text only; None without one."""
-    answers = _votes(chains, separator)
+    answers = _votes(chains, config)
     classes = [answers.index(answer) for answer in answers]
     choice = choose(answers, classes, log_weights, "weighted_vote", np.random.default_rng(0))
     return None if choice is None else choice.answer
 
 
-def stop_reason(outcome: Outcome) -> StopReason:
+def stop_reason(outcome: Outcome, config: SearchConfig) -> StopReason:
     """Why the search ended.
 
     Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when none has room for a first step, and
@@ -43,6 +43,9 @@ def stop_reason(outcome: Outcome) -> StopReason:
         return outcome.cut
     if "finished" in statuses:
         return "finished"
+    limit = config.max_tokens_per_particle
+    if limit is not None and any(len(chain.token_ids) >= limit for chain in outcome.chains):
+        return "max_tokens"
     return "context"
 
 
@@ -51,16 +54,17 @@ async def conclude(
 ) -> SearchResult:
     """Choose the answer and write the result. Raises what :func:`stop_reason` raises."""
     config = run.config
-    reason = stop_reason(outcome)
-    answers = _votes(outcome.chains, config.separator)
+    reason = stop_reason(outcome, config)
+    answers = _votes(outcome.chains, config)
     with run.ledger.doing("resampling"):
         classes = await _classes(answers, checker, run.grading_deadline_s)
         choice = choose(answers, classes, outcome.log_weights, config.answer_selection, run.rng("selection"))
-    shown = outcome.chains[_best(outcome) if choice is None else choice.particle]
+    shown = _best(outcome) if choice is None else choice.particle
     return SearchResult(
         answer=None if choice is None else choice.answer,
         confidence=0.0 if choice is None else choice.confidence,
-        solution=shown.solution(config.separator),
+        solution=outcome.chains[shown].solution(config.separator),
+        shown=shown,
         distribution=() if choice is None else choice.distribution,
         answer_entropy=0.0 if choice is None else choice.entropy,
         stop_reason=reason,
@@ -82,8 +86,8 @@ async def _classes(answers: Sequence[str | None], checker: AnswerChecker, deadli
         return [answers.index(answer) for answer in answers]
 
 
-def _votes(chains: Sequence[Chain], separator: str) -> list[str | None]:
-    return [boxed_answer(chain.solution(separator)) if chain.status == "finished" else None for chain in chains]
+def _votes(chains: Sequence[Chain], config: SearchConfig) -> list[str | None]:
+    return [boxed_answer(chain.solution(config.separator)) if chain.status == "finished" else None for chain in chains]
 
 
 def _best(outcome: Outcome) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 
 from errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
@@ -29,11 +29,14 @@ async def search(
     config: SearchConfig,
     generator: Generator,
     reward_model: RewardModel | None,
+    prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
     emit: Callable[[Event], None] = lambda event: None,
 ) -> SearchResult:
     """Solve ``problem``. Cancelling the call cancels every upstream call.
 
+    ``prompt`` is the conversation that the generator goes on with, None the problem as one message of the user; the reward
+    model judges by ``problem`` alone.
     ``checker`` groups equal answers; None starts one for this search. ``emit`` receives each event as it happens, the last one
     ``Answered``.
 
@@ -50,7 +53,7 @@ async def search(
     config = method.configured(config)
     seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
     deadline_s = None if config.max_seconds is None else loop.time() + config.max_seconds
-    prompt_ids = _prompt_ids(generator, problem)
+    prompt_ids = _prompt_ids(generator, prompt or (Message("user", problem),))
     emit(Started(method.name, config.n_particles, seed, len(prompt_ids)))
 
     run = Run(problem, prompt_ids, generator, reward_model, config, seed, ledger, deadline_s, emit)
@@ -72,6 +75,7 @@ async def stream(
     config: SearchConfig,
     generator: Generator,
     reward_model: RewardModel | None,
+    prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Events of :func:`search` as they happen, then its error if it has one. Closing the stream cancels the search."""
@@ -83,6 +87,7 @@ async def stream(
             config=config,
             generator=generator,
             reward_model=reward_model,
+            prompt=prompt,
             checker=checker,
             emit=events.put_nowait,
         )
@@ -98,14 +103,14 @@ async def stream(
             await task
 
 
-def _prompt_ids(generator: Generator, problem: str) -> tuple[int, ...]:
+def _prompt_ids(generator: Generator, prompt: Sequence[Message]) -> tuple[int, ...]:
     try:
-        ids = tuple(generator.prompt_ids([Message("user", problem)]))
+        ids = tuple(generator.prompt_ids(prompt))
     except SearchServiceError:
         raise
     except Exception as error:
         raise GeneratorError(f"the generator could not read the problem: {type(error).__name__}: {error}") from error
     if len(ids) >= generator.context_length:
-        message = f"problem has {len(ids)} tokens, the model's context {generator.context_length}: shorten it"
+        message = f"the prompt has {len(ids)} tokens, the model's context {generator.context_length}: shorten it"
         raise ContextTooLong(message, param="problem")
     return ids

@@ -117,10 +117,13 @@ class Run:
 
         Raises ``GeneratorError`` when the generator fails or returns what is no step.
         """
+        room = self._room(chain)
+        if room < 1:
+            return replace(chain, status="stuck")
         sampling = Sampling(
             temperature=self.config.temperature,
             top_p=self.config.top_p,
-            max_tokens=min(self.config.max_tokens_per_step, allowance),
+            max_tokens=min(self.config.max_tokens_per_step, allowance, room),
             separator=self.config.separator,
         )
         seed = call_seed(self._seed, "lookahead" if lookahead else "step", t, slot)
@@ -137,7 +140,7 @@ class Run:
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
             raise GeneratorError(f"the generator returned {step!r:.200}, which is no step")
         self.ledger.generated_tokens += len(step.token_ids)
-        longer = grown(chain, step)
+        longer = grown(chain, step, self.config.separator, self.config.stop)
         finish = step.finish if longer.status == "dead" else longer.steps[-1].finish
         self.emit(StepTaken(slot, t, step.text, finish, len(step.token_ids), lookahead))
         return longer
@@ -150,6 +153,12 @@ class Run:
             return replace(chain, status="stuck")
         self.emit(Scored(slot, t, score, lookahead))
         return replace(longer, scores=(*longer.scores, score))
+
+    def _room(self, chain: Chain) -> int:
+        """Tokens that the caller's limit leaves this particle."""
+        if self.config.max_tokens_per_particle is None:
+            return sys.maxsize
+        return self.config.max_tokens_per_particle - len(chain.token_ids)
 
     async def _score(self, texts: tuple[str, ...]) -> float:
         """Score of a trace; twins share one call, also while it is under way.

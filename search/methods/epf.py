@@ -132,7 +132,7 @@ def _record(t: int, info: smc.FilterInfo) -> StepRecord:
 
 def _told(run: Run, chains: Sequence[Chain], info: smc.FilterInfo, record: StepRecord) -> Resampled:
     n_finished = sum(chain.status == "finished" for chain in chains)
-    answer = best_so_far(chains, info.log_weights, run.config.separator)
+    answer = best_so_far(chains, info.log_weights, run.config)
     return Resampled(record, tuple(info.ancestors.tolist()), n_finished, answer)
 
 

@@ -95,7 +95,7 @@ def test_problem_from_standard_input(capsys: pytest.CaptureFixture[str], monkeyp
         ("solve", PROBLEM, "--temperature", "nan"),
         ("solve", PROBLEM, "--top-p", "0"),
         ("solve", PROBLEM, "--max-seconds", "0"),
-        ("solve", PROBLEM, "--separator", ""),
+        ("solve", PROBLEM, "--separator", "x" * 17),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:

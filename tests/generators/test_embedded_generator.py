@@ -166,7 +166,6 @@ def test_the_end_of_the_context_cuts_a_step(directory: Path) -> None:
     ("sampling", "prefix", "param"),
     [
         (Sampling(separator="ab"), (5,), "separator"),
-        (Sampling(separator=""), (5,), "separator"),
         (Sampling(max_tokens=0), (5,), "max_tokens"),
         (Sampling(), (), "prefix_ids"),
         (Sampling(), (5, 104), "prefix_ids"),

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from generators.protocol import Step
 from reward_models.protocol import Score
+from search import METHODS
 
 PROMPT = (1, 1, 1)
+SEARCHES = sorted(set(METHODS) - {"sample"})
+"""Methods that write step by step, with as many particles as one likes."""
 SEPARATOR, EOS = 0, 2
 
 
@@ -42,6 +45,9 @@ class Generator:
     def prompt_ids(self, messages):
         assert [m.role for m in messages] == ["user"]
         return PROMPT
+
+    def token_bytes(self, token_id):
+        return b"" if token_id in (SEPARATOR, EOS) else chr(token_id).encode()
 
     async def step(self, prefix_ids, sampling, seed):
         assert prefix_ids[: len(PROMPT)] == PROMPT

@@ -9,7 +9,7 @@ from errors import GeneratorError, InvalidRequest, RewardModelError, SearchFaile
 from reward_models.protocol import Score
 from search import METHODS, SearchConfig, asolve, stream
 from search.engine import driver
-from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step, ways
+from tests.search.scripted import SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
 
@@ -79,7 +79,7 @@ BAD_STEPS = {
 }
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", SEARCHES)
 @pytest.mark.parametrize("write", BAD_STEPS.values(), ids=BAD_STEPS)
 def test_a_generator_that_fails_fails_this_search(write, method):
     generator = Generator(lambda call: write(call) if call.n == 2 else hold())
@@ -127,7 +127,7 @@ def test_particles_that_write_empty_steps_die(lookahead, weighting):
         assert particle.finished or particle.log_weight == -math.inf
 
 
-@pytest.mark.parametrize(("method", "lookahead"), ways(sorted(METHODS)))
+@pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("text", ["", "again"])
 def test_all_particles_dead(text, lookahead, method):
     with pytest.raises(SearchFailed) as caught:
@@ -204,7 +204,7 @@ def test_an_empty_or_open_box_does_not(text):
     assert result.stop_reason == "max_steps"
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", SEARCHES)
 def test_scores_at_the_very_ends_of_their_range(method):
     result, *_ = run(solution(3, n_answers=1), lambda steps: float(sum(map(ord, steps[-1])) % 2), method=method)
     assert (result.answer, result.confidence) == ("0", pytest.approx(1.0))

@@ -12,7 +12,7 @@ def after(*steps):
     chain = Chain()
     for s in steps:
         assert chain.status == "running"
-        chain = grown(chain, s)
+        chain = grown(chain, s, "\n\n")
     return chain
 
 
@@ -31,14 +31,14 @@ def test_a_cut_step_that_ends_exactly_at_its_separator_is_not_empty():
 
 def test_three_times_the_same_in_a_row():
     twice = after(step("a"), step("a"))
-    assert grown(twice, step("a")) == replace(twice, status="dead")
-    assert grown(twice, step("b")).status == "running"
-    assert grown(grown(twice, step("b")), step("a")).status == "running"
-    assert grown(twice, step("a", "eos")).status == "finished"
+    assert grown(twice, step("a"), "\n\n") == replace(twice, status="dead")
+    assert grown(twice, step("b"), "\n\n").status == "running"
+    assert grown(grown(twice, step("b"), "\n\n"), step("a"), "\n\n").status == "running"
+    assert grown(twice, step("a", "eos"), "\n\n").status == "finished"
 
 
 def test_a_loop_inside_cut_steps_dies_too():
-    assert grown(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length")).status == "dead"
+    assert grown(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length"), "\n\n").status == "dead"
 
 
 @pytest.mark.parametrize("fatal", [step(""), step(" \t"), step("", "eos"), step("\n", "eos")])
@@ -48,14 +48,14 @@ def test_nothing_written_at_all_is_death(fatal):
 
 def test_equal_draws_stay_apart():
     same = step("a")
-    assert grown(Chain(), same).steps[0] is not grown(Chain(), same).steps[0]
+    assert grown(Chain(), same, "\n\n").steps[0] is not grown(Chain(), same, "\n\n").steps[0]
 
 
 @given(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["separator", "length", "eos"])), max_size=8))
 def test_any_text_leaves_a_chain_in_a_defined_state(pieces):
     chain = Chain()
     for text, finish in pieces:
-        longer = grown(chain, replace(step("x", finish), text=text))
+        longer = grown(chain, replace(step("x", finish), text=text), "\n\n")
         assert longer.status in ("running", "finished", "dead")
         if longer.status == "dead":
             assert longer.steps == chain.steps

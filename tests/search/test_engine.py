@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from errors import InvalidRequest
-from search import METHODS, Answered, Resampled, Scored, SearchConfig, Started, StepTaken, asolve, stream
-from tests.search.scripted import EOS, PROMPT, SEPARATOR, Generator, RewardModel, drive, hold, solution, step, ways
-
-ALL_METHODS = sorted(METHODS)
+from search import Answered, Resampled, Scored, SearchConfig, Started, StepTaken, asolve, stream
+from tests.search.scripted import EOS, PROMPT, SEARCHES, SEPARATOR, Generator, RewardModel, drive, hold, solution, step, ways
 
 
 def varied(steps):
@@ -101,7 +99,7 @@ def test_plain_baselines_have_no_barrier(method):
     assert result.answer == "1"
 
 
-@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 def test_cancelling_the_client_cancels_every_upstream_call(method):
     generator = Generator(hold)
 
@@ -153,7 +151,7 @@ def test_closing_the_stream_cancels_every_upstream_call():
     assert generator.n_cancelled == 3
 
 
-@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
+@pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 def test_the_same_seed_gives_the_same_result_whatever_ends_first(method, lookahead):
     def jittery(write, rng):
         async def late(call):

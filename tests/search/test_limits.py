@@ -5,11 +5,10 @@ import asyncio
 import pytest
 
 from errors import ContextTooLong, DeadlineExceeded
-from search import METHODS, asolve
+from search import asolve
 from search.answers.equality import AnswerChecker
-from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step, ways
+from tests.search.scripted import SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
 
-ALL_METHODS = sorted(METHODS)
 LOOKAHEADS = ["none", "reuse", "redraw"]
 SOON_S = 0.05
 
@@ -24,7 +23,7 @@ def endless(call):
     return step(f"s{call.depth} {call.seed % 97}")
 
 
-@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
+@pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("max_steps", [1, 2, 4])
 def test_max_steps_is_exact(method, lookahead, max_steps):
     result, generator, _ = run(endless, method=method, lookahead=lookahead, max_steps=max_steps, n_particles=3)
@@ -35,7 +34,7 @@ def test_max_steps_is_exact(method, lookahead, max_steps):
     assert result.solution.count("\n\n") == max_steps - 1
 
 
-@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
+@pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 def test_an_answer_in_the_last_allowed_step_counts(method, lookahead):
     result, *_ = run(solution(4, n_answers=1), method=method, lookahead=lookahead, max_steps=4)
     assert (result.answer, result.stop_reason) == ("0", "finished")
@@ -52,7 +51,7 @@ def test_particles_that_reached_no_end_have_no_vote(lookahead):
     assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "max_steps")
 
 
-@pytest.mark.parametrize(("method", "lookahead"), ways(ALL_METHODS))
+@pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("budget", [4, 37, 60, 95, 101])
 def test_the_token_budget_is_never_exceeded(method, lookahead, budget):
     def write(call):
@@ -82,7 +81,7 @@ def test_budget_that_is_just_enough():
     assert (result.stop_reason, result.usage.generated_tokens) == ("finished", needed)
 
 
-@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 def test_deadline_before_the_first_step(method):
     with pytest.raises(DeadlineExceeded) as caught:
         run(hold, method=method, max_seconds=SOON_S)

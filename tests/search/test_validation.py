@@ -13,7 +13,7 @@ BAD = [
     *(("max_tokens_per_step", value) for value in (0, MAX_TOKENS_PER_STEP + 1)),
     *(("temperature", value) for value in (-0.1, 2.1, math.nan, math.inf, "hot", True)),
     *(("top_p", value) for value in (0, -1, 1.1, math.nan)),
-    *(("separator", value) for value in ("", "x" * 17, None, 3)),
+    *(("separator", value) for value in ("x" * 17, None, 3)),
     *((name, "no such thing") for name in ("annealing", "lookahead", "resampling", "weighting", "answer_selection")),
     *(("annealing", value) for value in (None, ["ess"])),
     *(
@@ -24,6 +24,8 @@ BAD = [
     *(("horizon", value) for value in (0, 2.0)),
     *(("resample_finished", value) for value in (1, None)),
     *(("seed", value) for value in (-1, 2**63, 1.0, "1")),
+    *(("max_tokens_per_particle", value) for value in (0, 1.5)),
+    *(("stop", value) for value in ("END", ["END"], ("",), ("x",) * 5, ("x" * 257,), (7,))),
     *(("max_seconds", value) for value in (0, -1, math.nan, math.inf)),
     *(("max_total_tokens", value) for value in (0, 7, 1.5)),
 ]
@@ -45,6 +47,7 @@ def test_a_bad_option_is_refused_by_name(name, value):
         {"temperature": 0, "top_p": 1, "ess_threshold": 0, "early_phase": 1, "lookahead_weight": 1},
         {"seed": 0, "max_seconds": 0.001, "max_total_tokens": 8},
         {"seed": 2**63 - 1, "separator": "x" * 16},
+        {"separator": "", "stop": ("x" * 256,) * 4},
     ],
 )
 def test_the_edges_are_allowed(options):

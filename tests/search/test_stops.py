@@ -1,0 +1,118 @@
+"""What ends a particle besides the model: texts of ``stop``, and the limit of tokens for one particle; and the plain sample."""
+
+import pytest
+
+from errors import InvalidRequest
+from generators.protocol import Message
+from search import SearchConfig, asolve
+from search.methods import method_named
+from tests.search.scripted import Generator, RewardModel, drive, step
+
+WRITTEN = ("first line", "second line", "the answer is \\boxed{7}")
+
+
+def write(call):
+    text = WRITTEN[call.depth]
+    return step(text, "eos" if call.depth == 2 else "separator")
+
+
+def solved(method="epf", writer=write, judge=lambda steps: 0.5, **options):
+    generator, reward_model = Generator(writer), RewardModel(judge)
+    options = {"n_particles": 2, **options} if method != "sample" else options
+    result = drive(asolve("p", method=method, generator=generator, reward_model=reward_model, **options))
+    return result, generator
+
+
+@pytest.mark.parametrize("method", ["epf", "best_of_n"])
+@pytest.mark.parametrize(
+    ("stop", "solution"),
+    [
+        (("cond",), "first line\n\nse"),
+        (("line\n\nsec",), "first "),
+        (("\n\n",), "first line"),
+        (("nothing like it",), "\n\n".join(WRITTEN)),
+        (("the answer", "second"), "first line\n\n"),
+    ],
+)
+def test_a_solution_ends_before_the_first_stop(method, stop, solution):
+    result, _ = solved(method, stop=stop)
+    assert result.solution == solution
+    assert result.stop_reason == "finished"
+    assert all(particle.finished for particle in result.particles)
+
+
+def test_a_stop_within_the_answer_leaves_no_answer():
+    result, _ = solved(stop=("boxed",))
+    assert result.answer is None
+    assert result.solution.endswith("the answer is \\")
+
+
+def test_the_judge_does_not_read_beyond_a_stop():
+    seen = []
+    solved(stop=("cond",), judge=lambda steps: seen.append(steps) or 0.5)
+    assert max(seen, key=len)[-1] == "se"
+
+
+def test_a_stop_may_be_cut_in_two_by_the_token_limit():
+    def pieces(call):
+        return step("aaab" if call.prefix == "" else "baaa", "length")
+
+    result, _ = solved("sample", pieces, stop=("bb",))
+    assert result.solution == "aaa"
+
+
+@pytest.mark.parametrize("method", ["epf", "best_of_n", "self_consistency", "sample"])
+def test_no_particle_is_longer_than_its_limit(method):
+    result, generator = solved(
+        method, lambda call: step("x" * call.sampling.max_tokens, "length"), max_tokens_per_particle=10, max_tokens_per_step=4
+    )
+    assert {sum(len(s.token_ids) for s in particle.steps) for particle in result.particles} == {10}
+    assert [call.sampling.max_tokens for call in generator.calls if len(call.prefix) == 8] == [2] * len(result.particles)
+    assert result.stop_reason == "max_tokens"
+    assert result.answer is None
+    assert result.solution == "x" * 10
+
+
+def test_a_sample_is_the_model_s_own_text():
+    text = "one\n\nwith \\boxed{1}\n\nand more"
+    result, generator = solved("sample", lambda call: step(text, "eos"))
+    assert result.solution == text
+    assert [(call.sampling.separator, len(generator.calls)) for call in generator.calls] == [("", 1)]
+    assert len(result.particles) == 1
+    assert result.shown == 0
+
+
+def test_a_sample_is_one():
+    with pytest.raises(InvalidRequest) as caught:
+        method_named("sample").configured(SearchConfig(n_particles=4))
+    assert caught.value.param == "n_particles"
+
+
+def test_the_particle_shown_is_the_one_whose_solution_is_told():
+    result, _ = solved(
+        "best_of_n",
+        lambda call: step(f"\\boxed{{{call.n}}}", "eos"),
+        n_particles=3,
+        judge=lambda steps: 0.9 if "1" in steps[-1] else 0.1,
+    )
+    assert result.shown == 1
+    assert result.particles[1].steps[-1].text == result.solution
+
+
+def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge():
+    conversation = (Message("system", "Be short."), Message("user", "p"))
+    given, asked = [], []
+
+    class Talking(Generator):
+        def prompt_ids(self, messages):
+            given.append(tuple(messages))
+            return super().prompt_ids(messages[-1:])
+
+    class Asked(RewardModel):
+        async def score(self, problem, steps):
+            asked.append(problem)
+            return await super().score(problem, steps)
+
+    drive(asolve("the problem", generator=Talking(write), reward_model=Asked(), prompt=conversation))
+    assert given == [conversation]
+    assert set(asked) == {"the problem"}
