@@ -3,11 +3,17 @@
 SearchServiceError
 ├── InvalidRequest        400  the caller's input; ``param`` names the field
 │   └── ContextTooLong    400  prompt and step limit do not fit the model's context
+├── Unauthorized          401  no key, or one that is not known
+├── Forbidden             403  this caller may not do this
+├── NotFound              404  what was named does not exist
+│   └── ModelNotFound     404  no model of that name
+├── Cancelled             499  the search was cancelled on request
+├── RateLimited           429  the caller's own limit
 ├── GeneratorError        502  the generator failed or answered nonsense
 ├── RewardModelError      502  the reward model failed, or its score is NaN, missing or out of range
 ├── SearchFailed          500  no particle is left and nothing can be answered
 ├── DeadlineExceeded      504  time was up before there was anything to answer
-└── Overloaded            503  no room for one more request
+└── Overloaded            503  the server is full or about to stop
 
 Each class carries what an HTTP layer needs (``status``, ``type``, ``code``) and whether the same request may succeed when
 it is sent again (``retryable``). The message names the field, the limit and the fix.
@@ -17,17 +23,18 @@ from typing import ClassVar
 
 
 class SearchServiceError(Exception):
-    """Root of the tree. ``param`` names the offending input field, where there is one."""
+    """Root of the tree. ``param`` names the offending input field and ``retry_after_s`` when to try again, where known."""
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, param: str | None = None) -> None:
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
+        self.retry_after_s = retry_after_s
 
 
 class InvalidRequest(SearchServiceError):
@@ -42,6 +49,53 @@ class ContextTooLong(InvalidRequest):
     """The prompt leaves no room for a step in the model's context."""
 
     code = "context_length_exceeded"
+
+
+class Unauthorized(SearchServiceError):
+    """No key, or one that is not known."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class Forbidden(SearchServiceError):
+    """The caller may not do what it asks for."""
+
+    status = 403
+    type = "invalid_request_error"
+    code = "forbidden"
+
+
+class NotFound(SearchServiceError):
+    """What was named does not exist, or not for this caller."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    """No model of that name is served."""
+
+    code = "model_not_found"
+
+
+class Cancelled(SearchServiceError):
+    """The search was cancelled on request."""
+
+    status = 499
+    type = "invalid_request_error"
+    code = "cancelled"
+
+
+class RateLimited(SearchServiceError):
+    """The caller has as much under way as it may."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retryable = True
 
 
 class GeneratorError(SearchServiceError):
@@ -77,7 +131,7 @@ class DeadlineExceeded(SearchServiceError):
 
 
 class Overloaded(SearchServiceError):
-    """No room for one more request now."""
+    """The server has no room for one more request now, or is about to stop."""
 
     status = 503
     type = "overloaded_error"

@@ -8,23 +8,30 @@ from fastapi import FastAPI
 from generators.protocol import Generator
 from reward_models.protocol import RewardModel
 from service import errors
+from service.admission import Unbounded
 from service.limits import BodyLimit
 from service.models import embedded_models, with_checker
 from service.routes import health, solve
+from service.searches import Searches
+from service.settings import Settings
 from service.version import VERSION
 
 
-def create_app(generator: Generator | None = None, reward_model: RewardModel | None = None) -> FastAPI:
+def create_app(
+    generator: Generator | None = None, reward_model: RewardModel | None = None, settings: Settings | None = None
+) -> FastAPI:
     """The application over one generator and one reward model.
 
-    Models given here stay the caller's to close. Without them the embedded pair is loaded when the server starts and closed
-    when it stops.
+    ``settings`` of None are read from the environment. Models given here stay the caller's to close; without them those that
+    the settings name are loaded when the server starts and closed when it stops.
 
     Raises:
         ValueError: only one of the two is given.
     """
     if (generator is None) != (reward_model is None):
         raise ValueError("give both a generator and a reward model, or neither")
+
+    chosen = settings or Settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -33,6 +40,8 @@ def create_app(generator: Generator | None = None, reward_model: RewardModel | N
         )
         async with models_of_process as models:
             app.state.models = models
+            app.state.settings = chosen
+            app.state.searches = Searches(models, Unbounded())
             yield
 
     app = FastAPI(

@@ -5,12 +5,41 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.models import Models
+from service.searches import Searches
+from service.settings import Settings
 
 
-def loaded_models(request: Request) -> Models:
-    """What the application's lifespan loaded."""
+def _models(request: Request) -> Models:
     models: Models = request.app.state.models
     return models
 
 
-LoadedModels = Annotated[Models, Depends(loaded_models)]
+def _searches(request: Request) -> Searches:
+    searches: Searches = request.app.state.searches
+    return searches
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _caller(request: Request) -> str:
+    """Name of the key that the request was let in with, set by the authentication middleware."""
+    caller: str = request.scope.get("caller", "anonymous")
+    return caller
+
+
+def _request_id(request: Request) -> str:
+    """The request's id, the caller's own if it is safe, set by the request id middleware."""
+    request_id: str = request.scope.get("request_id", "none")
+    return request_id
+
+
+LoadedModels = Annotated[Models, Depends(_models)]
+"""What the application's lifespan loaded."""
+RunningSearches = Annotated[Searches, Depends(_searches)]
+"""Where searches are run."""
+ServerSettings = Annotated[Settings, Depends(_settings)]
+Caller = Annotated[str, Depends(_caller)]
+RequestId = Annotated[str, Depends(_request_id)]

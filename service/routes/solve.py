@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from search import asolve
-from service.dependencies import LoadedModels
+from service.dependencies import Caller, RequestId, RunningSearches
 from service.disconnect import ClientGone, until_client_leaves
 from service.schemas import ErrorBody, SolveRequest, SolveResponse
+from service.searches import Order, Searches
 
 router = APIRouter(tags=["search"])
 
@@ -16,18 +16,20 @@ router = APIRouter(tags=["search"])
     response_model_exclude_unset=True,
     responses={"default": {"model": ErrorBody, "description": "Any error"}},
 )
-async def solve(body: SolveRequest, request: Request, models: LoadedModels) -> SolveResponse | Response:
+async def solve(
+    body: SolveRequest, request: Request, searches: RunningSearches, caller: Caller, request_id: RequestId
+) -> SolveResponse | Response:
     """Search for the answer of a problem. A client that goes away ends its search."""
-    search = asolve(
-        body.problem,
-        method=body.method,
-        config=body.config(),
-        generator=models.generator,
-        reward_model=models.reward_model,
-        checker=models.checker,
-    )
     try:
-        result = await until_client_leaves(request.receive, search)
+        return await until_client_leaves(request.receive, _solved(body, searches, caller, request_id))
     except ClientGone:
         return Response(status_code=499)
-    return SolveResponse.of(result, particles=body.return_particles)
+
+
+async def _solved(body: SolveRequest, searches: Searches, caller: str, request_id: str) -> SolveResponse:
+    config = body.config()
+    order = Order(body.problem, body.method, config)
+    async with searches.place(
+        caller=caller, id=request_id, n_particles=config.n_particles, max_seconds=config.max_seconds
+    ) as place:
+        return SolveResponse.of(await place.solve(order), particles=body.return_particles)

@@ -1,0 +1,128 @@
+"""Searches on behalf of callers: each has its place, waits for its turn, keeps its deadline and can be cancelled by its id."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from errors import Cancelled, DeadlineExceeded
+from generators.protocol import Message
+from search import asolve, stream
+from search.config import SearchConfig
+from search.events import Event
+from search.result import SearchResult
+from service.admission import Admission, Ticket
+from service.models import Models
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to search for, and how. ``prompt`` is the conversation to go on with, None the problem as one message."""
+
+    problem: str
+    method: str
+    config: SearchConfig
+    prompt: tuple[Message, ...] | None = None
+
+
+class Place:
+    """Room for the searches of one request, held until the request ends."""
+
+    def __init__(self, models: Models, ticket: Ticket, deadline_s: float | None) -> None:
+        self._models = models
+        self._ticket = ticket
+        self._deadline_s = deadline_s
+
+    async def turn(self) -> None:
+        """Wait until the searches may run; once granted, at once.
+
+        Raises:
+            DeadlineExceeded: time was up in the queue.
+        """
+        try:
+            async with asyncio.timeout_at(self._deadline_s):
+                await self._ticket.granted()
+        except TimeoutError:
+            raise DeadlineExceeded("max_seconds was over in the queue: allow more time", param="max_seconds") from None
+
+    async def solve(self, order: Order) -> SearchResult:
+        """Search, once it is this request's turn. Raises what :func:`search.asolve` raises and ``DeadlineExceeded``."""
+        await self.turn()
+        return await asolve(
+            order.problem,
+            method=order.method,
+            config=self._in_time(order.config),
+            generator=self._models.generator,
+            reward_model=self._models.reward_model,
+            prompt=order.prompt,
+            checker=self._models.checker,
+        )
+
+    async def stream(self, order: Order) -> AsyncGenerator[Event, None]:
+        """Events of the search; otherwise as :meth:`solve`. Closing it cancels the search."""
+        await self.turn()
+        events = stream(
+            order.problem,
+            method=order.method,
+            config=self._in_time(order.config),
+            generator=self._models.generator,
+            reward_model=self._models.reward_model,
+            prompt=order.prompt,
+            checker=self._models.checker,
+        )
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    def _in_time(self, config: SearchConfig) -> SearchConfig:
+        """The deadline counts from the request's arrival, so what the queue took is gone."""
+        if self._deadline_s is None:
+            return config
+        return replace(config, max_seconds=max(self._deadline_s - asyncio.get_running_loop().time(), 1e-3))
+
+
+class Searches:
+    """All searches of a process."""
+
+    def __init__(self, models: Models, admission: Admission) -> None:
+        self._models = models
+        self._admission = admission
+        self._running: defaultdict[tuple[str, str], set[asyncio.Task[object]]] = defaultdict(set)
+        self._cancelled: set[asyncio.Task[object]] = set()
+
+    @asynccontextmanager
+    async def place(self, *, caller: str, id: str, n_particles: int, max_seconds: float | None) -> AsyncIterator[Place]:
+        """Room for ``n_particles`` at the same time, taken at once and without waiting, given back at the end.
+
+        The block must be left by the task that entered it. ``max_seconds`` counts from now, queueing included.
+
+        Raises:
+            RateLimited, Overloaded: there is no room, not even in the queue.
+            Cancelled: :meth:`cancel` was called meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
+        ticket = self._admission.enter(caller, n_particles)
+        self._running[caller, id].add(task)
+        try:
+            yield Place(self._models, ticket, None if max_seconds is None else loop.time() + max_seconds)
+        except asyncio.CancelledError:
+            if task in self._cancelled and task.uncancel() == 0:
+                raise Cancelled("The search was cancelled on request.") from None
+            raise
+        finally:
+            ticket.leave()
+            self._cancelled.discard(task)
+            self._running[caller, id].discard(task)
+            if not self._running[caller, id]:
+                del self._running[caller, id]
+
+    def cancel(self, caller: str, id: str) -> int:
+        """Cancel what ``caller`` has under way with this id; how many requests that were."""
+        tasks = self._running.get((caller, id), set()) - self._cancelled
+        for task in tasks:
+            self._cancelled.add(task)
+            task.cancel()
+        return len(tasks)

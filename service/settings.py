@@ -1,0 +1,55 @@
+"""What an operator may choose, from the environment (``EPF_...``) or a TOML file named by ``EPF_SETTINGS``."""
+
+import os
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class SearchDefaults(BaseModel):
+    """Options of a search where the caller names none; a field left out keeps the search's own default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str = "epf"
+    n_particles: int | None = None
+
+
+class Settings(BaseSettings):
+    """Settings of one server. The environment wins over the file."""
+
+    model_config = SettingsConfigDict(env_prefix="EPF_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    generator: str = Field("embedded", description="Generator by name.")
+    reward_model: str = Field("embedded", description="Reward model by name.")
+    api_keys: dict[str, SecretStr] = Field({}, description="Name of each caller and its key, or sha256:DIGEST of the key.")
+    allow_anonymous: bool = Field(False, description="Without keys, answer callers from other machines too.")
+    search: SearchDefaults = Field(SearchDefaults(), description="Options of a search where the caller names none.")
+    max_body_bytes: int = Field(256 * 1024, ge=1, description="Longest request body.")
+    max_problem_chars: int = Field(20_000, ge=1, description="Longest problem, and longest message of a chat.")
+    max_messages: int = Field(64, ge=1, description="Most messages of a chat.")
+    max_batch: int = Field(64, ge=1, description="Most problems of one batch.")
+    max_particles: int = Field(128, ge=1, description="Most particles of one request, choices together.")
+    max_steps: int = Field(200, ge=1, description="Most steps of one particle.")
+    max_tokens_per_step: int = Field(2048, ge=1, description="Most tokens of one step.")
+    max_tokens_per_request: int = Field(2**20, ge=1, description="Most tokens that one request could generate at worst.")
+    max_seconds: float = Field(300.0, gt=0, description="Deadline of a request that names none, and the longest it may name.")
+    max_particles_in_flight: int = Field(256, ge=1, description="Most particles that search at the same time.")
+    max_particles_queued: int = Field(512, ge=0, description="Most particles that wait for their turn.")
+    max_particles_per_key: int = Field(256, ge=1, description="Most particles of one caller, searching and waiting.")
+    keep_alive_s: float = Field(10.0, gt=0, description="A comment goes out after so many quiet seconds of a stream.")
+    send_timeout_s: float = Field(60.0, gt=0, description="A client that takes nothing for so many seconds has gone away.")
+    body_timeout_s: float = Field(30.0, gt=0, description="A request body must be there within so many seconds.")
+    drain_notice_s: float = Field(5.0, ge=0, description="After SIGTERM, seconds in which new requests are still taken.")
+    drain_s: float = Field(30.0, ge=0, description="Then, seconds for what is under way.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *sources: Any, **named: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What a caller passes, then the environment, then the file."""
+        file = TomlConfigSettingsSource(settings_cls, os.environ.get("EPF_SETTINGS"))
+        return init_settings, named["env_settings"], file
