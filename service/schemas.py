@@ -1,7 +1,6 @@
 """What ``POST /solve`` accepts and answers. Nothing here loads a model, so the command line prints the same shape."""
 
-from dataclasses import fields
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -26,17 +25,12 @@ DEFAULTS = SearchConfig()
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CHARS)]
 
 
-class SolveRequest(BaseModel):
-    """A problem and how to search. Everything but ``problem`` has a default; an unknown field is refused."""
+class SearchOptions(BaseModel):
+    """How to search. Everything has a default, which the server's settings may change; an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    problem: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROBLEM_CHARS, pattern=r"\S")] = Field(
-        description="The problem, in plain words.",
-        examples=["There are 45 birds on a wire. 17 fly away. How many are left?"],
-    )
     method: str = Field("epf", description="Search method.")
-    return_particles: bool = Field(False, description="Answer with every particle: its steps, scores and lineage.")
     n_particles: int = Field(DEFAULTS.n_particles, ge=1, le=MAX_PARTICLES, description="Partial solutions kept side by side.")
     max_steps: int = Field(DEFAULTS.max_steps, ge=1, le=MAX_STEPS, description="Most steps of one particle.")
     max_tokens_per_step: int = Field(
@@ -98,9 +92,19 @@ class SolveRequest(BaseModel):
         DEFAULTS.max_total_tokens, ge=1, description="Most generated tokens of all particles together; likewise."
     )
 
-    def config(self) -> SearchConfig:
-        """The search options of this request."""
-        return SearchConfig(**{field.name: getattr(self, field.name) for field in fields(SearchConfig)})
+    def chosen(self) -> dict[str, Any]:
+        """The options that were given, by name, ``method`` among them."""
+        return {name: getattr(self, name) for name in self.model_fields_set & SearchOptions.model_fields.keys()}
+
+
+class SolveRequest(SearchOptions):
+    """A problem and how to search."""
+
+    problem: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROBLEM_CHARS, pattern=r"\S")] = Field(
+        description="The problem, in plain words.",
+        examples=["There are 45 birds on a wire. 17 fly away. How many are left?"],
+    )
+    return_particles: bool = Field(False, description="Answer with every particle: its steps, scores and lineage.")
 
 
 class StepOut(BaseModel):

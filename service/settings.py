@@ -3,17 +3,16 @@
 import os
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from service.schemas import SearchOptions
 
-class SearchDefaults(BaseModel):
+
+class SearchDefaults(SearchOptions):
     """Options of a search where the caller names none; a field left out keeps the search's own default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    method: str = "epf"
-    n_particles: int | None = None
+    model_config = ConfigDict(strict=False)
 
 
 class Settings(BaseSettings):

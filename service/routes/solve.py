@@ -2,10 +2,12 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.dependencies import Caller, RequestId, RunningSearches
+from service.dependencies import Caller, RequestId, RunningSearches, ServerSettings
 from service.disconnect import ClientGone, until_client_leaves
+from service.orders import ordered
 from service.schemas import ErrorBody, SolveRequest, SolveResponse
-from service.searches import Order, Searches
+from service.searches import Searches
+from service.settings import Settings
 
 router = APIRouter(tags=["search"])
 
@@ -17,18 +19,23 @@ router = APIRouter(tags=["search"])
     responses={"default": {"model": ErrorBody, "description": "Any error"}},
 )
 async def solve(
-    body: SolveRequest, request: Request, searches: RunningSearches, caller: Caller, request_id: RequestId
+    body: SolveRequest,
+    request: Request,
+    searches: RunningSearches,
+    settings: ServerSettings,
+    caller: Caller,
+    request_id: RequestId,
 ) -> SolveResponse | Response:
     """Search for the answer of a problem. A client that goes away ends its search."""
     try:
-        return await until_client_leaves(request.receive, _solved(body, searches, caller, request_id))
+        return await until_client_leaves(request.receive, _solved(body, settings, searches, caller, request_id))
     except ClientGone:
         return Response(status_code=499)
 
 
-async def _solved(body: SolveRequest, searches: Searches, caller: str, request_id: str) -> SolveResponse:
-    config = body.config()
-    order = Order(body.problem, body.method, config)
+async def _solved(body: SolveRequest, settings: Settings, searches: Searches, caller: str, request_id: str) -> SolveResponse:
+    order = ordered(body.problem, body.chosen(), settings)
+    config = order.config
     async with searches.place(
         caller=caller, id=request_id, n_particles=config.n_particles, max_seconds=config.max_seconds
     ) as place:

@@ -215,7 +215,7 @@ def test_schema_has_every_option_with_the_default_of_the_search() -> None:
     schema = {name: field.default for name, field in SolveRequest.model_fields.items()}
     assert {name: schema[name] for name in options} == options
     assert set(schema) - set(options) == {"problem", "method", "return_particles"}
-    assert SolveRequest(problem="a").config() == SearchConfig()
+    assert SolveRequest(problem="a").chosen() == {}
     assert all(field.description for field in SolveRequest.model_fields.values())
 
 
