@@ -1,4 +1,4 @@
-"""From what a caller chose to what is searched: defaults filled in, the server's limits checked before anything is generated."""
+"""From what a caller chose to what is searched: defaults filled in, limits checked before anything is generated."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,9 +24,11 @@ def ordered(
     Raises:
         InvalidRequest: an option is out of range, or the request is larger than the server allows; ``param`` names it.
     """
-    options = {**settings.search.chosen(), **choices}
-    method = method_named(options.pop("method", "epf"))
-    config = method.configured(SearchConfig(**{"max_seconds": settings.max_seconds, **options}))
+    defaults = {"method": "epf", "max_seconds": settings.max_seconds, **settings.search.chosen()}
+    method = method_named(choices.get("method", defaults["method"]))
+    options = {**{name: value for name, value in defaults.items() if name not in method.fixed}, **choices}
+    options.pop("method", None)
+    config = method.configured(SearchConfig(**options))
     _check_size(config, settings, n_searches)
     return Order(problem, method.name, config, prompt)
 
