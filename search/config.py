@@ -20,6 +20,8 @@ class SearchConfig:
         n_particles: partial solutions kept side by side.
         max_steps: most steps of one particle; a particle still unfinished then is never taken for a solution.
         max_tokens_per_step: a step cut there goes on in the next one.
+        straggler_quantile: cut a step at this quantile of the token counts of the particles' whole steps so far, so that one
+            slow particle does not hold up the round; it goes on in the next. None cuts at ``max_tokens_per_step`` only.
         temperature, top_p: sampling of the language model.
         max_tokens_per_particle: most tokens of one particle; one that is unfinished then is never taken for a solution. None is
             no limit but the model's context.
@@ -45,6 +47,7 @@ class SearchConfig:
     max_steps: int = 40
     max_tokens_per_step: int = 256
     max_tokens_per_particle: int | None = None
+    straggler_quantile: float | None = None
     temperature: float = 0.8
     top_p: float = 1.0
     separator: str = "\n\n"

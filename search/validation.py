@@ -47,6 +47,8 @@ def check_config(config: "SearchConfig") -> None:
         _whole(config, "seed", 0, MAX_SEED)
     if config.max_tokens_per_particle is not None:
         _whole(config, "max_tokens_per_particle", 1, None)
+    if config.straggler_quantile is not None:
+        _real(config, "straggler_quantile", 0.0, 1.0, above_low=True)
     if config.max_seconds is not None:
         _real(config, "max_seconds", 0.0, math.inf, above_low=True)
     if config.max_total_tokens is not None:

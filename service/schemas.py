@@ -39,6 +39,12 @@ class SearchOptions(BaseModel):
         le=MAX_TOKENS_PER_STEP,
         description="Most tokens of one step; one cut there goes on in the next.",
     )
+    straggler_quantile: float | None = Field(
+        DEFAULTS.straggler_quantile,
+        gt=0,
+        le=1,
+        description="Cut a step at this quantile of the lengths of whole steps so far; null cuts at max_tokens_per_step only.",
+    )
     temperature: float = Field(
         DEFAULTS.temperature, ge=0, le=MAX_TEMPERATURE, description="Of the language model; 0 is greedy."
     )

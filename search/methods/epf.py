@@ -4,6 +4,7 @@ Each round every running particle draws a step and has it judged, then, with loo
 particle goes from one to the next without waiting for others. The only barrier is resampling.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -80,6 +81,7 @@ async def _propagate(
     looking = config.lookahead != "none" and t < config.max_steps
     going = [slot for slot, chain in enumerate(chains) if chain.status == "running"]
     allowance = run.share(sum(1 for slot in going if looking or kept[slot] is None))
+    longest = _longest_step(chains, config)
     if allowance < 1:
         going = [slot for slot in going if kept[slot] is not None]
     short = allowance < 1 and len(going) < sum(chain.status == "running" for chain in chains)
@@ -88,18 +90,26 @@ async def _propagate(
         left = allowance
         chain = kept[slot]
         if chain is None:
-            chain = await run.extend(chains[slot], t, slot, allowance=left)
+            chain = await run.extend(chains[slot], t, slot, allowance=min(left, longest))
             left -= len(chain.token_ids) - len(chains[slot].token_ids)
         else:
             chain = replace(chain, lineage=chains[slot].lineage)
             _tell_again(run, chain, t, slot)
         moved[slot] = chain
         if looking and left > 0 and chain.status == "running":
-            successors[slot] = await run.extend(chain, t + 1, slot, allowance=left, lookahead=True)
+            successors[slot] = await run.extend(chain, t + 1, slot, allowance=min(left, longest), lookahead=True)
 
     if await run.gather(advance(slot) for slot in going):
         return moved, successors, "deadline"
     return moved, successors, "budget" if short else None
+
+
+def _longest_step(chains: Sequence[Chain], config: SearchConfig) -> int:
+    """Tokens at which a step of this round is cut: decided before the round, so that the seed alone decides the result."""
+    lengths = [len(step.token_ids) for chain in chains for step in chain.steps if step.finish == "separator"]
+    if config.straggler_quantile is None or not lengths:
+        return config.max_tokens_per_step
+    return math.ceil(np.quantile(lengths, config.straggler_quantile))
 
 
 def _observe(chains: Sequence[Chain], successors: Sequence[Chain | None], *, last: bool) -> smc.Observation:

@@ -116,3 +116,25 @@ def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge():
     drive(asolve("the problem", generator=Talking(write), reward_model=Asked(), prompt=conversation))
     assert given == [conversation]
     assert set(asked) == {"the problem"}
+
+
+def test_a_straggler_is_cut_and_goes_on_in_the_next_round():
+    def slow_one(call):
+        if call.depth == 0:
+            return step("ab")
+        if call.prefix.endswith("\n"):
+            whole = "long \\boxed{5}" if call.n % 4 == 0 else "\\boxed{5}"
+        else:
+            whole = "long \\boxed{5}"[len(call.prefix.rpartition("\n")[2]) :]
+        limit = call.sampling.max_tokens
+        return step(whole, "eos") if len(whole) < limit else step(whole[:limit], "length")
+
+    plain, _ = solved("epf", slow_one, n_particles=4, seed=1)
+    cut, generator = solved("epf", slow_one, n_particles=4, seed=1, straggler_quantile=1.0)
+    assert plain.answer == cut.answer == "5"
+    first = {call.sampling.max_tokens for call in generator.calls if call.depth == 0}
+    later = {call.sampling.max_tokens for call in generator.calls if call.depth == 1}
+    assert first == {256}
+    assert later == {3}, "a whole step of two letters and a separator"
+    assert {particle.steps[1].finish for particle in cut.particles} == {"length"}
+    assert {particle.steps[-1].finish for particle in cut.particles} == {"eos"}

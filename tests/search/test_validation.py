@@ -26,6 +26,7 @@ BAD = [
     *(("seed", value) for value in (-1, 2**63, 1.0, "1")),
     *(("max_tokens_per_particle", value) for value in (0, 1.5)),
     *(("stop", value) for value in ("END", ["END"], ("",), ("x",) * 5, ("x" * 257,), (7,))),
+    *(("straggler_quantile", value) for value in (0, 1.01, "0.5")),
     *(("max_seconds", value) for value in (0, -1, math.nan, math.inf)),
     *(("max_total_tokens", value) for value in (0, 7, 1.5)),
 ]
