@@ -39,14 +39,29 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-async def _search_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, SearchServiceError)
+def detail_of(error: Exception) -> ErrorDetail:
+    """What a caller is told of a failure, ours or a bug; the log gets what says where it comes from."""
+    if not isinstance(error, SearchServiceError):
+        logger.error("unhandled %s in %s", type(error).__name__, _where(error))
+        message = "The service failed on this request. Its log says where."
+        return ErrorDetail(message=message, type=SearchServiceError.type, param=None, code=SearchServiceError.code)
     message = error.message
     if error.status >= 500 and error.__cause__ is not None:
         # Such a message quotes an engine's own exception, which may tell of our insides or of another caller's problem.
         logger.error("%s caused by %s", type(error).__name__, type(error.__cause__).__name__)
         message = f"{type(error).code.replace('_', ' ').capitalize()}. The service's log says more."
-    return error_response(error.status, message, type=error.type, param=error.param, code=error.code)
+    return ErrorDetail(message=message, type=error.type, param=error.param, code=error.code)
+
+
+def _where(error: Exception) -> str:
+    """Where an exception was raised, innermost frame first; not its message, which may quote the problem."""
+    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+
+
+async def _search_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SearchServiceError)
+    return JSONResponse(ErrorBody(error=detail_of(error)).model_dump(), status_code=error.status)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -123,16 +138,8 @@ class UnhandledErrors:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:
-            frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
-            where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-            logger.error("unhandled %s on %s in %s", type(error).__name__, scope["method"], where)
+            detail = detail_of(error)
             if begun:
                 raise RuntimeError("the response had begun when the request failed") from None
-            response = error_response(
-                SearchServiceError.status,
-                "The service failed on this request. Its log says where.",
-                type=SearchServiceError.type,
-                param=None,
-                code=SearchServiceError.code,
-            )
+            response = JSONResponse(ErrorBody(error=detail).model_dump(), status_code=SearchServiceError.status)
             await response(scope, receive, send)
