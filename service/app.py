@@ -11,7 +11,7 @@ from service import errors
 from service.admission import Unbounded
 from service.limits import BodyLimit
 from service.models import embedded_models, with_checker
-from service.routes import health, solve
+from service.routes import chat, health, models, solve
 from service.searches import Searches
 from service.settings import Settings
 from service.version import VERSION
@@ -51,6 +51,8 @@ def create_app(
         lifespan=lifespan,
     )
     app.include_router(solve.router)
+    app.include_router(chat.router)
+    app.include_router(models.router)
     app.include_router(health.router)
     errors.install(app)
     app.add_middleware(BodyLimit)

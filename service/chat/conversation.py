@@ -1,0 +1,60 @@
+"""A conversation as the two models read it."""
+
+from collections.abc import Sequence
+
+from errors import ContextTooLong, InvalidRequest, SearchServiceError
+from generators.protocol import Generator, Message
+from service.chat.request import ChatMessage
+from service.settings import Settings
+
+SPEAKERS = {"user": "User", "assistant": "Assistant"}
+
+
+def prompt_of(messages: Sequence[ChatMessage], settings: Settings) -> tuple[Message, ...]:
+    """The turns for the generator.
+
+    Raises:
+        InvalidRequest: more or longer messages than this server takes, or none of the user.
+    """
+    if len(messages) > settings.max_messages:
+        message = f"`messages` may have at most {settings.max_messages} messages, got {len(messages)}: send fewer."
+        raise InvalidRequest(message, param="messages")
+    for index, turn in enumerate(messages):
+        if len(turn.content) > settings.max_problem_chars:
+            field = f"messages.{index}.content"
+            message = f"`{field}` may have at most {settings.max_problem_chars} characters: shorten it."
+            raise InvalidRequest(message, param=field)
+    if not any(turn.role == "user" and turn.content.strip() for turn in messages):
+        raise InvalidRequest("`messages` must have one of the user that is not empty: add what is asked.", param="messages")
+    return tuple(Message("system" if turn.role == "developer" else turn.role, turn.content) for turn in messages)
+
+
+def problem_of(prompt: Sequence[Message]) -> str:
+    """What the reward model takes for the problem: our choice, since such models were trained on single questions.
+
+    One message of the user is the problem as it stands. Of a longer conversation it is the transcript, a speaker before each
+    turn. System prompts speak to the generator and are left out.
+    """
+    turns = [message for message in prompt if message.role != "system"]
+    if len(turns) == 1:
+        return turns[0].content
+    return "\n\n".join(f"{SPEAKERS[turn.role]}: {turn.content}" for turn in turns)
+
+
+def check_context(prompt: Sequence[Message], generator: Generator) -> None:
+    """Refuse, before a stream begins, what the generator could not read.
+
+    Raises:
+        ContextTooLong: the conversation fills the generator's context.
+        InvalidRequest: the model's chat template refuses it, as some do a system prompt or two turns of one speaker.
+    """
+    try:
+        n_tokens = len(generator.prompt_ids(prompt))
+    except SearchServiceError:
+        raise
+    except Exception:
+        message = "The model's chat template refuses this conversation: try without a system prompt, with turns that alternate."
+        raise InvalidRequest(message, param="messages") from None
+    if n_tokens >= generator.context_length:
+        message = f"The conversation has {n_tokens} tokens, the model's context {generator.context_length}: shorten it."
+        raise ContextTooLong(message, param="messages")

@@ -1,0 +1,152 @@
+"""Body of ``POST /v1/chat/completions``, as clients of the OpenAI API send it.
+
+What is not a field here is looked at by :mod:`service.chat.unsupported`. A null counts as absent, as it does there.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from errors import InvalidRequest
+from search.validation import MAX_SEED, MAX_STOPS
+from service.schemas import SearchOptions, Stop
+
+MAX_CHOICES = 128
+MAX_TOP_LOGPROBS = 20
+
+
+def _without_nulls(data: Any) -> Any:
+    return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
+
+
+class _Lenient(BaseModel):
+    """An object of the OpenAI API: unknown fields are kept to be looked at, a null is an absent field."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        return _without_nulls(data)
+
+
+class TextPart(BaseModel):
+    """One piece of a message's text."""
+
+    type: Literal["text"]
+    text: str
+
+
+def _text(content: Any) -> Any:
+    """A message's text; parts are joined by line breaks."""
+    if isinstance(content, list):
+        content = "\n".join(_text_of_part(part, index) for index, part in enumerate(content))
+    if not isinstance(content, str):
+        raise PydanticCustomError("text_type", "it must be a string or a list of text parts")
+    try:
+        content.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("text_unicode", "it holds half a character (a lone surrogate): remove it") from None
+    return content
+
+
+def _text_of_part(part: Any, index: int) -> str:
+    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
+        text: str = part["text"]
+        return text
+    message = "part {index} is no text part: only text is read, no images, audio or files, and no URL is ever fetched"
+    raise PydanticCustomError("unsupported_part", message, {"index": index})
+
+
+def _no_tool(role: Any) -> Any:
+    if role in ("tool", "function"):
+        raise PydanticCustomError("unsupported_role", "tools are not supported: leave messages of tools out")
+    return role
+
+
+class ChatMessage(_Lenient):
+    """One turn. ``developer`` is another word for ``system``."""
+
+    role: Annotated[Literal["system", "developer", "user", "assistant"], BeforeValidator(_no_tool)]
+    content: Annotated[str, BeforeValidator(_text, json_schema_input_type=str | list[TextPart])] = Field(
+        description="Text, or a list of text parts, which are joined by line breaks."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_calls(cls, data: Any) -> Any:
+        for name in ("tool_calls", "function_call", "audio"):
+            if isinstance(data, dict) and data.get(name):
+                raise PydanticCustomError("unsupported_message", "tools and audio are not supported: leave the message out")
+        return data
+
+
+class StreamOptions(_Lenient):
+    """How a stream is sent."""
+
+    include_usage: bool = Field(False, description="Send one more chunk with the usage before [DONE].")
+    include_obfuscation: bool = Field(False, description="Accepted; this server never pads its chunks.")
+
+
+class ChatSearch(SearchOptions):
+    """How to search, over the server's defaults and the model name. Unlike elsewhere a null here is a value."""
+
+    progress: bool = Field(False, description="Tell of the search while it runs, as reasoning_content.")
+    return_particles: bool = Field(False, description="Answer with every particle: its steps, scores and lineage.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> Any:
+        for name in data if isinstance(data, Mapping) else ():
+            if name not in cls.model_fields:
+                field = f"search.{ascii(name)[1:-1][:64]}"
+                raise InvalidRequest(
+                    f"`{field}` is not an option of a search: remove it. The options are {', '.join(cls.model_fields)}.",
+                    param=field,
+                )
+        return data
+
+
+def _listed(stop: Any) -> Any:
+    if isinstance(stop, str):
+        return [stop]
+    if not isinstance(stop, list) or len(stop) > MAX_STOPS:
+        raise PydanticCustomError("stop_type", "it must be a string or a list of at most {most}", {"most": MAX_STOPS})
+    return stop
+
+
+class ChatRequest(_Lenient):
+    """A conversation to go on with.
+
+    Of fields that are not listed here, those that would change the answer are refused with 400 and ``param``; the others have
+    no effect and are named in the response header ``x-epf-ignored``.
+    """
+
+    model: str = Field(
+        min_length=1,
+        description="A search method such as epf or epf-16 (with 16 particles), or the generator's name for one plain sample.",
+        examples=["epf-8"],
+    )
+    messages: list[ChatMessage] = Field(
+        min_length=1, description="The generator goes on with them; the reward model judges by the user's text."
+    )
+    max_completion_tokens: int | None = Field(None, ge=1, description="Most tokens of the answer, that is of one particle.")
+    max_tokens: int | None = Field(None, ge=1, description="Older name of max_completion_tokens, which wins over it.")
+    n: int = Field(1, ge=1, le=MAX_CHOICES, description="Independent searches, side by side; their particles count together.")
+    stop: Annotated[list[Stop], BeforeValidator(_listed, json_schema_input_type=str | list[str])] | None = Field(
+        None, description="Texts that end the answer, at most 4, and are not in it."
+    )
+    seed: int | None = Field(
+        None, ge=0, le=MAX_SEED, description="Of everything random. Choice 0 searches with it, others with seeds drawn from it."
+    )
+    temperature: float | None = Field(None, ge=0, le=2, description="Of the language model; 0 is greedy.")
+    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus mass; 1 samples from everything.")
+    logprobs: bool = Field(False, description="Log probabilities of the answer's tokens, at temperature 1.")
+    top_logprobs: int | None = Field(
+        None, ge=0, le=MAX_TOP_LOGPROBS, description="Only 0: other tokens than the sampled ones are not known."
+    )
+    stream: bool = Field(False, description="Server-sent events; comments keep the connection open while the search runs.")
+    stream_options: StreamOptions | None = Field(None, description="Only with stream.")
+    search: ChatSearch | None = Field(None, description="Options of the search; they win over the model name.")

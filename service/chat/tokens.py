@@ -1,0 +1,83 @@
+"""The tokens behind an answer's text."""
+
+import codecs
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from generators.protocol import Step
+from search.result import Particle
+
+LEAST_LOG_PROB = -9999.0
+"""Stands for anything less likely, and for what is no number: JSON has no infinity."""
+
+PIECE_TOKENS = 16
+"""Most tokens in one piece of a streamed answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sampled token.
+
+    Attributes:
+        data: bytes that it adds to the text, which may begin or end within a character.
+        text: what can be read once these bytes are there.
+        log_prob: None if the engine gives none.
+    """
+
+    data: bytes
+    text: str
+    log_prob: float | None
+
+
+def covering(particle: Particle, content: str, token_bytes: Callable[[int], bytes]) -> tuple[Token, ...]:
+    """The fewest tokens of ``particle``, from its first on, whose text covers ``content``; the last one is cut where it ends.
+
+    Their texts and their bytes concatenate to ``content`` where the generator writes its tokens' own bytes.
+    """
+    tokens: list[Token] = []
+    left = len(content)
+    for step in particle.steps:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a step's text was decoded by itself
+        for i, token_id in enumerate(step.token_ids):
+            if left == 0:
+                return tuple(tokens)
+            data = token_bytes(token_id)
+            text = decoder.decode(data, final=i == len(step.token_ids) - 1)
+            if len(text) > left:
+                data, text = data[: max(0, len(data) - len(text[left:].encode()))], text[:left]
+            left -= len(text)
+            tokens.append(Token(data, text, _log_prob(step, i)))
+    return tuple(tokens)
+
+
+def n_answer_tokens(particle: Particle, content: str, stop: Sequence[str], token_bytes: Callable[[int], bytes]) -> int:
+    """Tokens of the returned answer: all that its particle sampled, or as many as cover the text if a stop cut it."""
+    if any(text in written(particle, token_bytes) for text in stop):
+        return len(covering(particle, content, token_bytes))
+    return sum(len(step.token_ids) for step in particle.steps)
+
+
+def pieces(content: str, tokens: Sequence[Token]) -> list[tuple[str, Sequence[Token]]]:
+    """``content`` in pieces of whole tokens, each up to the end of a line or 16 tokens long, to be sent one after another."""
+    if "".join(token.text for token in tokens) != content:
+        return [(content, tokens)]
+    found: list[tuple[str, Sequence[Token]]] = []
+    start = 0
+    for end, token in enumerate(tokens, 1):
+        if end == len(tokens) or end - start == PIECE_TOKENS or "\n" in token.text:
+            found.append(("".join(t.text for t in tokens[start:end]), tokens[start:end]))
+            start = end
+    return found
+
+
+def written(particle: Particle, token_bytes: Callable[[int], bytes]) -> str:
+    """All that a particle sampled, as text."""
+    return "".join(b"".join(map(token_bytes, step.token_ids)).decode(errors="replace") for step in particle.steps)
+
+
+def _log_prob(step: Step, i: int) -> float | None:
+    if not step.log_probs:
+        return None
+    value = step.log_probs[i]
+    return LEAST_LOG_PROB if math.isnan(value) else max(LEAST_LOG_PROB, value)
