@@ -28,6 +28,10 @@ def ordered(
     method = method_named(choices.get("method", defaults["method"]))
     options = {**{name: value for name, value in defaults.items() if name not in method.fixed}, **choices}
     options.pop("method", None)
+    for name, value in method.fixed.items():
+        if name in choices and choices[name] != value:  # also the search's own default, which only a caller can choose here
+            message = f"{name} is always {value!r} in method {method.name!r}, got {choices[name]!r}: leave it out"
+            raise InvalidRequest(message, param=name)
     config = method.configured(SearchConfig(**options))
     _check_size(config, settings, n_searches)
     return Order(problem, method.name, config, prompt)
