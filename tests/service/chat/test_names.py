@@ -1,0 +1,41 @@
+import pytest
+
+from errors import ModelNotFound
+from search.methods import METHODS
+from service.chat.names import listed, options_of
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("epf", {"method": "epf"}),
+        ("epf-16", {"method": "epf", "n_particles": 16}),
+        ("pf-1", {"method": "pf", "n_particles": 1}),
+        ("best-of-n", {"method": "best_of_n"}),
+        ("best-of-n-16", {"method": "best_of_n", "n_particles": 16}),
+        ("weighted-best-of-n-8", {"method": "weighted_best_of_n", "n_particles": 8}),
+        ("self-consistency-64", {"method": "self_consistency", "n_particles": 64}),
+        ("org/model-7b", {"method": "sample"}),
+    ],
+)
+def test_a_name_stands_for_options(model: str, options: dict[str, object]) -> None:
+    assert options_of(model, "org/model-7b", 64) == options
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["", "gpt-4o", "epf-0", "epf-08", "epf-65", "epf--1", "epf-1.5", "epf-", "EPF", "epf-4-4", "best_of_n", "sample", "epf-²"],
+)
+def test_other_names_are_not_served(model: str) -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        options_of(model, "org/model-7b", 64)
+    assert caught.value.message == f"The model `{model}` does not exist or you do not have access to it."
+    assert (caught.value.param, caught.value.code) == ("model", "model_not_found")
+
+
+def test_the_list_has_the_generator_and_every_method_within_the_limit() -> None:
+    names = list(listed("g", 16))
+    assert names[:5] == ["g", "epf", "epf-4", "epf-8", "epf-16"]
+    assert "self-consistency-16" in names
+    assert not [name for name in names if name.endswith("-32")]
+    assert {options_of(name, "g", 16)["method"] for name in names} == set(METHODS)
