@@ -29,7 +29,9 @@ class ChatTokenizer:
         self._special_pattern = re.compile("(" + "|".join(map(re.escape, self._specials)) + ")") if self._specials else None
         template = directory / "chat_template.jinja"
         source = template.read_text(encoding="utf-8") if template.exists() else _configured_template(directory)
-        self._template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(source)
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        environment.globals.update(_named_tokens(directory))
+        self._template = environment.from_string(source)
 
     @property
     def size(self) -> int:
@@ -73,14 +75,23 @@ class ChatTokenizer:
         return tuple(ids)
 
 
-def _byte_alphabet() -> dict[str, int]:
+def byte_alphabet() -> dict[str, int]:
     """Byte of each character in which byte-level BPE writes its tokens: printable bytes are themselves, others follow 255."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
 
 
-_BYTE_OF = _byte_alphabet()
+_BYTE_OF = byte_alphabet()
+
+
+def _named_tokens(directory: Path) -> dict[str, str]:
+    """``bos_token`` and ``eos_token`` of a model that has them: templates write them by these names."""
+    path = directory / "tokenizer_config.json"
+    config = read_json(path) if path.exists() else {}
+    tokens = {name: config.get(name) for name in ("bos_token", "eos_token")}
+    texts = {name: token["content"] if isinstance(token, dict) else token for name, token in tokens.items()}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _configured_template(directory: Path) -> str:
