@@ -18,7 +18,7 @@ from search import SearchConfig, asolve, stream
 from search.events import Answered
 from search.result import SearchResult
 from service.models import Models
-from service.schemas import ErrorDetail, SolveResponse
+from service.schemas import ErrorDetail, SolveResult
 
 LoadModels = Callable[[], AbstractAsyncContextManager[Models]]
 
@@ -52,7 +52,7 @@ async def _solve_one(problem: str, arguments: argparse.Namespace, config: Search
                 if isinstance(event, Answered):
                     result = event.result
     if arguments.json:
-        print(SolveResponse.of(result).model_dump_json(exclude_unset=True), flush=True)
+        print(SolveResult.of(result).model_dump_json(exclude_unset=True), flush=True)
     else:
         _print_solution(result)
     return 0
@@ -108,7 +108,7 @@ async def _solve_file(
 
 def _result_line(problem: Problem, result: SearchResult, *, json: bool) -> str:
     if json:
-        response = SolveResponse.of(result).model_dump(mode="json", exclude_unset=True)
+        response = SolveResult.of(result).model_dump(mode="json", exclude_unset=True)
         return dumps({"row": problem.row, "problem": problem.text, **response}, allow_nan=False)
     return f"row {problem.row}: {summary(result).plain}"
 

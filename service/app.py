@@ -7,13 +7,15 @@ from fastapi import FastAPI
 
 from generators.protocol import Generator
 from reward_models.protocol import RewardModel
-from service import errors
+from service import errors, openapi
 from service.admission import Unbounded
+from service.batch import BatchEvent
 from service.limits import BodyLimit
 from service.models import embedded_models, with_checker
-from service.routes import chat, health, models, solve
+from service.routes import batch, cancel, chat, health, models, score, solve
 from service.searches import Searches
 from service.settings import Settings
+from service.streamed import SolveEvent
 from service.version import VERSION
 
 
@@ -51,10 +53,14 @@ def create_app(
         lifespan=lifespan,
     )
     app.include_router(solve.router)
+    app.include_router(batch.router)
+    app.include_router(cancel.router)
+    app.include_router(score.router)
     app.include_router(chat.router)
     app.include_router(models.router)
     app.include_router(health.router)
     errors.install(app)
+    openapi.install(app, SolveEvent, BatchEvent)
     app.add_middleware(BodyLimit)
     app.add_middleware(errors.UnhandledErrors)
     return app

@@ -1,4 +1,4 @@
-"""What ``POST /solve`` accepts and answers. Nothing here loads a model, so the command line prints the same shape."""
+"""What the search routes accept and answer. Nothing here loads a model, so the command line prints the same shape."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -17,8 +17,6 @@ from search.validation import (
     MAX_TEMPERATURE,
     MAX_TOKENS_PER_STEP,
 )
-
-MAX_PROBLEM_CHARS = 20_000
 
 DEFAULTS = SearchConfig()
 
@@ -103,14 +101,37 @@ class SearchOptions(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set & SearchOptions.model_fields.keys()}
 
 
+Written = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+"""A text that is not blank."""
+
+Problem = Annotated[
+    Written,
+    Field(
+        description="The problem, in plain words.",
+        examples=["There are 45 birds on a wire. 17 fly away. How many are left?"],
+    ),
+]
+
+
 class SolveRequest(SearchOptions):
     """A problem and how to search."""
 
-    problem: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROBLEM_CHARS, pattern=r"\S")] = Field(
-        description="The problem, in plain words.",
-        examples=["There are 45 birds on a wire. 17 fly away. How many are left?"],
-    )
+    problem: Problem
+    stream: bool = Field(False, description="Answer with server-sent events, one for each thing that happens.")
     return_particles: bool = Field(False, description="Answer with every particle: its steps, scores and lineage.")
+
+
+class ScoreRequest(BaseModel):
+    """A problem and the steps of a solution, to be judged."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    problem: Problem
+    steps: list[Written] = Field(
+        min_length=1,
+        description="Steps of the solution in order, as a search splits them: without separators.",
+        examples=[["45 - 17 = 28.", "The answer is \\boxed{28}."]],
+    )
 
 
 class StepOut(BaseModel):
@@ -144,7 +165,7 @@ class ParticleOut(BaseModel):
         )
 
 
-class SolveResponse(BaseModel):
+class SolveResult(BaseModel):
     """The answer and how it came about. ``particles`` is there only when asked for."""
 
     answer: str | None = Field(description="Null if no finished particle has an answer.")
@@ -160,9 +181,10 @@ class SolveResponse(BaseModel):
     particles: list[ParticleOut] = Field(default=[], description="Only with return_particles.")
 
     @classmethod
-    def of(cls, result: SearchResult, *, particles: bool = False) -> Self:
+    def of(cls, result: SearchResult, *, particles: bool = False, **more: Any) -> Self:
         """Dump with ``exclude_unset=True``, which leaves ``particles`` out unless they were asked for."""
-        extra = {"particles": [ParticleOut.of(particle) for particle in result.particles]} if particles else {}
+        if particles:
+            more["particles"] = [ParticleOut.of(particle) for particle in result.particles]
         return cls(
             answer=result.answer,
             confidence=result.confidence,
@@ -174,8 +196,30 @@ class SolveResponse(BaseModel):
             seed=result.seed,
             usage=result.usage,
             steps=list(result.steps),
-            **extra,
+            **more,
         )
+
+
+class SolveResponse(SolveResult):
+    """The answer, and the id of the request that asked for it."""
+
+    id: str = Field(description="Of the request, also in the x-request-id header; DELETE /solve/{id} cancels by it.")
+
+
+class ScoreResponse(BaseModel):
+    """What the reward model thinks of each step."""
+
+    id: str = Field(description="Of the request, also in the x-request-id header; DELETE /solve/{id} cancels by it.")
+    model: str = Field(description="The reward model.")
+    scores: list[float] = Field(description="Probability after each step that all steps so far are right, in [0, 1].")
+    prm_tokens: int = Field(description="Tokens that the reward model computed; cached ones do not count.")
+
+
+class CancelResponse(BaseModel):
+    """What was cancelled."""
+
+    id: str
+    cancelled: int = Field(description="How many requests with this id were cancelled.")
 
 
 class Health(BaseModel):

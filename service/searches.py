@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from errors import Cancelled, DeadlineExceeded
+from errors import Cancelled, ContextTooLong, DeadlineExceeded
 from generators.protocol import Message
+from reward_models.protocol import Score
 from search import asolve, stream
 from search.config import SearchConfig
+from search.engine.upstream import judged
 from search.events import Event
 from search.result import SearchResult
 from service.admission import Admission, Ticket
@@ -74,6 +76,29 @@ class Place:
         async with aclosing(events):
             async for event in events:
                 yield event
+
+    async def score(self, problem: str, steps: Sequence[str]) -> list[Score]:
+        """What the reward model says after each step, one after the other, as one particle would ask. Waits for the turn.
+
+        Raises:
+            ContextTooLong: the steps do not fit into the reward model's context; ``param`` names the first that does not.
+            RewardModelError: the reward model failed or answered nonsense.
+            DeadlineExceeded: time was up.
+        """
+        await self.turn()
+        scores: list[Score] = []
+        try:
+            async with asyncio.timeout_at(self._deadline_s):
+                for k in range(1, len(steps) + 1):
+                    scores.append(await judged(self._models.reward_model, problem, steps[:k]))
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"time was over after {len(scores)} of {len(steps)} steps: send fewer", param="steps"
+            ) from None
+        except ContextTooLong as error:
+            message = f"up to this step, {error.message}: shorten the steps or the problem"
+            raise ContextTooLong(message, param=f"steps.{len(scores)}") from None
+        return scores
 
     def _in_time(self, config: SearchConfig) -> SearchConfig:
         """The deadline counts from the request's arrival, so what the queue took is gone."""

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from errors import ContextTooLong, GeneratorError, RewardModelError, SearchServiceError
+from errors import ContextTooLong, GeneratorError, SearchServiceError
 from generators.protocol import Generator, Sampling, Step
-from reward_models.protocol import RewardModel, Score
+from reward_models.protocol import RewardModel
 from search.config import SearchConfig
 from search.engine.chain import Chain, grown
 from search.engine.ledger import Ledger
 from search.engine.seeds import Stage, call_seed, sequence
+from search.engine.upstream import judged, leave_if_cancelled
 from search.events import Event, Scored, StepTaken
 from search.result import StepRecord, StopReason
 from search.smc.weights import FloatArray
@@ -135,7 +136,7 @@ class Run:
         except SearchServiceError:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            _leave_if_cancelled(error)
+            leave_if_cancelled(error)
             raise GeneratorError(f"the generator failed: {type(error).__name__}: {error}") from error
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
             raise GeneratorError(f"the generator returned {step!r:.200}, which is no step")
@@ -177,31 +178,10 @@ class Run:
     async def _ask(self, texts: tuple[str, ...]) -> float:
         assert self._reward_model is not None, "the driver asks for a reward model where the method needs one"
         self.ledger.prm_calls += 1
-        try:
-            with self.ledger.doing("scoring"):
-                score = await self._reward_model.score(self._problem, texts)
-        except SearchServiceError:
-            raise
-        except (Exception, asyncio.CancelledError) as error:
-            _leave_if_cancelled(error)
-            raise RewardModelError(f"the reward model failed: {type(error).__name__}: {error}") from error
-        if not isinstance(score, Score) or not _is_probability(score.probability):
-            raise RewardModelError(f"the reward model returned {score!r:.200}, which is no probability in [0, 1]")
+        with self.ledger.doing("scoring"):
+            score = await judged(self._reward_model, self._problem, texts)
         self.ledger.prm_tokens += score.n_tokens
         return float(score.probability)
-
-
-def _leave_if_cancelled(error: BaseException) -> None:
-    """Re-raise a cancellation that was meant for us; a call that an engine cancels by itself has failed."""
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-        raise error
-
-
-def _is_probability(value: object) -> bool:
-    if not isinstance(value, float | int | np.floating) or isinstance(value, bool):
-        return False
-    return 0.0 <= float(value) <= 1.0
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

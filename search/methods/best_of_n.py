@@ -25,10 +25,12 @@ BEST_OF_N = Method(
     "independent solutions, the best one by the reward model",
     run_best_of_n,
     fixed={"answer_selection": "argmax", **NO_SEARCH},
+    resamples=False,
 )
 WEIGHTED_BEST_OF_N = Method(
     "weighted_best_of_n",
     "independent solutions, answers vote by the reward model's odds",
     run_best_of_n,
     fixed={"answer_selection": "weighted_vote", **NO_SEARCH},
+    resamples=False,
 )

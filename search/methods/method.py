@@ -22,6 +22,7 @@ class Method:
             calls go through ``Run.gather``, and a deadline or a spent budget ends it with what it has.
         fixed: options that make the method what it is; a caller may not choose otherwise.
         needs_reward_model: whether it asks one.
+        resamples: whether particles are copied over others, so that more is sampled than the particles at the end hold.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Method:
     run: Callable[[Run], Awaitable[Outcome]]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     needs_reward_model: bool = True
+    resamples: bool = True
 
     def configured(self, config: SearchConfig) -> SearchConfig:
         """``config`` with this method's fixed options.

@@ -10,4 +10,5 @@ SAMPLE = Method(
     run_self_consistency,
     fixed={"n_particles": 1, "separator": "", "answer_selection": "majority", **NO_SEARCH},
     needs_reward_model=False,
+    resamples=False,
 )

@@ -20,4 +20,5 @@ SELF_CONSISTENCY = Method(
     run_self_consistency,
     fixed={"answer_selection": "majority", **NO_SEARCH},
     needs_reward_model=False,
+    resamples=False,
 )

@@ -1,13 +1,17 @@
 """``POST /solve``."""
 
+from contextlib import AbstractAsyncContextManager
+
 from fastapi import APIRouter, Request, Response
 
 from service.dependencies import Caller, RequestId, RunningSearches, ServerSettings
 from service.disconnect import ClientGone, until_client_leaves
-from service.orders import ordered
+from service.openapi import event_stream
+from service.orders import check_length, ordered
 from service.schemas import ErrorBody, SolveRequest, SolveResponse
-from service.searches import Searches
-from service.settings import Settings
+from service.searches import Order, Place
+from service.sse import EventStream
+from service.streamed import SolveEvent, failed, frames
 
 router = APIRouter(tags=["search"])
 
@@ -16,7 +20,13 @@ router = APIRouter(tags=["search"])
     "/solve",
     response_model=SolveResponse,
     response_model_exclude_unset=True,
-    responses={"default": {"model": ErrorBody, "description": "Any error"}},
+    responses={
+        200: {
+            "description": "The answer; with stream an event for each thing that happens, the last one answer or error.",
+            "content": event_stream(SolveEvent, "Events as the search tells them, and comments while it is quiet."),
+        },
+        "default": {"model": ErrorBody, "description": "Any error"},
+    },
 )
 async def solve(
     body: SolveRequest,
@@ -27,16 +37,24 @@ async def solve(
     request_id: RequestId,
 ) -> SolveResponse | Response:
     """Search for the answer of a problem. A client that goes away ends its search."""
+    check_length(body.problem, settings)
+    order = ordered(body.problem, body.chosen(), settings)
+    room = searches.place(
+        caller=caller, id=request_id, n_particles=order.config.n_particles, max_seconds=order.config.max_seconds
+    )
+    if body.stream:
+        return EventStream(
+            frames(order, room, id=request_id, particles=body.return_particles),
+            failed,
+            keep_alive_s=settings.keep_alive_s,
+            send_timeout_s=settings.send_timeout_s,
+        )
     try:
-        return await until_client_leaves(request.receive, _solved(body, settings, searches, caller, request_id))
+        return await until_client_leaves(request.receive, _solved(order, room, request_id, body.return_particles))
     except ClientGone:
         return Response(status_code=499)
 
 
-async def _solved(body: SolveRequest, settings: Settings, searches: Searches, caller: str, request_id: str) -> SolveResponse:
-    order = ordered(body.problem, body.chosen(), settings)
-    config = order.config
-    async with searches.place(
-        caller=caller, id=request_id, n_particles=config.n_particles, max_seconds=config.max_seconds
-    ) as place:
-        return SolveResponse.of(await place.solve(order), particles=body.return_particles)
+async def _solved(order: Order, room: AbstractAsyncContextManager[Place], id: str, particles: bool) -> SolveResponse:
+    async with room as place:
+        return SolveResponse.of(await place.solve(order), particles=particles, id=id)

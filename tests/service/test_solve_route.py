@@ -12,10 +12,12 @@ from errors import GeneratorError, InvalidRequest, Overloaded, SearchServiceErro
 from search.config import SearchConfig
 from service.app import create_app
 from service.limits import MAX_BODY_BYTES, BodyLimit
-from service.schemas import MAX_PROBLEM_CHARS, SolveRequest
+from service.schemas import SolveRequest
+from service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
 
+MAX_PROBLEM_CHARS = Settings().max_problem_chars
 PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
 
 
@@ -214,7 +216,7 @@ def test_schema_has_every_option_with_the_default_of_the_search() -> None:
     options = {field.name: field.default for field in fields(SearchConfig)}
     schema = {name: field.default for name, field in SolveRequest.model_fields.items()}
     assert {name: schema[name] for name in options} == options
-    assert set(schema) - set(options) == {"problem", "method", "return_particles"}
+    assert set(schema) - set(options) == {"problem", "method", "stream", "return_particles"}
     assert SolveRequest(problem="a").chosen() == {}
     assert all(field.description for field in SolveRequest.model_fields.values())
 
