@@ -56,5 +56,6 @@ def check_context(prompt: Sequence[Message], generator: Generator) -> None:
         message = "The model's chat template refuses this conversation: try without a system prompt, with turns that alternate."
         raise InvalidRequest(message, param="messages") from None
     if n_tokens >= generator.context_length:
-        message = f"The conversation has {n_tokens} tokens, the model's context {generator.context_length}: shorten it."
-        raise ContextTooLong(message, param="messages")
+        # Clients such as litellm know this error by the first words of OpenAI's message.
+        message = f"This model's maximum context length is {generator.context_length} tokens."
+        raise ContextTooLong(f"{message} However, your messages have {n_tokens} tokens: shorten them.", param="messages")

@@ -25,8 +25,8 @@ SOLUTION = "40 + 2 = 42.\n\nThe answer is \\boxed{42}."
 class Writer:
     """Writes one of ``texts``, chosen by the first step's seed, one token per byte, then ends.
 
-    ``log_prob`` is every token's; None for an engine that gives none. ``error`` is raised instead of step ``error_at`` (1-based).
-    While ``gate`` is set, each step but the first waits for it.
+    ``log_prob`` is every token's; None for an engine that gives none. ``error`` is raised instead of step ``error_at``,
+    1-based. Each step but the first waits for ``gate``, if there is one.
     """
 
     name = "test/writer"

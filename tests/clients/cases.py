@@ -1,0 +1,106 @@
+"""What every client is tried with. Only the standard library: this runs in the clients' own environments."""
+
+import json
+import os
+import sys
+import time
+import traceback
+import urllib.request
+from collections.abc import Callable, Mapping
+
+KEY = "key-of-the-client-tests"
+RETRY_AFTER_S = 1
+MODEL = "epf-4"
+PROBLEM = "There are 45 birds on a wire. 17 fly away. How many are left?"
+TOO_LONG = "birds " * 600
+GUARD_S = 60
+
+NAMES = (
+    "models",
+    "basic",
+    "stream",
+    "usage",
+    "n=3",
+    "stop",
+    "seed twice",
+    "one token",
+    "logprobs",
+    "bad model",
+    "bad key",
+    "bad JSON",
+    "too long",
+    "overload",
+    "mid-stream fault",
+    "disconnect",
+)
+
+Case = Callable[[], object] | str
+"""A case to run, or why this client cannot express it."""
+
+
+def url(server: str) -> str:
+    """Base address of one of the servers."""
+    return f"{json.loads(os.environ['EPF_CLIENT_SERVERS'])[server]}/v1"
+
+
+def messages(content: str = PROBLEM) -> list[dict[str, str]]:
+    """A conversation of one message."""
+    return [{"role": "user", "content": content}]
+
+
+def raised(kind: type[Exception] | tuple[type[Exception], ...], action: Callable[[], object]) -> Exception:
+    """The exception of this kind that ``action`` raises."""
+    try:
+        action()
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind} was raised")
+
+
+def after_retry(action: Callable[[], object]) -> None:
+    """``action`` succeeds, and not before the server's Retry-After: a client's own pause would be shorter."""
+    start = time.monotonic()
+    action()
+    waited = time.monotonic() - start
+    assert waited >= RETRY_AFTER_S, f"retried after {waited:.2f} s"
+
+
+def until_something_runs() -> None:
+    """Wait until the server without end has a step under way."""
+    _until(lambda n_running: n_running > 0)
+
+
+def until_nothing_runs() -> None:
+    """Wait until it has none."""
+    _until(lambda n_running: n_running == 0)
+
+
+def _until(reached: Callable[[int], bool]) -> None:
+    request = urllib.request.Request(f"{url('endless').removesuffix('/v1')}/running")
+    request.add_header("authorization", f"Bearer {KEY}")
+    deadline = time.monotonic() + GUARD_S
+    while True:
+        with urllib.request.urlopen(request) as response:
+            n_running = json.load(response)
+        if reached(n_running):
+            return
+        assert time.monotonic() < deadline, f"{n_running} steps are under way"
+        time.sleep(0.01)
+
+
+def report(client: str, cases: Mapping[str, Case]) -> None:
+    """Run all cases and print one line of JSON with what came of each."""
+    assert set(cases) == set(NAMES), set(cases) ^ set(NAMES)
+    results = {}
+    for name in NAMES:
+        case = cases[name]
+        if isinstance(case, str):
+            results[name] = f"n/a: {case}"
+            continue
+        try:
+            case()
+            results[name] = "ok"
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            results[name] = f"FAILED: {type(error).__name__}: {error}"
+    print(json.dumps({"client": client, "results": results}), flush=True)
