@@ -1,5 +1,6 @@
 # make solve [PROBLEM="..."]   solve a problem: sets up .venv on first use
 # make test                    set up .venv and run the tests
+# make test-clients            try the service with the clients that people use, each in an environment of its own
 # make check                   everything that CI runs
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
 # make bench                   compare the search methods on the embedded models
@@ -19,13 +20,16 @@ CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 TRAIN := $(TRAIN_VENV)/.installed
 
-.PHONY: solve test check train bench bench-speed clean
+.PHONY: solve test test-clients check train bench bench-speed clean
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
 
 test: $(DEV)
 	$(VENV)/bin/python -m pytest
+
+test-clients: $(DEV)
+	$(VENV)/bin/python -m tests.clients.run
 
 check: $(DEV)
 	$(VENV)/bin/ruff check .
@@ -48,7 +52,7 @@ bench-speed: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) .venv-clients build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

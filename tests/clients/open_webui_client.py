@@ -1,7 +1,7 @@
-"""Open WebUI's calls as recorded HTTP: its list of models, its chat, and the titles that it asks for beside it.
+"""Open WebUI's three calls as plain HTTP: its list of models, its chat, and the titles that it asks for beside it.
 
-It is a web application, too large to install for a test; what it sends and what it reads of the answers is in its
-``backend/open_webui/routers/openai.py`` and ``utils/middleware.py``.
+It is a web application, too large to install for a test. The calls are written after its source
+(``backend/open_webui/routers/openai.py``), which says what it sends and what it reads of an answer.
 """
 
 import http.client
@@ -22,7 +22,14 @@ HEADERS = {
     "X-OpenWebUI-User-Role": "user",
     "X-OpenWebUI-Chat-Id": "7d0d0f3e-1111-4222-8333-444455556666",
 }
-CHAT = {"stream": True, "model": MODEL, "messages": messages(), "stream_options": {"include_usage": True}}
+PARTS = [{"type": "text", "text": PROBLEM, "cache_control": {"type": "ephemeral"}}]
+CHAT = {
+    "stream": True,
+    "model": MODEL,
+    "messages": [{"role": "system", "content": "Solve it."}, {"role": "user", "content": PARTS}],
+    "stream_options": {"include_usage": True},
+    "reasoning": {"effort": "low"},
+}
 TITLE = {
     "model": MODEL,
     "messages": messages(f"### Task:\nGenerate a concise title.\n### Chat History:\nUSER: {PROBLEM}"),
@@ -140,7 +147,7 @@ def disconnect() -> None:
 
 
 report(
-    "Open WebUI, recorded",
+    "Open WebUI's calls",
     {
         "models": models,
         "basic": basic,
