@@ -10,6 +10,7 @@ from reward_models.protocol import RewardModel
 from service import errors, openapi
 from service.admission import Unbounded
 from service.batch import BatchEvent
+from service.chat.response import ChatCompletionChunk
 from service.limits import BodyLimit
 from service.models import embedded_models, with_checker
 from service.routes import batch, cancel, chat, health, models, score, solve
@@ -60,7 +61,7 @@ def create_app(
     app.include_router(models.router)
     app.include_router(health.router)
     errors.install(app)
-    openapi.install(app, SolveEvent, BatchEvent)
+    openapi.install(app, SolveEvent, BatchEvent, ChatCompletionChunk)
     app.add_middleware(BodyLimit)
     app.add_middleware(errors.UnhandledErrors)
     return app

@@ -9,14 +9,18 @@ from pydantic.json_schema import models_json_schema
 _REF = "#/components/schemas/{model}"
 
 
-def event_stream(event: type[BaseModel], description: str) -> dict[str, Any]:
-    """Media type object of a stream of server-sent events whose data is an ``event``, in OpenAPI 3.2's ``itemSchema``."""
+def event_stream(event: type[BaseModel], description: str, *, named: bool = True) -> dict[str, Any]:
+    """Media type object of a stream of server-sent events whose data is an ``event``, in OpenAPI 3.2's ``itemSchema``.
+
+    ``named`` events have a name beside their data.
+    """
     data = {
         "type": "string",
         "contentMediaType": "application/json",
         "contentSchema": {"$ref": _REF.format(model=event.__name__)},
     }
-    item = {"type": "object", "required": ["event", "data"], "properties": {"event": {"type": "string"}, "data": data}}
+    parts = {"event": {"type": "string"}, "data": data} if named else {"data": data}
+    item = {"type": "object", "required": list(parts), "properties": parts}
     whole = {"type": "string", "description": f"{description} The data of each event is a {event.__name__}."}
     return {"text/event-stream": {"schema": whole, "itemSchema": item}}
 

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Request, Response
 from service.chat.chunks import failed, frames
 from service.chat.job import Job, job_of
 from service.chat.request import ChatRequest
-from service.chat.response import ChatCompletion
+from service.chat.response import ChatCompletion, ChatCompletionChunk
 from service.chat.unsupported import HEADER, ignored
 from service.chat.whole import completed
 from service.dependencies import Caller, LoadedModels, RequestId, RunningSearches, ServerSettings
 from service.disconnect import ClientGone, until_client_leaves
+from service.openapi import event_stream
 from service.schemas import ErrorBody
 from service.searches import Place
 from service.sse import EventStream
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
     responses={
         200: {
             "description": "The answer; with stream its chunks as server-sent events, the last one [DONE].",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": event_stream(ChatCompletionChunk, "Chunks of the answer, then [DONE].", named=False),
         },
         "default": {"model": ErrorBody, "description": "Any error"},
     },

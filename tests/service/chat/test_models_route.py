@@ -39,3 +39,17 @@ def test_other_names_are_not_found(client: httpx.Client, id: str) -> None:
     error = failure(response)
     assert (error["code"], error["param"]) == ("model_not_found", "model")
     assert len(error["message"]) < 200
+
+
+def test_the_document_tells_of_requests_answers_and_chunks(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    chat, schemas = document["paths"]["/v1/chat/completions"]["post"], document["components"]["schemas"]
+    request = schemas["ChatRequest"]["properties"]
+    assert all(field.get("description") for field in request.values())
+    content = schemas["ChatMessage"]["properties"]["content"]
+    assert [kind["type"] for kind in content["anyOf"]] == ["string", "array"]
+    answers = chat["responses"]["200"]["content"]
+    assert answers["application/json"]["schema"]["$ref"].endswith("/ChatCompletion")
+    assert answers["text/event-stream"]["itemSchema"]["properties"]["data"]["contentSchema"]["$ref"].endswith("Chunk")
+    assert "ChatCompletionChunk" in schemas
+    assert chat["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
