@@ -1,0 +1,30 @@
+"""The pair that ships with this package, and any sequence classifier with one label that is trained like it.
+
+The prompt is the chat template's, each step is closed by a blank line (one token), and the logit is read at the newest of them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from embedded.tokenizer import ChatTokenizer
+from generators.protocol import Message
+from reward_models.families.family import Family
+from reward_models.families.tokenizer import FamilyTokenizer
+
+SEPARATOR = "\n\n"
+"""Closes each step of a trace; a token of its own, added to the vocabulary."""
+
+
+def embedded(directory: Path) -> Family:
+    """``LlamaForSequenceClassification`` with ``num_labels`` 1; the sigmoid of its logit is the probability."""
+    chat = ChatTokenizer(directory)
+    tokenizer = FamilyTokenizer(directory, markers=(SEPARATOR,))
+    separator_id = tokenizer.id_of(SEPARATOR)
+
+    def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
+        ids = list(chat.render([Message("user", problem)]))
+        for step in steps:
+            ids.extend((*tokenizer.text(step), separator_id))
+        return tuple(ids)
+
+    return Family("embedded", prompt)

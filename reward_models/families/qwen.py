@@ -1,0 +1,30 @@
+"""Qwen2.5-Math-PRM-7B and -72B, and Qwen2.5-Math-7B-PRM800K (``Qwen2ForProcessRewardModel``).
+
+Source: the model cards' example. ChatML with the system prompt below, the steps in the assistant's turn, each followed by
+``<extra_0>``; two labels at every ``<extra_0>``, whose softmax says "right" at index 1.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reward_models.families.family import Family
+from reward_models.families.tokenizer import FamilyTokenizer
+
+SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
+
+
+def qwen(directory: Path) -> Family:
+    """The family, bound to the tokenizer in ``directory``."""
+    tokenizer = FamilyTokenizer(directory, markers=("<extra_0>",))
+    start, end, marker = map(tokenizer.id_of, ("<|im_start|>", "<|im_end|>", "<extra_0>"))
+    newline = tokenizer.text("\n")
+    system = [start, *tokenizer.text(f"system\n{SYSTEM}"), end, *newline]
+
+    def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
+        ids = [*system, start, *tokenizer.text(f"user\n{problem}"), end, *newline, start]
+        for i, step in enumerate(steps):
+            # Role and first step are one text in the template, and may share a token.
+            ids.extend((*tokenizer.text(step if i else f"assistant\n{step}"), marker))
+        return tuple(ids)
+
+    return Family("qwen2.5-math-prm", prompt, read="tokens", n_values=2, right=1)

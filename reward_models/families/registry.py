@@ -1,0 +1,30 @@
+"""Families by name. A new family is one file and one line here."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from errors import InvalidRequest
+from reward_models.families.embedded import embedded
+from reward_models.families.family import Family
+from reward_models.families.math_shepherd import math_shepherd
+from reward_models.families.qwen import qwen
+from reward_models.families.rlhflow import rlhflow
+from reward_models.families.skywork import skywork
+
+FAMILIES: Mapping[str, Callable[[Path], Family]] = MappingProxyType(
+    {
+        "embedded": embedded,
+        "math-shepherd": math_shepherd,
+        "qwen2.5-math-prm": qwen,
+        "rlhflow": rlhflow,
+        "skywork-o1-prm": skywork,
+    }
+)
+
+
+def load_family(name: str, directory: Path) -> Family:
+    """The family ``name`` with the tokenizer in ``directory``; InvalidRequest lists the known names."""
+    if name not in FAMILIES:
+        raise InvalidRequest(f"unknown family {name!r} of reward models, known are: {', '.join(FAMILIES)}", param="family")
+    return FAMILIES[name](directory)

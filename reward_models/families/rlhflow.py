@@ -1,0 +1,33 @@
+"""RLHFlow/Llama3.1-8B-PRM-Deepseek-Data and -Mistral-Data, language models that answer each step with ``+`` or ``-``.
+
+Source: ``math-rm/prm_evaluate.py`` of RLHFlow/RLHF-Reward-Modeling. A conversation in the model's own chat template: the user says
+problem and first step (one blank between them), then each further step; the assistant has answered ``+`` so far. The logits of
+``+`` and ``-`` as the assistant's next answer, whose softmax says "right" for ``+``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from embedded.tokenizer import ChatTokenizer
+from generators.protocol import Message
+from reward_models.families.family import Family
+from reward_models.families.tokenizer import FamilyTokenizer
+
+ANSWERS = ("+", "-")
+
+
+def rlhflow(directory: Path) -> Family:
+    """The family, bound to the tokenizer and chat template in ``directory``."""
+    chat = ChatTokenizer(directory)
+    tokenizer = FamilyTokenizer(directory)
+
+    def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
+        turns: list[Message] = []
+        for i, step in enumerate(steps):
+            if i:
+                turns.append(Message("assistant", ANSWERS[0]))
+            turns.append(Message("user", step.strip() if i else f"{problem} {step}".strip()))
+        return chat.render(turns)
+
+    ids = (tokenizer.id_of(ANSWERS[0]), tokenizer.id_of(ANSWERS[1]))
+    return Family("rlhflow", prompt, read="next_token", n_values=2, right=0, answers=ANSWERS, answer_ids=ids)

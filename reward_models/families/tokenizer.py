@@ -1,0 +1,79 @@
+"""Text to token ids for a reward model: what a problem or a step says is always ordinary text.
+
+A step may contain what a family uses as marker (``<extra_0>`` typed by the model, or by a user who wants a good score). It is
+spelled out there in smaller tokens, so that only the family itself sets a step boundary.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from embedded.config import read_json
+from embedded.tokenizer import byte_alphabet
+
+
+class FamilyTokenizer:
+    """Reads ``tokenizer.json`` of a model directory.
+
+    Args:
+        directory: of the model, or of its tokenizer's files alone.
+        markers: tokens that never stand for text, besides those that the tokenizer itself calls special.
+
+    Raises:
+        FileNotFoundError: there is no ``tokenizer.json``.
+        ValueError: the vocabulary lacks a marker, or cannot spell a reserved token in smaller ones.
+    """
+
+    def __init__(self, directory: Path, markers: Iterable[str] = ()) -> None:
+        path = directory / "tokenizer.json"
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing: not the directory of a model or tokenizer")
+        self._directory = directory
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.encode_special_tokens = True
+        self._byte_level = None not in map(self._tokenizer.token_to_id, ("Ġ", "Ċ"))
+        added = self._tokenizer.get_added_tokens_decoder()
+        reserved = {id_ for id_, token in added.items() if token.special} | set(map(self.id_of, markers))
+        # An added token is written as plain text, one of the learnt vocabulary already in the vocabulary's own letters.
+        pieces = {
+            id_: self._as_pieces(added[id_].content) if id_ in added else self._tokenizer.id_to_token(id_) for id_ in reserved
+        }
+        self._spellings = {id_: self._spell(piece) for id_, piece in pieces.items() if len(piece) > 1}
+
+    def id_of(self, token: str) -> int:
+        """Id of a token as the vocabulary spells it."""
+        id_ = self._tokenizer.token_to_id(token)
+        if id_ is None:
+            raise ValueError(f"{self._directory}: the vocabulary has no token {token!r}, which this family needs")
+        return int(id_)
+
+    def bos_id(self) -> int:
+        """Id of the beginning-of-sequence token that ``tokenizer_config.json`` names."""
+        token = read_json(self._directory / "tokenizer_config.json").get("bos_token")
+        token = token["content"] if isinstance(token, dict) else token
+        if not isinstance(token, str):
+            raise ValueError(f"{self._directory}/tokenizer_config.json names no bos_token, which this family needs")
+        return self.id_of(token)
+
+    def text(self, text: str, after: str = "") -> list[int]:
+        """Token ids of ordinary text; with ``after``, as it is tokenised where it follows that text in one string."""
+        encoding = self._tokenizer.encode(after + text, add_special_tokens=False)
+        ids = [id_ for id_, (start, _) in zip(encoding.ids, encoding.offsets, strict=True) if not after or start >= len(after)]
+        return [piece for id_ in ids for piece in self._spellings.get(id_, (id_,))]
+
+    def _as_pieces(self, content: str) -> str:
+        """Text as a vocabulary writes it, one character for each smallest piece."""
+        if self._byte_level:
+            return "".join(_ALPHABET[byte] for byte in content.encode())
+        return content.replace(" ", "▁")
+
+    def _spell(self, pieces: str) -> tuple[int, ...]:
+        ids: list[int] = []
+        for piece in pieces:
+            id_ = self._tokenizer.token_to_id(piece)
+            ids.extend([id_] if id_ is not None else (self.id_of(f"<0x{byte:02X}>") for byte in piece.encode()))
+        return tuple(ids)
+
+
+_ALPHABET = {byte: character for character, byte in byte_alphabet().items()}
