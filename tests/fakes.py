@@ -60,14 +60,31 @@ class ScriptedGenerator:
 
 
 class ScriptedRewardModel:
-    """Thinks 41 wrong and everything else likely right."""
+    """Thinks 41 wrong and everything else likely right.
+
+    With ``hold`` every call waits until it is cancelled, as the generator's do.
+    """
 
     name = "scripted-reward-model"
 
-    def __init__(self) -> None:
+    def __init__(self, *, hold: bool = False) -> None:
+        self.hold = hold
+        self.entered = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.n_running = 0
         self.closed = False
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
+        self.n_running += 1
+        try:
+            if self.hold:
+                self.entered.set()
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        finally:
+            self.n_running -= 1
         return Score(0.1 if "41" in steps[-1] else 0.8, 1)
 
     async def aclose(self) -> None:

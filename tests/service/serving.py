@@ -1,13 +1,22 @@
-"""A real server on a real socket, and the application without one."""
+"""A real server on a real socket, the application without one, clients that vanish, and readers of event streams."""
 
 import asyncio
+import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
+
+
+class Connection(NamedTuple):
+    """A client without manners."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
 
 @asynccontextmanager
@@ -31,3 +40,41 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
     ):
         yield client
+
+
+@asynccontextmanager
+async def posted(address: tuple[str, int], path: str, body: Any, **headers: str) -> AsyncIterator[Connection]:
+    """A connection on which ``body`` was posted to ``path``, closed at the end."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        content = json.dumps(body).encode()
+        lines = {"host": "service", "content-type": "application/json", "content-length": str(len(content)), **headers}
+        head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
+        writer.write(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
+        yield Connection(reader, writer)
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def until(condition: Callable[[], bool]) -> float:
+    """Let everything else run until ``condition`` holds; the seconds that it took. The caller guards against never."""
+    loop = asyncio.get_running_loop()
+    since_s = loop.time()
+    while not condition():
+        await asyncio.sleep(0)
+    return loop.time() - since_s
+
+
+def events_of(text: str) -> list[dict[str, Any]]:
+    """Data of each server-sent event of a whole stream, comments left out; its ``type`` is the event's name."""
+    blocks = [block for block in text.split("\n\n") if not block.startswith(":")]
+    assert blocks.pop() == "", "the stream ends within an event"
+    found = []
+    for block in blocks:
+        name, data = block.split("\n")
+        event = json.loads(data.removeprefix("data: "))
+        assert name == f"event: {event['type']}"
+        found.append(event)
+    return found

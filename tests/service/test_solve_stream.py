@@ -1,0 +1,123 @@
+import asyncio
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from errors import GeneratorError
+from service.app import create_app
+from service.settings import Settings
+from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import client_of, events_of, posted, served, until
+
+GUARD_S = 30
+PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
+
+
+def ask(*bodies: dict[str, Any], generator: ScriptedGenerator | None = None, **sent: Any) -> list[httpx.Response]:
+    async def post() -> list[httpx.Response]:
+        async with client_of(create_app(generator or ScriptedGenerator(), ScriptedRewardModel(), Settings())) as client:
+            return [await client.post("/solve", json={"problem": PROBLEM, **body}, **sent) for body in bodies]
+
+    return asyncio.run(post())
+
+
+def streamed(**body: Any) -> list[dict[str, Any]]:
+    (response,) = ask({"stream": True, **body})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    return events_of(response.text)
+
+
+def test_one_event_for_everything_that_happens() -> None:
+    n = 4
+    events = streamed(n_particles=n, seed=3)
+    kinds = [event["type"] for event in events]
+    assert kinds[0] == "started"
+    assert kinds[-1] == "answer"
+    assert kinds.count("step") == kinds.count("scored") == n * N_STEPS
+    assert kinds.count("resampled") == N_STEPS
+    assert set(kinds) == {"started", "step", "scored", "resampled", "answer"}
+    started = events[0]
+    assert (started["method"], started["n_particles"], started["seed"]) == ("epf", n, 3)
+    resampled = next(event for event in events if event["type"] == "resampled")
+    assert len(resampled["ancestors"]) == n
+    assert {"t", "ess", "entropy", "temperature", "resampled", "distinct_ancestors", "n_finished", "answer"} < set(resampled)
+
+
+def test_the_answer_is_the_one_that_is_not_streamed() -> None:
+    options = {"n_particles": 4, "seed": 3, "return_particles": True}
+    plain, stream = ask(options, {"stream": True, **options})
+    events = events_of(stream.text)
+    whole, told = plain.json(), events[-1]["result"]
+    assert set(whole) == set(told)
+    for name in set(whole) - {"id", "usage"}:
+        assert whole[name] == told[name], name
+    assert events[0]["id"] == told["id"]
+
+
+def test_particles_only_on_request() -> None:
+    assert "particles" not in streamed()[-1]["result"]
+    assert len(streamed(n_particles=2, return_particles=True)[-1]["result"]["particles"]) == 2
+
+
+def test_every_event_is_as_the_document_says() -> None:
+    async def read() -> tuple[dict[str, Any], str]:
+        async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:
+            document = (await client.get("/openapi.json")).json()
+            body = {"problem": PROBLEM, "stream": True, "return_particles": True, "lookahead": "reuse"}
+            return document, (await client.post("/solve", json=body)).text
+
+    document, text = asyncio.run(read())
+    content = document["paths"]["/solve"]["post"]["responses"]["200"]["content"]["text/event-stream"]
+    item = content["itemSchema"]["properties"]["data"]["contentSchema"]
+    validator = jsonschema_rs.Draft202012Validator({**item, "components": document["components"]})
+    events = events_of(text)
+    for event in events:
+        validator.validate(event)
+    assert {event["type"] for event in events} == {"started", "step", "scored", "resampled", "answer"}
+    assert set(document["components"]["schemas"]["SolveEvent"]["discriminator"]["mapping"]) == {
+        *(event["type"] for event in events),
+        "error",
+    }
+
+
+def test_bad_input_is_an_http_error_in_a_stream_too() -> None:
+    (response,) = ask({"stream": True, "n_particles": 2, "max_total_tokens": 1})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "max_total_tokens"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_prompt_that_does_not_fit_is_an_http_error(stream: bool) -> None:
+    generator = ScriptedGenerator()
+    generator.context_length = 10
+    (response,) = ask({"stream": stream}, generator=generator)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "context_length_exceeded"
+
+
+def test_failure_after_the_start_is_the_last_event() -> None:
+    generator = ScriptedGenerator(error=GeneratorError("the engine is down"))
+    (response,) = ask({"stream": True}, generator=generator)
+    assert response.status_code == 200
+    events = events_of(response.text)
+    assert [event["type"] for event in events] == ["started", "error"]
+    assert set(events[-1]["error"]) == {"message", "type", "param", "code"}
+    assert events[-1]["error"]["code"] == "generator_error"
+
+
+def test_stream_arrives_while_the_search_runs_and_is_kept_alive() -> None:
+    async def scenario() -> None:
+        generator = ScriptedGenerator(hold=True)
+        app = create_app(generator, ScriptedRewardModel(), Settings(keep_alive_s=0.01))
+        async with asyncio.timeout(GUARD_S), served(app) as address:
+            async with posted(address, "/solve", {"problem": PROBLEM, "stream": True}) as (reader, _):
+                told = await reader.readuntil(b": ping\n\n")
+            assert told.startswith(b"HTTP/1.1 200")
+            assert b"event: started" in told
+            assert b"event: step" not in told
+            await until(lambda: generator.n_running == 0)
+
+    asyncio.run(scenario())
