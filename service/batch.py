@@ -149,10 +149,11 @@ def batch_of(body: BatchRequest, settings: Settings) -> Batch:
 def _order(i: int, problem: BatchProblem, shared: Mapping[str, Any], settings: Settings) -> Order:
     where = f"problems.{i}"
     check_length(problem.problem, settings, f"{where}.problem")
+    own = problem.chosen()
     try:
-        return ordered(problem.problem, {**shared, **problem.chosen()}, settings)
+        return ordered(problem.problem, {**shared, **own}, settings)
     except InvalidRequest as error:
-        if error.param in shared and error.param not in problem.chosen():
+        if error.param not in own and (error.param in shared or not own):
             raise
         raise InvalidRequest(f"{where}: {error.message}", param=f"{where}.{error.param}") from None
 

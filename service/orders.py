@@ -26,11 +26,11 @@ def ordered(
     Raises:
         InvalidRequest: an option is out of range, or the request is larger than the server allows; ``param`` names it.
     """
-    defaults = {"max_seconds": settings.max_seconds, **settings.search.chosen()}
+    defaults = settings.search.chosen()
     method = method_named(choices.get("method", defaults.get("method", "epf")))
     options = {name: value for name, value in defaults.items() if name not in method.fixed} | dict(choices)
-    if options["max_seconds"] is None:
-        options["max_seconds"] = settings.max_seconds
+    if options.get("max_seconds") is None:
+        options["max_seconds"] = settings.search.max_seconds or settings.max_seconds
     options.pop("method", None)
     for name, value in method.fixed.items():
         if name in choices and choices[name] != value:  # also the search's own default, which only a caller can choose here

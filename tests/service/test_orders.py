@@ -1,0 +1,116 @@
+"""Defaults of the server, choices of the caller, limits of the server: each by its name."""
+
+from typing import Any
+
+import pytest
+
+from errors import InvalidRequest
+from search.config import SearchConfig
+from search.methods import METHODS
+from service.orders import check_length, ordered, worst_case_tokens
+from service.settings import SearchDefaults, Settings
+
+
+def config(settings: Settings | None = None, **choices: Any) -> SearchConfig:
+    return ordered("a", choices, settings or Settings()).config
+
+
+def refusal(settings: Settings | None = None, n_searches: int = 1, **choices: Any) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as refused:
+        ordered("a", choices, settings or Settings(), n_searches=n_searches)
+    return refused.value
+
+
+def test_defaults_are_the_search_s_with_the_server_s_deadline() -> None:
+    order = ordered("a", {}, Settings())
+    assert order.method == "epf"
+    assert order.config == SearchConfig(max_seconds=Settings().max_seconds)
+
+
+def test_server_s_defaults_hold_where_the_caller_chose_nothing() -> None:
+    settings = Settings(search=SearchDefaults(method="pf", n_particles=3, max_seconds=7.0, temperature=0.5))
+    order = ordered("a", {"temperature": 1.0}, settings)
+    assert order.method == "pf"
+    assert (order.config.n_particles, order.config.max_seconds, order.config.temperature) == (3, 7.0, 1.0)
+
+
+def test_server_s_default_gives_way_to_what_a_method_fixes() -> None:
+    settings = Settings(search=SearchDefaults(annealing="cess", n_particles=16))
+    assert config(settings, method="pf").annealing == "none"
+    assert config(settings, method="sample").n_particles == 1
+    assert config(settings).annealing == "cess"
+
+
+@pytest.mark.parametrize("value", ["ess", "cess"])
+def test_choice_that_a_method_fixes_otherwise_is_refused(value: str) -> None:
+    error = refusal(method="pf", annealing=value)
+    assert error.param == "annealing"
+    assert "'none'" in error.message
+
+
+@pytest.mark.parametrize("default", [{}, {"max_seconds": 7.0}, {"max_seconds": None}])
+def test_every_search_has_a_deadline(default: dict[str, Any]) -> None:
+    settings = Settings(search=SearchDefaults(**default), max_seconds=60)
+    assert config(settings, max_seconds=None).max_seconds == (default.get("max_seconds") or 60)
+    assert config(settings).max_seconds == (default.get("max_seconds") or 60)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("max_steps", 20), ("max_tokens_per_step", 10), ("max_seconds", 60.0)])
+def test_limits_of_single_options(name: str, limit: float) -> None:
+    settings = Settings(
+        max_steps=20, max_tokens_per_step=10, max_seconds=60, search=SearchDefaults(max_steps=1, max_tokens_per_step=1)
+    )
+    assert getattr(config(settings, **{name: limit}), name) == limit
+    error = refusal(settings, **{name: limit + 1})
+    assert error.param == name
+    assert name in error.message
+    assert f"at most {limit}" in error.message
+
+
+def test_limit_of_particles_counts_all_searches_of_a_request() -> None:
+    settings = Settings(max_particles=12)
+    assert ordered("a", {"n_particles": 4}, settings, n_searches=3).config.n_particles == 4
+    assert config(settings, n_particles=12).n_particles == 12
+    assert refusal(settings, n_particles=13).param == "n_particles"
+    error = refusal(settings, n_searches=3, n_particles=5)
+    assert error.param == "n_particles"
+    assert "at most 12 " in error.message
+    assert "got 15" in error.message
+
+
+SIZE = {"n_particles": 2, "max_steps": 3, "max_tokens_per_step": 5}
+
+
+@pytest.mark.parametrize(
+    ("options", "worst"),
+    [
+        ({}, 30),
+        ({"max_total_tokens": 29}, 29),
+        ({"max_total_tokens": 31}, 30),
+        ({"lookahead": "reuse"}, 60),
+        ({"lookahead": "redraw"}, 60),
+        ({"lookahead": "redraw", "max_total_tokens": 59}, 59),
+        ({"max_tokens_per_particle": 7}, 30),
+        ({"method": "pf", "max_tokens_per_particle": 7}, 30),
+        ({"method": "best_of_n", "max_tokens_per_particle": 7}, 14),
+        ({"method": "self_consistency", "max_tokens_per_particle": 100}, 30),
+    ],
+)
+def test_limit_of_tokens_is_the_worst_case(options: dict[str, Any], worst: int) -> None:
+    choices = {**SIZE, **options}
+    method = METHODS[choices.get("method", "epf")]
+    assert worst_case_tokens(method, config(**choices)) == worst
+    config(Settings(max_tokens_per_request=worst), **choices)
+    error = refusal(Settings(max_tokens_per_request=worst - 1), **choices)
+    assert error.param == "max_total_tokens"
+    assert f"got {worst}" in error.message
+    assert f"at most {worst - 1} " in error.message
+    assert refusal(Settings(max_tokens_per_request=3 * worst - 1), n_searches=3, **choices).param == "max_total_tokens"
+
+
+def test_limit_of_characters() -> None:
+    settings = Settings(max_problem_chars=3)
+    check_length("abc", settings)
+    with pytest.raises(InvalidRequest, match="at most 3 characters, got 4") as refused:
+        check_length("abcd", settings, "problems.7.problem")
+    assert refused.value.param == "problems.7.problem"
