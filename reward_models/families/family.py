@@ -1,4 +1,4 @@
-"""What a family of process reward models is: how a trace becomes token ids, and how the model's output becomes a probability.
+"""A family of process reward models: how a trace becomes token ids, and how the model's output becomes a probability.
 
 Every family's prompt **ends at the token where the newest step's score is read**. The models are causal, so what their published
 code puts after that token (the end of a turn, the rest of the solution) cannot change the score; leaving it out is what lets an
@@ -13,8 +13,8 @@ from typing import Literal
 from errors import RewardModelError
 
 Read = Literal["sequence", "tokens", "next_token"]
-"""Where an engine finds the output: a classification head at the last token, a head at every token of which the last one counts,
-or the language model's own logits of two answer tokens."""
+"""Where an engine finds the output: a classification head at the last token, a head at every token, of which the last one
+counts, or the language model's own logits of two answer tokens."""
 
 
 @dataclass(frozen=True, slots=True)

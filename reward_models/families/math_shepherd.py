@@ -1,8 +1,8 @@
 """Math-Shepherd (peiyi9979/math-shepherd-mistral-7b-prm), a language model that answers ``+`` or ``-``.
 
-Source: the model card's example. Beginning-of-sequence token, ``problem Step 1: ... ки``, newline, ``Step 2: ... ки`` and so on;
-the logits of ``+`` and ``-`` at each ``ки``, whose softmax says "right" for ``+``. Steps that do not count themselves are counted
-here, since the model was trained on counted ones.
+Source: the model card's example. Beginning-of-sequence token, ``problem Step 1: ... ки``, newline, ``Step 2: ... ки`` and so
+on; the logits of ``+`` and ``-`` at each ``ки``, whose softmax says "right" for ``+``. Steps that do not count themselves are
+counted here, since the model was trained on counted ones.
 """
 
 import re

@@ -37,7 +37,8 @@ class FamilyTokenizer:
         reserved = {id_ for id_, token in added.items() if token.special} | set(map(self.id_of, markers))
         # An added token is written as plain text, one of the learnt vocabulary already in the vocabulary's own letters.
         pieces = {
-            id_: self._as_pieces(added[id_].content) if id_ in added else self._tokenizer.id_to_token(id_) for id_ in reserved
+            id_: self._as_pieces(added[id_].content) if id_ in added else str(self._tokenizer.id_to_token(id_))
+            for id_ in reserved
         }
         self._spellings = {id_: self._spell(piece) for id_, piece in pieces.items() if len(piece) > 1}
 

@@ -47,7 +47,7 @@ def byte_level(split: str, specials: tuple[str, ...]) -> Tokenizer:
 
 def mistral() -> Tokenizer:
     """SentencePiece BPE as Mistral's file has it: a blank before everything, blanks as ``▁``, bytes for the unknown."""
-    characters = sorted(set("".join(TEXT)) - set(" \n\\{}")) + ["▁", "к", "и"]
+    characters = [*sorted(set("".join(TEXT)) - set(" \n\\{}")), "▁", "к", "и"]
     merges = [("к", "и"), ("▁", "ки"), ("▁", "+"), ("▁", "-"), ("e", "g"), ("▁", "eg"), ("▁eg", "g")]
     tokens = [
         "<unk>",

@@ -1,6 +1,7 @@
 """Prompts and probabilities of each family against its published reference: the whole text, tokenised in one go as there."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import jinja2
@@ -186,7 +187,7 @@ def _tokenizer_of(name: str, directory: Path) -> Path:
 def test_an_earlier_trace_s_prompt_begins_the_later_one_s(name: str, tmp_path: Path) -> None:
     family = opened(name, tmp_path)
     prompts = [family.prompt(PROBLEM, STEPS[:n]) for n in (1, 2, 3)]
-    for shorter, longer in zip(prompts, prompts[1:], strict=False):
+    for shorter, longer in pairwise(prompts):
         assert longer[: len(shorter)] == shorter
 
 
@@ -207,5 +208,5 @@ def test_unknown_families_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_vocabulary_without_the_marker_is_refused(llama_tokenizer: Tokenizer, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="<|im_start|>"):
+    with pytest.raises(ValueError, match="im_start"):
         load_family("qwen2.5-math-prm", stand_ins.write(tmp_path, llama_tokenizer))
