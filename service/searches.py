@@ -144,6 +144,11 @@ class Searches:
             if not self._running[caller, id]:
                 del self._running[caller, id]
 
+    @property
+    def n_under_way(self) -> int:
+        """Requests that have a place, running or waiting for their turn."""
+        return sum(len(tasks) for tasks in self._running.values())
+
     def cancel(self, caller: str, id: str) -> int:
         """Cancel what ``caller`` has under way with this id; how many requests that were."""
         tasks = self._running.get((caller, id), set()) - self._cancelled
