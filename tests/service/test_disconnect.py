@@ -1,49 +1,143 @@
-"""A client that goes away ends its search, over a real socket; the server goes on."""
+"""A client that goes away ends its search and no other: over a real socket, in every phase, for every kind of answer."""
 
 import asyncio
-import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import httpx
+import pytest
 
+from generators.protocol import Sampling, Step
+from reward_models.protocol import Score
 from service.app import create_app
-from tests.fakes import ScriptedGenerator, ScriptedRewardModel
-from tests.service.serving import served
+from service.settings import Settings
+from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import posted, served, until
 
-GUARD_S = 30
+GUARD_S = 60
+N = 4
+HANGING = ("9^{9^{9}}", "9^{9^{9}} + x")
+"""Answers that a worker process needs its whole time limit to tell apart."""
+
+Phase = Literal["queued", "generating", "scoring", "resampled", "grading"]
+PHASES: tuple[Phase, ...] = ("queued", "generating", "scoring", "resampled", "grading")
+KINDS: dict[str, Callable[[str], tuple[str, dict[str, Any]]]] = {
+    "plain": lambda who: ("/solve", {"problem": who, "n_particles": N}),
+    "stream": lambda who: ("/solve", {"problem": who, "n_particles": N, "stream": True}),
+    "batch": lambda who: ("/solve/batch", {"problems": [who, who], "n_particles": N // 2}),
+}
 
 
-def test_vanished_client_cancels_its_search_and_no_other() -> None:
+class HeldGenerator(ScriptedGenerator):
+    """Goes no further than a phase, but for one client; ``live`` counts calls under way by the first letter of the problem."""
+
+    def __init__(self, phase: Phase | None) -> None:
+        super().__init__()
+        self.phase = phase
+        self.live: Counter[str] = Counter()
+        self.n_answers: Counter[str] = Counter()
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        who = chr(prefix_ids[0] - 1000)
+        held = who != "p"
+        self.live[who] += 1
+        try:
+            t = sum(token < 1000 for token in prefix_ids) + 1
+            if held and (self.phase in ("queued", "generating") or (self.phase == "resampled" and t == 2)):
+                await asyncio.Event().wait()
+            if held and self.phase == "grading" and t == N_STEPS:
+                self.n_answers[who] += 1
+                return Step((t,), f"\\boxed{{{HANGING[self.n_answers[who] % 2]}}}", "eos", (-0.1,))
+            return await super().step(prefix_ids, sampling, seed)
+        finally:
+            self.live[who] -= 1
+
+
+class HeldRewardModel(ScriptedRewardModel):
+    """Likewise."""
+
+    def __init__(self, phase: Phase | None) -> None:
+        super().__init__()
+        self.phase = phase
+        self.live: Counter[str] = Counter()
+
+    async def score(self, problem: str, steps: Sequence[str]) -> Score:
+        self.live[problem[0]] += 1
+        try:
+            if problem[0] != "p" and self.phase == "scoring":
+                await asyncio.Event().wait()
+            return await super().score(problem, steps)
+        finally:
+            self.live[problem[0]] -= 1
+
+
+def n_graders() -> int:
+    return sum(thread.name.startswith("answers") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("phase", PHASES)
+def test_vanished_client_ends_its_search_and_no_other(phase: Phase, kind: str) -> None:
+    """The bystander is held in the same phase as the one who vanishes, or runs while that one waits for a place."""
+    generator, reward_model = HeldGenerator(phase), HeldRewardModel(phase)
+    app = create_app(generator, reward_model, Settings(max_particles_in_flight=N if phase == "queued" else 3 * N))
+
+    def live(who: str) -> int:
+        return generator.live[who] + reward_model.live[who]
+
+    def is_there(who: str) -> bool:
+        return n_graders() > (who == "v") if phase == "grading" else live(who) > 0
+
+    async def scenario() -> float:
+        async with asyncio.timeout(GUARD_S), served(app) as address:
+            async with posted(address, *KINDS["plain"]("bystander")):
+                await until(lambda: is_there("b"))
+                async with posted(address, *KINDS[kind]("vanishes")):
+                    await until(lambda: app.state.searches.n_under_way == 2)
+                    if phase != "queued":
+                        await until(lambda: is_there("v"))
+                seconds = await until(lambda: live("v") == 0 and app.state.searches.n_under_way == 1)
+                assert phase == "grading" or live("b") > 0, "the bystander goes on"
+            await until(lambda: live("b") == 0 and app.state.searches.n_under_way == 0)
+            assert generator.live["v"] == reward_model.live["v"] == 0, "nothing was begun for it afterwards"
+            async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", timeout=GUARD_S) as client:
+                assert (await client.post("/solve", json={"problem": "patient"})).json()["answer"] == "42"
+            return seconds
+
+    print(f"{kind}, {phase}: everything had ended {1000 * asyncio.run(scenario()):.1f} ms after the client closed its socket")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_that_leaves_after_the_last_byte_cancels_nothing(kind: str) -> None:
+    generator, reward_model = HeldGenerator(None), HeldRewardModel(None)
+    app = create_app(generator, reward_model)
+
     async def scenario() -> None:
-        generator = ScriptedGenerator(hold=True)
-        async with asyncio.timeout(GUARD_S), served(create_app(generator, ScriptedRewardModel())) as (host, port):
-            _reader, writer = await asyncio.open_connection(host, port)
-            body = json.dumps({"problem": "a", "n_particles": 4}).encode()
-            head = f"POST /solve HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-            writer.write(head.encode() + body)
-            await generator.entered.wait()
+        async with asyncio.timeout(GUARD_S), served(app) as address:
+            path, body = KINDS[kind]("vanishes")
+            async with posted(address, path, body, connection="close") as client:
+                answer = (await client.reader.read()).decode()
+            assert answer.startswith("HTTP/1.1 200")
+            assert '"answer":"42"' in answer
+            await until(lambda: app.state.searches.n_under_way == 0)
             assert not generator.cancelled.is_set()
-
-            writer.close()
-            await writer.wait_closed()
-            await generator.cancelled.wait()
-
-            generator.hold = False
-            async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
-                answered = await client.post("/solve", json={"problem": "b"}, timeout=GUARD_S)
-            assert answered.json()["answer"] == "42"
-            assert generator.n_running == 0
+            assert not reward_model.cancelled.is_set()
+        assert not generator.closed, "models given by the caller stay the caller's"
 
     asyncio.run(scenario())
 
 
-def test_patient_client_is_answered_over_the_socket() -> None:
+def test_vanished_client_ends_its_scoring() -> None:
+    reward_model = ScriptedRewardModel(hold=True)
+    app = create_app(ScriptedGenerator(), reward_model)
+
     async def scenario() -> None:
-        generator = ScriptedGenerator()
-        async with served(create_app(generator, ScriptedRewardModel())) as (host, port):
-            async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
-                assert (await client.get("/healthz")).json()["status"] == "ok"
-                assert (await client.post("/solve", json={"problem": "b"}, timeout=GUARD_S)).json()["answer"] == "42"
-            assert not generator.cancelled.is_set()
-        assert not generator.closed, "models given by the caller stay the caller's"
+        async with asyncio.timeout(GUARD_S), served(app) as address:
+            async with posted(address, "/score", {"problem": "a", "steps": ["b", "c"]}):
+                await reward_model.entered.wait()
+            await reward_model.cancelled.wait()
+            await until(lambda: app.state.searches.n_under_way == 0)
 
     asyncio.run(scenario())
