@@ -124,6 +124,14 @@ def test_a_limit_is_told_as_length(client: httpx.Client, limits: dict[str, Any],
     assert body["choices"][0]["search"]["stop_reason"] != "finished"
 
 
+def test_a_finished_answer_is_a_stop_though_a_limit_cut_others() -> None:
+    with serving(create_app(Writer(["\\boxed{1}", SOLUTION]), Judge())) as client:
+        (choice,) = completed(client, model="self-consistency-8", seed=1, search={"max_total_tokens": 8 * 12})["choices"]
+    assert choice["search"]["stop_reason"] == "budget"
+    assert choice["finish_reason"] == "stop"
+    assert choice["message"]["content"] == "\\boxed{1}"
+
+
 def test_logprobs_are_those_of_the_shown_particle(client: httpx.Client) -> None:
     (choice,) = completed(client, logprobs=True, top_logprobs=0)["choices"]
     assert set(choice["logprobs"]) == {"content", "refusal"}

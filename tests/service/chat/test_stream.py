@@ -115,7 +115,7 @@ def test_usage_is_null_until_the_one_last_chunk(client: httpx.Client) -> None:
         {},
         {"model": "test/writer"},
         {"model": "test/writer", "search": {"max_tokens_per_step": 3}},
-        {"model": "test/writer", "stop": "= 4"},
+        {"model": "test/writer", "stop": ["= 4", "4²", "tw"]},
         {"model": "self-consistency-4", "max_tokens": 20},
         {"search": {"lookahead": "reuse", "progress": True}},
         {"logprobs": True},
