@@ -9,20 +9,19 @@ from pydantic.json_schema import models_json_schema
 _REF = "#/components/schemas/{model}"
 
 
-def event_stream(event: type[BaseModel], description: str, *, named: bool = True) -> dict[str, Any]:
-    """Media type object of a stream of server-sent events whose data is an ``event``, in OpenAPI 3.2's ``itemSchema``.
+def event_stream(description: str, *events: type[BaseModel], named: bool = True, last: str | None = None) -> dict[str, Any]:
+    """Media type object of a stream of server-sent events, in OpenAPI 3.2's ``itemSchema``.
 
-    ``named`` events have a name beside their data.
+    The data of each is one of ``events`` as JSON, or the word ``last``; ``named`` events have a name beside it.
     """
-    data = {
-        "type": "string",
-        "contentMediaType": "application/json",
-        "contentSchema": {"$ref": _REF.format(model=event.__name__)},
-    }
+    schemas = [{"$ref": _REF.format(model=event.__name__)} for event in events]
+    content = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    data: dict[str, Any] = {"type": "string", "contentMediaType": "application/json", "contentSchema": content}
+    if last is not None:
+        data = {"anyOf": [data, {"const": last}]}
     parts = {"event": {"type": "string"}, "data": data} if named else {"data": data}
-    item = {"type": "object", "required": list(parts), "properties": parts}
-    whole = {"type": "string", "description": f"{description} The data of each event is a {event.__name__}."}
-    return {"text/event-stream": {"schema": whole, "itemSchema": item}}
+    item = {"type": "object", "description": description, "required": list(parts), "properties": parts}
+    return {"text/event-stream": {"itemSchema": item}}
 
 
 def install(app: FastAPI, *events: type[BaseModel]) -> None:

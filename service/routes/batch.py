@@ -17,7 +17,7 @@ router = APIRouter(tags=["search"])
     responses={
         200: {
             "description": "Results as they finish, the last event done or error.",
-            "content": event_stream(BatchEvent, "Results as they finish, and comments while it is quiet."),
+            "content": event_stream("A problem that is done with.", BatchEvent),
         },
         "default": {"model": ErrorBody, "description": "Any error"},
     },

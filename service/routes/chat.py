@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
     responses={
         200: {
             "description": "The answer; with stream its chunks as server-sent events, the last one [DONE].",
-            "content": event_stream(ChatCompletionChunk, "Chunks of the answer, then [DONE].", named=False),
+            "content": event_stream("A chunk of the answer.", ChatCompletionChunk, ErrorBody, named=False, last="[DONE]"),
         },
         "default": {"model": ErrorBody, "description": "Any error"},
     },

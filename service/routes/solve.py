@@ -23,7 +23,7 @@ router = APIRouter(tags=["search"])
     responses={
         200: {
             "description": "The answer; with stream an event for each thing that happens, the last one answer or error.",
-            "content": event_stream(SolveEvent, "Events as the search tells them, and comments while it is quiet."),
+            "content": event_stream("Something that happened.", SolveEvent),
         },
         "default": {"model": ErrorBody, "description": "Any error"},
     },

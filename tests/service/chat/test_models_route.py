@@ -50,6 +50,8 @@ def test_the_document_tells_of_requests_answers_and_chunks(client: httpx.Client)
     assert [kind["type"] for kind in content["anyOf"]] == ["string", "array"]
     answers = chat["responses"]["200"]["content"]
     assert answers["application/json"]["schema"]["$ref"].endswith("/ChatCompletion")
-    assert answers["text/event-stream"]["itemSchema"]["properties"]["data"]["contentSchema"]["$ref"].endswith("Chunk")
+    chunk, done = answers["text/event-stream"]["itemSchema"]["properties"]["data"]["anyOf"]
+    assert chunk["contentSchema"]["anyOf"][0]["$ref"].endswith("/ChatCompletionChunk")
+    assert done == {"const": "[DONE]"}
     assert "ChatCompletionChunk" in schemas
     assert chat["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
