@@ -9,9 +9,10 @@ from embedded.decoder import Decoder
 from embedded.prefix_cache import PrefixCache
 from embedded.scorer import Judgement, Scorer, ScoreRequest
 from embedded.tokenizer import ChatTokenizer
-from errors import ContextTooLong, InvalidRequest, RewardModelError
+from errors import ContextTooLong, RewardModelError
 from generators.protocol import Message
 from reward_models.protocol import Score
+from reward_models.trace import check_trace
 
 SEPARATOR = "\n\n"
 """Closes each step of a trace; the model's judgement is read at its token."""
@@ -47,8 +48,7 @@ class EmbeddedRewardModel:
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Score the newest of ``steps`` given ``problem`` and the steps before it."""
-        if not steps:
-            raise InvalidRequest("steps is empty, there is nothing to score", param="steps")
+        check_trace(problem, steps)
         ids = list(self._tokenizer.render([Message("user", problem)]))
         boundaries = [len(ids)]
         for step in steps:

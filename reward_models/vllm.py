@@ -1,0 +1,115 @@
+"""A process reward model in vLLM, in this process: one request per new step, and the prefix cache serves all before it.
+
+The prompt ends where the newest step is judged (see :mod:`reward_models.families.family`), so one position is all that has to
+be read. A head that vLLM can pool at the last token is asked with ``classify``, which reads the prefix cache by itself. A head
+at every token is asked with ``token_classify``, which skips the cache unless it is told not to; then it returns a row for each
+computed token, the last of which is the newest step's. (Its ``STEP`` pooling counts positions from the start of the prompt, so
+it goes wrong where tokens were cached.) A language model that answers with one of two tokens is loaded as a classifier whose
+weights are these tokens' rows of the output matrix.
+"""
+
+import asyncio
+import itertools
+from pathlib import Path
+from typing import Any
+
+from embedded.config import read_json
+from errors import InvalidRequest, RewardModelError
+from reward_models.families.family import Family, Read
+from reward_models.families.registry import load_family
+from reward_models.pooled import PooledRewardModel
+
+TASKS: dict[Read, str] = {"sequence": "classify", "next_token": "classify", "tokens": "token_classify"}
+
+
+class VllmPool:
+    """Asks ``vllm.v1.engine.async_llm.AsyncLLM`` with the pooling runner; see :class:`reward_models.pooled.Pool`.
+
+    Cancelling a call aborts its request.
+    """
+
+    def __init__(self, engine: Any, family: Family) -> None:
+        self._engine = engine
+        self._family = family
+        self._numbers = itertools.count()
+        self._closed = False
+
+    async def context_length(self) -> int:
+        """Most tokens of one prompt."""
+        return int(self._engine.model_config.max_model_len)
+
+    async def values(self, ids: tuple[int, ...], problem: str) -> tuple[list[float], int]:
+        """The newest step's values; the cache is left unread only where it hid them."""
+        values, n_computed = await self._read(ids, read_cache=True)
+        if len(values) < self._family.n_values:
+            values, n_computed = await self._read(ids, read_cache=False)
+        if self._family.read == "tokens" and len(values) == n_computed * self._family.n_values:
+            values = values[-self._family.n_values :]
+        return values, n_computed
+
+    async def aclose(self) -> None:
+        """End the engine's process. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._engine.shutdown)
+
+    async def _read(self, ids: tuple[int, ...], *, read_cache: bool) -> tuple[list[float], int]:
+        """All values that the engine returns, one row after the other, and how many tokens it computed."""
+        from vllm import PoolingParams
+
+        task = TASKS[self._family.read]
+        params = PoolingParams(task=task, use_activation=False, skip_reading_prefix_cache=not read_cache)
+        output = None
+        try:
+            async for answer in self._engine.encode({"prompt_token_ids": list(ids)}, params, f"score-{next(self._numbers)}"):
+                output = answer
+        except Exception as error:
+            raise RewardModelError(f"the reward model's engine failed: {type(error).__name__}") from error
+        if output is None:
+            raise RewardModelError("the reward model's engine returned nothing for a step")
+        return output.outputs.data.flatten().tolist(), len(ids) - int(output.num_cached_tokens)
+
+
+def load_vllm(model: str, family: str, *, directory: Path | None = None, **options: Any) -> PooledRewardModel:
+    """Start vLLM with a model.
+
+    Args:
+        model: a directory, or a name on the Hugging Face hub.
+        family: its name in :data:`reward_models.families.registry.FAMILIES`.
+        directory: where the tokenizer's files are, if not in ``model``.
+        options: further arguments of vLLM's ``AsyncEngineArgs``, such as ``dtype`` or ``gpu_memory_utilization``.
+
+    Raises:
+        InvalidRequest: vLLM is not installed, or the family is not known.
+        ValueError, FileNotFoundError: the tokenizer is not this family's.
+    """
+    try:
+        from vllm.config import PoolerConfig
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+    except ImportError as error:
+        message = "reward model 'vllm' needs vLLM: pip install 'entropic-particle-filtering[vllm]'"
+        raise InvalidRequest(message, param="reward_model") from error
+    directory = directory or Path(model)
+    loaded = load_family(family, directory)
+    if loaded.read == "next_token":
+        options["hf_overrides"] = answers_as_labels(loaded, directory)
+    pooling = {"tok_pooling_type": "ALL"} if loaded.read == "tokens" else {"seq_pooling_type": "LAST"}
+    arguments = AsyncEngineArgs(
+        model=model,
+        runner="pooling",
+        pooler_config=PoolerConfig(task=TASKS[loaded.read], **pooling),
+        enable_prefix_caching=True,
+        **options,
+    )
+    return PooledRewardModel(VllmPool(AsyncLLM.from_engine_args(arguments), loaded), loaded, model)
+
+
+def answers_as_labels(family: Family, directory: Path) -> dict[str, Any]:
+    """Overrides of the model's configuration (``--hf-overrides``) that make vLLM classify by two rows of the output matrix."""
+    (architecture,) = read_json(directory / "config.json")["architectures"]
+    return {
+        "architectures": [architecture.replace("ForCausalLM", "ForSequenceClassification")],
+        "classifier_from_token": list(family.answers),
+        "method": "no_post_processing",
+    }
