@@ -203,6 +203,40 @@ def test_comments_keep_the_connection_open_while_the_search_runs() -> None:
     asyncio.run(scenario())
 
 
+class Queue:
+    """Lets nobody in until ``turn`` is set; its own ticket."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Event()
+
+    def enter(self, caller: str, n_particles: int) -> Ticket:
+        return self
+
+    async def granted(self) -> None:
+        await self.turn.wait()
+
+    def leave(self) -> None:
+        return
+
+
+def test_comments_keep_the_connection_open_in_the_queue() -> None:
+    async def scenario() -> None:
+        app, queue = create_app(Writer(), Judge(), Settings(keep_alive_s=0.01)), Queue()
+        async with asyncio.timeout(GUARD_S), served(app) as (host, port):
+            while not hasattr(app.state, "searches"):
+                await asyncio.sleep(0)
+            app.state.searches._admission = queue
+            reader, writer = await opened(host, port, n=2)
+            begun = await reader.readuntil(b": ping\n\n")
+            assert begun.count(b'"role":"assistant"') == 2
+            assert b'"content":"4' not in begun
+            queue.turn.set()
+            await reader.readuntil(b"data: [DONE]\n\n")
+            writer.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_plain_sample_flows_while_it_is_drawn() -> None:
     async def scenario() -> None:
         gate = asyncio.Event()
