@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from generators.protocol import Finish
 from search.config import Annealing, AnswerSelection, LookAhead, Resampling, SearchConfig, Weighting
+from search.methods import METHODS
 from search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
 from search.validation import (
     MAX_PARTICLES,
@@ -28,7 +29,7 @@ class SearchOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    method: str = Field("epf", description="Search method.")
+    method: str = Field("epf", description="Search method.", json_schema_extra={"enum": list(METHODS)})
     n_particles: int = Field(DEFAULTS.n_particles, ge=1, le=MAX_PARTICLES, description="Partial solutions kept side by side.")
     max_steps: int = Field(DEFAULTS.max_steps, ge=1, le=MAX_STEPS, description="Most steps of one particle.")
     max_tokens_per_step: int = Field(
