@@ -1,6 +1,7 @@
 # make solve [PROBLEM="..."]   solve a problem: sets up .venv on first use
 # make test                    set up .venv and run the tests
 # make test-clients            try the service with the clients that people use, each in an environment of its own
+# make test-fuzz               send every route many more random requests than the tests do
 # make check                   everything that CI runs
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
 # make bench                   compare the search methods on the embedded models
@@ -20,7 +21,7 @@ CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 TRAIN := $(TRAIN_VENV)/.installed
 
-.PHONY: solve test test-clients check train bench bench-speed clean
+.PHONY: solve test test-fuzz test-clients check train bench bench-speed clean
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -30,6 +31,9 @@ test: $(DEV)
 
 test-clients: $(DEV)
 	$(VENV)/bin/python -m tests.clients.run
+
+test-fuzz: $(DEV)
+	FUZZ_EXAMPLES=1000 $(VENV)/bin/python -m pytest tests/service/test_fuzz.py -s
 
 check: $(DEV)
 	$(VENV)/bin/ruff check .

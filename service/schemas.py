@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from generators.protocol import Finish
 from search.config import Annealing, AnswerSelection, LookAhead, Resampling, SearchConfig, Weighting
@@ -24,12 +25,20 @@ DEFAULTS = SearchConfig()
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CHARS)]
 
 
+def _known_method(name: str) -> str:
+    if name not in METHODS:
+        raise PydanticCustomError("literal_error", "must be one of {expected}", {"expected": ", ".join(METHODS)})
+    return name
+
+
 class SearchOptions(BaseModel):
     """How to search. Everything has a default, which the server's settings may change; an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    method: str = Field("epf", description="Search method.", json_schema_extra={"enum": list(METHODS)})
+    method: Annotated[str, AfterValidator(_known_method)] = Field(
+        "epf", description="Search method.", json_schema_extra={"enum": list(METHODS)}
+    )
     n_particles: int = Field(DEFAULTS.n_particles, ge=1, le=MAX_PARTICLES, description="Partial solutions kept side by side.")
     max_steps: int = Field(DEFAULTS.max_steps, ge=1, le=MAX_STEPS, description="Most steps of one particle.")
     max_tokens_per_step: int = Field(

@@ -114,6 +114,7 @@ def test_particles_on_request() -> None:
         ({"problems": ["a", {"problem": "b", "stream": True}]}, "problems.1.stream", "not a field"),
         ({"problems": ["a", {"problem": "b", "custom_id": "x" * 257}]}, "problems.1.custom_id", "256"),
         ({"problems": ["a", {"problem": "b", "method": "magic"}]}, "problems.1.method", "epf"),
+        ({"problems": [{"problem": "b", "method": "pf"}], "method": "magic"}, "method", "epf"),
         ({"problems": ["a", {"problem": "b", "max_steps": 101}]}, "problems.1.max_steps", "at most 100 "),
         ({"problems": ["a", {"problem": "b", "max_seconds": 301}]}, "problems.1.max_seconds", "at most 300"),
         ({"problems": ["a", 7]}, "problems.1", ""),
