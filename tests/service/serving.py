@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 
 class Connection(NamedTuple):
@@ -20,7 +21,7 @@ class Connection(NamedTuple):
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
+async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """Serve ``app`` with uvicorn; its host and port. Connections queue in the socket until the server has started."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1))
