@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import InvalidRequest, SearchServiceError
-from service.schemas import ErrorBody, ErrorDetail, SolveRequest
+from service.schemas import ErrorBody, ErrorDetail
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +64,9 @@ async def _search_error(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(ErrorBody(error=detail_of(error)).model_dump(), status_code=error.status)
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    message, param, code = explain(error.errors()[0])
+    message, param, code = explain(error.errors()[0], _fields_of_body(request))
     return error_response(InvalidRequest.status, message, type=InvalidRequest.type, param=param, code=code)
 
 
@@ -78,8 +78,16 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     return error_response(error.status_code, message, type=kind, param=None, code=code, headers=error.headers)
 
 
-def explain(error: Mapping[str, Any]) -> tuple[str, str | None, str]:
-    """Message, param and code of one pydantic error: the message names the field, its limit and the fix, never the input."""
+def _fields_of_body(request: Request) -> Iterable[str]:
+    body = getattr(request.scope.get("route"), "body_field", None)
+    return () if body is None else body.field_info.annotation.model_fields
+
+
+def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str | None, str]:
+    """Message, param and code of one pydantic error: the message names the field, its limit and the fix, never the input.
+
+    ``fields`` are those of the body, to be told where one is not known.
+    """
     location: Sequence[str | int] = error["loc"][1:]
     kind, context = error["type"], error.get("ctx", {})
     if kind == "json_invalid":
@@ -91,8 +99,8 @@ def explain(error: Mapping[str, Any]) -> tuple[str, str | None, str]:
         case "missing":
             return f"`{field}` is required: add it to the body.", field, "missing_field"
         case "extra_forbidden":
-            known = ", ".join(SolveRequest.model_fields)
-            return f"`{field}` is not a field of this request: remove it. The fields are {known}.", field, "unknown_field"
+            known = f"The fields are {', '.join(fields)}" if len(location) == 1 else "/docs has the fields that there are"
+            return f"`{field}` is not a field of this request: remove it. {known}.", field, "unknown_field"
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
             name, bound = next(iter(context.items()))
             words = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}[name]

@@ -83,6 +83,8 @@ def test_limits_are_told() -> None:
     settings = Settings(max_problem_chars=100, max_steps=3)
     for body, limit in (({"problem": "x" * 101, "steps": STEPS}, "100"), ({"problem": "x", "steps": ["a"] * 4}, "3")):
         assert f"at most {limit} " in ask(Listening(), body, settings).json()["error"]["message"]
+    message = ask(Listening(), {"problem": PROBLEM, "steps": STEPS, "seed": 1}).json()["error"]["message"]
+    assert "The fields are problem, steps." in message
 
 
 def test_steps_that_do_not_fit_are_told_from_which_on() -> None:
