@@ -5,12 +5,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from errors import ContextTooLong, InvalidRequest, RewardModelError
+from errors import RewardModelError
 from reward_models.families.family import Family, Read
 from reward_models.protocol import Score
 from reward_models.sharing import Shared
 from reward_models.trace import check_trace
-from reward_models.upstream import Refused, Upstream
+from reward_models.upstream import Refused, Upstream, as_ours, is_number
 
 PATHS: dict[Read, str] = {"sequence": "/classify", "tokens": "/pooling", "next_token": "/v1/completions"}
 """Where vLLM serves each kind of family. ``/classify`` and ``/v1/completions`` read the prefix cache, ``/pooling`` does not."""
@@ -50,7 +50,7 @@ class HttpRewardModel:
         try:
             answer = await self._upstream.post("/score", {"problem": problem, "steps": list(steps)}, affinity=problem)
         except Refused as refused:
-            raise _as_ours(refused) from None
+            raise as_ours(refused) from None
         probability, n_tokens = answer.get("probability"), answer.get("n_tokens")
         if not isinstance(probability, float | int) or not 0 <= probability <= 1:
             raise RewardModelError("the reward model's server returned no probability in [0, 1]")
@@ -114,7 +114,7 @@ class VllmServerPool:
         try:
             answer = await self._upstream.post(PATHS[self._family.read], body, affinity=problem)
         except Refused as refused:
-            raise _as_ours(refused) from None
+            raise as_ours(refused) from None
         try:
             if self._family.read == "next_token":
                 (choice,) = answer["choices"]
@@ -123,7 +123,7 @@ class VllmServerPool:
             values = only["probs"] if self._family.read == "sequence" else only["data"][-1]
         except (KeyError, IndexError, TypeError, ValueError):
             raise RewardModelError("the reward model's server answered without the values of one step") from None
-        if not isinstance(values, list) or not all(map(_is_number, values)):
+        if not isinstance(values, list) or not all(map(is_number, values)):
             raise RewardModelError("the reward model's server answered with values that are no finite numbers")
         return [float(value) for value in values]
 
@@ -133,7 +133,7 @@ class VllmServerPool:
         One that is not among the most likely tokens is at most as likely as the least of these, which is taken for it where it
         decides nothing.
         """
-        if not top or not all(map(_is_number, top.values())):
+        if not top or not all(map(is_number, top.values())):
             raise RewardModelError("the reward model's server answered with log-probabilities that are no finite numbers")
         values = [top.get(f"token_id:{id_}") for id_ in self._family.answer_ids]
         least = min(top.values())
@@ -156,20 +156,4 @@ class VllmServerPool:
         try:
             return await self._upstream.get(path)
         except Refused as refused:
-            raise _as_ours(refused) from None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _as_ours(refused: Refused) -> Exception:
-    """A refusal as the caller's error where it is the caller's, else as the server's."""
-    error = refused.error
-    if refused.status == 400 and (error.get("code") == ContextTooLong.code or error.get("param") == "input_tokens"):
-        return ContextTooLong("the trace does not fit into the reward model's context")
-    if refused.status == 413:
-        return ContextTooLong("the trace is longer than the reward model's server takes")
-    if refused.status == 400 and error.get("code") == InvalidRequest.code and error.get("param") in ("problem", "steps"):
-        return InvalidRequest("the reward model's server refuses this trace", param=error["param"])
-    return RewardModelError(f"the reward model's server refused the request with status {refused.status}")
+            raise as_ours(refused) from None

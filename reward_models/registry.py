@@ -1,18 +1,95 @@
 """Reward models by name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from errors import InvalidRequest
+from reward_models.calibration import CalibratedRewardModel, Calibration
 from reward_models.embedded import EmbeddedRewardModel
+from reward_models.families.registry import FAMILIES, load_family
 from reward_models.protocol import RewardModel
 
-REWARD_MODELS: Mapping[str, Callable[[], RewardModel]] = MappingProxyType({"embedded": EmbeddedRewardModel})
+
+@dataclass(frozen=True, slots=True)
+class RewardModelOptions:
+    """What an operator may choose about a reward model.
+
+    Attributes:
+        model: its name or directory; what a server calls it.
+        family: how it is asked: a name in ``FAMILIES`` or, for ``http``, in ``PROMPTS``. None is our own scoring server.
+        urls: base addresses of equal servers.
+        api_key: of those servers.
+        tokenizer: directory of the tokenizer's files, where ``model`` is none.
+        timeout_s: of one try of one request.
+        calibration: file of a calibration for this model.
+        engine: further arguments of vLLM's engine.
+    """
+
+    model: str | None = None
+    family: str | None = None
+    urls: tuple[str, ...] = ()
+    api_key: str | None = field(default=None, repr=False)
+    tokenizer: Path | None = None
+    timeout_s: float = 60.0
+    calibration: Path | None = None
+    engine: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load_reward_model(name: str) -> RewardModel:
-    """Make the reward model called ``name``; InvalidRequest lists the known names."""
+def load_reward_model(name: str, options: RewardModelOptions | None = None) -> RewardModel:
+    """Make the reward model called ``name``; InvalidRequest lists the known names, or says which option is missing or wrong."""
     if name not in REWARD_MODELS:
         known = ", ".join(sorted(REWARD_MODELS))
         raise InvalidRequest(f"unknown reward model {name!r}, known are: {known}", param="reward_model")
-    return REWARD_MODELS[name]()
+    chosen = options or RewardModelOptions()
+    try:
+        calibration = Calibration.load(chosen.calibration) if chosen.calibration else None
+        reward_model = REWARD_MODELS[name](chosen)
+        return CalibratedRewardModel(reward_model, calibration) if calibration else reward_model
+    except (ValueError, FileNotFoundError) as error:
+        raise InvalidRequest(f"reward model {name!r}: {error}", param="reward_model") from error
+
+
+def _embedded(options: RewardModelOptions) -> RewardModel:
+    return EmbeddedRewardModel(options.model) if options.model else EmbeddedRewardModel()
+
+
+def _vllm(options: RewardModelOptions) -> RewardModel:
+    from reward_models.vllm import load_vllm
+
+    model, family = _needed(options, "model"), _needed(options, "family")
+    return load_vllm(model, family, directory=options.tokenizer, **options.engine)
+
+
+def _http(options: RewardModelOptions) -> RewardModel:
+    from reward_models.http import HttpRewardModel, VllmServerPool
+    from reward_models.judge import PROMPTS, ChatJudge
+    from reward_models.pooled import PooledRewardModel
+    from reward_models.upstream import Upstream
+
+    _needed(options, "urls")
+    upstream = Upstream(options.urls, api_key=options.api_key, timeout_s=options.timeout_s)
+    if options.family is None:
+        return HttpRewardModel(upstream, options.model or "http")
+    model = _needed(options, "model")
+    if options.family in PROMPTS:
+        return ChatJudge(upstream, model, options.family)
+    if options.family not in FAMILIES:
+        known = ", ".join(sorted((*FAMILIES, *PROMPTS)))
+        raise InvalidRequest(f"unknown family {options.family!r} of reward models, known are: {known}", param="family")
+    family = load_family(options.family, options.tokenizer or Path(model))
+    return PooledRewardModel(VllmServerPool(upstream, family, model), family, model)
+
+
+def _needed(options: RewardModelOptions, name: str) -> str:
+    value = getattr(options, name)
+    if not value:
+        raise InvalidRequest(f"this reward model needs the option {name}", param="reward_model")
+    return str(value)
+
+
+REWARD_MODELS: Mapping[str, Callable[[RewardModelOptions], RewardModel]] = MappingProxyType(
+    {"embedded": _embedded, "http": _http, "vllm": _vllm}
+)

@@ -8,6 +8,7 @@ tenth of a retry. Requests of one problem go to one replica while it works, so t
 import asyncio
 import json
 import logging
+import math
 import random
 import time
 import zlib
@@ -16,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from errors import RewardModelError
+from errors import ContextTooLong, InvalidRequest, RewardModelError
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,9 @@ class Upstream:
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None, affinity: str) -> dict[str, Any]:
         self._retries = min(self._retries + EARNED_RETRIES, SAVED_RETRIES)
+        replicas = self._replicas(affinity)
         for n in range(N_TRIES):
-            url = self._replicas(affinity)[n % len(self._urls)]
+            url = replicas[n % len(replicas)]
             try:
                 async with asyncio.timeout(self._timeout_s):
                     return await self._try(method, url + path, body)
@@ -135,6 +137,23 @@ class Upstream:
         if not isinstance(answer, dict):
             raise _Failed("the answer is no JSON object")
         return answer
+
+
+def is_number(value: object) -> bool:
+    """Whether JSON gave a finite number."""
+    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def as_ours(refused: Refused) -> Exception:
+    """A refusal as the caller's error where it is the caller's, else as the server's."""
+    error = refused.error
+    if refused.status == 400 and (error.get("code") == ContextTooLong.code or error.get("param") == "input_tokens"):
+        return ContextTooLong("the trace does not fit into the reward model's context")
+    if refused.status == 413:
+        return ContextTooLong("the trace is longer than the reward model's server takes")
+    if refused.status == 400 and error.get("code") == InvalidRequest.code and error.get("param") in ("problem", "steps"):
+        return InvalidRequest("the reward model's server refuses this trace", param=error["param"])
+    return RewardModelError(f"the reward model's server refused the request with status {refused.status}")
 
 
 def _as_failed(error: Exception) -> _Failed:

@@ -10,6 +10,7 @@ weights are these tokens' rows of the output matrix.
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ TASKS: dict[Read, str] = {"sequence": "classify", "next_token": "classify", "tok
 class VllmPool:
     """Asks ``vllm.v1.engine.async_llm.AsyncLLM`` with the pooling runner; see :class:`reward_models.pooled.Pool`.
 
-    Cancelling a call aborts its request.
+    Cancelling a call aborts its request. ``params`` is ``vllm.PoolingParams``.
     """
 
-    def __init__(self, engine: Any, family: Family) -> None:
+    def __init__(self, engine: Any, family: Family, params: Callable[..., Any]) -> None:
         self._engine = engine
+        self._params = params
         self._family = family
         self._numbers = itertools.count()
         self._closed = False
@@ -55,10 +57,8 @@ class VllmPool:
 
     async def _read(self, ids: tuple[int, ...], *, read_cache: bool) -> tuple[list[float], int]:
         """All values that the engine returns, one row after the other, and how many tokens it computed."""
-        from vllm import PoolingParams
-
         task = TASKS[self._family.read]
-        params = PoolingParams(task=task, use_activation=False, skip_reading_prefix_cache=not read_cache)
+        params = self._params(task=task, use_activation=False, skip_reading_prefix_cache=not read_cache)
         output = None
         try:
             async for answer in self._engine.encode({"prompt_token_ids": list(ids)}, params, f"score-{next(self._numbers)}"):
@@ -84,6 +84,7 @@ def load_vllm(model: str, family: str, *, directory: Path | None = None, **optio
         ValueError, FileNotFoundError: the tokenizer is not this family's.
     """
     try:
+        from vllm import PoolingParams
         from vllm.config import PoolerConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -102,7 +103,8 @@ def load_vllm(model: str, family: str, *, directory: Path | None = None, **optio
         enable_prefix_caching=True,
         **options,
     )
-    return PooledRewardModel(VllmPool(AsyncLLM.from_engine_args(arguments), loaded), loaded, model)
+    pool = VllmPool(AsyncLLM.from_engine_args(arguments), loaded, PoolingParams)
+    return PooledRewardModel(pool, loaded, model)
 
 
 def answers_as_labels(family: Family, directory: Path) -> dict[str, Any]:

@@ -1,0 +1,202 @@
+"""Scores that mean what they say: a fitted map from a reward model's probability to the share of steps that are right.
+
+``platt`` fits ``sigmoid(slope * logit + bias)`` by maximum likelihood (Platt, 1999, without his smoothing of targets); a slope
+below 1 cools an over-confident model. It keeps the order of scores. ``isotonic`` fits the best non-decreasing map (pool
+adjacent violators) and joins its levels by straight lines; it follows any shape, but needs more samples and may make scores
+equal.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from errors import RewardModelError
+from reward_models.families.family import sigmoid
+from reward_models.protocol import RewardModel, Score
+
+CLIP = 1e-7
+"""Scores are kept this far from 0 and 1, as in the search."""
+
+Floats = NDArray[np.float64]
+Method = Literal["platt", "isotonic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A fitted map.
+
+    Attributes:
+        model: name of the reward model that it was fitted for.
+        method: which of the following it uses.
+        slope, bias: of ``platt``.
+        scores, shares: of ``isotonic``, corners of the map, both ascending.
+        n: labelled steps that it was fitted on.
+    """
+
+    model: str
+    method: Method
+    n: int
+    slope: float = 1.0
+    bias: float = 0.0
+    scores: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    def __call__(self, probability: float) -> float:
+        """Calibrated probability; never quite 0 or 1."""
+        if self.method == "isotonic":
+            value = float(np.interp(probability, self.scores, self.shares))
+        else:
+            p = min(max(probability, CLIP), 1 - CLIP)
+            value = sigmoid(self.slope * math.log(p / (1 - p)) + self.bias)
+        return min(max(value, CLIP), 1 - CLIP)
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file; :meth:`load` reads it."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Calibration":
+        """Read a file of :meth:`save`. ValueError for one that is none."""
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            loaded = cls(**(fields | {"scores": tuple(fields["scores"]), "shares": tuple(fields["shares"])}))
+            sound = loaded.method in ("platt", "isotonic") and all(0 <= loaded(p) <= 1 for p in (0.0, 0.5, 1.0))
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"{path} is no calibration: {type(error).__name__}") from error
+        if not sound:
+            raise ValueError(f"{path} is no calibration: it does not map to probabilities")
+        return loaded
+
+
+class CalibratedRewardModel:
+    """``reward_model`` with its scores mapped; see :class:`reward_models.protocol.RewardModel`.
+
+    Raises:
+        ValueError: the calibration was fitted for another model.
+    """
+
+    def __init__(self, reward_model: RewardModel, calibration: Calibration) -> None:
+        if calibration.model != reward_model.name:
+            raise ValueError(f"the calibration was fitted for {calibration.model!r}, not for {reward_model.name!r}")
+        self._reward_model = reward_model
+        self._calibration = calibration
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self._reward_model.name
+
+    async def score(self, problem: str, steps: Sequence[str]) -> Score:
+        """The model's score, mapped."""
+        score = await self._reward_model.score(problem, steps)
+        if not 0 <= score.probability <= 1:
+            raise RewardModelError(f"reward model {self.name} returned no probability in [0, 1]")
+        return Score(self._calibration(score.probability), score.n_tokens)
+
+    async def aclose(self) -> None:
+        """Close the model."""
+        await self._reward_model.aclose()
+
+
+def fit(scores: ArrayLike, correct: ArrayLike, *, model: str, method: Method = "platt") -> Calibration:
+    """Fit a map on labelled steps.
+
+    Args:
+        scores: ``(n,)`` in [0, 1].
+        correct: ``(n,)``, whether all steps up to the scored one are right.
+        model: name of the reward model.
+        method: which map.
+
+    Raises:
+        ValueError: scores out of range, or labels that are all the same.
+    """
+    p, y = np.asarray(scores, np.float64), np.asarray(correct, np.float64)
+    if p.shape != y.shape or p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
+        raise ValueError("scores and labels must be as many, scores in [0, 1]")
+    if not np.all((y == 0) | (y == 1)) or len(np.unique(y)) < 2:
+        raise ValueError("labels must be true or false, and some of each")
+    if method == "isotonic":
+        corners, shares = _isotonic(p, y)
+        return Calibration(model, method, len(p), scores=tuple(corners.tolist()), shares=tuple(shares.tolist()))
+    slope, bias = _platt(p, y)
+    return Calibration(model, method, len(p), slope=slope, bias=bias)
+
+
+def expected_calibration_error(scores: ArrayLike, correct: ArrayLike, n_bins: int = 10) -> float:
+    """Mean gap between score and share of right steps over bins of equal width, weighted by their size; a fraction."""
+    return float(sum(abs(row[0] - row[1]) * row[2] for row in reliability(scores, correct, n_bins)))
+
+
+def reliability(scores: ArrayLike, correct: ArrayLike, n_bins: int = 10) -> Floats:
+    """Mean score, share right and fraction of all steps of each bin that is not empty, ``(bins, 3)``."""
+    p, y = np.asarray(scores, np.float64), np.asarray(correct, np.float64)
+    bins = np.minimum((p * n_bins).astype(int), n_bins - 1)
+    return np.array(
+        [(p[bins == b].mean(), y[bins == b].mean(), (bins == b).mean()) for b in range(n_bins) if (bins == b).any()]
+    )
+
+
+def _platt(p: Floats, y: Floats) -> tuple[float, float]:
+    """Newton's method on the convex mean log loss of the map, with halved steps where it overshoots."""
+    clipped = np.clip(p, CLIP, 1 - CLIP)
+    x = np.column_stack([np.log(clipped / (1 - clipped)), np.ones_like(p)])
+
+    def loss(w: Floats) -> float:
+        z = x @ w
+        return float(np.mean(np.logaddexp(0, z) - y * z))
+
+    w = np.array([1.0, 0.0])
+    for _ in range(100):
+        q = 0.5 * (1 + np.tanh(0.5 * (x @ w)))
+        gradient = x.T @ (q - y) / len(y)
+        # The small ridge matters only where the labels are separable and the slope has no end.
+        hessian = (x.T * (q * (1 - q))) @ x / len(y) + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        while loss(w - step) > loss(w) and np.abs(step).max() > 1e-12:
+            step = step / 2
+        w = w - step
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(w[0]), float(w[1])
+
+
+def _isotonic(p: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Pool adjacent violators. The corners are the blocks' mean scores; a level is never quite 0 or 1 (Krichevsky-Trofimov)."""
+    values, place = np.unique(p, return_inverse=True)
+    count = np.bincount(place).astype(np.float64)
+    blocks: list[Floats] = []  # sum of scores, sum of labels, count
+    for block in np.column_stack([values * count, np.bincount(place, weights=y), count]):
+        blocks.append(block)
+        while len(blocks) > 1 and blocks[-2][1] * blocks[-1][2] >= blocks[-1][1] * blocks[-2][2]:
+            top = blocks.pop()
+            blocks[-1] = blocks[-1] + top
+    scores, right, n = np.array(blocks).T
+    return scores / n, np.maximum.accumulate((right + 0.5) / (n + 1))
+
+
+def main() -> None:
+    """Fit on a file of labelled steps: ``python -m reward_models.calibration samples.jsonl --model NAME --out FILE``."""
+    parser = argparse.ArgumentParser(description="Fit a calibration on JSON Lines with `score` and `correct`.")
+    parser.add_argument("samples", type=Path)
+    parser.add_argument("--model", required=True, help="name of the reward model")
+    parser.add_argument("--method", choices=("platt", "isotonic"), default="platt")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    rows = [json.loads(line) for line in arguments.samples.read_text(encoding="utf-8").splitlines() if line.strip()]
+    scores, correct = [row["score"] for row in rows], [row["correct"] for row in rows]
+    calibration = fit(scores, correct, model=arguments.model, method=arguments.method)
+    calibration.save(arguments.out)
+    after = [calibration(score) for score in scores]
+    before_, after_ = (100 * expected_calibration_error(s, correct) for s in (scores, after))
+    print(f"{len(rows)} steps: expected calibration error {before_:.1f} % before, {after_:.1f} % after, on the same steps")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Sharing of calls, and where the newest step's values are in what vLLM's engine returns (the engine itself: tests/vllm)."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from errors import ContextTooLong, RewardModelError
+from reward_models.families.family import Family, sigmoid
+from reward_models.pooled import PooledRewardModel
+from reward_models.protocol import RewardModel, Score
+from reward_models.vllm import VllmPool
+from tests.contract.reward_model import RewardModelContract
+
+
+def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
+    return tuple(map(ord, problem + "".join(f"{step}\n" for step in steps)))
+
+
+ONE = Family("one", prompt)
+TWO = Family("two", prompt, "tokens", 2, 1)
+
+
+def logit(ids: Sequence[int]) -> float:
+    """Some number that every token counts for."""
+    return float(np.sin(np.arange(1, len(ids) + 1) @ np.array(ids)))
+
+
+class Engine:
+    """Stands for ``AsyncLLM``: caches blocks of 4 tokens, and waits in ``encode`` while ``hold``."""
+
+    def __init__(self, family: Family, *, hold: bool = False, data: Any = None, error: Exception | None = None) -> None:
+        self.model_config = SimpleNamespace(max_model_len=4096)
+        self.family = family
+        self.hold = hold
+        self.data = data
+        self.error = error
+        self.asked: list[tuple[int, ...]] = []
+        self.params: list[dict[str, Any]] = []
+        self.entered = asyncio.Event()
+        self.aborted = asyncio.Event()
+        self.n_shutdowns = 0
+        self._cached: set[tuple[int, ...]] = set()
+
+    async def encode(self, prompt: Any, pooling_params: Any, request_id: str) -> AsyncGenerator[Any, None]:
+        ids = tuple(prompt["prompt_token_ids"])
+        self.asked.append(ids)
+        self.params.append(pooling_params)
+        if self.error is not None:
+            raise self.error
+        self.entered.set()
+        try:
+            if self.hold:
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.aborted.set()
+            raise
+        n_cached = 0
+        if not pooling_params["skip_reading_prefix_cache"]:
+            n_cached = max((n for n in range(0, len(ids), 4) if ids[:n] in self._cached), default=0)
+        self._cached |= {ids[:n] for n in range(4, len(ids) + 1, 4)}
+        rows = np.array([[-logit(ids[: i + 1]) / 2, logit(ids[: i + 1]) / 2] for i in range(n_cached, len(ids))])
+        data = rows if self.family.read == "tokens" else np.array([logit(ids)])
+        yield SimpleNamespace(
+            outputs=SimpleNamespace(data=data if self.data is None else np.array(self.data(len(self.asked)))),
+            num_cached_tokens=n_cached,
+        )
+
+    def shutdown(self) -> None:
+        self.n_shutdowns += 1
+
+
+def model(engine: Engine) -> PooledRewardModel:
+    return PooledRewardModel(VllmPool(engine, engine.family, dict), engine.family, "tiny")
+
+
+class TestContractOneValue(RewardModelContract):
+    def open(self) -> RewardModel:
+        return model(Engine(ONE))
+
+
+class TestContractRows(RewardModelContract):
+    def open(self) -> RewardModel:
+        return model(Engine(TWO))
+
+
+def run(engine: Engine, test: Callable[[PooledRewardModel], Awaitable[None]]) -> None:
+    async def main() -> None:
+        reward_model = model(engine)
+        try:
+            await test(reward_model)
+        finally:
+            await reward_model.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+@pytest.mark.parametrize("family", [ONE, TWO])
+def test_the_score_is_the_newest_step_s_whatever_was_cached(family: Family) -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        for steps in (["ab"], ["ab", "cd"], ["ab", "cd"], ["ab", "ce"]):
+            ids = prompt("Why?", steps)
+            assert (await reward_model.score("Why?", steps)).probability == pytest.approx(sigmoid(logit(ids)), abs=1e-12)
+
+    engine = Engine(family)
+    run(engine, test)
+    assert all(params["skip_reading_prefix_cache"] is False for params in engine.params)
+    assert all(params["use_activation"] is False for params in engine.params)
+    assert {params["task"] for params in engine.params} == {"classify" if family is ONE else "token_classify"}
+
+
+def test_tokens_in_the_cache_do_not_count() -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        assert (await reward_model.score("Why?", ["abc"])).n_tokens == 8
+        assert (await reward_model.score("Why?", ["abc", "d"])).n_tokens == 2
+        assert (await reward_model.score("Why?", ["abc"])).n_tokens == 4  # the last block is computed for its output
+
+    run(Engine(TWO), test)
+
+
+def test_a_row_that_the_cache_hid_is_read_without_it() -> None:
+    def data(n: int) -> list[list[float]]:
+        return [] if n == 1 else [[9.0, 9.0]] * 6 + [[0.25, 1.25]]
+
+    async def test(reward_model: PooledRewardModel) -> None:
+        assert await reward_model.score("Why?", ["ab"]) == Score(sigmoid(1.0), 7)
+
+    engine = Engine(TWO, data=data)
+    run(engine, test)
+    assert [params["skip_reading_prefix_cache"] for params in engine.params] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [],
+        [[np.nan, 0.5]] * 7,
+        [[0.5, np.inf]] * 7,
+        [[0.5, 0.5, 0.5]] * 7,
+        [[0.1, 0.2]] * 3,
+        [0.5],
+        [[0.5, 0.5]] * 8,
+    ],
+)
+def test_what_is_no_score_is_an_error(data: list[Any]) -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        with pytest.raises(RewardModelError):
+            await reward_model.score("Why?", ["ab"])
+
+    run(Engine(TWO, data=lambda _: data), test)
+
+
+def test_an_engine_that_fails_fails_the_call() -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        with pytest.raises(RewardModelError, match="RuntimeError") as caught:
+            await reward_model.score("Why?", ["ab"])
+        assert "a problem" not in str(caught.value)
+
+    run(Engine(ONE, error=RuntimeError("with a problem in it")), test)
+
+
+def test_the_model_s_own_limit_holds() -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        engine.model_config.max_model_len = 7
+        assert 0 <= (await reward_model.score("Why?", ["ab"])).probability <= 1
+        with pytest.raises(ContextTooLong, match="8 tokens"):
+            await reward_model.score("Why?", ["abc"])
+
+    engine = Engine(ONE)
+    run(engine, test)
+
+
+def test_twins_are_computed_once() -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        scores = await asyncio.gather(*(reward_model.score("Why?", ["ab"]) for _ in range(4)))
+        assert len(engine.asked) == 1
+        assert [score.n_tokens for score in scores] == [7, 0, 0, 0]
+        await reward_model.score("Why?", ["ab"])
+        assert len(engine.asked) == 2
+
+    engine = Engine(ONE)
+    run(engine, test)
+
+
+def test_a_twin_that_leaves_does_not_end_the_other_s_call() -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        first, second = (asyncio.create_task(reward_model.score("Why?", ["ab"])) for _ in range(2))
+        await engine.entered.wait()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert not engine.aborted.is_set()
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        await engine.aborted.wait()
+        engine.hold = False
+        assert 0 <= (await reward_model.score("Why?", ["ab"])).probability <= 1
+
+    engine = Engine(ONE, hold=True)
+    run(engine, test)
+
+
+def test_closing_fails_who_waits_and_ends_the_engine_once() -> None:
+    async def test(reward_model: PooledRewardModel) -> None:
+        calls = [asyncio.create_task(reward_model.score("Why?", [step])) for step in ("a", "a", "b")]
+        await engine.entered.wait()
+        await reward_model.aclose()
+        await reward_model.aclose()
+        for call in calls:
+            with pytest.raises(RewardModelError, match="closed"):
+                await call
+        assert engine.aborted.is_set()
+
+    engine = Engine(ONE, hold=True)
+    run(engine, test)
+    assert engine.n_shutdowns == 1

@@ -1,0 +1,86 @@
+"""A server on a real socket that does what it is told, request by request: answers, nonsense, silence."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to send. ``cut`` announces more bytes than come, ``stall`` sends nothing, ``reset`` breaks the connection."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+    stall: bool = False
+    reset: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+class Upstreams:
+    """Answers each request with what ``answer(request)`` says; ``requests`` keeps them."""
+
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        self.answer = answer
+        self.requests: list[Request] = []
+        self.arrived = asyncio.Event()
+        self.left = asyncio.Event()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                await self._answer_one(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.left.set()
+        finally:
+            writer.close()
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        line, *rows = head.strip().split("\r\n")
+        headers = {name.lower(): value for name, value in (row.split(": ", 1) for row in rows)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        request = Request(line.split(" ")[1], headers, json.loads(body) if body else None)
+        self.requests.append(request)
+        self.arrived.set()
+        answer = self.answer(request)
+        if answer.reset:
+            # Linger of zero: the connection is reset, not closed.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            raise ConnectionError
+        if answer.stall:
+            await reader.readexactly(1)  # until the client leaves
+        content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        length = len(content) + 10 * answer.cut
+        told = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        writer.write(f"HTTP/1.1 {answer.status} X\r\ncontent-length: {length}\r\n{told}\r\n".encode() + content)
+        await writer.drain()
+        if answer.cut:
+            raise ConnectionError
+
+
+@asynccontextmanager
+async def upstream(answer: Callable[[Request], Answer]) -> AsyncIterator[Upstreams]:
+    """Serve until the block is left."""
+    upstreams = Upstreams(answer)
+    server = await asyncio.start_server(upstreams.serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    upstreams.url = f"http://{host}:{port}"
+    try:
+        yield upstreams
+    finally:
+        server.close()
