@@ -1,5 +1,6 @@
 """llm with extra-openai-models.yaml, by its Python interface and once by its command line."""
 
+import json
 import os
 import subprocess
 import sys
@@ -20,18 +21,22 @@ MODELS = {
     "endless": ("endless", MODEL),
 }
 Path(os.environ["LLM_USER_PATH"], "extra-openai-models.yaml").write_text(
-    "".join(f"- model_id: {id}\n  model_name: {name}\n  api_base: {url(server)}\n" for id, (server, name) in MODELS.items()),
+    "".join(
+        f"- model_id: {id}\n  model_name: {name}\n  api_base: {url(server)}\n  api_key_name: epf\n"
+        for id, (server, name) in MODELS.items()
+    ),
     encoding="utf-8",
 )
+Path(os.environ["LLM_USER_PATH"], "keys.json").write_text(json.dumps({"epf": KEY}), encoding="utf-8")
 
 
-def chat(text: str = PROBLEM, *, model: str = "search", key: str = KEY, stream: bool = True, **options: Any) -> Any:
+def chat(text: str = PROBLEM, *, model: str = "search", key: str | None = None, stream: bool = True, **options: Any) -> Any:
     return llm.get_model(model).prompt(text, stream=stream, key=key, **options)
 
 
 def basic() -> None:
     assert "\\boxed{28}" in chat(stream=False, seed=1).text()
-    command = [sys.executable, "-m", "llm", "-m", "search", "--key", KEY, "-o", "seed", "1", "--no-log", PROBLEM]
+    command = [sys.executable, "-m", "llm", "-m", "search", "-o", "seed", "1", "--no-log", PROBLEM]
     done = subprocess.run(command, capture_output=True, text=True)
     assert "\\boxed{28}" in done.stdout, done.stderr
 
@@ -84,7 +89,7 @@ def fault() -> None:
 
 
 def disconnect() -> None:
-    command = [sys.executable, "-m", "llm", "-m", "endless", "--key", KEY, "--no-log", PROBLEM]
+    command = [sys.executable, "-m", "llm", "-m", "endless", "--no-log", PROBLEM]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         until_something_runs()
         process.kill()
