@@ -211,9 +211,9 @@ async def _solved(batch: Batch, index: int, place: Place, id: str) -> Told:
     custom_id = batch.body.problems[index].custom_id
     try:
         result = await place.solve(batch.orders[index])
+        response = SolveResponse.of(result, particles=batch.body.return_particles, id=id)
     except Exception as error:
         return FailedEvent(type="failed", index=index, custom_id=custom_id, error=detail_of(error))
-    response = SolveResponse.of(result, particles=batch.body.return_particles, id=id)
     return SolvedEvent(type="solved", index=index, custom_id=custom_id, result=response)
 
 

@@ -20,6 +20,10 @@ class Connection(NamedTuple):
     writer: asyncio.StreamWriter
 
 
+GUARD_S = 60
+"""So long a test may hang before it fails."""
+
+
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """Serve ``app`` with uvicorn; its host and port. Connections queue in the socket until the server has started."""
@@ -37,6 +41,7 @@ async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
 async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of ``app`` in this process, with the application's lifespan around it."""
     async with (
+        asyncio.timeout(GUARD_S),
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
     ):
