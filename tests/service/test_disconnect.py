@@ -12,7 +12,7 @@ import pytest
 from generators.protocol import Sampling, Step
 from reward_models.protocol import Score
 from service.app import create_app
-from service.settings import Settings
+from service.searches import Searches
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import posted, served, until
 
@@ -73,6 +73,33 @@ class HeldRewardModel(ScriptedRewardModel):
             self.live[problem[0]] -= 1
 
 
+class OneAtATime:
+    """Admission that lets the first one in, and the next one when that one has left."""
+
+    def __init__(self) -> None:
+        self.line: list[asyncio.Event] = []
+
+    def enter(self, caller: str, n_particles: int) -> "Turn":
+        turn = Turn(self.line)
+        self.line.append(turn.come)
+        self.line[0].set()
+        return turn
+
+
+class Turn:
+    def __init__(self, line: list[asyncio.Event]) -> None:
+        self.line = line
+        self.come = asyncio.Event()
+
+    async def granted(self) -> None:
+        await self.come.wait()
+
+    def leave(self) -> None:
+        self.line.remove(self.come)
+        if self.line:
+            self.line[0].set()
+
+
 def n_graders() -> int:
     return sum(thread.name.startswith("answers") for thread in threading.enumerate())
 
@@ -82,7 +109,7 @@ def n_graders() -> int:
 def test_vanished_client_ends_its_search_and_no_other(phase: Phase, kind: str) -> None:
     """The bystander is held in the same phase as the one who vanishes, or runs while that one waits for a place."""
     generator, reward_model = HeldGenerator(phase), HeldRewardModel(phase)
-    app = create_app(generator, reward_model, Settings(max_particles_in_flight=N if phase == "queued" else 3 * N))
+    app = create_app(generator, reward_model)
 
     def live(who: str) -> int:
         return generator.live[who] + reward_model.live[who]
@@ -91,14 +118,22 @@ def test_vanished_client_ends_its_search_and_no_other(phase: Phase, kind: str) -
         return n_graders() > (who == "v") if phase == "grading" else live(who) > 0
 
     async def scenario() -> float:
+        loop = asyncio.get_running_loop()
         async with asyncio.timeout(GUARD_S), served(app) as address:
+            if phase == "queued":
+                await until(lambda: hasattr(app.state, "searches"))
+                app.state.searches = Searches(app.state.models, OneAtATime())
             async with posted(address, *KINDS["plain"]("bystander")):
                 await until(lambda: is_there("b"))
                 async with posted(address, *KINDS[kind]("vanishes")):
                     await until(lambda: app.state.searches.n_under_way == 2)
-                    if phase != "queued":
+                    if phase == "queued":
+                        assert live("v") == 0
+                    else:
                         await until(lambda: is_there("v"))
-                seconds = await until(lambda: live("v") == 0 and app.state.searches.n_under_way == 1)
+                    since_s = loop.time()
+                await until(lambda: live("v") == 0 and app.state.searches.n_under_way == 1)
+                seconds = loop.time() - since_s
                 assert phase == "grading" or live("b") > 0, "the bystander goes on"
             await until(lambda: live("b") == 0 and app.state.searches.n_under_way == 0)
             assert generator.live["v"] == reward_model.live["v"] == 0, "nothing was begun for it afterwards"
