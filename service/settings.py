@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     max_particles: int = Field(128, ge=1, description="Most particles of one request, choices together.")
     max_steps: int = Field(200, ge=1, description="Most steps of one particle.")
     max_tokens_per_step: int = Field(2048, ge=1, description="Most tokens of one step.")
-    max_tokens_per_request: int = Field(2**20, ge=1, description="Most tokens that one request could generate at worst.")
+    max_tokens_per_request: int = Field(
+        2**20, ge=1, description="Most tokens that one request, or problem of a batch, could generate at worst."
+    )
     max_seconds: float = Field(300.0, gt=0, description="Deadline of a request that names none, and the longest it may name.")
     max_particles_in_flight: int = Field(256, ge=1, description="Most particles that search at the same time.")
     max_particles_queued: int = Field(512, ge=0, description="Most particles that wait for their turn.")

@@ -5,8 +5,10 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from errors import GeneratorError
+from errors import GeneratorError, Overloaded
+from service.admission import Ticket
 from service.app import create_app
+from service.searches import Searches
 from service.settings import Settings
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of, events_of, posted, served, until
@@ -96,6 +98,33 @@ def test_prompt_that_does_not_fit_is_an_http_error(stream: bool) -> None:
     (response,) = ask({"stream": stream}, generator=generator)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "context_length_exceeded"
+
+
+class Full:
+    def enter(self, caller: str, n_particles: int) -> Ticket:
+        raise Overloaded(f"no room for {n_particles} particles")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "n_particles"),
+    [
+        ("/solve", {"problem": "a", "n_particles": 3}, 3),
+        ("/solve", {"problem": "a", "n_particles": 3, "stream": True}, 3),
+        ("/solve/batch", {"problems": ["a", "b", "c"], "n_particles": 3, "concurrency": 2}, 6),
+        ("/score", {"problem": "a", "steps": ["b"]}, 1),
+    ],
+)
+def test_refusal_is_an_http_error_and_counts_particles(path: str, body: dict[str, Any], n_particles: int) -> None:
+    async def post() -> httpx.Response:
+        app = create_app(ScriptedGenerator(), ScriptedRewardModel())
+        async with client_of(app) as client:
+            app.state.searches = Searches(app.state.models, Full())
+            return await client.post(path, json=body)
+
+    response = asyncio.run(post())
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == Overloaded.code
+    assert f"for {n_particles} particles" in response.json()["error"]["message"]
 
 
 def test_failure_after_the_start_is_the_last_event() -> None:
