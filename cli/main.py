@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli import serve, solve
+from cli import serve, serve_prm, solve
 from cli.options import add_search_options
 from cli.solve import LoadModels
 from errors import InvalidRequest, SearchServiceError
@@ -21,6 +21,8 @@ def main(argv: Sequence[str] | None = None, *, load_models: LoadModels = embedde
     try:
         if arguments.command == "serve":
             return serve.run(arguments)
+        if arguments.command == "serve-prm":
+            return serve_prm.run(arguments)
         return solve.run(arguments, load_models)
     except SearchServiceError as error:
         print(f"epf: {error.message}", file=sys.stderr)
@@ -49,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     serving = commands.add_parser("serve", help="answer POST /solve over HTTP", description="Serve the search over HTTP.")
     serving.add_argument("--host", default="127.0.0.1", help="address to listen on. Default: 127.0.0.1.")
     serving.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on. Default: 8000.")
+
+    scoring = commands.add_parser(
+        "serve-prm",
+        help="answer POST /score over HTTP",
+        description="Serve the reward model that EPF_REWARD_MODEL names, for searches on other machines.",
+    )
+    scoring.add_argument("--host", default="127.0.0.1", help="address to listen on. Default: 127.0.0.1.")
+    scoring.add_argument("--port", type=int, default=8001, metavar="N", help="port to listen on. Default: 8001.")
     return parser
 
 

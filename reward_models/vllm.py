@@ -53,6 +53,8 @@ class VllmPool:
         """End the engine's process. A second call does nothing."""
         if not self._closed:
             self._closed = True
+            if (handler := getattr(self._engine, "output_handler", None)) is not None:
+                handler.cancel()  # else it takes the end of the process that it listens to for a failure, and says so
             await asyncio.to_thread(self._engine.shutdown)
 
     async def _read(self, ids: tuple[int, ...], *, read_cache: bool) -> tuple[list[float], int]:

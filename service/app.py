@@ -12,7 +12,7 @@ from service.admission import Unbounded
 from service.batch import BatchEvent
 from service.chat.response import ChatCompletionChunk
 from service.limits import BodyLimit
-from service.models import embedded_models, with_checker
+from service.models import models_of, with_checker
 from service.routes import batch, cancel, chat, health, models, score, solve
 from service.searches import Searches
 from service.settings import Settings
@@ -39,7 +39,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         models_of_process = (
-            embedded_models() if generator is None or reward_model is None else with_checker(generator, reward_model)
+            models_of(chosen) if generator is None or reward_model is None else with_checker(generator, reward_model)
         )
         async with models_of_process as models:
             app.state.models = models

@@ -1,6 +1,7 @@
 """What an operator may choose, from the environment (``EPF_...``) or a TOML file named by ``EPF_SETTINGS``."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, Field, SecretStr
@@ -23,7 +24,15 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     generator: str = Field("embedded", description="Generator by name.")
-    reward_model: str = Field("embedded", description="Reward model by name.")
+    reward_model: str = Field("embedded", description="Reward model by name: embedded, vllm (in this process) or http.")
+    reward_model_name: str | None = Field(None, description="Directory or name of the model; what its server calls it.")
+    reward_model_family: str | None = Field(None, description="How that model is asked; none is a server of epf serve-prm.")
+    reward_model_url: str = Field("", description="Address of the reward model's server; commas between equal servers.")
+    reward_model_api_key: SecretStr | None = Field(None, description="Key for that server.")
+    reward_model_tokenizer: Path | None = Field(None, description="Directory of its tokenizer, where the name is none.")
+    reward_model_timeout_s: float = Field(60.0, gt=0, description="Time for one try of one request to that server.")
+    reward_model_engine: dict[str, Any] = Field({}, description="Further arguments of vLLM's engine, as JSON.")
+    calibration: Path | None = Field(None, description="File of a calibration for the reward model.")
     api_keys: dict[str, SecretStr] = Field({}, description="Name of each caller and its key, or sha256:DIGEST of the key.")
     allow_anonymous: bool = Field(False, description="Without keys, answer callers from other machines too.")
     search: SearchDefaults = Field(SearchDefaults(), description="Options of a search where the caller names none.")

@@ -1,0 +1,340 @@
+"""Reward models on the real vLLM: in this process and behind ``vllm serve``, with the embedded pair's own weights.
+
+Needs vLLM; everything is float32 on the CPU.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from generators.training.problems import problems
+from reward_models.embedded import EmbeddedRewardModel
+from reward_models.families.family import Family
+from reward_models.families.registry import load_family
+from reward_models.http import HttpRewardModel, VllmServerPool
+from reward_models.pooled import PooledRewardModel
+from reward_models.protocol import RewardModel, Score
+from reward_models.upstream import Upstream
+from search import asolve
+from search.config import SearchConfig
+from service.scoring import create_scoring_app
+from service.settings import Settings
+from tests.contract.reward_model import RewardModelContract
+from tests.service.serving import served
+from tests.vllm.reward_engines import BLOCK, WEIGHTS, Engine, engine, vllm_serve, write_qwen_prm
+
+pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
+
+T = TypeVar("T")
+PRM = WEIGHTS / "reward_model"
+PROBLEM = RewardModelContract.problem
+STEPS = RewardModelContract.steps
+TRACES = [
+    *(STEPS[:n] for n in (1, 2, 3)),
+    ("45 + 17 = 62.",),
+    ("45 - 17 = 28.", "28 - 1 = 27."),
+    ("", "45 - 17 = 28."),
+    tuple(f"{45 - i} - 1 = {44 - i}." for i in range(30)),
+]
+
+
+def embedded_scores(traces: Sequence[Sequence[str]]) -> list[float]:
+    async def main() -> list[float]:
+        reward_model = EmbeddedRewardModel()
+        scores = [(await reward_model.score(PROBLEM, trace)).probability for trace in traces]
+        await reward_model.aclose()
+        return scores
+
+    return asyncio.run(main())
+
+
+async def scores_of(reward_model: RewardModel, traces: Sequence[Sequence[str]]) -> list[Score]:
+    return [await reward_model.score(PROBLEM, trace) for trace in traces]
+
+
+class InProcess(RewardModelContract):
+    """The contract on a shared engine."""
+
+    tolerance = 1e-4
+    too_long = 400
+
+    @pytest.fixture(autouse=True)
+    def _use(self, engine_: Engine) -> None:
+        self.engine = engine_
+
+    def run(self, test: Callable[[RewardModel], Awaitable[T]]) -> T:
+        return self.engine.run(test)
+
+
+class TestEmbeddedWeights(InProcess):
+    """A sequence classifier: ``classify`` at the last token."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine_(cls) -> Iterator[Engine]:
+        with engine(PRM, "embedded") as opened:
+            yield opened
+
+    def test_it_agrees_with_the_embedded_scorer(self) -> None:
+        async def test(reward_model: RewardModel) -> list[Score]:
+            return await scores_of(reward_model, TRACES)
+
+        scores = [score.probability for score in self.run(test)]
+        expected = embedded_scores(TRACES)
+        print("largest difference to the embedded scorer:", max(abs(a - b) for a, b in zip(scores, expected, strict=True)))
+        assert scores == pytest.approx(expected, abs=1e-3)
+
+    def test_twins_of_two_searches_are_computed_once(self) -> None:
+        async def test(reward_model: RewardModel) -> list[Score]:
+            return list(await asyncio.gather(*(reward_model.score("Twins?", ["1 + 1 = 2."]) for _ in range(4))))
+
+        scores = self.run(test)
+        assert sorted(score.n_tokens > 0 for score in scores) == [False, False, False, True]
+        assert len({score.probability for score in scores}) == 1
+
+    def test_only_new_blocks_are_computed_in_a_search(self) -> None:
+        """The engine's own counters: of what a search lets it judge, only what is new, in whole blocks.
+
+        A request computes its tokens from the last cached block's end on, so at most ``BLOCK - 1`` tokens that an earlier
+        request had, in addition to the new ones.
+        """
+        asked: list[tuple[int, ...]] = []
+        family = self.engine.family
+
+        class Noted:
+            name = "noted"
+
+            def __init__(self, inner: RewardModel) -> None:
+                self.inner = inner
+
+            async def score(self, problem: str, steps: Sequence[str]) -> Score:
+                asked.append(family.prompt(problem, steps))
+                return await self.inner.score(problem, steps)
+
+            async def aclose(self) -> None:
+                return
+
+        async def test(reward_model: RewardModel) -> None:
+            from generators.embedded import EmbeddedGenerator
+
+            generator = EmbeddedGenerator()
+            config = SearchConfig(n_particles=16, max_steps=12, seed=3, temperature=1.2)
+            problem = next(iter(problems(7, "test", 8, 8)))
+            await asolve(problem.text, method="epf", config=config, generator=generator, reward_model=Noted(reward_model))
+            await generator.aclose()
+
+        before = counters()
+        self.run(test)
+        queried, hit = (after - earlier for after, earlier in zip(counters(), before, strict=True))
+        computed, new = queried - hit, distinct_prefixes(asked)
+        in_blocks = computed_in_blocks(asked)
+        print(f"one search, {len(asked)} traces: {queried:.0f} tokens asked, {computed:.0f} computed")
+        print(f"of which {new} are new, and {in_blocks} in blocks of {BLOCK}")
+        assert queried == sum(map(len, asked))
+        assert abs(computed - in_blocks) <= 0.15 * in_blocks
+        assert computed - new <= (BLOCK - 1) * len(asked)
+        assert computed < 0.6 * queried
+
+    def test_with_steps_longer_than_a_block_hardly_more_than_the_new_tokens_are_computed(self) -> None:
+        """Sixteen particles with steps of about five blocks, each round from eight survivors, as a search lets them grow."""
+        line = "There are {} birds and {} more come, so there are now {} birds on the wire of the house. "
+        traces: list[list[tuple[str, ...]]] = [[()] * 16]
+        for t in range(2):
+            survivors = [trace for trace in traces[-1][:8] for _ in range(2)]
+            traces.append(
+                [(*trace, "".join(line.format(7 * t + 3 * i + k, i, k) for k in range(6))) for i, trace in enumerate(survivors)]
+            )
+        asked = [self.engine.family.prompt(PROBLEM, trace) for round_ in traces[1:] for trace in round_]
+
+        async def test(reward_model: RewardModel) -> None:
+            for round_ in traces[1:]:
+                await asyncio.gather(*(reward_model.score(PROBLEM, trace) for trace in round_))
+
+        before = counters()
+        self.run(test)
+        queried, hit = (after - earlier for after, earlier in zip(counters(), before, strict=True))
+        computed, new = queried - hit, distinct_prefixes(asked)
+        print(f"long steps, {len(asked)} traces: {queried:.0f} tokens asked, {computed:.0f} computed, {new} new")
+        assert computed <= 1.15 * new
+
+
+def counters() -> tuple[float, float]:
+    """Tokens that requests brought, and those of them that the prefix cache had, since the engine started."""
+    from vllm.v1.metrics.reader import Counter, get_metrics_snapshot
+
+    values = {metric.name: metric.value for metric in get_metrics_snapshot() if isinstance(metric, Counter)}
+    return values["vllm:prefix_cache_queries"], values["vllm:prefix_cache_hits"]
+
+
+def distinct_prefixes(asked: Sequence[tuple[int, ...]]) -> int:
+    """Tokens that no earlier trace had at the same place after the same tokens: the least that must be computed."""
+    return len({ids[: n + 1] for ids in asked for n in range(len(ids))})
+
+
+def computed_in_blocks(asked: Sequence[tuple[int, ...]]) -> int:
+    """Tokens to compute when whole blocks of earlier traces are kept, one trace after the other, twins once."""
+    kept: set[tuple[int, ...]] = set()
+    total = 0
+    for ids in asked:
+        ends = range(BLOCK, len(ids), BLOCK)
+        cached = 0
+        for end in ends:
+            if ids[:end] not in kept:
+                break
+            cached = end
+        total += len(ids) - cached
+        kept |= {ids[:end] for end in range(BLOCK, len(ids) + 1, BLOCK)}
+    return total
+
+
+class TestQwen(InProcess):
+    """``Qwen2ForProcessRewardModel``: ``token_classify``, of which the last row counts, with the prefix cache read."""
+
+    expected: Callable[[str, Sequence[str]], list[float]]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine_(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+        directory = tmp_path_factory.mktemp("qwen-prm")
+        cls.expected = staticmethod(write_qwen_prm(directory))
+        with engine(directory, "qwen2.5-math-prm") as opened:
+            yield opened
+
+    def test_it_agrees_with_the_model_card_s_code(self) -> None:
+        async def test(reward_model: RewardModel) -> list[Score]:
+            return await scores_of(reward_model, TRACES)
+
+        scores = self.run(test)
+        expected = [self.expected(PROBLEM, trace)[-1] for trace in TRACES]
+        assert [score.probability for score in scores] == pytest.approx(expected, abs=1e-3)
+        assert scores[2].n_tokens < len(self.engine.family.prompt(PROBLEM, STEPS)) / 2
+
+
+def answers(directory: Path, family: Family) -> Callable[[Sequence[str]], float]:
+    """Probability of the first answer against the second after a trace, from the language model's logits in torch."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
+
+    def probability(steps: Sequence[str]) -> float:
+        with torch.no_grad():
+            logits = model(torch.tensor([family.prompt(PROBLEM, steps)])).logits[0, -1]
+        return float(logits[list(family.answer_ids)].softmax(-1)[0])
+
+    return probability
+
+
+class TestAnswerTokens(InProcess):
+    """A language model asked for ``+`` or ``-``, loaded as a classifier of these two."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine_(cls) -> Iterator[Engine]:
+        with engine(WEIGHTS / "generator", "rlhflow") as opened:
+            yield opened
+
+    def test_it_agrees_with_the_language_model(self) -> None:
+        async def test(reward_model: RewardModel) -> list[Score]:
+            return await scores_of(reward_model, TRACES[:5])
+
+        expected = list(map(answers(WEIGHTS / "generator", self.engine.family), TRACES[:5]))
+        assert [score.probability for score in self.run(test)] == pytest.approx(expected, abs=1e-3)
+
+
+class OverHttp(RewardModelContract):
+    """The contract over ``vllm serve``."""
+
+    tolerance = 1e-4
+    too_long = 400
+    directory: Path
+    family: str
+
+    @pytest.fixture(autouse=True)
+    def _use(self, url: str) -> None:
+        self.url = url
+
+    def open(self) -> RewardModel:
+        family = load_family(self.family, self.directory)
+        return PooledRewardModel(VllmServerPool(Upstream([self.url]), family, "served"), family, "served")
+
+    def scores(self, traces: Sequence[Sequence[str]]) -> list[float]:
+        return [score.probability for score in self.run(lambda reward_model: scores_of(reward_model, traces))]
+
+
+class TestClassifyOverHttp(OverHttp):
+    directory = PRM
+    family = "embedded"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def url(cls) -> Iterator[str]:
+        pooler = '{"task": "classify", "seq_pooling_type": "LAST"}'
+        with vllm_serve(PRM, "--runner", "pooling", "--pooler-config", pooler) as url:
+            yield url
+
+    def test_it_agrees_with_the_embedded_scorer(self) -> None:
+        assert self.scores(TRACES) == pytest.approx(embedded_scores(TRACES), abs=1e-3)
+
+
+class TestPoolingOverHttp(OverHttp):
+    family = "qwen2.5-math-prm"
+    expected: Callable[[str, Sequence[str]], list[float]]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def url(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+        directory = cls.directory = tmp_path_factory.mktemp("qwen-prm")
+        cls.expected = staticmethod(write_qwen_prm(directory))
+        marker = load_family(cls.family, directory).prompt("", [""])[-1]
+        # As vLLM does by itself for the published model, whose marker is token 151651.
+        pooler = json.dumps({"task": "token_classify", "tok_pooling_type": "STEP", "step_tag_id": marker})
+        with vllm_serve(directory, "--runner", "pooling", "--pooler-config", pooler) as url:
+            yield url
+
+    def test_it_agrees_with_the_model_card_s_code(self) -> None:
+        assert self.scores(TRACES) == pytest.approx([self.expected(PROBLEM, trace)[-1] for trace in TRACES], abs=1e-3)
+
+
+class TestCompletionsOverHttp(OverHttp):
+    """The embedded generator was not trained to answer, so its answers are unlikely: the server tells of all tokens."""
+
+    directory = WEIGHTS / "generator"
+    family = "rlhflow"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def url(cls) -> Iterator[str]:
+        with vllm_serve(cls.directory, "--max-logprobs", "-1") as url:
+            yield url
+
+    @pytest.fixture(autouse=True)
+    def _ask_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("reward_models.http.TOP_LOG_PROBS", 1024)
+
+    def test_it_agrees_with_the_language_model(self) -> None:
+        family = load_family(self.family, self.directory)
+        expected = list(map(answers(self.directory, family), TRACES[:5]))
+        assert self.scores(TRACES[:5]) == pytest.approx(expected, abs=1e-3)
+
+
+class TestOurServerOnVllm:
+    """``epf serve-prm`` around the engine, asked by our client."""
+
+    def test_it_says_what_the_engine_says(self) -> None:
+        with engine(PRM, "embedded") as opened:
+
+            async def test(reward_model: RewardModel) -> None:
+                expected = await scores_of(reward_model, TRACES)
+                async with served(create_scoring_app(reward_model, Settings())) as (host, port):
+                    client = HttpRewardModel(Upstream([f"http://{host}:{port}"]))
+                    scores = await scores_of(client, TRACES)
+                    await client.aclose()
+                for score, other in zip(scores, expected, strict=True):
+                    assert score.probability == pytest.approx(other.probability, abs=1e-4)
+
+            opened.run(test)
