@@ -5,6 +5,7 @@
 # make check                   everything that CI runs
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
 # make bench                   compare the search methods on the embedded models
+# make bench-calibration       fit and measure a calibration of the embedded reward model
 # make bench-speed             measure their speed, against transformers too (needs torch)
 # PYTHON=python3.12 make ...   with another interpreter
 
@@ -51,6 +52,9 @@ bench: $(DEV)
 
 bench-pair: $(DEV)
 	$(VENV)/bin/python -m benchmarks.pair
+
+bench-calibration: $(DEV)
+	$(VENV)/bin/python -m benchmarks.calibration
 
 bench-speed: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed

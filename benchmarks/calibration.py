@@ -1,8 +1,9 @@
 """How well the embedded reward model's scores mean what they say, before and after calibration.
 
-``python -m benchmarks.calibration`` writes ``benchmarks/results/calibration.json``, ``.md`` and ``.png``. Solutions are sampled
-by the embedded generator; a step is right when all steps so far are (exact labels). The maps are fitted on one half of the
-problems and measured on the other, and on problems of another wording, which shows what they are worth on other samples.
+``python -m benchmarks.calibration`` writes ``benchmarks/results/calibration.json``, ``.md`` and ``.png``, and the fitted map in
+``embedded-reward-model.calibration.json`` beside them, for ``EPF_CALIBRATION``. Solutions are sampled by the embedded
+generator; a step is right when all steps so far are (exact labels). The maps are fitted on one half of the problems and
+measured on the other, and on problems of another wording, which shows what they are worth on other samples.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pair import score_all
+from embedded.config import SHIPPED, load_config
 from generators.embedded import EmbeddedGenerator
 from generators.training.problems import problems
 from reward_models.calibration import CLIP, Calibration, expected_calibration_error, fit, reliability
@@ -73,18 +75,19 @@ def figures(scores: Floats, labels: Floats) -> dict[str, float]:
     }
 
 
-async def measure(n_problems: int) -> dict[str, Any]:
-    """All figures."""
+async def measure(n_problems: int, out: Path) -> dict[str, Any]:
+    """All figures; the Platt map is left in ``out`` for use."""
     known = await labelled("test", n_problems)
     reworded = together(await labelled("wordings", n_problems))
     fitted_on, held_out = together(known[: n_problems // 2]), together(known[n_problems // 2 :])
-    name = EmbeddedRewardModel().name
+    name = load_config(SHIPPED / "reward_model").name
     platt = fit(*fitted_on, model=name, method="platt")
     maps: dict[str, Calibration | None] = {
         "none": None,
         "platt": platt,
         "isotonic": fit(*fitted_on, model=name, method="isotonic"),
     }
+    platt.save(out / f"{name}.calibration.json")
     return {
         "command": COMMAND,
         "n_problems": {"fitted": n_problems // 2, "measured": n_problems - n_problems // 2, "other_wordings": n_problems},
@@ -157,7 +160,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    result = asyncio.run(measure(arguments.problems))
+    result = asyncio.run(measure(arguments.problems, arguments.out))
     (arguments.out / "calibration.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     page = table(result)
     (arguments.out / "calibration.md").write_text(page, encoding="utf-8")

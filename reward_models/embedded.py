@@ -11,11 +11,10 @@ from embedded.scorer import Judgement, Scorer, ScoreRequest
 from embedded.tokenizer import ChatTokenizer
 from errors import ContextTooLong, RewardModelError
 from generators.protocol import Message
+from reward_models.families.embedded import SEPARATOR
+from reward_models.families.tokenizer import FamilyTokenizer
 from reward_models.protocol import Score
 from reward_models.trace import check_trace
-
-SEPARATOR = "\n\n"
-"""Closes each step of a trace; the model's judgement is read at its token."""
 
 
 class EmbeddedRewardModel:
@@ -38,6 +37,7 @@ class EmbeddedRewardModel:
         self._config = load_config(directory)
         self._tokenizer = ChatTokenizer(directory)
         self._separator_ids = self._tokenizer.encode(SEPARATOR)
+        self._step_ids = FamilyTokenizer(directory, markers=(SEPARATOR,)).text
         scorer = Scorer(Decoder(directory, self._config, 1, n_threads), PrefixCache(max_cache_bytes))
         self._batcher: Batcher[ScoreRequest, Judgement] = Batcher(f"reward model {self.name}", scorer, RewardModelError)
 
@@ -52,7 +52,7 @@ class EmbeddedRewardModel:
         ids = list(self._tokenizer.render([Message("user", problem)]))
         boundaries = [len(ids)]
         for step in steps:
-            ids.extend(self._tokenizer.encode(step) + self._separator_ids)
+            ids.extend(self._step_ids(step) + self._separator_ids)
             boundaries.append(len(ids))
         if len(ids) > self._config.context_length:
             limit = self._config.context_length

@@ -34,7 +34,6 @@ class VllmPool:
         self._params = params
         self._family = family
         self._numbers = itertools.count()
-        self._closed = False
 
     async def context_length(self) -> int:
         """Most tokens of one prompt."""
@@ -51,11 +50,11 @@ class VllmPool:
 
     async def aclose(self) -> None:
         """End the engine's process. A second call does nothing."""
-        if not self._closed:
-            self._closed = True
-            if (handler := getattr(self._engine, "output_handler", None)) is not None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            if (handler := getattr(engine, "output_handler", None)) is not None:
                 handler.cancel()  # else it takes the end of the process that it listens to for a failure, and says so
-            await asyncio.to_thread(self._engine.shutdown)
+            await asyncio.to_thread(engine.shutdown)
 
     async def _read(self, ids: tuple[int, ...], *, read_cache: bool) -> tuple[list[float], int]:
         """All values that the engine returns, one row after the other, and how many tokens it computed."""

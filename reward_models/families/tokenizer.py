@@ -34,7 +34,6 @@ class FamilyTokenizer:
             raise FileNotFoundError(f"{path} is missing: not the directory of a model or tokenizer")
         self._directory = directory
         self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.encode_special_tokens = True
         self._byte_level = None not in map(self._tokenizer.token_to_id, ("Ġ", "Ċ"))
         added = self._tokenizer.get_added_tokens_decoder()
         reserved = {id_ for id_, token in added.items() if token.special} | set(map(self.id_of, markers))

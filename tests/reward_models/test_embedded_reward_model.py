@@ -67,6 +67,11 @@ def test_the_probability_is_the_models_at_the_last_separator(directory: Path, te
         assert result.probability == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_blank_line_in_a_step_is_no_step_boundary(directory: Path) -> None:
+    (trace,) = score(EmbeddedRewardModel(directory), [("5 birds.\n\nSo 7.",)])
+    assert trace.n_tokens == len(trace_ids(directory, ("5 birds.", "So 7."))) + 1  # two newlines, not one separator
+
+
 def test_only_new_tokens_are_computed(directory: Path) -> None:
     reward_model = EmbeddedRewardModel(directory)
     traces = [STEPS[:1], ("6 birds.",), STEPS[:2], STEPS, STEPS]

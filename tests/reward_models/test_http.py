@@ -200,7 +200,8 @@ KINDS = ("ours", "classify", "pooling", "completions")
 
 def instead_of(good: Callable[[Request], Answer], bad: Answer) -> Callable[[Request], Answer]:
     """Nonsense for scores, sense for the rest."""
-    return lambda request: good(request) if request.path == "/v1/models" else bad
+    sense = {"/v1/models": good, "/elsewhere": lambda _: Answer(GOOD)}
+    return lambda request: sense.get(request.path, lambda _: bad)(request)
 
 
 NONSENSE = {
@@ -209,14 +210,14 @@ NONSENSE = {
     "nothing": Answer({}),
     "null": Answer(None),
     "nested": Answer(b"[" * 100_000),
-    "huge": Answer(b'{"x": "' + b"y" * MAX_ANSWER_BYTES + b'"}'),
+    "huge": Answer({"probability": 0.5, "n_tokens": 1, "x": "y" * MAX_ANSWER_BYTES}),
     "nan": Answer(b'{"probability": NaN, "n_tokens": 1, "data": [{"probs": [NaN], "data": [[NaN, NaN]]}]}'),
     "text": Answer({"probability": "0.5", "n_tokens": 1, "data": [{"probs": ["0.5"], "data": [["0.5", "0.5"]]}]}),
     "too many": Answer({"probability": [0.5], "n_tokens": 1, "data": [{"probs": [0.5] * 3, "data": [[0.5] * 3]}]}),
     "two steps": Answer({"probability": 1.5, "n_tokens": 1, "data": [{"probs": [0.5], "data": [[0.5, 0.5]]}] * 2}),
     "no rows": Answer({"probability": -0.1, "n_tokens": 1, "data": [{"probs": [], "data": []}]}),
     "no count": Answer({"probability": 0.5, "n_tokens": -1, "data": [], "choices": []}),
-    "redirect": Answer({}, 302, {"location": "http://127.0.0.1:1/score"}),
+    "redirect": Answer({}, 302, {"location": "/elsewhere"}),
     "unauthorized": Answer({"error": {"message": "no"}}, 401),
     "no route": Answer({"detail": "Not Found"}, 404),
 }
