@@ -2,7 +2,9 @@
 
 SearchServiceError
 ├── InvalidRequest        400  the caller's input; ``param`` names the field
-│   └── ContextTooLong    400  prompt and step limit do not fit the model's context
+│   ├── ContextTooLong    400  prompt and step limit do not fit the model's context
+│   └── BodyTooLarge      413  more bytes than the server reads
+├── BodyTooSlow           408  the body did not arrive in time
 ├── Unauthorized          401  no key, or one that is not known
 ├── Forbidden             403  this caller may not do this
 ├── NotFound              404  what was named does not exist
@@ -49,6 +51,22 @@ class ContextTooLong(InvalidRequest):
     """The prompt leaves no room for a step in the model's context."""
 
     code = "context_length_exceeded"
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body has more bytes than the server reads."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class BodyTooSlow(SearchServiceError):
+    """The body did not arrive in time."""
+
+    status = 408
+    type = "timeout_error"
+    code = "request_timeout"
+    retryable = True
 
 
 class Unauthorized(SearchServiceError):

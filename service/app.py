@@ -7,11 +7,10 @@ from fastapi import FastAPI
 
 from generators.protocol import Generator
 from reward_models.protocol import RewardModel
-from service import errors, openapi
+from service import errors, gate, openapi
 from service.admission import Unbounded
 from service.batch import BatchEvent
 from service.chat.response import ChatCompletionChunk
-from service.limits import BodyLimit
 from service.models import models_of, with_checker
 from service.routes import batch, cancel, chat, health, models, score, solve
 from service.searches import Searches
@@ -62,6 +61,5 @@ def create_app(
     app.include_router(health.router)
     errors.install(app)
     openapi.install(app, SolveEvent, BatchEvent, ChatCompletionChunk)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(errors.UnhandledErrors)
+    gate.install(app, chosen)
     return app

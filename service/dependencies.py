@@ -26,13 +26,13 @@ def _settings(request: Request) -> Settings:
 
 def _caller(request: Request) -> str:
     """Name of the key that the request was let in with, set by the authentication middleware."""
-    caller: str = request.scope.get("caller", "anonymous")
+    caller: str = request.scope["caller"]
     return caller
 
 
 def _request_id(request: Request) -> str:
     """The request's id, the caller's own if it is safe, set by the request id middleware."""
-    request_id: str = request.scope.get("request_id", "none")
+    request_id: str = request.scope["request_id"]
     return request_id
 
 

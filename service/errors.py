@@ -12,13 +12,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from errors import InvalidRequest, SearchServiceError
+from errors import InvalidRequest, SearchServiceError, Unauthorized
 from service.schemas import ErrorBody, ErrorDetail
 
 logger = logging.getLogger(__name__)
 
-_HTTP_CODES = {400: "invalid_json", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+_HTTP_CODES = {400: "invalid_json", 404: "not_found", 405: "method_not_allowed"}
 _HTTP_MESSAGES = {
+    400: "The body cannot be read as JSON: it is nested too deeply, not UTF-8, or has a number of too many digits.",
     404: "There is no such route: see /docs for those that there are.",
     405: "This route does not answer this method: see /docs.",
 }
@@ -42,7 +43,7 @@ def install(app: FastAPI) -> None:
 def detail_of(error: Exception) -> ErrorDetail:
     """What a caller is told of a failure, ours or a bug; the log gets what says where it comes from."""
     if not isinstance(error, SearchServiceError):
-        logger.error("unhandled %s in %s", type(error).__name__, _where(error))
+        logger.error("unhandled %s in %s", type(error).__name__, where(error))
         message = "The service failed on this request. Its log says where."
         return ErrorDetail(message=message, type=SearchServiceError.type, param=None, code=SearchServiceError.code)
     message = error.message
@@ -53,15 +54,21 @@ def detail_of(error: Exception) -> ErrorDetail:
     return ErrorDetail(message=message, type=error.type, param=error.param, code=error.code)
 
 
-def _where(error: Exception) -> str:
+def response_to(error: Exception) -> JSONResponse:
+    """The answer to a failure, ours or a bug."""
+    status = error.status if isinstance(error, SearchServiceError) else SearchServiceError.status
+    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    return JSONResponse(ErrorBody(error=detail_of(error)).model_dump(), status_code=status, headers=headers)
+
+
+def where(error: BaseException) -> str:
     """Where an exception was raised, innermost frame first; not its message, which may quote the problem."""
     frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
     return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
 
 async def _search_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, SearchServiceError)
-    return JSONResponse(ErrorBody(error=detail_of(error)).model_dump(), status_code=error.status)
+    return response_to(error)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -123,16 +130,17 @@ def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str |
 
 
 class UnhandledErrors:
-    """ASGI middleware, outermost: a bug is answered with a 500 that says nothing of our insides.
+    """ASGI middleware: answers what no handler did, which is a refusal by a middleware inside, or a bug.
 
-    The log gets the exception's class and where it was raised, not its message, which may quote the problem.
+    A bug is a 500 that says nothing of our insides. The log gets the exception's class and where it was raised, not its
+    message, which may quote the problem.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 500 unless the response has begun; then only the connection can be ended."""
+        """Answer unless the response has begun; then only the connection can be ended."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -146,8 +154,7 @@ class UnhandledErrors:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:
-            detail = detail_of(error)
+            response = response_to(error)
             if begun:
                 raise RuntimeError("the response had begun when the request failed") from None
-            response = JSONResponse(ErrorBody(error=detail).model_dump(), status_code=SearchServiceError.status)
             await response(scope, receive, send)

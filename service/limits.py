@@ -1,37 +1,105 @@
 """Limits that hold before a body is parsed."""
 
-from starlette.exceptions import HTTPException
+import asyncio
+import re
+from contextlib import suppress
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY_BYTES = 256 * 1024
+from errors import BodyTooLarge, BodyTooSlow, InvalidRequest, SearchServiceError
+from service.disconnect import ClientGone
+from service.errors import response_to
 
 
 class BodyLimit:
-    """ASGI middleware: a request body over ``max_bytes`` is refused with 413, whether or not its length was announced."""
+    """ASGI middleware: reads the body before the application does, and refuses one that is too large or too slow.
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    A length that was announced is refused before anything is read. An application that goes on to receive sees the whole body
+    in one message, then whatever the server has to say, such as that the client has gone.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, timeout_s: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the bytes of the body as the application reads them."""
+        """Read the body and hand it on, or answer 400, 408 or 413."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        received = 0
+        deadline_s = asyncio.get_running_loop().time() + self.timeout_s
+        try:
+            self._check_announced(Headers(scope=scope))
+            whole = _replayed(await self._read(receive, deadline_s), receive)
+        except ClientGone:
+            await Response(status_code=499)(scope, receive, send)
+        except SearchServiceError as error:
+            response = response_to(error)
+            response.headers["connection"] = "close"
+            await response(scope, receive, _lingering(receive, send, deadline_s))
+        else:
+            await self.app(scope, whole, send)
 
-        async def counted() -> Message:
-            nonlocal received
-            if announced.isdigit() and int(announced) > self.max_bytes:
+    def _check_announced(self, headers: Headers) -> None:
+        for announced in headers.getlist("content-length"):
+            if not re.fullmatch("[0-9]{1,18}", announced):
+                raise InvalidRequest("The header `Content-Length` must be the number of bytes of the body: correct it.")
+            if int(announced) > self.max_bytes:
                 raise self._too_large()
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise self._too_large()
-            return message
 
-        await self.app(scope, counted, send)
+    async def _read(self, receive: Receive, deadline_s: float) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    body += message.get("body", b"")
+                    if len(body) > self.max_bytes:
+                        raise self._too_large()
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            raise BodyTooSlow(f"The request body must arrive within {self.timeout_s:g} s: send it at once.") from None
+        return bytes(body)
 
-    def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"The request body may have at most {self.max_bytes} bytes: send a shorter problem.")
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The request body may have at most {self.max_bytes} bytes: send a shorter one.")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """``receive`` with the body that was read in front. It is held until it is asked for, and no longer."""
+    unread: bytes | None = body
+
+    async def replayed() -> Message:
+        nonlocal unread
+        if unread is None:
+            return await receive()
+        message = {"type": "http.request", "body": unread, "more_body": False}
+        unread = None
+        return message
+
+    return replayed
+
+
+def _lingering(receive: Receive, send: Send, deadline_s: float) -> Send:
+    """``send`` for a response before the body's end, which ends, and with it the connection, after the body or the deadline.
+
+    To close a connection on which bytes still come would take the response away from a client that has not read it yet.
+    """
+
+    async def lingering(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await send({**message, "more_body": True})
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline_s):
+                    while (await receive()).get("more_body", False):
+                        pass
+            message = {"type": "http.response.body"}
+        await send(message)
+
+    return lingering

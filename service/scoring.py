@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from errors import DeadlineExceeded, InvalidRequest, Overloaded, RewardModelError
 from reward_models.protocol import RewardModel, Score
-from service import errors
+from service import errors, gate
 from service.disconnect import ClientGone, until_client_leaves
-from service.limits import BodyLimit
 from service.schemas import ErrorBody
 from service.settings import Settings
 from service.version import VERSION
@@ -120,8 +119,7 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
         return ScorerHealth(reward_model=reward_model.name)
 
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
-    app.add_middleware(errors.UnhandledErrors)
+    gate.install(app, chosen)
     return app
 
 

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from service.keys import digests_only
 from service.schemas import SearchOptions
 
 
@@ -19,7 +20,9 @@ class SearchDefaults(SearchOptions):
 class Settings(BaseSettings):
     """Settings of one server. The environment wins over the file."""
 
-    model_config = SettingsConfigDict(env_prefix="EPF_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EPF_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
@@ -33,7 +36,9 @@ class Settings(BaseSettings):
     reward_model_timeout_s: float = Field(60.0, gt=0, description="Time for one try of one request to that server.")
     reward_model_engine: dict[str, Any] = Field({}, description="Further arguments of vLLM's engine, as JSON.")
     calibration: Path | None = Field(None, description="File of a calibration for the reward model.")
-    api_keys: dict[str, SecretStr] = Field({}, description="Name of each caller and its key, or sha256:DIGEST of the key.")
+    api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
+        {}, description="Name of each caller and its key, or sha256:DIGEST of the key; only the digest is kept."
+    )
     allow_anonymous: bool = Field(False, description="Without keys, answer callers from other machines too.")
     search: SearchDefaults = Field(SearchDefaults(), description="Options of a search where the caller names none.")
     max_body_bytes: int = Field(256 * 1024, ge=1, description="Longest request body.")
@@ -53,6 +58,7 @@ class Settings(BaseSettings):
     keep_alive_s: float = Field(10.0, gt=0, description="A comment goes out after so many quiet seconds of a stream.")
     send_timeout_s: float = Field(60.0, gt=0, description="A client that takes nothing for so many seconds has gone away.")
     body_timeout_s: float = Field(30.0, gt=0, description="A request body must be there within so many seconds.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     drain_notice_s: float = Field(5.0, ge=0, description="After SIGTERM, seconds in which new requests are still taken.")
     drain_s: float = Field(30.0, ge=0, description="Then, seconds for what is under way.")
 

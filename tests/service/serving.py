@@ -43,7 +43,7 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         asyncio.timeout(GUARD_S),
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield client
 
@@ -54,7 +54,7 @@ async def posted(address: tuple[str, int], path: str, body: Any, **headers: str)
     reader, writer = await asyncio.open_connection(*address)
     try:
         content = json.dumps(body).encode()
-        lines = {"host": "service", "content-type": "application/json", "content-length": str(len(content)), **headers}
+        lines = {"host": "localhost", "content-type": "application/json", "content-length": str(len(content)), **headers}
         head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
         writer.write(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
         yield Connection(reader, writer)

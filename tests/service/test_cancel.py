@@ -6,25 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from pydantic import SecretStr
 
 from service.app import create_app
+from service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of, posted, served, until
 
 GUARD_S = 30
-
-
-def named_by_headers(app: ASGIApp) -> ASGIApp:
-    """What the middlewares around the application tell it: who asks, and the id of the request."""
-
-    async def named(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = httpx.Headers(scope["headers"])
-            scope |= {"caller": headers.get("from", "anonymous"), "request_id": headers.get("x-request-id", "unnamed")}
-        await app(scope, receive, send)
-
-    return named
 
 
 def failure(response: httpx.Response) -> dict[str, Any]:
@@ -47,7 +36,7 @@ def test_cancelled_request_is_told_so_and_others_go_on(path: str, body: dict[str
         app = create_app(generator, ScriptedRewardModel())
         async with (
             asyncio.timeout(GUARD_S),
-            served(named_by_headers(app)) as address,
+            served(app) as address,
             posted(address, path, body, x_request_id="mine", connection="close") as mine,
             posted(address, "/solve", {"problem": "other"}, x_request_id="other"),
             httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}") as client,
@@ -83,24 +72,23 @@ def test_nothing_of_that_id_is_404() -> None:
     asyncio.run(scenario())
 
 
-def test_another_caller_s_search_is_404_and_goes_on() -> None:
+def test_callers_with_the_same_id_cancel_only_their_own() -> None:
     async def scenario() -> None:
         generator = ScriptedGenerator(hold=True)
-        app = create_app(generator, ScriptedRewardModel())
-        alice, bob = ({"from": name, "x-request-id": "same"} for name in ("alice", "bob"))
-        async with (
-            asyncio.timeout(GUARD_S),
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(named_by_headers(app)), base_url="http://service") as client,
-        ):
-            solving = asyncio.create_task(client.post("/solve", json={"problem": "a"}, headers=alice))
-            await generator.entered.wait()
-            assert (await client.delete("/solve/same", headers=bob)).status_code == 404
-            assert generator.n_running == 8
-            assert (await client.delete("/solve/same", headers=alice)).status_code == 200
-            response = await solving
-            assert response.status_code == 499
-            assert failure(response)["code"] == "cancelled"
-            assert generator.n_running == 0
+        keys = {name: f"the-long-key-of-{name}" for name in ("alice", "bob", "carol")}
+        settings = Settings(api_keys={name: SecretStr(key) for name, key in keys.items()})
+        alice, bob, carol = ({"authorization": f"Bearer {key}", "x-request-id": "same"} for key in keys.values())
+        async with client_of(create_app(generator, ScriptedRewardModel(), settings)) as client:
+            solving = [
+                asyncio.create_task(client.post("/solve", json={"problem": "a"}, headers=headers)) for headers in (alice, bob)
+            ]
+            await until(lambda: generator.n_running == 16)
+            assert (await client.delete("/solve/same", headers=carol)).status_code == 404
+            assert generator.n_running == 16
+            for n_left, headers, response in zip((8, 0), (alice, bob), solving, strict=True):
+                assert (await client.delete("/solve/same", headers=headers)).status_code == 200
+                assert (await response).status_code == 499
+                assert failure(await response)["code"] == "cancelled"
+                assert generator.n_running == n_left
 
     asyncio.run(scenario())

@@ -6,12 +6,10 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import ValidationError
-from starlette.exceptions import HTTPException
 
 from errors import GeneratorError, InvalidRequest, Overloaded, SearchServiceError
 from search.config import SearchConfig
 from service.app import create_app
-from service.limits import MAX_BODY_BYTES, BodyLimit
 from service.schemas import SolveRequest
 from service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
@@ -123,36 +121,9 @@ def test_form_body_is_told_to_be_json() -> None:
     assert "application/json" in failure(response)["message"]
 
 
-async def _chunks(n_bytes: int) -> Any:
-    for _ in range(n_bytes // 1024):
-        yield b" " * 1024
-
-
-@pytest.mark.parametrize("announced", [True, False])
-def test_large_bodies_are_413(announced: bool) -> None:
-    size = MAX_BODY_BYTES + 1024
-    response = request(content=b" " * size if announced else _chunks(size), headers={"content-type": "application/json"})
-    assert response.status_code == 413
-    error = failure(response)
-    assert error["code"] == "request_too_large"
-    assert str(MAX_BODY_BYTES) in error["message"]
-
-
-def test_an_announced_large_body_is_refused_unread() -> None:
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-
-    async def receive() -> Any:
-        pytest.fail("the body was read")
-
-    scope = {"type": "http", "headers": [(b"content-length", b"11")]}
-    with pytest.raises(HTTPException, match="413"):
-        asyncio.run(BodyLimit(application, 10)(scope, receive, receive))
-
-
 def test_longest_problem_fits_the_body_limit() -> None:
     longest = SolveRequest(problem="\U0001f600" * MAX_PROBLEM_CHARS)
-    assert len(httpx.Request("POST", "http://s", json=longest.model_dump()).content) <= MAX_BODY_BYTES
+    assert len(httpx.Request("POST", "http://s", json=longest.model_dump()).content) <= Settings().max_body_bytes
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_errors_in_a_stream_name_the_request_s_field() -> None:
 async def opened(host: str, port: int, **fields: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection on which a streamed chat was asked for."""
     body = json.dumps({"model": "epf-2", "messages": [{"role": "user", "content": PROBLEM}], "stream": True, **fields}).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n"
+    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
     return reader, writer

@@ -1,0 +1,20 @@
+"""What stands in front of the routes of every application of ours."""
+
+from fastapi import FastAPI
+
+from service.access_log import AccessLog
+from service.auth import Authentication
+from service.errors import UnhandledErrors
+from service.keys import Keys
+from service.limits import BodyLimit
+from service.request_ids import RequestIds
+from service.settings import Settings
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Put the middlewares around the routes: the last one added is the outermost, and only known senders' bodies are read."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+    app.add_middleware(Authentication, keys=Keys(settings.api_keys), allow_anonymous=settings.allow_anonymous)
+    app.add_middleware(UnhandledErrors)
+    app.add_middleware(AccessLog)
+    app.add_middleware(RequestIds)

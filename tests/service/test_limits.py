@@ -1,0 +1,153 @@
+"""Bodies that are too large, too slow, misdescribed or nested too deeply."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.scoring import create_scoring_app
+from service.settings import Settings
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.service.asgi import called, scope_of
+from tests.service.serving import client_of, posted, served, until
+
+GUARD_S = 60
+LIMIT = 1000
+JSON = {"content-type": "application/json"}
+
+
+def service(**settings: Any) -> Any:
+    return create_app(ScriptedGenerator(), ScriptedRewardModel(), Settings(max_body_bytes=LIMIT, **settings))
+
+
+def scoring() -> Any:
+    return create_scoring_app(ScriptedRewardModel(), Settings(max_body_bytes=LIMIT))
+
+
+POSTS = [
+    (build, path)
+    for build in (service, scoring)
+    for path, methods in build().openapi()["paths"].items()
+    for method in methods
+    if method == "post"
+]
+
+
+async def in_chunks(n_bytes: int) -> AsyncIterator[bytes]:
+    for start in range(0, n_bytes, 300):
+        yield b" " * min(300, n_bytes - start)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize(("build", "path"), POSTS)
+def test_a_body_may_be_as_large_as_the_limit_and_no_larger(build: Any, path: str, announced: bool) -> None:
+    async def scenario() -> None:
+        async with served(build()) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+            for n_bytes in (LIMIT, LIMIT + 1):
+                content = b" " * n_bytes if announced else in_chunks(n_bytes)
+                response = await client.post(path, content=content, headers=JSON)
+                error = response.json()["error"]
+                if n_bytes == LIMIT:
+                    assert (response.status_code, error["code"]) == (400, "invalid_json"), "it was read"
+                    continue
+                assert (response.status_code, error["code"]) == (413, "request_too_large")
+                assert str(LIMIT) in error["message"]
+                assert response.headers["connection"] == "close"
+
+    asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
+
+
+def test_more_than_was_announced_is_counted() -> None:
+    messages = [{"type": "http.request", "body": b" " * 400, "more_body": True}] * 3
+    scope = scope_of("POST", "/solve", [("content-length", "5")])
+    answer = asyncio.run(called(service(body_timeout_s=0.05), scope, messages))
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize("announced", ["-1", "+5", "5, 5", "0x5", "5.0", "", "five", "1" * 5000])
+def test_a_malformed_length_is_400(announced: str) -> None:
+    answer = asyncio.run(called(service(), scope_of("POST", "/solve", [("content-length", announced)])))
+    assert answer.status == 400
+    assert answer.error["code"] == "invalid_value"
+    assert "Content-Length" in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("n_announced", "status", "code"), [(LIMIT, 408, "request_timeout"), (10**12, 413, "request_too_large")]
+)
+def test_a_body_that_does_not_come_ends_the_connection(n_announced: int, status: int, code: str) -> None:
+    """Too large a body is refused by its length, before any of it is there."""
+
+    async def scenario() -> None:
+        async with (
+            asyncio.timeout(GUARD_S),
+            served(service(body_timeout_s=0.05)) as address,
+            posted(address, "/solve", {}, **{"content-length": str(n_announced)}) as client,
+        ):
+            answer = (await client.reader.read()).decode()
+            assert answer.startswith(f"HTTP/1.1 {status} ")
+            assert "connection: close" in answer
+            assert f'"code":"{code}"' in answer
+
+    asyncio.run(scenario())
+
+
+def test_who_sends_too_much_at_once_can_still_read_the_refusal() -> None:
+    n_bytes = 16 * 2**20  # more than the socket holds: the client is still writing when it is refused
+
+    async def scenario() -> None:
+        async with (
+            asyncio.timeout(GUARD_S),
+            served(service()) as address,
+            posted(address, "/solve", {}, **{"content-length": str(n_bytes)}) as client,
+        ):
+            client.writer.write(b" " * (n_bytes - 2))
+            await client.writer.drain()
+            answer = (await client.reader.read()).decode()
+            assert answer.startswith("HTTP/1.1 413 ")
+            assert answer.endswith("}")
+
+    asyncio.run(scenario())
+
+
+def test_who_leaves_before_the_body_is_whole_reaches_no_route(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "service")
+
+    async def scenario() -> None:
+        async with asyncio.timeout(GUARD_S), served(service()) as address:
+            async with posted(address, "/solve", {}, **{"content-length": "900"}):
+                pass
+            await until(lambda: any(record.getMessage() == "request" for record in caplog.records))
+
+    asyncio.run(scenario())
+    (fields,) = (record.fields for record in caplog.records if hasattr(record, "fields"))
+    assert (fields["status"], fields["route"]) == (499, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/solve", "%s"),
+        ("/solve", '{"problem": "a", "x": %s}'),
+        ("/solve/batch", '{"problems": %s}'),
+        ("/v1/chat/completions", '{"model": "epf-2", "messages": [{"role": "user", "content": "a"}], "metadata": %s}'),
+        ("/v1/chat/completions", '{"model": "epf-2", "messages": [{"role": "user", "content": %s}]}'),
+    ],
+)
+def test_no_depth_of_a_body_is_a_failure_of_ours(path: str, body: str) -> None:
+    """Also not just below the depth that the parser still reads."""
+
+    async def scenario() -> None:
+        async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:
+            for depth in (*range(1, 1001, 9), 10_000, 40_000):
+                content = body % ('[{"a":' * (depth // 2) + "[" * (depth % 2) + "1" + "]" * (depth % 2) + "}]" * (depth // 2))
+                response = await client.post(path, content=content, headers=JSON)
+                assert response.status_code in (200, 400), depth
+            assert response.status_code == 400
+            assert "nested too deeply" in response.json()["error"]["message"]
+
+    asyncio.run(scenario())
