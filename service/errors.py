@@ -57,8 +57,12 @@ def detail_of(error: Exception) -> ErrorDetail:
 def response_to(error: Exception) -> JSONResponse:
     """The answer to a failure, ours or a bug."""
     status = error.status if isinstance(error, SearchServiceError) else SearchServiceError.status
-    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
-    return JSONResponse(ErrorBody(error=detail_of(error)).model_dump(), status_code=status, headers=headers)
+    return JSONResponse(ErrorBody(error=detail_of(error)).model_dump(), status_code=status, headers=headers_of(error))
+
+
+def headers_of(error: Exception) -> dict[str, str]:
+    """What a failure is answered with beside the body."""
+    return {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
 
 
 def where(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 from pydantic import SecretStr
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Message
@@ -189,7 +189,16 @@ def test_a_forwarded_request_is_not_local_behind_the_server_s_own_reading_of_it(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("length", ["5", "999999999"])
+def test_a_body_without_a_key_is_not_waited_for(length: str) -> None:
+    scope = scope_of("POST", "/solve", [("content-length", length)])
+    unfinished: list[Message] = [{"type": "http.request", "body": b"1", "more_body": True}]
+    app = create_app(ScriptedGenerator(), ScriptedRewardModel(), SETTINGS)
+    assert asyncio.run(called(app, scope, unfinished)).status == 401
+
+
 def test_websockets_are_closed() -> None:
+    """Also where a route would take them."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -199,6 +208,11 @@ def test_websockets_are_closed() -> None:
         return {"type": "websocket.connect"}
 
     app = create_app(ScriptedGenerator(), ScriptedRewardModel(), SETTINGS)
-    scope = {**scope_of("GET", "/solve", [("authorization", f"Bearer {KEY}")]), "type": "websocket", "subprotocols": []}
+
+    @app.websocket("/socket")
+    async def take(socket: WebSocket) -> None:
+        await socket.accept()
+
+    scope = {**scope_of("GET", "/socket"), "type": "websocket", "subprotocols": []}
     asyncio.run(app(scope, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]

@@ -99,5 +99,6 @@ def test_what_callers_write_is_in_no_log_and_no_secret_in_an_error() -> None:
         "Exception in ASGI application",
         "Task exception was never retrieved",
     } <= told, "the failures were logged"
+    assert not [entry for entry in log if (entry["logger"], entry["level"]) == ("library", "debug")]
     assert sum(entry["message"] == "request" for entry in log) == sum(statuses.values()) + 1
     assert all(entry["request_id"] for entry in log if entry["message"] in ("request", "Exception in ASGI application"))
