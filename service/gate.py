@@ -1,5 +1,7 @@
 """What stands in front of the routes of every application of ours."""
 
+from typing import Any, Final
+
 from fastapi import FastAPI
 
 from service.access_log import AccessLog
@@ -9,6 +11,9 @@ from service.keys import Keys
 from service.limits import BodyLimit
 from service.request_ids import RequestIds
 from service.settings import Settings
+
+UVICORN: Final[dict[str, Any]] = {"http": "h11", "ws": "none", "log_config": None}
+"""How uvicorn is to serve them. Of its parsers only h11 bounds the headers; no route speaks WebSocket, and logs are ours."""
 
 
 def install(app: FastAPI, settings: Settings) -> None:

@@ -12,6 +12,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from service.gate import UVICORN
+
 
 class Connection(NamedTuple):
     """A client without manners."""
@@ -28,7 +30,7 @@ GUARD_S = 60
 async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """Serve ``app`` with uvicorn; its host and port. Connections queue in the socket until the server has started."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1))
+        server = uvicorn.Server(uvicorn.Config(app, **UVICORN, lifespan="on", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             yield listening.getsockname()

@@ -17,6 +17,7 @@ from generators.protocol import Sampling, Step
 from reward_models.protocol import Score
 from service import logs
 from service.app import create_app
+from service.gate import UVICORN
 from service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
@@ -77,7 +78,7 @@ def main() -> None:
         return StreamingResponse(begun())
 
     logs.configure("debug")
-    uvicorn.run(app, port=0, log_config=None)
+    uvicorn.run(app, port=0, **UVICORN)
 
 
 if __name__ == "__main__":
