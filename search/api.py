@@ -12,6 +12,7 @@ from reward_models.protocol import RewardModel
 from search.answers.equality import AnswerChecker
 from search.config import SearchConfig
 from search.engine import driver
+from search.engine.deadline import Deadline
 from search.events import Answered, Event
 from search.methods import Method, method_named
 from search.result import SearchResult
@@ -55,12 +56,13 @@ async def asolve(
     reward_model: RewardModel | None = None,
     prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
+    until: Deadline | None = None,
     **options: Any,
 ) -> SearchResult:
     """Solve ``problem``; arguments as for :func:`solve`. Cancelling the call cancels every upstream call.
 
     ``prompt`` is the conversation that the generator goes on with, None the problem as one message of the user. ``checker``
-    groups equal answers; None starts one for this call.
+    groups equal answers; None starts one for this call. ``until`` ends the search as ``max_seconds`` does, if earlier.
 
     Raises:
         InvalidRequest: a bad option or problem, before any token is generated.
@@ -70,7 +72,14 @@ async def asolve(
     chosen, settings = method_named(method), _settings(config, options)
     async with _models(chosen, generator, reward_model) as (gen, prm):
         return await driver.search(
-            problem, method=chosen, config=settings, generator=gen, reward_model=prm, prompt=prompt, checker=checker
+            problem,
+            method=chosen,
+            config=settings,
+            generator=gen,
+            reward_model=prm,
+            prompt=prompt,
+            checker=checker,
+            until=until,
         )
 
 
@@ -83,6 +92,7 @@ async def stream(
     reward_model: RewardModel | None = None,
     prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
+    until: Deadline | None = None,
     **options: Any,
 ) -> AsyncGenerator[Event, None]:
     """Events of the search as they happen, the last one ``Answered``; arguments and errors as for :func:`asolve`.
@@ -95,7 +105,14 @@ async def stream(
         _models(chosen, generator, reward_model) as (gen, prm),
         aclosing(
             driver.stream(
-                problem, method=chosen, config=settings, generator=gen, reward_model=prm, prompt=prompt, checker=checker
+                problem,
+                method=chosen,
+                config=settings,
+                generator=gen,
+                reward_model=prm,
+                prompt=prompt,
+                checker=checker,
+                until=until,
             )
         ) as events,
     ):

@@ -1,6 +1,5 @@
 """From particles to the answer: only finished ones vote, with untempered weights."""
 
-import asyncio
 import math
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ from search.answers.extract import boxed_answer
 from search.answers.vote import choose
 from search.config import SearchConfig
 from search.engine.chain import Chain
-from search.engine.run import Outcome, Run
+from search.engine.run import GRADING_GRACE_S, Outcome, Run
 from search.result import Particle, SearchResult, StopReason
 from search.smc.weights import FloatArray
 
@@ -57,7 +56,7 @@ async def conclude(
     reason = stop_reason(outcome, config)
     answers = _votes(outcome.chains, config)
     with run.ledger.doing("resampling"):
-        classes = await _classes(answers, checker, run.grading_deadline_s)
+        classes = await _classes(answers, checker, run)
         choice = choose(answers, classes, outcome.log_weights, config.answer_selection, run.rng("selection"))
     shown = _best(outcome) if choice is None else choice.particle
     return SearchResult(
@@ -77,10 +76,10 @@ async def conclude(
     )
 
 
-async def _classes(answers: Sequence[str | None], checker: AnswerChecker, deadline_s: float | None) -> Sequence[int]:
+async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: Run) -> Sequence[int]:
     """Class of each answer; where grading takes longer than it may, answers are equal if their texts are."""
     try:
-        async with asyncio.timeout_at(deadline_s):
+        async with run.in_time(GRADING_GRACE_S):
             return await checker.classes(answers)
     except TimeoutError:
         return [answers.index(answer) for answer in answers]

@@ -11,6 +11,7 @@ from reward_models.protocol import RewardModel
 from search.answers.equality import AnswerChecker
 from search.config import SearchConfig
 from search.engine.conclude import conclude
+from search.engine.deadline import Deadline
 from search.engine.ledger import Ledger
 from search.engine.run import Run
 from search.events import Answered, Event, Started
@@ -31,14 +32,15 @@ async def search(
     reward_model: RewardModel | None,
     prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
+    until: Deadline | None = None,
     emit: Callable[[Event], None] = lambda event: None,
 ) -> SearchResult:
     """Solve ``problem``. Cancelling the call cancels every upstream call.
 
     ``prompt`` is the conversation that the generator goes on with, None the problem as one message of the user; the reward
     model judges by ``problem`` alone.
-    ``checker`` groups equal answers; None starts one for this search. ``emit`` receives each event as it happens, the last one
-    ``Answered``.
+    ``checker`` groups equal answers; None starts one for this search. ``until`` ends it as ``max_seconds`` does, if earlier.
+    ``emit`` receives each event as it happens, the last one ``Answered``.
 
     Raises:
         InvalidRequest: an empty problem, a prompt too long for the generator, or no reward model where the method needs one.
@@ -56,7 +58,7 @@ async def search(
     prompt_ids = _prompt_ids(generator, prompt or (Message("user", problem),))
     emit(Started(method.name, config.n_particles, seed, len(prompt_ids)))
 
-    run = Run(problem, prompt_ids, generator, reward_model, config, seed, ledger, deadline_s, emit)
+    run = Run(problem, prompt_ids, generator, reward_model, config, seed, ledger, deadline_s, until or Deadline(), emit)
     outcome = await method.run(run)
     asking = checker or AnswerChecker()
     try:
@@ -77,6 +79,7 @@ async def stream(
     reward_model: RewardModel | None,
     prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
+    until: Deadline | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Events of :func:`search` as they happen, then its error if it has one. Closing the stream cancels the search."""
     events: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -89,6 +92,7 @@ async def stream(
             reward_model=reward_model,
             prompt=prompt,
             checker=checker,
+            until=until,
             emit=events.put_nowait,
         )
     )

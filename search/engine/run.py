@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from generators.protocol import Generator, Sampling, Step
 from reward_models.protocol import RewardModel
 from search.config import SearchConfig
 from search.engine.chain import Chain, grown
+from search.engine.deadline import Deadline
 from search.engine.ledger import Ledger
 from search.engine.seeds import Stage, call_seed, sequence
 from search.engine.upstream import judged, leave_if_cancelled
@@ -47,6 +49,7 @@ class Run:
 
     Args:
         deadline_s: on the event loop's clock, None for no limit.
+        until: another one, which may be set meanwhile.
         emit: receives each event as it happens.
     """
 
@@ -60,6 +63,7 @@ class Run:
         seed: int,
         ledger: Ledger,
         deadline_s: float | None,
+        until: Deadline,
         emit: Callable[[Event], None],
     ) -> None:
         self.config = config
@@ -71,12 +75,15 @@ class Run:
         self._reward_model = reward_model
         self._seed = seed
         self._deadline_s = deadline_s
+        self._until = until
         self._scores: dict[tuple[str, ...], asyncio.Future[float]] = {}
 
-    @property
-    def grading_deadline_s(self) -> float | None:
-        """When the answers must be told apart, on the event loop's clock."""
-        return None if self._deadline_s is None else self._deadline_s + GRADING_GRACE_S
+    @asynccontextmanager
+    async def in_time(self, grace_s: float = 0.0) -> AsyncIterator[None]:
+        """Cancel the block and raise ``TimeoutError`` so many seconds after time is up."""
+        deadline_s = None if self._deadline_s is None else self._deadline_s + grace_s
+        async with asyncio.timeout_at(deadline_s), self._until.limit(grace_s):
+            yield
 
     def rng(self, stage: Stage, t: int = 0) -> np.random.Generator:
         """Random numbers of one stage of step ``t``."""
@@ -97,7 +104,7 @@ class Run:
         The first error cancels all others and is raised; when this call is cancelled, so are all tasks. None outlives the call.
         """
         try:
-            async with asyncio.timeout_at(self._deadline_s), asyncio.TaskGroup() as group:
+            async with self.in_time(), asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(task)
         except TimeoutError:

@@ -1,0 +1,127 @@
+"""A deadline that is set while searches run ends them as their own would: with the best answer so far."""
+
+import asyncio
+
+import pytest
+
+from errors import DeadlineExceeded
+from search import asolve
+from search.answers.equality import AnswerChecker
+from search.engine.deadline import Deadline
+from tests.search.scripted import SEARCHES, Generator, RewardModel, drive, hold, step, ways
+
+
+def now():
+    return asyncio.get_running_loop().time()
+
+
+def one_finishes(call):
+    return step("\\boxed{7}", "eos") if call.n == 0 else hold()
+
+
+async def begun(n, write, until, **options):
+    """A search with ``n`` calls of the generator under way."""
+    generator = Generator(write)
+    models = {"generator": generator, "reward_model": RewardModel()}
+    searching = asyncio.create_task(asolve("problem", n_particles=n + 1, seed=1, until=until, **models, **options))
+    await generator.until_in_flight(n)
+    return searching, generator
+
+
+@pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
+def test_running_searches_end_together_with_what_they_have(method, lookahead):
+    async def scenario():
+        until = Deadline()
+        begun_ones = [await begun(3, one_finishes, until, method=method, lookahead=lookahead) for _ in range(2)]
+        bystander, held = await begun(3, one_finishes, Deadline())
+        assert not until.over
+        until.set(now())
+        assert until.over
+        for searching, generator in begun_ones:
+            result = await searching
+            assert (result.answer, result.stop_reason) == ("7", "deadline")
+            assert generator.in_flight == 0
+        assert held.in_flight == 3
+        bystander.cancel()
+        await asyncio.gather(bystander, return_exceptions=True)
+
+    drive(scenario())
+
+
+def test_a_search_that_begins_too_late_has_nothing_to_answer():
+    async def scenario():
+        until = Deadline()
+        until.set(now())
+        with pytest.raises(DeadlineExceeded):
+            await asolve("problem", until=until, generator=Generator(hold), reward_model=RewardModel())
+
+    drive(scenario())
+
+
+def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled():
+    async def scenario():
+        until = Deadline()
+        until.set(now() + 1e6)
+        searching, _ = await begun(3, one_finishes, until, max_seconds=0.02)
+        assert (await searching).stop_reason == "deadline"
+        searching, generator = await begun(3, one_finishes, until)
+        searching.cancel()
+        until.set(now())
+        with pytest.raises(asyncio.CancelledError):
+            await searching
+        assert generator.in_flight == 0
+
+    drive(scenario())
+
+
+def test_it_ends_the_grading_of_answers_too():
+    class NeverDone(AnswerChecker):
+        def __init__(self):
+            super().__init__()
+            self.entered = asyncio.Event()
+
+        async def classes(self, answers):
+            self.entered.set()
+            await asyncio.Event().wait()
+
+    async def scenario():
+        until, checker = Deadline(), NeverDone()
+        generator = Generator(lambda call: step("\\boxed{x}" if call.n < 2 else "\\boxed{y}", "eos"))
+        searching = asyncio.create_task(
+            asolve("problem", checker=checker, until=until, n_particles=3, generator=generator, reward_model=RewardModel())
+        )
+        await checker.entered.wait()
+        until.set(now())
+        result = await searching
+        assert [(share.answer, share.n_particles) for share in result.distribution] == [("x", 2), ("y", 1)]
+
+    drive(scenario())
+
+
+def test_it_may_be_moved_and_what_has_ended_is_left_alone():
+    async def scenario():
+        deadline = Deadline()
+        order = []
+
+        async def waits(grace_s):
+            async with deadline.limit(grace_s):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    deadline.set(now())  # while this block is being left
+
+        async def ends(name, grace_s):
+            with pytest.raises(TimeoutError):
+                await waits(grace_s)
+            order.append(name)
+
+        tasks = [asyncio.create_task(ends(name, grace_s)) for name, grace_s in (("late", 0.02), ("early", 0.0))]
+        async with deadline.limit():
+            pass
+        await asyncio.sleep(0)
+        deadline.set(now() + 1e6)
+        deadline.set(now())
+        await asyncio.gather(*tasks)
+        assert order == ["early", "late"]
+
+    drive(scenario())
