@@ -68,13 +68,19 @@ class Batcher(Generic[Request, Result]):
         """The engine's result for ``request``."""
         job: Job[Request, Result] = Job(request)
         with self._lock:
-            if self._closed:
-                raise self._error(f"{self._name} is closed")
+            self.check()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
             self._queue.put(job)
         return await asyncio.wrap_future(job.future)
+
+    def check(self) -> None:
+        """Raise what :meth:`run` would raise now: closed, or its thread has died."""
+        if self._closed:
+            raise self._error(f"{self._name} is closed")
+        if self._thread is not None and not self._thread.is_alive():
+            raise self._error(f"{self._name} has stopped working")
 
     async def aclose(self) -> None:
         """Fail open jobs and wait for the thread to end. A second call does nothing."""

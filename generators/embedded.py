@@ -71,6 +71,10 @@ class EmbeddedGenerator:
         text_ids = sampled.ids if sampled.finish == "length" else sampled.ids[:-1]
         return Step(sampled.ids, self._tokenizer.decode(text_ids), sampled.finish, sampled.log_probs)
 
+    async def ready(self) -> None:
+        """Raise if a call would fail now."""
+        self._batcher.check()
+
     async def aclose(self) -> None:
         """Fail open calls and end the thread."""
         await self._batcher.aclose()

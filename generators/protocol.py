@@ -81,5 +81,8 @@ class Generator(Protocol):
         a separator that this engine cannot stop at, ``GeneratorError`` when the engine fails.
         """
 
+    async def ready(self) -> None:
+        """Raise ``GeneratorError`` if a call would fail now. Costs no tokens and ends within a few seconds."""
+
     async def aclose(self) -> None:
         """Free the engine."""

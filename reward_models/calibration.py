@@ -100,6 +100,10 @@ class CalibratedRewardModel:
             raise RewardModelError(f"reward model {self.name} returned no probability in [0, 1]")
         return Score(self._calibration(score.probability), score.n_tokens)
 
+    async def ready(self) -> None:
+        """As the model."""
+        await self._reward_model.ready()
+
     async def aclose(self) -> None:
         """Close the model."""
         await self._reward_model.aclose()

@@ -60,6 +60,10 @@ class EmbeddedRewardModel:
         judgement = await self._batcher.run(ScoreRequest(tuple(ids), tuple(boundaries)))
         return Score(judgement.probability, judgement.n_tokens)
 
+    async def ready(self) -> None:
+        """Raise if a call would fail now."""
+        self._batcher.check()
+
     async def aclose(self) -> None:
         """Fail open calls and end the thread."""
         await self._batcher.aclose()

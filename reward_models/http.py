@@ -41,6 +41,11 @@ class HttpRewardModel:
         score, made = await self._shared.get(trace, lambda: self._ask(*trace))
         return score if made else Score(score.probability, 0)
 
+    async def ready(self) -> None:
+        """Raise unless a replica says that it is ready."""
+        self._shared.check_open()
+        await self._upstream.ready("/readyz")
+
     async def aclose(self) -> None:
         """Fail open calls and close the connections."""
         await self._shared.aclose()
@@ -98,6 +103,10 @@ class VllmServerPool:
                     await self._check_activation(ids, problem)
                     self._checked = True
         return await self._values(ids, problem), len(ids)
+
+    async def ready(self) -> None:
+        """Raise unless a replica says that its engine lives."""
+        await self._upstream.ready("/health")
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -75,6 +75,11 @@ class ChatJudge:
         score, made = await self._shared.get(trace, lambda: self._ask(*trace))
         return score if made else Score(score.probability, 0)
 
+    async def ready(self) -> None:
+        """Raise unless a replica answers what every such endpoint does."""
+        self._shared.check_open()
+        await self._upstream.ready("/v1/models")
+
     async def aclose(self) -> None:
         """Fail open calls and close the connections."""
         await self._shared.aclose()

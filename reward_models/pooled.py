@@ -23,6 +23,9 @@ class Pool(Protocol):
         engine fails.
         """
 
+    async def ready(self) -> None:
+        """Raise ``RewardModelError`` if a call would fail now."""
+
     async def aclose(self) -> None:
         """Free the engine."""
 
@@ -53,6 +56,11 @@ class PooledRewardModel:
         ids = self._family.prompt(problem, steps)
         score, made = await self._shared.get(ids, lambda: self._score(ids, problem))
         return score if made else Score(score.probability, 0)
+
+    async def ready(self) -> None:
+        """Raise if a call would fail now."""
+        self._shared.check_open()
+        await self._pool.ready()
 
     async def aclose(self) -> None:
         """Fail open calls and free the engine."""

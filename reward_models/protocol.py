@@ -32,5 +32,8 @@ class RewardModel(Protocol):
         Raises ``ContextTooLong`` when the trace does not fit, ``RewardModelError`` when the engine fails.
         """
 
+    async def ready(self) -> None:
+        """Raise ``RewardModelError`` if a call would fail now. Costs no tokens and ends within a few seconds."""
+
     async def aclose(self) -> None:
         """Free the engine."""

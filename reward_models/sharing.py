@@ -32,8 +32,7 @@ class Shared(Generic[Key, Value]):
         Raises:
             RewardModelError: closed, before or meanwhile; and whatever ``make()`` raises, to everyone who waits.
         """
-        if self._closed:
-            raise RewardModelError(f"reward model {self._name} is closed")
+        self.check_open()
         call = self._calls.get(key)
         made = call is None
         if call is None:
@@ -50,6 +49,11 @@ class Shared(Generic[Key, Value]):
             call.n_waiting -= 1
             if not call.n_waiting and not call.task.done():
                 self._end(key, call.task)
+
+    def check_open(self) -> None:
+        """Raise ``RewardModelError`` if it is closed."""
+        if self._closed:
+            raise RewardModelError(f"reward model {self._name} is closed")
 
     async def aclose(self) -> None:
         """Fail open calls and wait for their end. A second call does nothing."""

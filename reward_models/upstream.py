@@ -27,6 +27,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 LEFT_OUT_S = 5.0
 """A replica that could not be reached is asked last for so long."""
+READY_WITHIN_S = 3.0
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 EARNED_RETRIES = 0.1
 SAVED_RETRIES = 10.0
@@ -88,6 +89,19 @@ class Upstream:
         """As :meth:`post`, without a body."""
         return await self._call("GET", path, None, "")
 
+    async def ready(self, path: str) -> None:
+        """All replicas are asked at the same time and once. Raises ``RewardModelError`` unless one answers with status 200."""
+        probes = [asyncio.create_task(self._is_ready(url + path)) for url in self._urls]
+        try:
+            for answered in asyncio.as_completed(probes):
+                if await answered:
+                    return
+        finally:
+            for probe in probes:
+                probe.cancel()
+            await asyncio.gather(*probes, return_exceptions=True)
+        raise RewardModelError("no replica of the reward model's server is ready")
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -111,6 +125,13 @@ class Upstream:
             pause_s = min(FIRST_PAUSE_S * 2**n, LONGEST_PAUSE_S) * self._random.random()
             await asyncio.sleep(max(pause_s, min(failed.after_s, LONGEST_PAUSE_S)))
         raise RewardModelError(f"the reward model's server failed: {failed} (after {n + 1} tries)")
+
+    async def _is_ready(self, url: str) -> bool:
+        try:
+            async with asyncio.timeout(READY_WITHIN_S), self._client.stream("GET", url) as response:
+                return response.status_code == 200
+        except (TimeoutError, httpx.TransportError):
+            return False
 
     def _replicas(self, affinity: str) -> list[str]:
         """In the order in which they are asked."""

@@ -48,6 +48,15 @@ class VllmPool:
             values = values[-self._family.n_values :]
         return values, n_computed
 
+    async def ready(self) -> None:
+        """Raise if the engine's process has ended."""
+        if self._engine is None:
+            raise RewardModelError("the reward model's engine is closed")
+        try:
+            await self._engine.check_health()
+        except Exception as error:
+            raise RewardModelError(f"the reward model's engine failed: {type(error).__name__}") from error
+
     async def aclose(self) -> None:
         """End the engine's process. A second call does nothing."""
         engine, self._engine = self._engine, None

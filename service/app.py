@@ -8,10 +8,13 @@ from fastapi import FastAPI
 from generators.protocol import Generator
 from reward_models.protocol import RewardModel
 from service import errors, gate, openapi
-from service.admission import Unbounded
+from service.admission import admission_of
 from service.batch import BatchEvent
 from service.chat.response import ChatCompletionChunk
-from service.models import models_of, with_checker
+from service.lifecycle import Lifecycle
+from service.loading import in_background
+from service.models import Models, models_of, with_checker
+from service.readiness import Readiness
 from service.routes import batch, cancel, chat, health, models, score, solve
 from service.searches import Searches
 from service.settings import Settings
@@ -25,26 +28,33 @@ def create_app(
     """The application over one generator and one reward model.
 
     ``settings`` of None are read from the environment. Models given here stay the caller's to close; without them those that
-    the settings name are loaded when the server starts and closed when it stops.
+    the settings name are loaded when the server has started, while it answers already, and closed when it stops.
 
     Raises:
         ValueError: only one of the two is given.
+        InvalidRequest: settings that do not fit together.
     """
     if (generator is None) != (reward_model is None):
         raise ValueError("give both a generator and a reward model, or neither")
 
     chosen = settings or Settings()
+    lifecycle = Lifecycle()
+    admission = admission_of(chosen)
+
+    def begin(models: Models) -> None:
+        app.state.models = models
+        app.state.searches = Searches(models, admission, lifecycle)
+        lifecycle.models = {"generator": models.generator, "reward_model": models.reward_model}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        models_of_process = (
-            models_of(chosen) if generator is None or reward_model is None else with_checker(generator, reward_model)
-        )
-        async with models_of_process as models:
-            app.state.models = models
-            app.state.settings = chosen
-            app.state.searches = Searches(models, Unbounded())
-            yield
+        if generator is None or reward_model is None:
+            async with in_background(models_of(chosen), begin, lifecycle):
+                yield
+        else:
+            async with with_checker(generator, reward_model) as models:
+                begin(models)
+                yield
 
     app = FastAPI(
         title="Entropic particle filtering",
@@ -52,6 +62,10 @@ def create_app(
         version=VERSION,
         lifespan=lifespan,
     )
+    app.state.settings = chosen
+    app.state.lifecycle = lifecycle
+    app.state.readiness = Readiness(lifecycle)
+    app.state.admission = admission
     app.include_router(solve.router)
     app.include_router(batch.router)
     app.include_router(cancel.router)

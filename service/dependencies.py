@@ -1,4 +1,4 @@
-"""What a route may ask for."""
+"""What a route may ask for. Coroutines, since FastAPI hands plain functions to threads."""
 
 from typing import Annotated
 
@@ -9,35 +9,37 @@ from service.searches import Searches
 from service.settings import Settings
 
 
-def _models(request: Request) -> Models:
+async def _models(request: Request) -> Models:
+    request.app.state.lifecycle.check_loaded()
     models: Models = request.app.state.models
     return models
 
 
-def _searches(request: Request) -> Searches:
+async def _searches(request: Request) -> Searches:
+    request.app.state.lifecycle.check_loaded()
     searches: Searches = request.app.state.searches
     return searches
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _caller(request: Request) -> str:
+async def _caller(request: Request) -> str:
     """Name of the key that the request was let in with, set by the authentication middleware."""
     caller: str = request.scope["caller"]
     return caller
 
 
-def _request_id(request: Request) -> str:
+async def _request_id(request: Request) -> str:
     """The request's id, the caller's own if it is safe, set by the request id middleware."""
     request_id: str = request.scope["request_id"]
     return request_id
 
 
 LoadedModels = Annotated[Models, Depends(_models)]
-"""What the application's lifespan loaded."""
+"""What the application's lifespan loaded; ``Overloaded`` until then."""
 RunningSearches = Annotated[Searches, Depends(_searches)]
 """Where searches are run."""
 ServerSettings = Annotated[Settings, Depends(_settings)]

@@ -1,6 +1,7 @@
 """Every failure as ``{"error": {"message", "type", "param", "code"}}``: ours, pydantic's, the framework's and our bugs."""
 
 import logging
+import math
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -61,8 +62,18 @@ def response_to(error: Exception) -> JSONResponse:
 
 
 def headers_of(error: Exception) -> dict[str, str]:
-    """What a failure is answered with beside the body."""
-    return {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    """What a failure is answered with beside the body: whether and when the same request may succeed.
+
+    Clients repeat every 5xx by themselves unless they are told not to, and a search that would fail again is expensive.
+    """
+    ours = error if isinstance(error, SearchServiceError) else SearchServiceError("")
+    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    if ours.retryable or ours.status >= 500:
+        headers["x-should-retry"] = "true" if ours.retryable else "false"
+    if ours.retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(ours.retry_after_s))
+        headers["retry-after-ms"] = str(math.ceil(1000 * ours.retry_after_s))
+    return headers
 
 
 def where(error: BaseException) -> str:

@@ -233,12 +233,18 @@ class CancelResponse(BaseModel):
 
 
 class Health(BaseModel):
-    """The process answers, with these models loaded."""
+    """The process answers."""
 
     status: Literal["ok"] = "ok"
     version: str
-    generator: str
-    reward_model: str
+
+
+class Ready(BaseModel):
+    """The server takes work, with these models."""
+
+    status: Literal["HEALTHY"] = "HEALTHY"
+    version: str
+    models: dict[str, str] = Field(description="Name of each model, by what it is for.")
 
 
 class ErrorDetail(BaseModel):

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,11 +11,12 @@ from errors import DeadlineExceeded, InvalidRequest, Overloaded, RewardModelErro
 from reward_models.protocol import RewardModel, Score
 from service import errors, gate
 from service.disconnect import ClientGone, until_client_leaves
+from service.lifecycle import Lifecycle, not_now
+from service.readiness import Readiness
+from service.routes import health
 from service.schemas import ErrorBody
 from service.settings import Settings
 from service.version import VERSION
-
-PROBE = ("1 + 1 = ?", ("1 + 1 = 2.",))
 
 
 class TraceIn(BaseModel):
@@ -35,22 +35,14 @@ class ScoreOut(BaseModel):
     n_tokens: int = Field(ge=0, description="Tokens computed for it; cached ones do not count.")
 
 
-class ScorerHealth(BaseModel):
-    """Alive, or ready."""
-
-    status: str = "ok"
-    version: str = VERSION
-    reward_model: str
-
-
 class Scorer:
     """The reward model with the server's limits around it."""
 
-    def __init__(self, reward_model: RewardModel, settings: Settings) -> None:
-        self.reward_model = reward_model
+    def __init__(self, reward_model: RewardModel, settings: Settings, lifecycle: Lifecycle) -> None:
+        self._reward_model = reward_model
         self._settings = settings
+        self._lifecycle = lifecycle
         self._n_open = 0
-        self.failing = False
 
     async def score(self, trace: TraceIn) -> ScoreOut:
         """Score one trace. Raises ``InvalidRequest``, ``Overloaded``, ``DeadlineExceeded`` and what the reward model raises."""
@@ -58,18 +50,17 @@ class Scorer:
         limit = self._settings.max_particles_in_flight + self._settings.max_particles_queued
         if self._n_open >= limit:
             raise Overloaded(f"{limit} traces are being scored already: try again", retry_after_s=1.0)
-        self._n_open += 1
-        try:
-            async with asyncio.timeout(self._settings.max_seconds):
-                score = await self.reward_model.score(trace.problem, trace.steps)
-        except TimeoutError:
-            raise DeadlineExceeded(f"the reward model did not answer within {self._settings.max_seconds} s") from None
-        except RewardModelError:
-            self.failing = True
-            raise
-        finally:
-            self._n_open -= 1
-        self.failing = False
+        with self._lifecycle.work():
+            self._n_open += 1
+            try:
+                async with asyncio.timeout(self._settings.max_seconds), self._lifecycle.deadline.limit():
+                    score = await self._reward_model.score(trace.problem, trace.steps)
+            except TimeoutError:
+                if self._lifecycle.deadline.over:
+                    raise not_now("DRAINING", "the server stopped before the reward model had answered") from None
+                raise DeadlineExceeded(f"the reward model did not answer within {self._settings.max_seconds} s") from None
+            finally:
+                self._n_open -= 1
         return _checked(score)
 
     def _check(self, trace: TraceIn) -> None:
@@ -85,38 +76,27 @@ class Scorer:
 def create_scoring_app(reward_model: RewardModel, settings: Settings | None = None) -> FastAPI:
     """The application over ``reward_model``, which is closed when the server stops."""
     chosen = settings or Settings()
-    scorer = Scorer(reward_model, chosen)
+    lifecycle = Lifecycle()
+    scorer = Scorer(reward_model, chosen, lifecycle)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with aclosing(reward_model):
+            lifecycle.models = {"reward_model": reward_model}
             yield
 
     app = FastAPI(title="Scores of a process reward model", version=VERSION, lifespan=lifespan)
-    failure: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorBody, "description": "Any error"}}
+    app.state.lifecycle = lifecycle
+    app.state.readiness = Readiness(lifecycle)
+    app.include_router(health.router)
 
-    @app.post("/score", response_model=ScoreOut, responses=failure)
+    @app.post("/score", response_model=ScoreOut, responses={"default": {"model": ErrorBody, "description": "Any error"}})
     async def score(body: TraceIn, request: Request) -> ScoreOut | Response:
         """Judge the newest step of one trace. A client that goes away ends the call."""
         try:
             return await until_client_leaves(request.receive, scorer.score(body))
         except ClientGone:
             return Response(status_code=499)
-
-    @app.get("/healthz")
-    async def healthz() -> ScorerHealth:
-        """The process is alive."""
-        return ScorerHealth(reward_model=reward_model.name)
-
-    @app.get("/readyz", responses=failure)
-    async def readyz() -> ScorerHealth:
-        """The reward model answers; after a failure it is asked."""
-        if scorer.failing:
-            try:
-                await scorer.score(TraceIn(problem=PROBE[0], steps=list(PROBE[1])))
-            except (RewardModelError, DeadlineExceeded):
-                raise Overloaded("the reward model does not answer", retry_after_s=5.0) from None
-        return ScorerHealth(reward_model=reward_model.name)
 
     errors.install(app)
     gate.install(app, chosen)

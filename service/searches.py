@@ -2,19 +2,20 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
-from errors import Cancelled, ContextTooLong, DeadlineExceeded
+from errors import Cancelled, ContextTooLong, DeadlineExceeded, Overloaded
 from generators.protocol import Message
 from reward_models.protocol import Score
 from search import asolve, stream
 from search.config import SearchConfig
 from search.engine.upstream import judged
-from search.events import Event
+from search.events import Answered, Event
 from search.result import SearchResult
 from service.admission import Admission, Ticket
+from service.lifecycle import Lifecycle, not_now
 from service.models import Models
 
 
@@ -29,37 +30,49 @@ class Order:
 
 
 class Place:
-    """Room for the searches of one request, held until the request ends."""
+    """Room for the searches of one request, held until the request ends or the server's own time is up."""
 
-    def __init__(self, models: Models, ticket: Ticket, deadline_s: float | None) -> None:
+    def __init__(self, models: Models, ticket: Ticket, deadline_s: float | None, lifecycle: Lifecycle) -> None:
         self._models = models
         self._ticket = ticket
         self._deadline_s = deadline_s
+        self._server_s = lifecycle.deadline
 
     async def turn(self) -> None:
         """Wait until the searches may run; once granted, at once.
 
         Raises:
             DeadlineExceeded: time was up in the queue.
+            Overloaded: the server stops.
         """
-        try:
-            async with asyncio.timeout_at(self._deadline_s):
-                await self._ticket.granted()
-        except TimeoutError:
-            raise DeadlineExceeded("max_seconds was over in the queue: allow more time", param="max_seconds") from None
+        with self._unless_the_server_stops():
+            try:
+                async with asyncio.timeout_at(self._deadline_s), self._server_s.limit():
+                    await self._ticket.granted()
+            except TimeoutError:
+                message = "max_seconds was over in the queue: allow more time"
+                raise DeadlineExceeded(message, param="max_seconds") from None
 
     async def solve(self, order: Order) -> SearchResult:
-        """Search, once it is this request's turn. Raises what :func:`search.asolve` raises and ``DeadlineExceeded``."""
+        """Search, once it is this request's turn.
+
+        Raises what :func:`search.asolve` raises, and what :meth:`turn` does. When the server stops, the answer is the best so
+        far, and ``Overloaded`` is raised if there is none.
+        """
         await self.turn()
-        return await asolve(
-            order.problem,
-            method=order.method,
-            config=self._in_time(order.config),
-            generator=self._models.generator,
-            reward_model=self._models.reward_model,
-            prompt=order.prompt,
-            checker=self._models.checker,
-        )
+        with self._unless_the_server_stops():
+            result = await asolve(
+                order.problem,
+                method=order.method,
+                config=self._in_time(order.config),
+                generator=self._models.generator,
+                reward_model=self._models.reward_model,
+                prompt=order.prompt,
+                checker=self._models.checker,
+                until=self._server_s,
+            )
+            self._check_answered(result)
+            return result
 
     async def stream(self, order: Order) -> AsyncGenerator[Event, None]:
         """Events of the search; otherwise as :meth:`solve`. Closing it cancels the search."""
@@ -72,10 +85,14 @@ class Place:
             reward_model=self._models.reward_model,
             prompt=order.prompt,
             checker=self._models.checker,
+            until=self._server_s,
         )
-        async with aclosing(events):
-            async for event in events:
-                yield event
+        with self._unless_the_server_stops():
+            async with aclosing(events):
+                async for event in events:
+                    if isinstance(event, Answered):
+                        self._check_answered(event.result)
+                    yield event
 
     async def score(self, problem: str, steps: Sequence[str]) -> list[Score]:
         """What the reward model says after each step, one after the other, as one particle would ask. Waits for the turn.
@@ -84,20 +101,21 @@ class Place:
             ContextTooLong: the steps do not fit into the reward model's context; ``param`` names the first that does not.
             RewardModelError: the reward model failed or answered nonsense.
             DeadlineExceeded: time was up.
+            Overloaded: the server stops.
         """
         await self.turn()
         scores: list[Score] = []
-        try:
-            async with asyncio.timeout_at(self._deadline_s):
-                for k in range(1, len(steps) + 1):
-                    scores.append(await judged(self._models.reward_model, problem, steps[:k]))
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"time was over after {len(scores)} of {len(steps)} steps: send fewer", param="steps"
-            ) from None
-        except ContextTooLong as error:
-            message = f"up to this step, {error.message}: shorten the steps or the problem"
-            raise ContextTooLong(message, param=f"steps.{len(scores)}") from None
+        with self._unless_the_server_stops():
+            try:
+                async with asyncio.timeout_at(self._deadline_s), self._server_s.limit():
+                    for k in range(1, len(steps) + 1):
+                        scores.append(await judged(self._models.reward_model, problem, steps[:k]))
+            except TimeoutError:
+                message = f"time was over after {len(scores)} of {len(steps)} steps: send fewer"
+                raise DeadlineExceeded(message, param="steps") from None
+            except ContextTooLong as error:
+                message = f"up to this step, {error.message}: shorten the steps or the problem"
+                raise ContextTooLong(message, param=f"steps.{len(scores)}") from None
         return scores
 
     def _in_time(self, config: SearchConfig) -> SearchConfig:
@@ -106,13 +124,33 @@ class Place:
             return config
         return replace(config, max_seconds=max(self._deadline_s - asyncio.get_running_loop().time(), 1e-3))
 
+    def _check_answered(self, result: SearchResult) -> None:
+        """A search that the server cut off has an answer, or should be tried on another one."""
+        if result.answer is None and result.stop_reason == "deadline" and self._server_s.over:
+            raise _stopped()
+
+    @contextmanager
+    def _unless_the_server_stops(self) -> Iterator[None]:
+        """Time that is up because the server stops is not the caller's, and another server has more."""
+        try:
+            yield
+        except DeadlineExceeded:
+            if self._server_s.over:
+                raise _stopped() from None
+            raise
+
+
+def _stopped() -> Overloaded:
+    return not_now("DRAINING", "the server stopped before there was an answer")
+
 
 class Searches:
     """All searches of a process."""
 
-    def __init__(self, models: Models, admission: Admission) -> None:
+    def __init__(self, models: Models, admission: Admission, lifecycle: Lifecycle) -> None:
         self._models = models
         self._admission = admission
+        self._lifecycle = lifecycle
         self._running: defaultdict[tuple[str, str], set[asyncio.Task[object]]] = defaultdict(set)
         self._cancelled: set[asyncio.Task[object]] = set()
 
@@ -129,20 +167,22 @@ class Searches:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None, "a coroutine runs in a task"
-        ticket = self._admission.enter(caller, n_particles)
-        self._running[caller, id].add(task)
-        try:
-            yield Place(self._models, ticket, None if max_seconds is None else loop.time() + max_seconds)
-        except asyncio.CancelledError:
-            if task in self._cancelled and task.uncancel() == 0:
-                raise Cancelled("The search was cancelled on request.") from None
-            raise
-        finally:
-            ticket.leave()
-            self._cancelled.discard(task)
-            self._running[caller, id].discard(task)
-            if not self._running[caller, id]:
-                del self._running[caller, id]
+        with self._lifecycle.work():
+            ticket = self._admission.enter(caller, n_particles)
+            self._running[caller, id].add(task)
+            deadline_s = None if max_seconds is None else loop.time() + max_seconds
+            try:
+                yield Place(self._models, ticket, deadline_s, self._lifecycle)
+            except asyncio.CancelledError:
+                if task in self._cancelled and task.uncancel() == 0:
+                    raise Cancelled("The search was cancelled on request.") from None
+                raise
+            finally:
+                ticket.leave()
+                self._cancelled.discard(task)
+                self._running[caller, id].discard(task)
+                if not self._running[caller, id]:
+                    del self._running[caller, id]
 
     @property
     def n_under_way(self) -> int:

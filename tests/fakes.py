@@ -27,6 +27,7 @@ class ScriptedGenerator:
         self.n_running = 0
         self.most_running = 0
         self.closed = False
+        self.unready: Exception | None = None
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return tuple(1000 + ord(c) for c in messages[-1].content)
@@ -55,6 +56,10 @@ class ScriptedGenerator:
         answer = 41 if seed % 5 == 0 else 42
         return Step((t,), f"The answer is \\boxed{{{answer}}}.", "eos", (-0.1,))
 
+    async def ready(self) -> None:
+        if self.unready is not None:
+            raise self.unready
+
     async def aclose(self) -> None:
         self.closed = True
 
@@ -73,6 +78,7 @@ class ScriptedRewardModel:
         self.cancelled = asyncio.Event()
         self.n_running = 0
         self.closed = False
+        self.unready: Exception | None = None
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         self.n_running += 1
@@ -86,6 +92,10 @@ class ScriptedRewardModel:
         finally:
             self.n_running -= 1
         return Score(0.1 if "41" in steps[-1] else 0.8, 1)
+
+    async def ready(self) -> None:
+        if self.unready is not None:
+            raise self.unready
 
     async def aclose(self) -> None:
         self.closed = True

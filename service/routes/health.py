@@ -1,15 +1,22 @@
-"""``GET /healthz``."""
+"""``GET /healthz`` and ``GET /readyz``: for whatever starts, stops and balances servers."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from service.dependencies import LoadedModels
-from service.schemas import Health
+from service.schemas import ErrorBody, Health, Ready
 from service.version import VERSION
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz")
-async def healthz(models: LoadedModels) -> Health:
-    """The process is alive and its models are loaded."""
-    return Health(version=VERSION, generator=models.generator.name, reward_model=models.reward_model.name)
+async def healthz() -> Health:
+    """The process is alive. Says nothing of models or of other servers, and is answered to the end."""
+    return Health(version=VERSION)
+
+
+@router.get("/readyz", responses={"default": {"model": ErrorBody, "description": "STARTING, UNHEALTHY or DRAINING"}})
+async def readyz(request: Request) -> Ready:
+    """The server takes work, and its models would do it. Anything else is a 503 whose message begins with the state."""
+    await request.app.state.readiness.check()
+    models = request.app.state.lifecycle.models
+    return Ready(version=VERSION, models={role: model.name for role, model in models.items()})

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from errors import GeneratorError, Overloaded
-from service.admission import Ticket, Unbounded
+from service.admission import Admission, Ticket
 from service.app import create_app
 from service.settings import Settings
 from tests.clients.cases import KEY, RETRY_AFTER_S
@@ -24,7 +24,8 @@ from tests.service.serving import served
 class EveryOther:
     """Refuses the first of two requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Admission) -> None:
+        self._others = others
         self._n_asked = 0
 
     def enter(self, caller: str, n_particles: int) -> Ticket:
@@ -32,7 +33,7 @@ class EveryOther:
         self._n_asked += 1
         if self._n_asked % 2:
             raise Overloaded("The server is full: try again later.", retry_after_s=RETRY_AFTER_S)
-        return Unbounded().enter(caller, n_particles)
+        return self._others.enter(caller, n_particles)
 
 
 def endless() -> FastAPI:
@@ -67,9 +68,9 @@ async def main() -> None:
         for name, app in apps.items():
             host, port = await stack.enter_async_context(served(app))
             urls[name] = f"http://{host}:{port}"
-        while not hasattr(overloaded.state, "searches"):
+        while not all(hasattr(app.state, "searches") for app in apps.values()):
             await asyncio.sleep(0.01)
-        overloaded.state.searches._admission = EveryOther()
+        overloaded.state.searches._admission = EveryOther(overloaded.state.admission)
         print(json.dumps(urls), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

@@ -130,6 +130,15 @@ class GeneratorContract:
 
         self.run(test)
 
+    def test_it_is_ready_until_it_is_closed(self) -> None:
+        async def test(generator: Generator) -> None:
+            await generator.ready()
+            await generator.aclose()
+            with pytest.raises(GeneratorError):
+                await generator.ready()
+
+        self.run(test)
+
     def test_after_closing_it_refuses(self) -> None:
         async def test(generator: Generator) -> None:
             ids = generator.prompt_ids(self.prompt)

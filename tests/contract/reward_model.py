@@ -121,6 +121,15 @@ class RewardModelContract:
 
         self.run(test)
 
+    def test_it_is_ready_until_it_is_closed(self) -> None:
+        async def test(reward_model: RewardModel) -> None:
+            await reward_model.ready()
+            await reward_model.aclose()
+            with pytest.raises(RewardModelError):
+                await reward_model.ready()
+
+        self.run(test)
+
     def test_after_closing_it_refuses(self) -> None:
         async def test(reward_model: RewardModel) -> None:
             await reward_model.score(self.problem, self.steps)

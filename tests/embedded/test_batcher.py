@@ -13,7 +13,7 @@ NumberJob = Job[int, int]
 
 
 class Doubler:
-    """Doubles numbers, all open ones per iteration, when ``gate`` lets it; -1 is more than it can bear."""
+    """Doubles numbers, all open ones per iteration, when ``gate`` lets it; -1 is more than it can bear, -2 ends its thread."""
 
     def __init__(self) -> None:
         self.open: list[NumberJob] = []
@@ -28,6 +28,8 @@ class Doubler:
         self.batches.append([job.request for job in self.open if not job.cancelled])
         if -1 in self.batches[-1]:
             raise ZeroDivisionError("minus one")
+        if -2 in self.batches[-1]:
+            raise SystemExit
         for job in self.clear():
             job.finish(2 * job.request)
         return False
@@ -154,3 +156,23 @@ def test_a_loop_that_is_gone_does_not_stop_the_others() -> None:
     engine.gate.release(100)
     assert asyncio.run(batcher.run(2)) == 4
     asyncio.run(batcher.aclose())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_ended_is_told_of() -> None:
+    async def test(batcher: "Batcher[int, int]", engine: Doubler) -> None:
+        batcher.check()
+        engine.gate.release(100)
+        assert await batcher.run(1) == 2
+        batcher.check()
+        lost = asyncio.create_task(batcher.run(-2))
+        await asyncio.sleep(0)
+        (thread,) = (thread for thread in threading.enumerate() if thread.name == "doubler")
+        await asyncio.to_thread(thread.join)
+        with pytest.raises(GeneratorError, match="stopped working"):
+            batcher.check()
+        with pytest.raises(GeneratorError, match="stopped working"):
+            await batcher.run(1)
+        lost.cancel()
+
+    run(test)

@@ -154,10 +154,15 @@ class Constant:
 
     def __init__(self, probability: float) -> None:
         self.probability = probability
+        self.unready: Exception | None = None
         self.closed = False
 
     async def score(self, problem: str, steps: object) -> Score:
         return Score(self.probability, 3)
+
+    async def ready(self) -> None:
+        if self.unready is not None:
+            raise self.unready
 
     async def aclose(self) -> None:
         self.closed = True
@@ -170,6 +175,10 @@ def test_a_calibrated_model_maps_and_closes() -> None:
     inner = Constant(0.8)
     model = CalibratedRewardModel(inner, PLATT)
     assert asyncio.run(model.score("p", ["s"])) == Score(PLATT(0.8), 3)
+    asyncio.run(model.ready())
+    inner.unready = RewardModelError("broken")
+    with pytest.raises(RewardModelError, match="broken"):
+        asyncio.run(model.ready())
     asyncio.run(model.aclose())
     assert inner.closed
 

@@ -13,6 +13,7 @@ from errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServi
 from reward_models.embedded import EmbeddedRewardModel
 from reward_models.families.family import Family
 from reward_models.http import HttpRewardModel, VllmServerPool
+from reward_models.judge import ChatJudge
 from reward_models.pooled import PooledRewardModel
 from reward_models.protocol import RewardModel, Score
 from reward_models.upstream import MAX_ANSWER_BYTES, N_TRIES, Upstream
@@ -85,6 +86,8 @@ def opened(kind: str, urls: Sequence[str], **options: Any) -> RewardModel:
     connection = Upstream(urls, **options)
     if kind == "ours":
         return HttpRewardModel(connection)
+    if kind == "judge":
+        return ChatJudge(connection, "tiny", "judge")
     shape = family(*{"classify": ("sequence", 1), "pooling": ("tokens", 2), "completions": ("next_token", 2)}[kind])
     return PooledRewardModel(VllmServerPool(connection, shape, "tiny"), shape, "tiny")
 
@@ -369,6 +372,45 @@ def test_a_dead_replica_is_left_out_and_one_problem_stays_on_one(monkeypatch: py
                 assert await client.score(f"Problem {i}", ["c"]) == Score(0.25, 7)
             assert len(one.requests) == before + 1
             await client.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+READINESS = {"ours": "/readyz", "completions": "/health", "judge": "/v1/models"}
+
+
+@pytest.mark.parametrize("kind", READINESS)
+@pytest.mark.parametrize(
+    ("one", "two", "ready"),
+    [
+        (Answer({}), Answer({}), True),
+        (Answer({}, 503), Answer(b""), True),
+        (Answer(reset=True), Answer({}), True),
+        (Answer(stall=True), Answer({}), True),
+        (Answer({}, 503), Answer(reset=True), False),
+        (Answer({}, 302, {"location": "/"}), Answer({}, 401), False),
+        (Answer(stall=True), Answer({}, 503), False),
+    ],
+)
+def test_one_replica_that_is_ready_is_enough(
+    kind: str, one: Answer, two: Answer, ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reward_models.upstream.READY_WITHIN_S", 0.1)
+
+    async def main() -> None:
+        async with upstream(lambda _: one) as first, upstream(lambda _: two) as second:
+            client = opened(kind, [first.url, second.url])
+            try:
+                if ready:
+                    await client.ready()
+                else:
+                    with pytest.raises(RewardModelError, match="no replica"):
+                        await client.ready()
+            finally:
+                await client.aclose()
+            paths = [request.path for server in (first, second) for request in server.requests]
+            assert set(paths) == {READINESS[kind]}
+            assert len(paths) <= 2, "each is asked once"
 
     asyncio.run(asyncio.wait_for(main(), 30))
 

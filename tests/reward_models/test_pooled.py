@@ -70,6 +70,10 @@ class Engine:
             num_cached_tokens=n_cached,
         )
 
+    async def check_health(self) -> None:
+        if self.error is not None:
+            raise self.error
+
     def shutdown(self) -> None:
         self.n_shutdowns += 1
 
@@ -156,9 +160,10 @@ def test_what_is_no_score_is_an_error(data: list[Any]) -> None:
 
 def test_an_engine_that_fails_fails_the_call() -> None:
     async def test(reward_model: PooledRewardModel) -> None:
-        with pytest.raises(RewardModelError, match="RuntimeError") as caught:
-            await reward_model.score("Why?", ["ab"])
-        assert "a problem" not in str(caught.value)
+        for call in (reward_model.score("Why?", ["ab"]), reward_model.ready()):
+            with pytest.raises(RewardModelError, match="RuntimeError") as caught:
+                await call
+            assert "a problem" not in str(caught.value)
 
     run(Engine(ONE, error=RuntimeError("with a problem in it")), test)
 

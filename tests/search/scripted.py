@@ -66,6 +66,9 @@ class Generator:
         finally:
             self.in_flight -= 1
 
+    async def ready(self):
+        pass
+
     async def until_in_flight(self, n):
         while self.in_flight < n:
             self.changed.clear()
@@ -96,6 +99,9 @@ class RewardModel:
             self.n_cancelled += 1
             raise
         return Score(result, len(steps[-1])) if isinstance(result, float) else result
+
+    async def ready(self):
+        pass
 
     async def aclose(self):
         pass

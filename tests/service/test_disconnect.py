@@ -122,7 +122,7 @@ def test_vanished_client_ends_its_search_and_no_other(phase: Phase, kind: str) -
         async with asyncio.timeout(GUARD_S), served(app) as address:
             if phase == "queued":
                 await until(lambda: hasattr(app.state, "searches"))
-                app.state.searches = Searches(app.state.models, OneAtATime())
+                app.state.searches = Searches(app.state.models, OneAtATime(), app.state.lifecycle)
             async with posted(address, *KINDS["plain"]("bystander")):
                 await until(lambda: is_there("b"))
                 async with posted(address, *KINDS[kind]("vanishes")):

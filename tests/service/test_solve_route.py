@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -7,7 +8,16 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from errors import GeneratorError, InvalidRequest, Overloaded, SearchServiceError
+from errors import (
+    DeadlineExceeded,
+    GeneratorError,
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    SearchFailed,
+    SearchServiceError,
+)
+from generators.protocol import Message
 from search.config import SearchConfig
 from service.app import create_app
 from service.schemas import SolveRequest
@@ -19,9 +29,28 @@ MAX_PROBLEM_CHARS = Settings().max_problem_chars
 PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
 
 
-def request(method: str = "POST", path: str = "/solve", *, error: Exception | None = None, **sent: Any) -> httpx.Response:
+class Unreadable(ScriptedGenerator):
+    """Fails before anything has happened that a stream could tell of."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.prompt_error = error
+
+    def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        raise self.prompt_error
+
+
+def request(
+    method: str = "POST",
+    path: str = "/solve",
+    *,
+    error: Exception | None = None,
+    prompt_error: Exception | None = None,
+    **sent: Any,
+) -> httpx.Response:
     async def send() -> httpx.Response:
-        app = create_app(ScriptedGenerator(error=error), ScriptedRewardModel())
+        generator = Unreadable(prompt_error) if prompt_error else ScriptedGenerator(error=error)
+        app = create_app(generator, ScriptedRewardModel())
         async with client_of(app) as client:
             return await client.request(method, path, **sent)
 
@@ -127,21 +156,38 @@ def test_longest_problem_fits_the_body_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [("GET", "/nothing", 404, "not_found"), ("GET", "/solve", 405, "method_not_allowed")],
+    ("method", "path", "status", "code", "headers"),
+    [("GET", "/nothing", 404, "not_found", {}), ("GET", "/solve", 405, "method_not_allowed", {"allow": "POST"})],
 )
-def test_framework_errors_have_our_form(method: str, path: str, status: int, code: str) -> None:
+def test_framework_errors_have_our_form(method: str, path: str, status: int, code: str, headers: dict[str, str]) -> None:
     response = request(method, path)
     assert response.status_code == status
     assert failure(response)["code"] == code
+    assert headers.items() <= response.headers.items()
 
 
-@pytest.mark.parametrize("error", [GeneratorError("down"), Overloaded("full")])
-def test_errors_of_the_tree_carry_their_status_and_code(error: SearchServiceError) -> None:
-    response = request(json={"problem": PROBLEM}, error=error)
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        (InvalidRequest("no"), {}),
+        (RateLimited("wait", retry_after_s=2), {"x-should-retry": "true", "retry-after": "2", "retry-after-ms": "2000"}),
+        (Overloaded("full", retry_after_s=0.0301), {"x-should-retry": "true", "retry-after": "1", "retry-after-ms": "31"}),
+        (Overloaded("full"), {"x-should-retry": "true"}),
+        (GeneratorError("down"), {"x-should-retry": "true"}),
+        (SearchFailed("dead"), {"x-should-retry": "false"}),
+        (DeadlineExceeded("late"), {"x-should-retry": "false"}),
+        (SearchServiceError("bug"), {"x-should-retry": "false"}),
+    ],
+)
+def test_errors_tell_what_they_are_and_whether_to_try_again(
+    error: SearchServiceError, headers: dict[str, str], stream: bool
+) -> None:
+    response = request(json={"problem": PROBLEM, "stream": stream}, prompt_error=error)
     assert response.status_code == error.status
     found = failure(response)
     assert (found["type"], found["code"], found["message"]) == (error.type, error.code, error.message)
+    assert {name: value for name, value in response.headers.items() if "retry" in name} == headers
 
 
 def test_words_of_an_engine_s_exception_stay_inside(caplog: pytest.LogCaptureFixture) -> None:
@@ -163,17 +209,18 @@ def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.
 
     async def ask() -> httpx.Response:
         async with client_of(create_app(BrokenName(), ScriptedRewardModel())) as client:
-            return await client.get("/healthz")
+            return await client.get("/v1/models")
 
     response = asyncio.run(ask())
     assert response.status_code == 500
+    assert response.headers["x-should-retry"] == "false"
     assert failure(response)["code"] == "internal_error"
     assert "canary" not in response.text
     ours = [record for record in caplog.records if record.name == "service.errors"]
     assert len(ours) == 1
     assert "canary" not in caplog.text
     assert "KeyError" in caplog.text
-    assert "health.py" in caplog.text
+    assert "models.py" in caplog.text
 
 
 def test_no_problem_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -227,13 +274,6 @@ def test_limits_between_fields_are_400_too() -> None:
     response = request(json={"problem": "a", "n_particles": 8, "max_total_tokens": 7})
     assert response.status_code == 400
     assert failure(response)["param"] == "max_total_tokens"
-
-
-def test_health() -> None:
-    body = request("GET", "/healthz").json()
-    assert body["status"] == "ok"
-    assert body["generator"] == "scripted-generator"
-    assert body["reward_model"] == "scripted-reward-model"
 
 
 def test_openapi_documents_the_errors() -> None:

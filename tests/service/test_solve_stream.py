@@ -118,7 +118,7 @@ def test_refusal_is_an_http_error_and_counts_particles(path: str, body: dict[str
     async def post() -> httpx.Response:
         app = create_app(ScriptedGenerator(), ScriptedRewardModel())
         async with client_of(app) as client:
-            app.state.searches = Searches(app.state.models, Full())
+            app.state.searches = Searches(app.state.models, Full(), app.state.lifecycle)
             return await client.post(path, json=body)
 
     response = asyncio.run(post())

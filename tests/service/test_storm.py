@@ -28,7 +28,7 @@ BODIES = (
 def test_storm_of_vanishing_clients_leaves_nothing_behind() -> None:
     chance = random.Random(0)
     # Too few places for all at once, so that some of them wait for their turn when they vanish.
-    settings = Settings(max_particles_in_flight=64, max_particles_queued=512, max_particles_per_key=576)
+    settings = Settings(max_particles=64, max_particles_in_flight=64, max_particles_queued=512, max_particles_per_key=576)
 
     async def vanishes(address: tuple[str, int], i: int) -> bool:
         """Whether it was gone before its answer was whole."""

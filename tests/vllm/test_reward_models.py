@@ -115,6 +115,9 @@ class TestEmbeddedWeights(InProcess):
                 asked.append(family.prompt(problem, steps))
                 return await self.inner.score(problem, steps)
 
+            async def ready(self) -> None:
+                await self.inner.ready()
+
             async def aclose(self) -> None:
                 return
 

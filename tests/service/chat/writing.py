@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -84,6 +85,9 @@ class Writer:
             return Step(tuple(ids), bytes(ids)[: -len(separator)].decode(errors="replace"), "separator", log_probs)
         return Step(tuple(ids), bytes(ids).decode(errors="replace"), "length", log_probs)
 
+    async def ready(self) -> None:
+        return
+
     async def aclose(self) -> None:
         return
 
@@ -100,6 +104,9 @@ class Judge:
         self.problems.add(problem)
         return Score(0.1 if "41" in steps[-1] else 0.8, 1)
 
+    async def ready(self) -> None:
+        return
+
     async def aclose(self) -> None:
         return
 
@@ -113,6 +120,8 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
         thread.start()
         host, port = listening.getsockname()
         try:
+            while not app.state.lifecycle.models:
+                time.sleep(0.01)
             with httpx.Client(base_url=f"http://{host}:{port}", timeout=GUARD_S) as client:
                 yield client
         finally:

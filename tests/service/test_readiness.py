@@ -1,0 +1,76 @@
+"""What a server says of itself, in all phases of its life: /healthz that it is there, /readyz whether it would do its work."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from errors import GeneratorError, RewardModelError
+from service.app import create_app
+from service.scoring import create_scoring_app
+from service.settings import Settings
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import client_of
+
+NAMES = {"generator": "scripted-generator", "reward_model": "scripted-reward-model"}
+
+
+class Held:
+    """A registry's entry: a model that is loaded when ``gate`` says so, or fails."""
+
+
+def run(app: FastAPI, test: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+    async def scenario() -> None:
+        async with client_of(app) as client:
+            await test(client)
+
+    asyncio.run(scenario())
+
+
+async def state(client: httpx.AsyncClient) -> str:
+    """Of the server, as /readyz tells it; /healthz is as ever."""
+    alive = await client.get("/healthz")
+    assert alive.status_code == 200
+    assert alive.json()["status"] == "ok"
+    response = await client.get("/readyz")
+    if response.status_code == 200:
+        return str(response.json()["status"])
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert response.headers["x-should-retry"] == "true"
+    error = response.json()["error"]
+    assert (error["type"], error["code"], error["param"]) == ("overloaded_error", "overloaded", None)
+    return str(error["message"])
+
+
+def scoring(generator: ScriptedGenerator, reward_model: ScriptedRewardModel) -> FastAPI:
+    return create_scoring_app(reward_model, Settings())
+
+
+@pytest.mark.parametrize(("made", "n_models"), [(create_app, 2), (scoring, 1)])
+def test_it_is_healthy_while_its_models_are(
+    made: Callable[..., FastAPI], n_models: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.readiness.REMEMBERED_S", 0.0)
+    generator, reward_model = ScriptedGenerator(), ScriptedRewardModel()
+
+    async def test(client: httpx.AsyncClient) -> None:
+        assert await state(client) == "HEALTHY"
+        models = (await client.get("/readyz")).json()["models"]
+        assert models == dict(list(NAMES.items())[2 - n_models :])
+        reward_model.unready = RewardModelError("canary")
+        assert await state(client) == "UNHEALTHY: the reward model would fail: try again later"
+        reward_model.unready = RuntimeError("canary")
+        assert await state(client) == "UNHEALTHY: the reward model would fail: try again later"
+        generator.unready = GeneratorError("canary")
+        both = "generator and the reward model" if n_models == 2 else "reward model"
+        assert await state(client) == f"UNHEALTHY: the {both} would fail: try again later"
+        generator.unready = reward_model.unready = None
+        assert await state(client) == "HEALTHY"
+        app.state.lifecycle.draining = True
+        assert await state(client) == "DRAINING: the server is about to stop: try again later"
+
+    app = made(generator, reward_model)
+    run(app, test)
