@@ -49,15 +49,15 @@ def _parser() -> argparse.ArgumentParser:
     add_search_options(solving)
 
     serving = commands.add_parser("serve", help="answer POST /solve over HTTP", description="Serve the search over HTTP.")
-    serving.add_argument("--host", default="127.0.0.1", help="address to listen on. Default: 127.0.0.1.")
-    serving.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on. Default: 8000.")
+    serving.add_argument("--host", help="address to listen on. Default: EPF_HOST, or 127.0.0.1.")
+    serving.add_argument("--port", type=int, metavar="N", help="port to listen on. Default: EPF_PORT, or 8000.")
 
     scoring = commands.add_parser(
         "serve-prm",
         help="answer POST /score over HTTP",
         description="Serve the reward model that EPF_REWARD_MODEL names, for searches on other machines.",
     )
-    scoring.add_argument("--host", default="127.0.0.1", help="address to listen on. Default: 127.0.0.1.")
+    scoring.add_argument("--host", help="address to listen on. Default: EPF_HOST, or 127.0.0.1.")
     scoring.add_argument("--port", type=int, default=8001, metavar="N", help="port to listen on. Default: 8001.")
     return parser
 

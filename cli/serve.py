@@ -4,10 +4,12 @@ import argparse
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until interrupted."""
-    import uvicorn  # here, because `epf solve` needs no HTTP
-
+    """Serve until told to stop and all that is under way has ended."""
+    # Here, because `epf solve` needs no HTTP.
+    from cli.settings import settings_of
+    from service import server
     from service.app import create_app
 
-    uvicorn.run(create_app(), host=arguments.host, port=arguments.port)
+    settings = settings_of(arguments)
+    server.run(create_app(settings=settings), settings)
     return 0

@@ -4,14 +4,13 @@ import argparse
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the reward model that the settings name until interrupted."""
-    import uvicorn  # here, because `epf solve` needs no HTTP
-
+    """Serve the reward model that the settings name until told to stop and all that is under way has ended."""
+    # Here, because `epf solve` needs no HTTP.
+    from cli.settings import settings_of
+    from service import server
     from service.models import reward_model_of
     from service.scoring import create_scoring_app
-    from service.settings import Settings
 
-    settings = Settings()
-    app = create_scoring_app(reward_model_of(settings), settings)
-    uvicorn.run(app, host=arguments.host, port=arguments.port)
+    settings = settings_of(arguments)
+    server.run(create_scoring_app(reward_model_of(settings), settings), settings)
     return 0

@@ -1,0 +1,30 @@
+"""The settings of a server: the environment, a file, and what the command line says of them."""
+
+import argparse
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from errors import InvalidRequest
+from service.settings import Settings
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Settings, of which ``--host`` and ``--port`` win.
+
+    Raises:
+        InvalidRequest: names what is wrong and where, but never the value, which may be a key.
+    """
+    given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
+    file = os.environ.get("EPF_SETTINGS")
+    if file is not None and not Path(file).is_file():
+        raise InvalidRequest(f"EPF_SETTINGS names {file}, which is no file", param="EPF_SETTINGS")
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        told = [(".".join(map(str, one["loc"])), "__".join(map(str, one["loc"])).upper(), one["msg"]) for one in error.errors()]
+        wrong = [f"{name} ({f'--{name}' if name in given else f'EPF_{variable}'}): {why}" for name, variable, why in told]
+        raise InvalidRequest("settings: " + "; ".join(wrong), param=told[0][0]) from None
+    except ValueError as error:  # a file that is no TOML, a variable that is no JSON
+        raise InvalidRequest(f"settings: {error}" + (f" (EPF_SETTINGS is {file})" if file else ""), param="settings") from None

@@ -1,0 +1,214 @@
+"""A server process and real signals: what it says while it starts and stops, and that it loses nothing and leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.service.serving import events_of
+
+GUARD_S = 60
+ROOT = Path(__file__).parents[2]
+MODELS = {"EPF_GENERATOR": "scripted", "EPF_REWARD_MODEL": "scripted", "EPF_PORT": "0"}
+LONG = "1000000"
+
+
+class Process:
+    """A server that was started, and a client of it."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        assert process.stderr is not None
+        self.url = next(line for line in process.stderr if "listening on" in line).split()[-1]
+        self.client = httpx.Client(base_url=self.url, timeout=GUARD_S)
+
+    def say(self, word: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+
+    def until_held(self, n: int) -> None:
+        assert self.process.stdout is not None
+        for _ in range(n):
+            assert self.process.stdout.readline() == "held\n"
+
+    def state(self) -> str:
+        """Of the server, as /readyz tells it; it is alive all the time."""
+        assert self.client.get("/healthz").status_code == 200
+        response = self.client.get("/readyz")
+        if response.status_code == 200:
+            return str(response.json()["status"])
+        return str(refused(response)["message"]).partition(":")[0]
+
+    def until(self, state: str) -> None:
+        give_up_s = time.monotonic() + GUARD_S
+        while self.state() != state:
+            assert time.monotonic() < give_up_s
+
+    def signal(self, which: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(which)
+
+    def ended(self) -> tuple[int, str]:
+        """Exit status and what is left of standard error."""
+        assert self.process.stderr is not None
+        code = self.process.wait(GUARD_S)
+        return code, self.process.stderr.read()
+
+    def children(self) -> set[int]:
+        found = set()
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == self.process.pid:
+                found.add(int(stat.parent.name))
+        return found
+
+
+@contextmanager
+def started(load: bool = True, **settings: str) -> Iterator[Process]:
+    environment = {**os.environ, **MODELS, "EPF_DRAIN_NOTICE_S": "0", **settings}
+    command = [sys.executable, "-m", "tests.service.scripted_server", "serve"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) as process:
+        try:
+            server = Process(process)
+            with server.client:
+                if load:
+                    server.say("load")
+                    server.until("HEALTHY")
+                yield server
+        finally:
+            process.kill()
+
+
+def refused(response: httpx.Response) -> dict[str, Any]:
+    """Why, in the form of all refusals that a client should come back after."""
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert response.headers["x-should-retry"] == "true"
+    error: dict[str, Any] = response.json()["error"]
+    assert error["code"] == "overloaded"
+    return error
+
+
+Requests = dict[str, tuple[str, dict[str, Any]]]
+
+
+def asked(problem: str) -> Requests:
+    """One request of each kind, with two particles each (or two searches of one)."""
+    chat, chunks = ({"model": "epf-2", "messages": [{"role": "user", "content": f"{problem} {i}"}]} for i in range(2))
+    return {
+        "solve": ("/solve", {"problem": f"{problem} 2", "n_particles": 2}),
+        "stream": ("/solve", {"problem": f"{problem} 3", "n_particles": 2, "stream": True}),
+        "batch": ("/solve/batch", {"problems": [f"{problem} 4", f"{problem} 5"], "n_particles": 1}),
+        "chat": ("/v1/chat/completions", chat),
+        "chunks": ("/v1/chat/completions", {**chunks, "stream": True}),
+    }
+
+
+@contextmanager
+def under_way(server: Process, requests: Requests) -> Iterator[dict[str, "Future[httpx.Response]"]]:
+    with ThreadPoolExecutor(len(requests)) as pool:
+        yield {kind: pool.submit(server.client.post, path, json=body) for kind, (path, body) in requests.items()}
+
+
+def test_nothing_is_lost_in_a_drain() -> None:
+    with started(EPF_DRAIN_S="30") as server, under_way(server, asked("held")) as answers:
+        server.until_held(2 * len(answers))
+        server.signal()
+        since_s = time.monotonic()
+        server.until("DRAINING")
+        for path, body in asked("new").values():
+            assert refused(server.client.post(path, json=body))["message"].startswith("DRAINING")
+        server.say("release")
+        children = server.children()
+        while not children:  # answers are told apart in processes of their own
+            children = server.children()
+        got = {kind: answer.result(GUARD_S) for kind, answer in answers.items()}
+        code, log = server.ended()
+        print(f"5 requests were ended and the process had gone {time.monotonic() - since_s:.2f} s after SIGTERM")
+        assert code == 0
+        assert "Traceback" not in log
+        assert {response.status_code for response in got.values()} == {200}
+        assert got["solve"].json()["stop_reason"] == "finished"
+        assert events_of(got["stream"].text)[-1]["result"]["stop_reason"] == "finished"
+        assert events_of(got["batch"].text)[-1]["n_solved"] == 2
+        assert got["chat"].json()["choices"][0]["finish_reason"] == "stop"
+        assert got["chunks"].text.endswith("data: [DONE]\n\n")
+        assert "error" not in got["chunks"].text
+        assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+def test_whose_time_is_up_is_answered_with_the_best_so_far_or_told_to_come_back(which: signal.Signals) -> None:
+    best, nothing = asked("best"), asked("held")
+    requests = {kind: best[kind] for kind in ("solve", "stream", "chat")} | {f"no {kind}": nothing[kind] for kind in nothing}
+    with started(EPF_DRAIN_S="0") as server, under_way(server, requests) as answers:
+        server.until_held(3 + 10)
+        server.signal(which)
+        since_s = time.monotonic()
+        got = {kind: answer.result(GUARD_S) for kind, answer in answers.items()}
+        code, log = server.ended()
+        print(f"8 requests were answered and the process had gone {time.monotonic() - since_s:.2f} s after {which.name}")
+        assert code == 0
+        assert "Traceback" not in log
+        results = got["solve"].json(), events_of(got["stream"].text)[-1]["result"], got["chat"].json()["choices"][0]["search"]
+        assert [(result["answer"], result["stop_reason"]) for result in results] == [("7", "deadline")] * 3
+        for kind in ("no solve", "no chat"):
+            assert refused(got[kind])["message"].startswith("DRAINING")
+        last = events_of(got["no stream"].text)[-1]
+        assert (last["type"], last["error"]["code"]) == ("error", "overloaded")
+        told = events_of(got["no batch"].text)
+        assert [event["error"]["code"] for event in told if event["type"] == "failed"] == ["overloaded"] * 2
+        assert told[-1]["n_failed"] == 2
+        assert '"code":"overloaded"' in got["no chunks"].text
+        assert got["no chunks"].text.endswith("data: [DONE]\n\n")
+
+
+def test_the_balancer_has_time_to_notice_and_a_second_signal_ends_at_once() -> None:
+    with started(EPF_DRAIN_NOTICE_S=LONG, EPF_DRAIN_S=LONG) as server:
+        server.signal()
+        server.until("DRAINING")
+        assert server.client.post("/solve", json={"problem": "new", "n_particles": 2}).status_code == 200
+        server.signal()
+        assert server.ended()[0] == -signal.SIGTERM
+
+
+def test_it_answers_while_its_models_are_loaded() -> None:
+    with started(load=False) as server:
+        assert server.state() == "STARTING"
+        for path, body in asked("new").values():
+            assert refused(server.client.post(path, json=body))["message"].startswith("STARTING")
+        assert refused(server.client.get("/v1/models"))["message"].startswith("STARTING")
+        server.say("load")
+        server.until("HEALTHY")
+        assert server.client.post("/solve", json={"problem": "new", "n_particles": 2}).status_code == 200
+        server.signal()
+        assert server.ended()[0] == 0
+
+
+def test_it_does_not_wait_for_models_that_are_being_loaded() -> None:
+    with started(load=False, EPF_DRAIN_NOTICE_S=LONG, EPF_DRAIN_S=LONG) as server:
+        assert server.state() == "STARTING"
+        server.signal()
+        assert server.ended()[0] == 0
+
+
+def test_models_that_cannot_be_loaded_end_it() -> None:
+    with started(load=False) as server:
+        server.say("fail")
+        code, log = server.ended()
+        assert code == 1
+        assert log.splitlines()[-1] == "epf: the models could not be loaded: RuntimeError: the weights are not there"
+        assert "Traceback" not in log

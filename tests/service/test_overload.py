@@ -1,0 +1,143 @@
+"""More than the server has room for, over a real socket: how many run, wait and are refused, with what, and who comes next."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from generators.protocol import Sampling, Step
+from service.app import create_app
+from service.settings import Settings
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import Connection, posted, served, until
+from tests.service.test_cancel import named_by_headers
+
+GUARD_S = 60
+N = 2
+"""Particles of each request: two run, five wait."""
+SETTINGS = Settings(max_particles=4, max_particles_in_flight=2 * N, max_particles_queued=5 * N, max_particles_per_key=5 * N)
+
+
+class Gated(ScriptedGenerator):
+    """Holds every search until its problem is let go; ``begun`` are the problems in the order in which they came to run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.begun: list[str] = []
+        self.running: list[str] = []
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        problem = "".join(chr(id_ - 1000) for id_ in prefix_ids if id_ >= 1000)
+        if problem not in self.begun:
+            self.begun.append(problem)
+        self.running.append(problem)
+        assert len(self.running) <= SETTINGS.max_particles_in_flight
+        try:
+            await self.gates[problem].wait()
+            return await super().step(prefix_ids, sampling, seed)
+        finally:
+            self.running.remove(problem)
+
+
+def body(kind: str, problem: str) -> tuple[str, dict[str, Any]]:
+    return {
+        "plain": ("/solve", {"problem": problem, "n_particles": N}),
+        "stream": ("/solve", {"problem": problem, "n_particles": N, "stream": True}),
+        "batch": ("/solve/batch", {"problems": [problem] * N, "n_particles": 1}),
+        "chat": ("/v1/chat/completions", {"model": f"epf-{N}", "messages": [{"role": "user", "content": problem}]}),
+    }[kind]
+
+
+class Crowd:
+    """A server, and callers whose requests reach it one after the other."""
+
+    def __init__(self, address: tuple[str, int], app: FastAPI, generator: Gated, stack: AsyncExitStack) -> None:
+        self.address = address
+        self.admission = app.state.admission
+        self.generator = generator
+        self._stack = stack
+
+    def counts(self) -> tuple[int, int]:
+        return self.admission.n_running // N, self.admission.n_waiting // N
+
+    async def comes(self, problem: str, kind: str = "plain") -> Connection:
+        """A request of the caller that ``problem`` begins with, which runs or waits."""
+        before = sum(self.counts())
+        connection = await self._stack.enter_async_context(
+            posted(self.address, *body(kind, problem), **{"from": problem[0]}, connection="close")
+        )
+        await until(lambda: sum(self.counts()) == before + 1)
+        return connection
+
+    async def is_refused(self, caller: str, kind: str) -> httpx.Response:
+        path, sent = body(kind, caller)
+        async with httpx.AsyncClient(base_url=f"http://{self.address[0]}:{self.address[1]}") as client:
+            return await client.post(path, json=sent, headers={"from": caller})
+
+
+@asynccontextmanager
+async def crowd() -> AsyncIterator[Crowd]:
+    generator = Gated()
+    app = create_app(generator, ScriptedRewardModel(), SETTINGS)
+    async with asyncio.timeout(GUARD_S), served(named_by_headers(app)) as address, AsyncExitStack() as stack:
+        await until(lambda: hasattr(app.state, "searches"))
+        yield Crowd(address, app, generator, stack)
+
+
+@pytest.mark.parametrize("kind", ["plain", "stream", "batch", "chat"])
+def test_two_run_five_wait_three_are_refused_and_the_queue_empties_in_turn(kind: str) -> None:
+    async def scenario() -> None:
+        async with crowd() as room:
+            coming = ["a1", "a2", "a3", "a4", "b1", "b2", "a5"]
+            connections = {problem: await room.comes(problem, kind) for problem in coming}
+            assert room.counts() == (2, 5)
+            await until(lambda: sorted(room.generator.running) == ["a1", "a1", "a2", "a2"])
+            for caller, status, code in (
+                ("c", 503, "overloaded"),
+                ("a", 429, "rate_limit_exceeded"),
+                ("b", 503, "overloaded"),
+            ):
+                response = await room.is_refused(caller, kind)
+                assert response.status_code == status
+                assert response.json()["error"]["code"] == code
+                assert 1 <= int(response.headers["retry-after"]) <= 120
+                assert response.headers["x-should-retry"] == "true"
+            assert room.counts() == (2, 5)
+            # b has been given nothing yet, and a two requests.
+            turns = ["b1", "a3", "b2", "a4", "a5"]
+            for n, (ends, begins) in enumerate(zip(["a1", "a2", *turns], turns, strict=False)):
+                assert room.counts() == (2, 5 - n)
+                room.generator.gates[ends].set()
+                await until(lambda begins=begins: begins in room.generator.running)  # type: ignore[misc]
+            for problem in coming:
+                room.generator.gates[problem].set()
+                answer = (await connections[problem].reader.read()).decode()
+                assert answer.startswith("HTTP/1.1 200")
+                assert "boxed{4" in answer
+            assert room.generator.begun == ["a1", "a2", *turns]
+            assert room.counts() == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_whoever_vanishes_from_the_queue_frees_its_room_at_once() -> None:
+    async def scenario() -> None:
+        async with crowd() as room:
+            for problem in ("a1", "a2", "a3", "b1", "b2", "b3"):
+                await room.comes(problem)
+            vanishes = await room.comes("c1")
+            assert (await room.is_refused("d", "plain")).status_code == 503
+            vanishes.writer.close()
+            await until(lambda: room.counts() == (2, 4))
+            await room.comes("d1")
+            room.generator.gates["a1"].set()
+            await until(lambda: len(room.generator.begun) == 3)
+            assert "c1" not in room.generator.begun
+
+    asyncio.run(scenario())
