@@ -1,5 +1,6 @@
 """A server process and real signals: what it says while it starts and stops, and that it loses nothing and leaves nothing."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,7 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.serving import events_of
+from service.app import create_app
+from service.settings import Settings
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import client_of, events_of, until
 
 GUARD_S = 60
 ROOT = Path(__file__).parents[2]
@@ -212,3 +216,36 @@ def test_models_that_cannot_be_loaded_end_it() -> None:
         assert code == 1
         assert log.splitlines()[-1] == "epf: the models could not be loaded: RuntimeError: the weights are not there"
         assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/score", {"problem": "held", "steps": ["a", "b"]}),
+        ("/solve", {"problem": "waits for its turn", "n_particles": 1}),
+        ("/solve/batch", {"problems": ["waits for its turn"], "n_particles": 1}),
+    ],
+)
+def test_scoring_and_waiting_end_with_the_server_too(path: str, body: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        generator, reward_model = ScriptedGenerator(hold=True), ScriptedRewardModel(hold=True)
+        settings = Settings(max_particles=1, max_particles_in_flight=1)
+        app = create_app(generator, reward_model, settings)
+        async with client_of(app) as client:
+            asking = []
+            if path != "/score":
+                asking.append(asyncio.create_task(client.post("/solve", json={"problem": "holds its place", "n_particles": 1})))
+                await generator.entered.wait()
+            asking.append(asyncio.create_task(client.post(path, json=body)))
+            await until(lambda: app.state.searches.n_under_way == len(asking))
+            await app.state.lifecycle.end(0.0)
+            last = await asking[-1]
+            if path == "/solve/batch":
+                assert '"code":"overloaded"' in last.text
+            else:
+                refused(last)
+            for response in await asyncio.gather(*asking[:-1]):
+                refused(response)
+            assert app.state.admission.n_running == app.state.admission.n_waiting == 0
+
+    asyncio.run(scenario())

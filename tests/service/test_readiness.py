@@ -7,18 +7,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from errors import GeneratorError, RewardModelError
+from errors import GeneratorError, Overloaded, RewardModelError
 from service.app import create_app
+from service.lifecycle import Lifecycle
+from service.readiness import Readiness
 from service.scoring import create_scoring_app
 from service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
 
 NAMES = {"generator": "scripted-generator", "reward_model": "scripted-reward-model"}
-
-
-class Held:
-    """A registry's entry: a model that is loaded when ``gate`` says so, or fails."""
 
 
 def run(app: FastAPI, test: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
@@ -74,3 +72,48 @@ def test_it_is_healthy_while_its_models_are(
 
     app = made(generator, reward_model)
     run(app, test)
+
+
+class Slow(ScriptedRewardModel):
+    """Thinks about whether it is ready until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.n_asked = 0
+
+    async def ready(self) -> None:
+        self.n_asked += 1
+        await self.gate.wait()
+
+
+def test_however_many_ask_the_model_is_asked_once_in_a_second() -> None:
+    async def scenario() -> None:
+        now_s = 100.0
+        model, lifecycle = Slow(), Lifecycle()
+        lifecycle.models = {"reward_model": model}
+        readiness = Readiness(lifecycle, lambda: now_s)
+        asking = [asyncio.create_task(readiness.check()) for _ in range(10)]
+        await asyncio.sleep(0)
+        model.gate.set()
+        await asyncio.gather(*asking)
+        now_s += 0.9
+        await readiness.check()
+        assert model.n_asked == 1
+        now_s += 0.2
+        await readiness.check()
+        assert model.n_asked == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_model_that_says_nothing_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.readiness.ANSWERS_WITHIN_S", 0.01)
+
+    async def scenario() -> None:
+        lifecycle = Lifecycle()
+        lifecycle.models = {"reward_model": Slow()}
+        with pytest.raises(Overloaded, match="UNHEALTHY"):
+            await Readiness(lifecycle).check()
+
+    asyncio.run(scenario())

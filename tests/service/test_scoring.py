@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import socket
 import subprocess
 import sys
@@ -173,12 +174,32 @@ def test_a_slow_model_meets_the_deadline() -> None:
     run(model, test, max_seconds=0.05)
 
 
+def test_when_it_stops_nothing_new_is_scored_and_what_is_open_is_told_to_try_another() -> None:
+    async def main() -> None:
+        app = create_scoring_app(model, Settings())
+        async with served(app) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+            scoring = asyncio.create_task(client.post("/score", json=TRACE))
+            await model.entered.wait()
+            await app.state.lifecycle.end(0.0)
+            await model.cancelled.wait()
+            for response in (await scoring, await client.post("/score", json=TRACE)):
+                assert response.status_code == 503
+                assert response.headers["retry-after"] == "5"
+                assert response.json()["error"]["message"].startswith("DRAINING")
+            assert len(model.asked) == 1
+
+    model = Model()
+    model.hold = True
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
 def test_the_command_serves_the_embedded_model() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     code = "import sys; from cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "serve-prm", "--port", str(port)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+    environment = {**os.environ, "EPF_DRAIN_NOTICE_S": "0"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr is not None
             assert any("running on" in line for line in server.stderr)
@@ -187,3 +208,4 @@ def test_the_command_serves_the_embedded_model() -> None:
             assert 0 <= response.json()["probability"] <= 1
         finally:
             server.terminate()
+    assert server.returncode == 0

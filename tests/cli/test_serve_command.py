@@ -1,0 +1,82 @@
+"""What keeps ``epf serve`` and ``epf serve-prm`` from starting: one line that names it, and status 2."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+
+COMMANDS = ("serve", "serve-prm")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["--port", "70000"], {}, "port (--port): "),
+        ([], {"EPF_MAX_SECONDS": "soon"}, "max_seconds (EPF_MAX_SECONDS): "),
+        ([], {"EPF_MAX_SECONDS": "0", "EPF_DRAIN_S": "-1"}, "drain_s (EPF_DRAIN_S): "),
+        ([], {"EPF_SEARCH__TOP_P": "7"}, "search.top_p (EPF_SEARCH__TOP_P): "),
+        ([], {"EPF_API_KEYS": '{"alice": 12345}'}, "api_keys.alice (EPF_API_KEYS__ALICE): "),
+        ([], {"EPF_API_KEYS": "{alice: 12345}"}, '"api_keys"'),
+        ([], {"EPF_SETTINGS": "no/such/file"}, "EPF_SETTINGS names no/such/file"),
+        ([], {"EPF_SETTINGS": "{tmp}/settings.toml"}, "settings.toml"),
+    ],
+)
+def test_a_bad_setting_is_named_and_not_quoted(
+    command: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "settings.toml").write_text("port = \n")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value.replace("{tmp}", str(tmp_path)))
+    assert main([command, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("epf: ")
+    assert told in line
+    assert "12345" not in line
+
+
+@pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])
+def test_a_request_must_have_room(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(name, "100")
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err.endswith(f"which is 100: lower EPF_MAX_PARTICLES or raise {name}\n")
+
+
+def ended(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Exit status of the command in a process of its own, and the last line that it wrote."""
+    code = "import sys; from cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_port_that_is_taken_is_named(command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, line = ended(command, "--port", str(port))
+    assert status == 2
+    assert line == (
+        f"epf: cannot listen on 127.0.0.1, port {port}: Address already in use: "
+        "choose another with --host and --port or EPF_HOST and EPF_PORT"
+    )
+
+
+def test_settings_of_models_that_do_not_fit_together_end_it_too() -> None:
+    status, line = ended("serve", "--port", "0", EPF_REWARD_MODEL="http")
+    assert status == 2
+    assert line == "epf: this reward model needs the option urls"
