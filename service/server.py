@@ -67,7 +67,8 @@ class Server(uvicorn.Server):
     async def _drain(self) -> None:
         notice_s, drain_s = self._settings.drain_notice_s, self._settings.drain_s
         if self._lifecycle.models:
-            logger.info("told to stop: takes work for %g s, then ends what is under way within %g s", notice_s, drain_s)
+            told = "told to stop: takes work for %g s, then ends what is under way within %g s; a second signal ends it at once"
+            logger.info(told, notice_s, drain_s)
             await asyncio.sleep(notice_s)
             await self._lifecycle.end(drain_s)
         self.should_exit = True

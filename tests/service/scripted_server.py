@@ -1,9 +1,9 @@
 """``epf`` with scripted models in its registries, as a process of its own: ``python -m tests.service.scripted_server serve``.
 
 A line ``load`` on standard input lets the generator's loading end, ``fail`` lets it fail, ``release`` lets held calls go on.
-Standard output says ``held`` for each call of the generator that is held. A problem's first letter decides: ``h`` is held at
-every step; of ``b`` one particle answers and the others are held; anything else is answered at once. Answers differ in text and
-not in value, so that a worker process has to compare them.
+Standard output says ``held`` for each call of the generator that is held. A problem's first letter decides: ``h`` is held after
+its first steps; of ``b`` one particle answers and the others are held; anything else is answered at once. Answers differ in
+text and not in value, so that a worker process has to compare them.
 """
 
 import asyncio
@@ -48,7 +48,8 @@ class Generator(ScriptedGenerator):
         self.n_calls[problem] += 1
         if problem[0] == "b" and self.n_calls[problem] == 1:
             return Step((1,), r"\boxed{7}", "eos")
-        if problem[0] in "hb" and not lines.said["release"].is_set():
+        begun = problem[0] == "b" or any(id_ < 1000 for id_ in prefix_ids)
+        if problem[0] in "hb" and begun and not lines.said["release"].is_set():
             print("held", flush=True)
             while not lines.said["release"].is_set():
                 await asyncio.sleep(0.01)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.settings import Settings
+from service.searches import Searches
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of, events_of, until
 
@@ -218,34 +218,44 @@ def test_models_that_cannot_be_loaded_end_it() -> None:
         assert "Traceback" not in log
 
 
+class Never:
+    """Admission to a queue in which nobody's turn comes."""
+
+    def enter(self, caller: str, n_particles: int) -> "Never":
+        return self
+
+    async def granted(self) -> None:
+        await asyncio.Event().wait()
+
+    def leave(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("waiting", [False, True])
 @pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/score", {"problem": "held", "steps": ["a", "b"]}),
-        ("/solve", {"problem": "waits for its turn", "n_particles": 1}),
-        ("/solve/batch", {"problems": ["waits for its turn"], "n_particles": 1}),
+        ("/solve", {"problem": "held"}),
+        ("/solve/batch", {"problems": ["held"]}),
     ],
 )
-def test_scoring_and_waiting_end_with_the_server_too(path: str, body: dict[str, Any]) -> None:
+def test_whatever_has_not_begun_ends_with_the_server_too(path: str, body: dict[str, Any], waiting: bool) -> None:
     async def scenario() -> None:
         generator, reward_model = ScriptedGenerator(hold=True), ScriptedRewardModel(hold=True)
-        settings = Settings(max_particles=1, max_particles_in_flight=1)
-        app = create_app(generator, reward_model, settings)
+        app = create_app(generator, reward_model)
         async with client_of(app) as client:
-            asking = []
-            if path != "/score":
-                asking.append(asyncio.create_task(client.post("/solve", json={"problem": "holds its place", "n_particles": 1})))
-                await generator.entered.wait()
-            asking.append(asyncio.create_task(client.post(path, json=body)))
-            await until(lambda: app.state.searches.n_under_way == len(asking))
+            if waiting:
+                app.state.searches = Searches(app.state.models, Never(), app.state.lifecycle)
+            asking = asyncio.create_task(client.post(path, json=body))
+            await until(lambda: app.state.searches.n_under_way == 1)
+            await until(lambda: waiting or generator.n_running + reward_model.n_running > 0)
             await app.state.lifecycle.end(0.0)
-            last = await asking[-1]
+            response = await asking
             if path == "/solve/batch":
-                assert '"code":"overloaded"' in last.text
+                assert '"code":"overloaded"' in response.text
             else:
-                refused(last)
-            for response in await asyncio.gather(*asking[:-1]):
-                refused(response)
-            assert app.state.admission.n_running == app.state.admission.n_waiting == 0
+                assert refused(response)["message"].startswith("DRAINING")
+            assert app.state.searches.n_under_way == generator.n_running == reward_model.n_running == 0
 
     asyncio.run(scenario())
