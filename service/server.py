@@ -12,10 +12,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from errors import InvalidRequest, SearchServiceError
+from service.gate import UVICORN
 from service.lifecycle import Lifecycle
 from service.settings import Settings
 
-logger = logging.getLogger("uvicorn.error")
+logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 75
 """Longer than balancers keep an idle connection, so that none sends a request into one that is being closed."""
@@ -85,8 +86,7 @@ def run(app: FastAPI, settings: Settings) -> None:
     with _listening(settings.host, settings.port) as listening:
         config = uvicorn.Config(
             app,
-            http="h11",  # has limits for headers
-            ws="none",
+            **UVICORN,
             lifespan="on",
             access_log=False,
             server_header=False,

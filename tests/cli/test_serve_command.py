@@ -18,10 +18,12 @@ COMMANDS = ("serve", "serve-prm")
     ("arguments", "environment", "told"),
     [
         (["--port", "70000"], {}, "port (--port): "),
+        (["--host", "0.0.0.0"], {}, "EPF_API_KEYS__NAME"),
         ([], {"EPF_MAX_SECONDS": "soon"}, "max_seconds (EPF_MAX_SECONDS): "),
         ([], {"EPF_MAX_SECONDS": "0", "EPF_DRAIN_S": "-1"}, "drain_s (EPF_DRAIN_S): "),
         ([], {"EPF_SEARCH__TOP_P": "7"}, "search.top_p (EPF_SEARCH__TOP_P): "),
         ([], {"EPF_API_KEYS": '{"alice": 12345}'}, "api_keys.alice (EPF_API_KEYS__ALICE): "),
+        ([], {"EPF_API_KEYS__ALICE": "12345"}, "api_keys.alice"),
         ([], {"EPF_API_KEYS": "{alice: 12345}"}, '"api_keys"'),
         ([], {"EPF_SETTINGS": "no/such/file"}, "EPF_SETTINGS names no/such/file"),
         ([], {"EPF_SETTINGS": "{tmp}/settings.toml"}, "settings.toml"),
@@ -46,13 +48,6 @@ def test_a_bad_setting_is_named_and_not_quoted(
     assert line.startswith("epf: ")
     assert told in line
     assert "12345" not in line
-
-
-@pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])
-def test_a_request_must_have_room(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv(name, "100")
-    assert main(["serve"]) == 2
-    assert capsys.readouterr().err.endswith(f"which is 100: lower EPF_MAX_PARTICLES or raise {name}\n")
 
 
 def ended(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -80,3 +75,10 @@ def test_settings_of_models_that_do_not_fit_together_end_it_too() -> None:
     status, line = ended("serve", "--port", "0", EPF_REWARD_MODEL="http")
     assert status == 2
     assert line == "epf: this reward model needs the option urls"
+
+
+@pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])
+def test_a_request_must_have_room(name: str) -> None:
+    status, line = ended("serve", **{name: "100"})
+    assert status == 2
+    assert line.endswith(f"which is 100: lower EPF_MAX_PARTICLES or raise {name}")

@@ -1,6 +1,7 @@
 """A server process and real signals: what it says while it starts and stops, and that it loses nothing and leaves nothing."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -32,7 +33,7 @@ class Process:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
         assert process.stderr is not None
-        self.url = next(line for line in process.stderr if "listening on" in line).split()[-1]
+        self.url = next(json.loads(line)["message"] for line in process.stderr if "listening on" in line).split()[-1]
         self.client = httpx.Client(base_url=self.url, timeout=GUARD_S)
 
     def say(self, word: str) -> None:

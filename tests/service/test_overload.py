@@ -9,18 +9,25 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from generators.protocol import Sampling, Step
 from service.app import create_app
 from service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import Connection, posted, served, until
-from tests.service.test_cancel import named_by_headers
 
 GUARD_S = 60
 N = 2
 """Particles of each request: two run, five wait."""
-SETTINGS = Settings(max_particles=4, max_particles_in_flight=2 * N, max_particles_queued=5 * N, max_particles_per_key=5 * N)
+KEYS = {caller: f"key-of-the-caller-{caller}" for caller in "abcd"}
+SETTINGS = Settings(
+    api_keys={caller: SecretStr(key) for caller, key in KEYS.items()},
+    max_particles=4,
+    max_particles_in_flight=2 * N,
+    max_particles_queued=5 * N,
+    max_particles_per_key=5 * N,
+)
 
 
 class Gated(ScriptedGenerator):
@@ -54,6 +61,10 @@ def body(kind: str, problem: str) -> tuple[str, dict[str, Any]]:
     }[kind]
 
 
+def key(caller: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {KEYS[caller]}"}
+
+
 class Crowd:
     """A server, and callers whose requests reach it one after the other."""
 
@@ -70,7 +81,7 @@ class Crowd:
         """A request of the caller that ``problem`` begins with, which runs or waits."""
         before = sum(self.counts())
         connection = await self._stack.enter_async_context(
-            posted(self.address, *body(kind, problem), **{"from": problem[0]}, connection="close")
+            posted(self.address, *body(kind, problem), **key(problem[0]), connection="close")
         )
         await until(lambda: sum(self.counts()) == before + 1)
         return connection
@@ -78,14 +89,14 @@ class Crowd:
     async def is_refused(self, caller: str, kind: str) -> httpx.Response:
         path, sent = body(kind, caller)
         async with httpx.AsyncClient(base_url=f"http://{self.address[0]}:{self.address[1]}") as client:
-            return await client.post(path, json=sent, headers={"from": caller})
+            return await client.post(path, json=sent, headers=key(caller))
 
 
 @asynccontextmanager
 async def crowd() -> AsyncIterator[Crowd]:
     generator = Gated()
     app = create_app(generator, ScriptedRewardModel(), SETTINGS)
-    async with asyncio.timeout(GUARD_S), served(named_by_headers(app)) as address, AsyncExitStack() as stack:
+    async with asyncio.timeout(GUARD_S), served(app) as address, AsyncExitStack() as stack:
         await until(lambda: hasattr(app.state, "searches"))
         yield Crowd(address, app, generator, stack)
 

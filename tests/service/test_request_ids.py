@@ -59,7 +59,7 @@ def test_an_unsafe_id_is_replaced_by_a_fresh_one(id: str) -> None:
         ("OPTIONS", "/solve", {}, 405),
         ("HEAD", "/nothing", {}, 404),
         ("POST", "/solve", {"content": b" " * 101}, 413),
-        ("GET", "/healthz", {}, 500),
+        ("GET", "/v1/models", {}, 500),
         ("GET", "/docs", {}, 200),
     ],
 )

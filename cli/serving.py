@@ -1,4 +1,4 @@
-"""The settings of a server: the environment, a file, and what the command line says of them."""
+"""What comes before a server of ours: its settings and its logs."""
 
 import argparse
 import os
@@ -7,15 +7,24 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from errors import InvalidRequest
+from service import logs
+from service.auth import check_bind
 from service.settings import Settings
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Settings, of which ``--host`` and ``--port`` win.
+def prepared(arguments: argparse.Namespace) -> Settings:
+    """Settings, of which ``--host`` and ``--port`` win, and logs as they say.
 
     Raises:
         InvalidRequest: names what is wrong and where, but never the value, which may be a key.
     """
+    settings = _settings(arguments)
+    check_bind(settings)
+    logs.configure(settings.log_level)
+    return settings
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
     given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
     file = os.environ.get("EPF_SETTINGS")
     if file is not None and not Path(file).is_file():
