@@ -13,9 +13,11 @@ from service.batch import BatchEvent
 from service.chat.response import ChatCompletionChunk
 from service.lifecycle import Lifecycle
 from service.loading import in_background
+from service.metrics import SearchMetrics
 from service.models import Models, models_of, with_checker
+from service.observed import ObservedRequests
 from service.readiness import Readiness
-from service.routes import batch, cancel, chat, health, models, score, solve
+from service.routes import batch, cancel, chat, health, metrics, models, score, solve
 from service.searches import Searches
 from service.settings import Settings
 from service.streamed import SolveEvent
@@ -40,11 +42,14 @@ def create_app(
     chosen = settings or Settings()
     lifecycle = Lifecycle()
     admission = admission_of(chosen)
+    observed = SearchMetrics()
+    observed.watch_particles(running=lambda: admission.n_running, waiting=lambda: admission.n_waiting)
 
     def begin(models: Models) -> None:
         app.state.models = models
-        app.state.searches = Searches(models, admission, lifecycle)
+        app.state.searches = Searches(models, admission, lifecycle, observed)
         lifecycle.models = {"generator": models.generator, "reward_model": models.reward_model}
+        observed.built(version=VERSION, generator=models.generator.name, reward_model=models.reward_model.name)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -73,7 +78,10 @@ def create_app(
     app.include_router(chat.router)
     app.include_router(models.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.state.metrics = observed
     errors.install(app)
     openapi.install(app, SolveEvent, BatchEvent, ChatCompletionChunk)
     gate.install(app, chosen)
+    app.add_middleware(ObservedRequests, metrics=observed)
     return app

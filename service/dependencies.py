@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.metrics import Metrics
 from service.models import Models
 from service.searches import Searches
 from service.settings import Settings
@@ -26,6 +27,11 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
+async def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
 async def _caller(request: Request) -> str:
     """Name of the key that the request was let in with, set by the authentication middleware."""
     caller: str = request.scope["caller"]
@@ -43,5 +49,6 @@ LoadedModels = Annotated[Models, Depends(_models)]
 RunningSearches = Annotated[Searches, Depends(_searches)]
 """Where searches are run."""
 ServerSettings = Annotated[Settings, Depends(_settings)]
+ServerMetrics = Annotated[Metrics, Depends(_metrics)]
 Caller = Annotated[str, Depends(_caller)]
 RequestId = Annotated[str, Depends(_request_id)]

@@ -12,8 +12,10 @@ from reward_models.protocol import RewardModel, Score
 from service import errors, gate
 from service.disconnect import ClientGone, until_client_leaves
 from service.lifecycle import Lifecycle, not_now
+from service.metrics import Metrics
+from service.observed import ObservedRequests, ObservedRewardModel
 from service.readiness import Readiness
-from service.routes import health
+from service.routes import health, metrics
 from service.schemas import ErrorBody
 from service.settings import Settings
 from service.version import VERSION
@@ -77,7 +79,9 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
     """The application over ``reward_model``, which is closed when the server stops."""
     chosen = settings or Settings()
     lifecycle = Lifecycle()
-    scorer = Scorer(reward_model, chosen, lifecycle)
+    observed = Metrics()
+    observed.built(version=VERSION, reward_model=reward_model.name)
+    scorer = Scorer(ObservedRewardModel(reward_model, observed), chosen, lifecycle)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -98,8 +102,11 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
         except ClientGone:
             return Response(status_code=499)
 
+    app.include_router(metrics.router)
+    app.state.metrics = observed
     errors.install(app)
     gate.install(app, chosen)
+    app.add_middleware(ObservedRequests, metrics=observed)
     return app
 
 

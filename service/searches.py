@@ -9,14 +9,18 @@ from dataclasses import dataclass, replace
 from errors import Cancelled, ContextTooLong, DeadlineExceeded, Overloaded
 from generators.protocol import Message
 from reward_models.protocol import Score
-from search import asolve, stream
+from search import stream
 from search.config import SearchConfig
+from search.engine.driver import search
 from search.engine.upstream import judged
 from search.events import Answered, Event
+from search.methods import method_named
 from search.result import SearchResult
 from service.admission import Admission, Ticket
 from service.lifecycle import Lifecycle, not_now
+from service.metrics import SearchMetrics
 from service.models import Models
+from service.observed import ObservedRewardModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,14 @@ class Order:
 class Place:
     """Room for the searches of one request, held until the request ends or the server's own time is up."""
 
-    def __init__(self, models: Models, ticket: Ticket, deadline_s: float | None, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, models: Models, ticket: Ticket, deadline_s: float | None, lifecycle: Lifecycle, metrics: SearchMetrics
+    ) -> None:
         self._models = models
         self._ticket = ticket
         self._deadline_s = deadline_s
         self._server_s = lifecycle.deadline
+        self._metrics = metrics
 
     async def turn(self) -> None:
         """Wait until the searches may run; once granted, at once.
@@ -60,16 +67,17 @@ class Place:
         far, and ``Overloaded`` is raised if there is none.
         """
         await self.turn()
-        with self._unless_the_server_stops():
-            result = await asolve(
+        with self._unless_the_server_stops(), self._metrics.search(order.method) as see:
+            result = await search(
                 order.problem,
-                method=order.method,
+                method=method_named(order.method),
                 config=self._in_time(order.config),
                 generator=self._models.generator,
                 reward_model=self._models.reward_model,
                 prompt=order.prompt,
                 checker=self._models.checker,
                 until=self._server_s,
+                emit=see,
             )
             self._check_answered(result)
             return result
@@ -87,9 +95,10 @@ class Place:
             checker=self._models.checker,
             until=self._server_s,
         )
-        with self._unless_the_server_stops():
+        with self._unless_the_server_stops(), self._metrics.search(order.method) as see:
             async with aclosing(events):
                 async for event in events:
+                    see(event)
                     if isinstance(event, Answered):
                         self._check_answered(event.result)
                     yield event
@@ -147,8 +156,11 @@ def _stopped() -> Overloaded:
 class Searches:
     """All searches of a process."""
 
-    def __init__(self, models: Models, admission: Admission, lifecycle: Lifecycle) -> None:
-        self._models = models
+    def __init__(
+        self, models: Models, admission: Admission, lifecycle: Lifecycle, metrics: SearchMetrics | None = None
+    ) -> None:
+        self._metrics = metrics or SearchMetrics()
+        self._models = replace(models, reward_model=ObservedRewardModel(models.reward_model, self._metrics))
         self._admission = admission
         self._lifecycle = lifecycle
         self._running: defaultdict[tuple[str, str], set[asyncio.Task[object]]] = defaultdict(set)
@@ -172,10 +184,12 @@ class Searches:
             self._running[caller, id].add(task)
             deadline_s = None if max_seconds is None else loop.time() + max_seconds
             try:
-                yield Place(self._models, ticket, deadline_s, self._lifecycle)
-            except asyncio.CancelledError:
+                yield Place(self._models, ticket, deadline_s, self._lifecycle, self._metrics)
+            except (asyncio.CancelledError, GeneratorExit):
                 if task in self._cancelled and task.uncancel() == 0:
+                    self._metrics.cancelled("delete")
                     raise Cancelled("The search was cancelled on request.") from None
+                self._metrics.cancelled("client_gone")
                 raise
             finally:
                 ticket.leave()

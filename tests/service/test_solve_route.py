@@ -199,16 +199,22 @@ def test_words_of_an_engine_s_exception_stay_inside(caplog: pytest.LogCaptureFix
 
 
 class BrokenName(ScriptedGenerator):
+    broken = False
+
     @property
     def name(self) -> str:  # type: ignore[override]
-        raise KeyError("canary-problem")
+        if self.broken:
+            raise KeyError("canary-problem")
+        return "name"
 
 
 def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
     async def ask() -> httpx.Response:
-        async with client_of(create_app(BrokenName(), ScriptedRewardModel())) as client:
+        generator = BrokenName()
+        async with client_of(create_app(generator, ScriptedRewardModel())) as client:
+            generator.broken = True
             return await client.get("/v1/models")
 
     response = asyncio.run(ask())
