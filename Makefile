@@ -7,6 +7,8 @@
 # make bench                   compare the search methods on the embedded models
 # make bench-calibration       fit and measure a calibration of the embedded reward model
 # make bench-speed             measure their speed, against transformers too (needs torch)
+# make constraints             write down the exact versions that the images install
+# make tools                   what checks of the deployment need: Debian's docker-compose (as root) and Prometheus
 # PYTHON=python3.12 make ...   with another interpreter
 
 PYTHON ?= python3
@@ -20,9 +22,10 @@ VENV := .venv
 TRAIN_VENV := .venv-train
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
+TOOLS := .tools/.installed
 TRAIN := $(TRAIN_VENV)/.installed
 
-.PHONY: solve test test-fuzz test-clients check train bench bench-speed clean
+.PHONY: solve test test-fuzz test-clients check train bench bench-speed constraints tools clean
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -36,7 +39,7 @@ test-clients: $(DEV)
 test-fuzz: $(DEV)
 	FUZZ_EXAMPLES=1000 $(VENV)/bin/python -m pytest tests/service/test_fuzz.py -s
 
-check: $(DEV)
+check: $(DEV) $(TOOLS)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -59,8 +62,16 @@ bench-calibration: $(DEV)
 bench-speed: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed
 
+constraints:
+	$(PYTHON) -m venv --clear .venv-constraints
+	.venv-constraints/bin/pip install --quiet --editable .
+	echo '# What the images install. Made by make constraints.' > deploy/constraints.txt
+	.venv-constraints/bin/pip freeze --exclude-editable >> deploy/constraints.txt
+
+tools: $(TOOLS)
+
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) .venv-clients build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) .tools .venv-clients .venv-constraints build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -76,3 +87,13 @@ $(TRAIN): pyproject.toml
 	$(PYTHON) -m venv $(TRAIN_VENV)
 	$(TRAIN_VENV)/bin/pip install --quiet --editable '.[train]'
 	touch $(TRAIN)
+
+# Both are Debian's packages. Prometheus is unpacked here rather than installed, which would start it.
+$(TOOLS):
+	mkdir -p .tools
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	    apt-get update -qq && \
+	    { command -v docker-compose > /dev/null || apt-get install -qq --no-install-recommends docker-compose > /dev/null; } && \
+	    cd .tools && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . ; \
+	fi
+	touch $(TOOLS)

@@ -94,6 +94,10 @@ class ObservedRewardModel:
             self._metrics.tokens.labels("prm").inc(max(score.n_tokens, 0))
         return score
 
+    async def ready(self) -> None:
+        """As the reward model's."""
+        await self._reward_model.ready()
+
     async def aclose(self) -> None:
         """Close the reward model."""
         await self._reward_model.aclose()

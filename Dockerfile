@@ -1,0 +1,23 @@
+# The service with its embedded pair: no torch, no GPU, and nothing is fetched when it starts.
+# deploy/constraints.txt was made, and the tests run, on this Python of Debian. Its digest could not be looked up: pin it too.
+FROM python:3.11.15-slim-bookworm AS build
+WORKDIR /src
+RUN python -m venv --without-pip /opt/epf
+COPY deploy/constraints.txt deploy/constraints.txt
+RUN pip --python /opt/epf/bin/python install --no-cache-dir --no-deps --requirement deploy/constraints.txt
+COPY . .
+RUN pip --python /opt/epf/bin/python install --no-cache-dir --no-deps . \
+ && pip --python /opt/epf/bin/python check
+
+FROM python:3.11.15-slim-bookworm AS epf
+LABEL org.opencontainers.image.title="entropic-particle-filtering" \
+      org.opencontainers.image.description="Entropic particle filtering over a language model and a process reward model"
+COPY --from=build /opt/epf /opt/epf
+ENV PATH=/opt/epf/bin:$PATH \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "from http.client import HTTPConnection as C; c = C('127.0.0.1', 8000, timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+CMD ["epf", "serve", "--host", "0.0.0.0", "--port", "8000"]

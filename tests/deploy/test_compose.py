@@ -1,0 +1,188 @@
+"""docker-compose.yml: what compose itself, the schema of the specification and our settings say of it."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.settings import Settings
+from tests.deploy.tools import ROOT, compose
+
+PROFILES = ("gpu", "monitoring")
+COMBINATIONS = ((), ("gpu",), ("monitoring",), PROFILES)
+SERVICES: dict[str | None, set[str]] = {
+    None: {"epf"},
+    "gpu": {"epf-gpu", "generator", "prm"},
+    "monitoring": {"prometheus", "grafana"},
+}
+DOCS = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+FILE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+MODEL: dict[str, Any] = yaml.safe_load(FILE)
+OURS = ("epf", "epf-gpu", "prm")
+
+
+@cache
+def resolved(*profiles: str, **environment: str) -> dict[str, Any]:
+    """Services as compose reads them, those that these profiles start."""
+    done = compose(*(word for profile in profiles for word in ("--profile", profile)), "config", **environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, "compose warns"
+    services: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    # The first compose told of all services.
+    return {name: service for name, service in services.items() if enabled(service, profiles)}
+
+
+def enabled(service: dict[str, Any], profiles: tuple[str, ...]) -> bool:
+    """Whether compose starts a service: always without profiles of its own, else with any of them."""
+    return "profiles" not in service or bool({*service["profiles"]} & {*profiles})
+
+
+def ports(service: dict[str, Any]) -> list[tuple[str, str]]:
+    """Address and port on this machine of what a service publishes, from the short form or the long one."""
+    found = []
+    for port in service.get("ports", []):
+        if isinstance(port, dict):
+            found.append((port["host_ip"], str(port["published"])))
+        else:
+            address, published, _ = port.split(":")
+            found.append((address, published))
+    return found
+
+
+@pytest.mark.parametrize("profiles", COMBINATIONS)
+def test_compose_reads_every_combination_of_profiles(profiles: tuple[str, ...]) -> None:
+    services = resolved(*profiles)
+    assert services.keys() == SERVICES[None].union(*(SERVICES[profile] for profile in profiles))
+    for service in services.values():
+        assert services.keys() >= set(service.get("depends_on", ())), "it would wait for what is not started"
+    published = [port for service in services.values() for port in ports(service)]
+    assert len({port for _, port in published}) == len(published), "two services want one port"
+    assert {address for address, _ in published} == {"127.0.0.1"}, "nobody else reaches a port"
+
+
+def test_it_keeps_to_the_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(MODEL["services"]))
+def test_every_service_is_bounded(name: str) -> None:
+    service = MODEL["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["restart"] == "unless-stopped"
+    assert {"max-size", "max-file"} <= service["logging"]["options"].keys()
+    assert "mem_limit" in service or "devices" in service["deploy"]["resources"]["reservations"]
+    if "image" in service:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", service["image"]), "a tag that does not move"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_a_setting(name: str) -> None:
+    """With the values that compose gives, the settings can be read."""
+    chosen = resolved(*PROFILES)[name]["environment"]
+    for variable in chosen:
+        field = variable.removeprefix("EPF_").lower()
+        assert field in Settings.model_fields if variable.startswith("EPF_") else variable.startswith("HF_"), variable
+    given = {variable: value for variable, value in chosen.items() if variable.startswith("EPF_") and value is not None}
+    code = "from service.settings import Settings; Settings()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_are_no_secrets_in_it() -> None:
+    secret = re.compile(r"(key|token|password|secret)", re.IGNORECASE)
+    for name, service in MODEL["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            assert not secret.search(variable) or value is None, f"{name} has a default for {variable}"
+    assert not (ROOT / "deploy" / "no-key").read_bytes()
+
+
+def test_the_gpu_s_service_waits_for_its_models() -> None:
+    services = resolved("gpu")
+    for name in ("generator", "prm"):
+        assert services["epf-gpu"]["depends_on"][name]["condition"] == "service_healthy"
+        (device,) = services[name]["deploy"]["resources"]["reservations"]["devices"]
+        assert device["capabilities"] == ["gpu"]
+        assert device["driver"] == "nvidia"
+    assert services["prm"]["depends_on"]["generator"]["condition"] == "service_healthy"
+    models = {name: services[name]["environment"]["EPF_REWARD_MODEL_NAME"] for name in ("epf-gpu", "prm")}
+    assert set(models.values()) == {"Qwen/Qwen2.5-Math-PRM-7B"}
+    asked = services["epf-gpu"]["environment"]["EPF_GENERATOR_NAME"]
+    assert asked == "Qwen/Qwen2.5-Math-1.5B-Instruct"
+    assert asked in services["generator"]["command"]
+
+
+def test_another_model_reaches_both_ends() -> None:
+    services = resolved("gpu", EPF_GENERATOR_NAME="a/b", EPF_REWARD_MODEL_NAME="c/d", PRM_GPU="1", PRM_GPU_MEMORY="0.9")
+    assert "a/b" in services["generator"]["command"]
+    assert services["epf-gpu"]["environment"]["EPF_GENERATOR_NAME"] == "a/b"
+    assert services["prm"]["environment"]["EPF_REWARD_MODEL_NAME"] == "c/d"
+    assert services["prm"]["environment"]["EPF_REWARD_MODEL_ENGINE"] == '{"gpu_memory_utilization": 0.9}'
+    (device,) = services["prm"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["device_ids"] == ["1"]
+
+
+def test_mounted_files_are_there() -> None:
+    sources = [mount.split(":")[0] for service in MODEL["services"].values() for mount in service.get("volumes", [])]
+    files = [source for source in sources if source.startswith("./")]
+    assert files
+    for source in files:
+        assert (ROOT / source).is_file(), source
+    assert {source for source in sources if not source.startswith("./")} == MODEL["volumes"].keys()
+
+
+def commands(text: str) -> list[list[str]]:
+    """Calls of compose in a text."""
+    found = re.findall(r"^(?:# |    )?docker compose ((?:--|up|config|build|down).*?)(?:  +.*)?$", text, flags=re.MULTILINE)
+    return [shlex.split(command, comments=True) for command in found]
+
+
+@pytest.mark.parametrize("command", commands(FILE) + commands(DOCS), ids=" ".join)
+def test_documented_commands_name_profiles_and_services_that_there_are(command: list[str]) -> None:
+    verb = next(i for i, word in enumerate(command) if word in ("up", "config", "build", "down"))
+    done = compose(*command[:verb], "config", "--services")
+    assert done.returncode == 0, done.stderr
+    services = {word for word in command[verb + 1 :] if not word.startswith("-")}
+    assert services <= set(done.stdout.split())
+    profiles = {command[i + 1] for i, word in enumerate(command[:verb]) if word == "--profile"}
+    assert profiles <= set(PROFILES)
+
+
+def test_the_documented_override_merges(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", DOCS, flags=re.MULTILINE | re.DOTALL)
+    override = tmp_path / "docker-compose.override.yml"
+    override.write_text(block)
+    done = compose("--file", "docker-compose.yml", "--file", str(override), "config")
+    assert done.returncode == 0, done.stderr
+    merged = yaml.safe_load(done.stdout)["services"]["epf"]
+    assert ("192.0.2.7", "8000") in ports(merged)
+    assert merged["environment"]["EPF_ALLOW_ANONYMOUS"] == "false"
+
+
+def test_the_documented_keys_reach_the_service(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^EPF_API_KEYS=.*\n", DOCS, flags=re.MULTILINE)
+    file = tmp_path / ".env"
+    file.write_text(line)
+    done = compose("--env-file", str(file), "config")
+    assert done.returncode == 0, done.stderr
+    given = yaml.safe_load(done.stdout)["services"]["epf"]["environment"]["EPF_API_KEYS"]
+    assert Settings(api_keys=json.loads(given)).api_keys.keys() == {"alice", "bob"}
+
+
+def test_documented_variables_are_read() -> None:
+    """Whatever docs/deploying.md says to set is a setting, or a variable of docker-compose.yml."""
+    named = set(re.findall(r"\b((?:EPF|GENERATOR|PRM)_[A-Z_]+)\b", DOCS))
+    assert named
+    for variable in named:
+        assert (
+            f"{{{variable}" in FILE or f" {variable}:" in FILE or variable.removeprefix("EPF_").lower() in Settings.model_fields
+        )

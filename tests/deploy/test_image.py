@@ -1,0 +1,200 @@
+"""The Dockerfiles: a linter's word, and the service's own commands run as an image would, without an engine for containers."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from docker.utils.build import exclude_paths
+from dockerfile_parse import DockerfileParser
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.deploy.tools import ROOT
+
+DOCKERFILES = ("Dockerfile", "deploy/prm.Dockerfile")
+UID = 10001
+GUARD_S = 120
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DOCS = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+PINNED = {
+    canonicalize_name(name): version
+    for line in (ROOT / "deploy" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+    for name, version in [line.split("==")]
+}
+
+
+def instructions(dockerfile: str) -> list[tuple[str, str]]:
+    """Instructions and their values in order, continued lines joined."""
+    parser = DockerfileParser(path=str(ROOT / dockerfile))
+    found = [(part["instruction"], part["value"]) for part in parser.structure]
+    return [(instruction, value) for instruction, value in found if instruction != "COMMENT"]
+
+
+def last(dockerfile: str, instruction: str) -> str:
+    return [value for name, value in instructions(dockerfile) if name == instruction][-1]
+
+
+def context() -> set[Path]:
+    """What is sent to the build, by the rules of .dockerignore."""
+    patterns = [line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    sent = {Path(path) for path in exclude_paths(str(ROOT), patterns) if (ROOT / path).is_file()}
+    return sent - {Path("Dockerfile"), Path(".dockerignore")}  # these two reach the builder in any case, and COPY in none
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_the_linter_has_nothing_to_say(dockerfile: str) -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([hadolint, dockerfile], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_base_images_do_not_move_and_commands_need_no_shell(dockerfile: str) -> None:
+    for instruction, value in instructions(dockerfile):
+        if instruction == "FROM":
+            assert re.match(r"[\w/-]+:v?\d+\.\d+\.\d+", value), value
+    for instruction in ("CMD", "HEALTHCHECK"):
+        assert re.search(r'\["\w.*"\]$', last(dockerfile, instruction))
+
+
+def test_the_service_s_image_has_a_user_and_no_tools() -> None:
+    assert last("Dockerfile", "USER") == f"{UID}:{UID}"
+    parts = instructions("Dockerfile")
+    final = parts[max(i for i, (name, _) in enumerate(parts) if name == "FROM") :]
+    assert "RUN" not in {name for name, _ in final}
+    assert [value for name, value in final if name == "COPY"] == ["--from=build /opt/epf /opt/epf"]
+
+
+def test_pinned_versions_are_those_that_the_package_allows() -> None:
+    for text in PYPROJECT["project"]["dependencies"]:
+        requirement = Requirement(text)
+        assert PINNED[canonicalize_name(requirement.name)] in requirement.specifier, "make constraints"
+    assert not {"torch", "transformers", "vllm", "setuptools", "pip"} & PINNED.keys()
+
+
+def test_what_vllm_s_image_lacks_is_pinned() -> None:
+    (listed,) = re.findall(r"\^\((.*?)\)==", last("deploy/prm.Dockerfile", "RUN"))
+    lines = (ROOT / "deploy" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    for name in listed.split("|"):
+        assert [line for line in lines if line.startswith(f"{name}==")], name
+
+
+def test_the_build_is_sent_the_package_and_nothing_else() -> None:
+    sent = context()
+    assert {Path("pyproject.toml"), Path("errors.py"), Path("deploy/constraints.txt")} <= sent
+    weights = {path.relative_to(ROOT) for path in (ROOT / "embedded" / "weights").rglob("*") if path.is_file()}
+    assert weights
+    assert weights <= sent
+    tops = {path.parts[0] for path in sent}
+    patterns = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert tops == {"pyproject.toml", "errors.py", "deploy", *(pattern.rstrip("*") for pattern in patterns)}
+    assert not [path for path in sent if {"training", "__pycache__"} & set(path.parts)]
+
+
+class Machine:
+    """Stands for a container: the paths of the image lie under ``root``, and ``base`` has the Python of its base image."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cwd = root
+        self.environment = {"PATH": f"{root}/base/bin:/usr/bin:/bin", "HOME": "/"}
+        subprocess.run([sys.executable, "-m", "venv", root / "base"], check=True)
+        for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT", "PIP_FIND_LINKS"):
+            if name in os.environ:
+                self.environment[name] = os.environ[name]
+
+    def inside(self, text: str) -> str:
+        """``text`` with the image's own paths as they lie here."""
+        return re.sub(r"(?<![\w.])/(?=(?:opt|src)\b)", f"{self.root}/", text)
+
+    def build(self, dockerfile: str) -> None:
+        """Do as the Dockerfile says; what is not known here fails."""
+        for instruction, value in instructions(dockerfile):
+            match instruction:
+                case "WORKDIR":
+                    self.cwd = Path(self.inside(value))
+                    self.cwd.mkdir(parents=True, exist_ok=True)
+                case "COPY" if not value.startswith("--from=build /opt/epf /opt/epf"):
+                    self._copy(*value.split())
+                case "RUN":
+                    command = ["bash", "-euo", "pipefail", "-c", self.inside(value)]
+                    done = subprocess.run(command, cwd=self.cwd, env=self.environment, capture_output=True, text=True)
+                    assert done.returncode == 0, done.stdout + done.stderr
+                case "ENV":
+                    for assignment in shlex.split(value):
+                        name, chosen = assignment.split("=")
+                        self.environment[name] = self.inside(chosen).replace("$PATH", self.environment["PATH"])
+                case _:
+                    assert instruction in ("FROM", "COPY", "LABEL", "USER", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD")
+
+    def _copy(self, source: str, target: str) -> None:
+        for path in context():
+            if source == "." or path == Path(source):
+                to = self.cwd / target / path if source == "." else self.cwd / target
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / path, to)
+
+    def as_user(self, command: Sequence[str]) -> list[str]:
+        """``command`` as the image's user, who may write nothing; reading all, for the Python here may lie in root's home."""
+        if os.getuid() != 0:
+            return list(command)
+        read = "-all,+dac_read_search"
+        capabilities = [f"--{kind}={read}" for kind in ("bounding-set", "inh-caps", "ambient-caps")]
+        return ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs", *capabilities, *command]
+
+
+@contextmanager
+def started(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as file, subprocess.Popen(command, cwd="/", env=environment, stdout=file, stderr=file) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_image_s_own_commands_install_a_service_that_solves(tmp_path: Path) -> None:
+    """Docker's part is played here: build, start as the user of the image, ask for its health, call, stop."""
+    machine = Machine(tmp_path)
+    machine.build("Dockerfile")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    start: list[str] = json.loads(last("Dockerfile", "CMD").replace('"8000"', f'"{port}"'))
+    health: list[str] = json.loads(last("Dockerfile", "HEALTHCHECK").partition("CMD ")[2].replace("8000", port))
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["epf"]
+    environment = machine.environment | {name: value for name, value in compose["environment"].items() if value is not None}
+    environment["PATH"] = f"{machine.root}/opt/epf/bin:/usr/bin:/bin"
+    log = tmp_path / "log"
+
+    def healthy() -> bool:
+        return subprocess.run(machine.as_user(health), cwd="/", env=environment, capture_output=True).returncode == 0
+
+    assert not healthy(), "nobody listens yet"
+    with started(machine.as_user(start), environment, log) as process:
+        while not healthy():
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+        if os.getuid() == 0:
+            told = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+            assert re.search(rf"^Uid:(\t{UID}){{4}}$", told, flags=re.MULTILINE)
+        for line in re.findall(r"^curl .*?[^\\]$", DOCS, flags=re.MULTILINE | re.DOTALL):
+            if "localhost:8000" in line:
+                asked = subprocess.run(line.replace("8000", port), shell=True, capture_output=True, text=True)
+                assert asked.returncode == 0, asked.stderr
+                assert '"answer":"28"' in asked.stdout
+        process.send_signal(getattr(signal, last("Dockerfile", "STOPSIGNAL")))
+        seconds = float(compose["stop_grace_period"].removesuffix("s"))
+        assert process.wait(seconds) in (0, -signal.SIGTERM)
+    size = sum(path.lstat().st_size for path in (tmp_path / "opt" / "epf").rglob("*"))
+    print(f"the image holds {size / 1e6:.0f} MB besides its base")

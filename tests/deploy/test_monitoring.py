@@ -1,0 +1,225 @@
+"""Prometheus' own programs on our configuration and our metrics, and every query of the dashboard put to a real Prometheus."""
+
+import asyncio
+import json
+import math
+import re
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from errors import GeneratorError
+from generators.protocol import Sampling, Step
+from service.app import create_app
+from service.metrics import Metrics, SearchMetrics
+from tests.deploy.tools import ROOT, needed
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import posted, served, until
+
+GUARD_S = 60
+CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "epf.json").read_text(encoding="utf-8"))
+QUERIES = {
+    f"{panel['title']} {target['refId']}": target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]
+}
+
+
+class Moody(ScriptedGenerator):
+    """Fails on problems that begin with f, and never ends those that begin with h."""
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        mood = chr(prefix_ids[0] - 1000)
+        if mood == "f":
+            raise GeneratorError("a bad day")
+        if mood == "h":
+            self.entered.set()
+            await asyncio.Event().wait()
+        return await super().step(prefix_ids, sampling, seed)
+
+
+def names(expression: str) -> set[str]:
+    return set(re.findall(r"\b([a-z_:]+)\{", expression))
+
+
+def series() -> set[str]:
+    """Names that the service tells of, also before anything happened."""
+    suffixes = {"histogram": ("_bucket", "_sum", "_count")}
+    found = re.findall(r"^# TYPE (\S+) (\S+)$", SearchMetrics().text().decode(), flags=re.MULTILINE)
+    return {name + suffix for name, kind in found for suffix in suffixes.get(kind, ("",))}
+
+
+def test_the_dashboard_asks_for_what_there_is() -> None:
+    asked = set().union(*map(names, QUERIES.values()))
+    assert asked <= series()
+    for told in ("requests", "request_duration", "ess", "entropy", "temperature", "ancestors", "tokens", "prm", "particles"):
+        assert [name for name in asked if told in name], told
+    assert "epf_build_info" in DASHBOARD["templating"]["list"][0]["query"]["query"]
+
+
+def test_panels_lie_side_by_side_and_ask_the_data_source_that_is_set_up() -> None:
+    (source,) = yaml.safe_load((ROOT / "deploy" / "grafana" / "datasources.yml").read_text(encoding="utf-8"))["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    cells: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        covered = {(place["x"] + i, place["y"] + j) for i in range(place["w"]) for j in range(place["h"])}
+        assert not covered & cells, panel["title"]
+        assert max(x for x, _ in covered) < 24
+        cells |= covered
+        assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
+        assert all(target["datasource"] == panel["datasource"] for target in panel["targets"])
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    (provider,) = yaml.safe_load((ROOT / "deploy" / "grafana" / "dashboards.yml").read_text(encoding="utf-8"))["providers"]
+    mounts = [mount.split(":")[1] for mount in COMPOSE["services"]["grafana"]["volumes"]]
+    assert f"{provider['options']['path']}/epf.json" in mounts
+
+
+def test_targets_are_services_at_their_ports() -> None:
+    listening = {"epf": 8000, "epf-gpu": 8000, "generator": 8000, "prm": 8001}
+    found = {name: sd["port"] for job in CONFIG["scrape_configs"] for sd in job["dns_sd_configs"] for name in sd["names"]}
+    assert found == listening
+    assert found.keys() <= COMPOSE["services"].keys()
+
+
+def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
+    config = tmp_path / "prometheus.yml"
+    key = ROOT / "deploy" / "no-key"
+    config.write_text(
+        (ROOT / "deploy" / "prometheus.yml").read_text(encoding="utf-8").replace("/run/secrets/epf_key", str(key))
+    )
+    done = subprocess.run([needed("promtool"), "check", "config", config], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (secret,) = COMPOSE["services"]["prometheus"]["secrets"]
+    assert CONFIG["scrape_configs"][0]["authorization"]["credentials_file"] == f"/run/secrets/{secret}"
+
+
+@asynccontextmanager
+async def prometheus(folder: Path, target: tuple[str, int], key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Prometheus with our configuration, but for the address of the service, the place of the key and the interval."""
+    job = next(job for job in CONFIG["scrape_configs"] if job["job_name"] == "epf")
+    (folder / "key").write_text(key)
+    config = {
+        "global": {"scrape_interval": "200ms"},
+        "scrape_configs": [
+            {
+                "job_name": "epf",
+                "authorization": job["authorization"] | {"credentials_file": str(folder / "key")},
+                "static_configs": [{"targets": [f"{target[0]}:{target[1]}"]}],
+            }
+        ],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        needed("prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=error",
+    )
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=GUARD_S) as client:
+            yield client
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def answered(client: httpx.AsyncClient, query: str) -> bool:
+    """Whether there is a series with a number in the answer."""
+    asked = query.replace("$__rate_interval", "5s").replace("$instance", ".+")
+    try:
+        response = await client.get("/api/v1/query", params={"query": asked})
+    except httpx.ConnectError:
+        return False
+    if response.status_code == 503:  # not ready yet
+        return False
+    answer = response.json()
+    assert answer["status"] == "success", answer
+    values = [float(found["value"][1]) for found in answer["data"]["result"]]
+    return any(map(math.isfinite, values))
+
+
+async def traffic(address: tuple[str, int], generator: Moody) -> None:
+    """One of everything that the dashboard tells of."""
+    async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", timeout=GUARD_S) as client:
+        await client.post("/solve", json={"problem": "plain"})
+        await client.post("/solve", json={"problem": "stream", "stream": True, "method": "pf"})
+        assert (await client.post("/solve", json={"problem": "fails"})).status_code == 502
+        assert (await client.get("/nowhere")).status_code == 404
+    generator.entered.clear()
+    async with posted(address, "/solve", {"problem": "hangs"}):
+        await generator.entered.wait()
+
+
+def test_every_panel_shows_something_on_a_real_prometheus(tmp_path: Path) -> None:
+    needed("prometheus")
+    keys: set[bytes | None] = set()
+
+    def overheard(app: ASGIApp) -> ASGIApp:
+        async def listening(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope.get("path") == "/metrics":
+                keys.add(dict(scope["headers"]).get(b"authorization"))
+            await app(scope, receive, send)
+
+        return listening
+
+    async def scenario() -> None:
+        generator = Moody()
+        app = create_app(generator, ScriptedRewardModel())
+        app.state.metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
+        async with (
+            asyncio.timeout(GUARD_S),
+            served(overheard(app)) as address,
+            prometheus(tmp_path, address, "a-key") as client,
+        ):
+            unanswered = dict(QUERIES)
+            while unanswered:
+                await traffic(address, generator)
+                for name, query in list(unanswered.items()):
+                    if await answered(client, query):
+                        del unanswered[name]
+        assert keys == {b"Bearer a-key"}
+
+    asyncio.run(scenario())
+
+
+def test_an_empty_key_is_no_obstacle(tmp_path: Path) -> None:
+    """Without keys the secret is an empty file; the service answers all the same."""
+    needed("prometheus")
+
+    async def scenario() -> None:
+        async with (
+            asyncio.timeout(GUARD_S),
+            served(create_app(ScriptedGenerator(), ScriptedRewardModel())) as address,
+            prometheus(tmp_path, address, "") as client,
+        ):
+            while not await answered(client, "up{instance=~'$instance'} == 1"):
+                await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+
+def test_promtool_finds_the_metrics_well_named() -> None:
+    promtool = needed("promtool")
+
+    async def scenario() -> None:
+        app = create_app(generator := Moody(), ScriptedRewardModel())
+        app.state.metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
+        async with asyncio.timeout(GUARD_S), served(app) as address:
+            await until(lambda: hasattr(app.state, "searches"))
+            await traffic(address, generator)
+        metrics: Metrics = app.state.metrics
+        done = subprocess.run([promtool, "check", "metrics"], input=metrics.text(), capture_output=True)
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+    asyncio.run(scenario())
