@@ -7,9 +7,9 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reward_models.protocol import RewardModel, Score
+from service.access_log import METHODS
 from service.metrics import Metrics
 
-METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 NO_ROUTE = "none"
 OTHER_METHOD = "other"
 CLIENT_GONE = 499

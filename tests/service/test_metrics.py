@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from errors import RewardModelError
 from reward_models.protocol import Score
@@ -229,11 +230,11 @@ def test_cancellations_are_told_apart(how: str, path: str, body: dict[str, Any])
         generator = ScriptedGenerator(hold=True)
         app = create_app(generator, ScriptedRewardModel())
         async with client_of(app) as client:
-            async with posted(client.address, path, body, connection="close") as mine:
+            async with posted(client.address, path, body, x_request_id="mine", connection="close") as mine:
                 await until(lambda: generator.n_running == (24 if path == "/solve/batch" else 8))
                 during = await client.told()
                 if how == "delete":
-                    assert (await client.request("DELETE", "/solve/none")).status_code == 200
+                    assert (await client.request("DELETE", "/solve/mine")).status_code == 200
                     await mine.reader.read()
             client.n_requests += 1
             told = await client.told()
@@ -294,7 +295,9 @@ def test_no_caller_can_make_a_new_series() -> None:
         return "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=12))
 
     async def scenario() -> None:
-        async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:
+        settings = Settings(api_keys={"the-caller": SecretStr("a-key-of-the-tests")})
+        async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel(), settings)) as client:
+            client.http.headers["authorization"] = "Bearer a-key-of-the-tests"
 
             async def every_kind() -> None:
                 await client.request("GET", f"/{word()}")
@@ -306,8 +309,9 @@ def test_no_caller_can_make_a_new_series() -> None:
                 await client.post("/v1/chat/completions", {**CHAT, "model": word()})
                 await client.post("/solve", {"problem": word(), "method": word()})
                 await client.post("/solve", {"problem": word(), word(): word()})
-                headers = {"authorization": f"Bearer {word()}", "x-request-id": word(), "user-agent": word()}
+                headers = {"x-request-id": word(), "user-agent": word(), "from": word()}
                 await client.request("POST", "/solve", json={"problem": word(), "n_particles": 2}, headers=headers)
+                await client.request("POST", "/solve", json={}, headers={"authorization": f"Bearer {word()}"})
 
             await client.told()
             await every_kind()
@@ -329,6 +333,7 @@ def test_no_caller_can_make_a_new_series() -> None:
         }
         assert last.values("epf_http_requests_total")["other", "/solve", "405"] == 5
         assert last.values("epf_http_requests_total")["other", "none", "404"] == 5
+        assert last.values("epf_http_requests_total")["POST", "none", "401"] == 5
 
     asyncio.run(scenario())
 
