@@ -1,0 +1,233 @@
+"""Time that the HTTP layer adds to a search: ``python -m benchmarks.service_overhead``.
+
+The same problems and seeds, hence the same searches, are solved in this process (:func:`search.asolve`) and through the service
+on a socket of the same process; its clients run in a process of their own. One caller at a time shows what a request costs,
+many at a time what it costs in throughput. Every cell begins with engines that have nothing cached; cells alternate, in turning
+order, and medians over the rounds are reported: of one caller's seconds paired by problem, of many callers' problems per second
+paired by round. Results go to ``benchmarks/results/service_overhead.json`` and, as a table, ``.md``.
+"""
+
+import argparse
+import asyncio
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice, product
+from pathlib import Path
+from threading import Barrier
+from typing import Any, NamedTuple
+
+import numpy as np
+import uvicorn
+
+from generators.embedded import EmbeddedGenerator
+from generators.training.problems import Problem, problems
+from reward_models.embedded import EmbeddedRewardModel
+from search import SearchConfig, asolve
+from search.answers.equality import AnswerChecker
+from service.app import create_app
+from service.settings import Settings
+
+RESULTS = Path(__file__).parent / "results"
+PROBLEM_SEED = 7_000_001
+N = 8
+OPTIONS: dict[str, Any] = {"n_particles": N, "max_steps": 20, "max_tokens_per_step": 48}
+IN_PROCESS = "in process"
+OVER_HTTP = ("POST /solve", "POST /solve, stream", "POST /v1/chat/completions")
+ARMS = (IN_PROCESS, *OVER_HTTP)
+
+
+def call_of(arm: str, problem: str, seed: int) -> tuple[str, dict[str, Any]]:
+    """Path and body of the request that asks for the same search."""
+    if arm == "POST /v1/chat/completions":
+        search = {**OPTIONS, "method": "epf", "seed": seed}
+        return "/v1/chat/completions", {"model": "epf", "messages": [{"role": "user", "content": problem}], "search": search}
+    return "/solve", {"problem": problem, "seed": seed, "stream": arm.endswith("stream"), **OPTIONS}
+
+
+class Times(NamedTuple):
+    """Seconds of each call, as its caller saw them, and of all together."""
+
+    seconds: list[float]
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One arm, once over all problems."""
+
+    arm: str
+    callers: int
+    times: Times
+
+
+async def in_process(asked: Sequence[Problem], callers: int) -> Times:
+    """Searches without HTTP, ``callers`` at a time."""
+    room = asyncio.Semaphore(callers)
+    async with (
+        aclosing(EmbeddedGenerator()) as generator,
+        aclosing(EmbeddedRewardModel()) as reward_model,
+        aclosing(AnswerChecker()) as checker,
+    ):
+
+        async def one(i: int) -> float:
+            async with room:
+                began = time.perf_counter()
+                await asolve(
+                    asked[i].text,
+                    config=SearchConfig(seed=i, **OPTIONS),
+                    generator=generator,
+                    reward_model=reward_model,
+                    checker=checker,
+                )
+                return time.perf_counter() - began
+
+        await asolve("What is 1 + 1?", generator=generator, reward_model=reward_model, checker=checker)
+        begun = time.perf_counter()
+        seconds = await asyncio.gather(*(one(i) for i in range(len(asked))))
+        return Times(seconds, time.perf_counter() - begun)
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[int]:
+    """The service over fresh engines; its port."""
+    settings = Settings(max_particles_in_flight=1024, max_particles_per_key=1024)
+    async with aclosing(EmbeddedGenerator()) as generator, aclosing(EmbeddedRewardModel()) as reward_model:
+        app = create_app(generator, reward_model, settings)
+        with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
+            server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", access_log=False))
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                yield listening.getsockname()[1]
+            finally:
+                server.should_exit = True
+                await serving
+
+
+async def over_http(arm: str, asked: Sequence[Problem], callers: int) -> Times:
+    """The same searches as requests, timed by the clients' process."""
+    calls = [call_of(arm, problem.text, i) for i, problem in enumerate(asked)]
+    async with served() as port:
+        work = json.dumps({"port": port, "callers": callers, "calls": calls}).encode()
+        clients = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.service_overhead", "--clients", stdin=-1, stdout=-1
+        )
+        told, _ = await clients.communicate(work)
+    if clients.returncode:
+        raise RuntimeError(f"the clients' process ended with status {clients.returncode}")
+    return Times(*json.loads(told))
+
+
+def clients() -> None:
+    """The clients' process: reads calls from standard input, writes their times to standard output."""
+    work = json.load(sys.stdin)
+    calls: list[tuple[str, dict[str, Any]]] = work["calls"]
+    waiting = iter(range(len(calls)))
+    seconds = [0.0] * len(calls)
+    ready = Barrier(work["callers"] + 1)
+
+    def caller() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", work["port"], timeout=300)
+        _post(connection, *call_of(OVER_HTTP[0], "What is 1 + 1?", 0))  # connects, and wakes what starts late
+        ready.wait()
+        for i in waiting:
+            began = time.perf_counter()
+            _post(connection, *calls[i])
+            seconds[i] = time.perf_counter() - began
+
+    with ThreadPoolExecutor(work["callers"]) as threads:
+        callers = [threads.submit(caller) for _ in range(work["callers"])]
+        ready.wait(60)
+        begun = time.perf_counter()
+        for done in callers:
+            done.result()
+    json.dump(Times(seconds, time.perf_counter() - begun), sys.stdout)
+
+
+def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> None:
+    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+    response = connection.getresponse()
+    content = response.read()
+    if response.status != 200 or b'"answer"' not in content:
+        raise RuntimeError(f"status {response.status}: {content[-300:]!r}")
+
+
+def summarise(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """One line per arm and number of callers."""
+    lines = []
+    for callers in dict.fromkeys(cell.callers for cell in cells):
+        of = {arm: [cell for cell in cells if cell.arm == arm and cell.callers == callers] for arm in ARMS}
+        base = of[IN_PROCESS]
+        for arm in ARMS:
+            seconds = np.median([cell.times.seconds for cell in of[arm]], axis=0)
+            added = seconds - np.median([cell.times.seconds for cell in base], axis=0)
+            rates = np.array([len(cell.times.seconds) / cell.times.wall_s for cell in of[arm]])
+            ratios = rates / np.array([len(cell.times.seconds) / cell.times.wall_s for cell in base])
+            line: dict[str, Any] = {"arm": arm, "callers": callers, "problems": seconds.size, "rounds": len(base)}
+            line["median_s"], line["p95_s"] = float(np.median(seconds)), float(np.percentile(seconds, 95))
+            line["problems_per_s"] = float(np.median(rates))
+            if arm != IN_PROCESS:
+                line["added_ms"] = 1000 * float(np.median(added))
+                line["throughput_ratio"] = float(np.median(ratios))
+                line["throughput_ratios"] = [float(ratio) for ratio in ratios]
+            lines.append(line)
+    return lines
+
+
+def markdown(lines: Sequence[dict[str, Any]]) -> str:
+    """The table as the documentation shows it."""
+    rows = [
+        "| callers | search | median s | 95th percentile s | problems/s | added at the median | throughput |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for line in lines:
+        added = f"{line['added_ms']:+.1f} ms" if "added_ms" in line else ""
+        ratio = f"{100 * line['throughput_ratio']:.1f} %" if "throughput_ratio" in line else "100 %"
+        rows.append(
+            f"| {line['callers']} | {line['arm']} | {line['median_s']:.3f} | {line['p95_s']:.3f} | "
+            f"{line['problems_per_s']:.2f} | {added} | {ratio} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Measure all cells, write what came of them."""
+    asked = list(islice(problems(PROBLEM_SEED, "test", 4, 8), max(args.problems)))
+    cells: list[Cell] = []
+    for turn, (callers, count) in product(range(args.rounds), zip(args.callers, args.problems, strict=True)):
+        for i in range(len(ARMS)):
+            arm = ARMS[(i + turn) % len(ARMS)]
+            mine = asked[:count]
+            times = await (in_process(mine, callers) if arm == IN_PROCESS else over_http(arm, mine, callers))
+            cells.append(Cell(arm, callers, times))
+            print(f"round {turn}, {callers:2} callers, {arm:25} {count / times.wall_s:6.2f} problems/s", flush=True)
+    lines = summarise(cells)
+    args.out.with_suffix(".json").write_text(json.dumps({"cpus": os.cpu_count(), "lines": lines}, indent=1) + "\n")
+    args.out.with_suffix(".md").write_text(markdown(lines))
+    print(args.out.with_suffix(".md").read_text())
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--callers", type=int, nargs="+", default=[1, 32])
+    parser.add_argument("--problems", type=int, nargs="+", default=[50, 192], help="for each number of callers")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=RESULTS / "service_overhead")
+    parser.add_argument("--clients", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.clients:
+        clients()
+    else:
+        asyncio.run(run(args))
+
+
+if __name__ == "__main__":
+    main()
