@@ -1,0 +1,98 @@
+"""Servers to measure against: ``vllm serve`` for a generator, ``epf serve-prm`` over vLLM for a reward model."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+START_S = 300
+BLOCK = 32
+"""Smallest block of vLLM's prefix cache on the CPU."""
+
+
+@contextmanager
+def vllm_serve(model: Path, *, dtype: str, cores: str) -> Iterator[str]:
+    """A generator as ``vllm serve`` starts it, with prefix caching; its address."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(model),
+        "--served-model-name",
+        "model",
+    ]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", dtype, "--enforce-eager", "--block-size", str(BLOCK)]
+    command += ["--max-num-seqs", "128", "--enable-prefix-caching"]
+    with _running(command, {"VLLM_CPU_OMP_THREADS_BIND": cores}, f"http://127.0.0.1:{port}", "/health") as url:
+        yield url
+
+
+@contextmanager
+def serve_prm(model: Path, *, family: str, dtype: str, cores: str) -> Iterator[str]:
+    """Our scoring server with a reward model in vLLM; its address."""
+    port = free_port()
+    engine = f'{{"dtype": "{dtype}", "enforce_eager": true, "block_size": {BLOCK}, "max_num_seqs": 128}}'
+    settings = {
+        "EPF_REWARD_MODEL": "vllm",
+        "EPF_REWARD_MODEL_NAME": str(model),
+        "EPF_REWARD_MODEL_FAMILY": family,
+        "EPF_REWARD_MODEL_ENGINE": engine,
+        "VLLM_CPU_OMP_THREADS_BIND": cores,
+    }
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from cli.main import main; sys.exit(main())",
+        "serve-prm",
+        "--port",
+        str(port),
+    ]
+    with _running(command, settings, f"http://127.0.0.1:{port}", "/readyz") as url:
+        yield url
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def counters(url: str, names: Sequence[str]) -> dict[str, float]:
+    """Counters of a vLLM server, summed over their labels."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return {name: sum(map(float, re.findall(rf"^{re.escape(name)}(?:{{.*}})? (\S+)$", text, re.MULTILINE))) for name in names}
+
+
+@contextmanager
+def _running(command: Sequence[str], settings: Mapping[str, str], url: str, health: str) -> Iterator[str]:
+    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_LOGGING_LEVEL": "ERROR"} | dict(settings)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
+        try:
+            give_up = time.monotonic() + START_S
+            while not _answers(url + health):
+                if server.poll() is not None or time.monotonic() > give_up:
+                    told = server.stderr.read().decode()[-3000:] if server.stderr and server.poll() is not None else "no answer"
+                    raise RuntimeError(f"{' '.join(command[:4])} did not start: {told}")
+                time.sleep(0.5)
+            yield url
+        finally:
+            server.terminate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,305 @@
+"""What a search costs beside plain sampling on the same engine: ``make bench-overhead``.
+
+One ``vllm serve`` generates and one ``epf serve-prm`` over vLLM scores, for all arms, problem by problem in turning order:
+
+- floor: N plain requests for as many tokens as ePF sampled, then one score of each finished text; no search;
+- ePF, and ePF with look-ahead, through our client for OpenAI-compatible servers;
+- its_hub's particle filtering, in a process and an environment of its own, with the same servers.
+
+Models: the embedded pair, and one of about 100 million random weights each (:mod:`benchmarks.random_pair`). Seconds are
+compared per generated token, by the server's own counter. The share at the barrier is the part of all particles' time that went
+by between a particle's last event of a round and the end of the round. Results go to
+``benchmarks/results/search_overhead.json``, every search to ``.jsonl``, tables to ``.md``. A run that was cut short goes on
+from the rows.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from benchmarks import random_pair
+from benchmarks.engines import counters, serve_prm, vllm_serve
+from embedded.config import SHIPPED
+from generators.protocol import Generator, Message
+from generators.registry import GeneratorOptions, load_generator
+from generators.training.problems import Problem, problems
+from reward_models.protocol import RewardModel
+from reward_models.registry import RewardModelOptions, load_reward_model
+from search import SearchConfig
+from search.answers.equality import AnswerChecker
+from search.api import stream
+from search.events import Answered, Resampled, Scored, StepTaken
+
+RESULTS = Path(__file__).parent / "results"
+ITS_HUB = Path(__file__).parent / "peers" / "its_hub_pf.py"
+PROBLEM_SEED = 6_000_001
+SEPARATOR = "\n\n"
+GENERATED = "vllm:generation_tokens_total"
+FLOOR, EPF, LOOKAHEAD, PEER = "floor", "ePF", "ePF + look-ahead", "its_hub 1.2.0 PF"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Models to measure with, and how to search with them; ``stop`` is what ends a solution for its_hub, which knows no end."""
+
+    name: str
+    generator: Path
+    reward_model: Path
+    dtype: str
+    options: dict[str, Any]
+    stop: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One search, or its floor.
+
+    Attributes:
+        tokens: generated, by the server's counter.
+        cpu_s: of this process, our own code and its HTTP client.
+        parts: seconds by what the search did, and the share of the particles' time at the barrier.
+    """
+
+    pair: str
+    n: int
+    problem: int
+    arm: str
+    seconds: float
+    tokens: int
+    cpu_s: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+class Bench:
+    """One pair of servers and what talks to them."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        url: str,
+        scorer: str,
+        generator: Generator,
+        reward_model: RewardModel,
+        peer: asyncio.subprocess.Process,
+    ) -> None:
+        self._pair = pair
+        self._url = url
+        self._scorer = scorer
+        self._generator = generator
+        self._reward_model = reward_model
+        self._checker = AnswerChecker()
+        self._client = httpx.AsyncClient(timeout=300, limits=httpx.Limits(max_connections=256), trust_env=False)
+        self._peer = peer
+
+    async def aclose(self) -> None:
+        """End what was started here."""
+        await self._client.aclose()
+        await self._checker.aclose()
+
+    async def problem(self, text: str, n: int, index: int) -> list[Row]:
+        """All arms on one problem, in an order that turns with ``index``; the floor follows ePF, whose tokens it needs."""
+        prompt = self._generator.prompt_ids([Message("user", text)])
+        await self._complete(prompt, 1)  # every arm finds the prompt in the prefix cache
+        rows: list[Row] = []
+        order = [EPF, LOOKAHEAD, PEER]
+        for arm in order[index % 3 :] + order[: index % 3]:
+            before = self._generated()
+            begun, cpu_s = time.perf_counter(), time.process_time()
+            parts = await (self._ask_peer(text, n) if arm == PEER else self._search(text, n, index, arm == LOOKAHEAD))
+            seconds, cpu_s = parts.pop("seconds", time.perf_counter() - begun), time.process_time() - cpu_s
+            rows.append(Row(self._pair.name, n, index, arm, seconds, self._generated() - before, cpu_s, parts))
+            if arm == EPF:
+                rows.append(await self._floor(prompt, text, n, index, rows[-1].tokens))
+        return rows
+
+    async def _search(self, text: str, n: int, seed: int, lookahead: bool) -> dict[str, float]:
+        config = SearchConfig(
+            n_particles=n, seed=seed, lookahead="reuse" if lookahead else "none", separator=SEPARATOR, **self._pair.options
+        )
+        events = stream(text, config=config, generator=self._generator, reward_model=self._reward_model, checker=self._checker)
+        last_s: dict[int, float] = {}
+        begun_s, waited_s, alive_s = time.perf_counter(), 0.0, 0.0
+        async with aclosing(events):
+            async for event in events:
+                now_s = time.perf_counter()
+                match event:
+                    case StepTaken() | Scored():
+                        last_s[event.particle] = now_s
+                    case Resampled():
+                        waited_s += sum(now_s - at_s for at_s in last_s.values())
+                        alive_s += len(last_s) * (now_s - begun_s)
+                        last_s, begun_s = {}, now_s
+                    case Answered():
+                        used = asdict(event.result.usage)
+        parts = {name: used[name] for name in ("generating_s", "scoring_s", "resampling_s", "waiting_s")}
+        return parts | {"barrier_share": waited_s / alive_s if alive_s else 0.0, "prm_calls": used["prm_calls"]}
+
+    async def _floor(self, prompt: tuple[int, ...], text: str, n: int, index: int, tokens: int) -> Row:
+        before = self._generated()
+        begun = time.perf_counter()
+        texts = await asyncio.gather(*(self._complete(prompt, max(1, round(tokens / n)), seed) for seed in range(n)))
+        await asyncio.gather(*(self._score(text, solution) for solution in texts))
+        seconds = time.perf_counter() - begun
+        return Row(self._pair.name, n, index, FLOOR, seconds, self._generated() - before)
+
+    async def _complete(self, prompt: tuple[int, ...], tokens: int, seed: int = 0) -> str:
+        body = {"model": "model", "prompt": list(prompt), "max_tokens": tokens, "ignore_eos": True, "seed": seed}
+        body |= {"temperature": self._pair.options["temperature"]}
+        answer = await self._client.post(f"{self._url}/v1/completions", json=body)
+        return str(answer.raise_for_status().json()["choices"][0]["text"])
+
+    async def _score(self, text: str, solution: str) -> None:
+        steps = [step for step in solution.split(SEPARATOR) if step.strip()]
+        answer = await self._client.post(f"{self._scorer}/score", json={"problem": text, "steps": steps or ["?"]})
+        answer.raise_for_status()
+
+    async def _ask_peer(self, text: str, n: int) -> dict[str, float]:
+        assert self._peer.stdin is not None
+        assert self._peer.stdout is not None
+        self._peer.stdin.write(json.dumps({"problem": text, "n": n}).encode() + b"\n")
+        told = json.loads(await self._peer.stdout.readline())
+        return {"seconds": told["seconds"], "steps": told["steps"]}
+
+    def _generated(self) -> int:
+        return int(counters(self._url, [GENERATED])[GENERATED])
+
+
+@asynccontextmanager
+async def opened(pair: Pair, its_hub: str, cores: tuple[str, str]) -> AsyncIterator[Bench]:
+    """Both servers, our clients and its_hub's process."""
+    async with AsyncExitStack() as stack:
+        url = stack.enter_context(vllm_serve(pair.generator, dtype=pair.dtype, cores=cores[0]))
+        scorer = stack.enter_context(serve_prm(pair.reward_model, family="embedded", dtype=pair.dtype, cores=cores[1]))
+        options = GeneratorOptions(model="model", urls=(url,), tokenizer=pair.generator)
+        generator = await stack.enter_async_context(aclosing(load_generator("openai", options)))
+        reward_model = await stack.enter_async_context(aclosing(load_reward_model("http", RewardModelOptions(urls=(scorer,)))))
+        peer = await asyncio.create_subprocess_exec(its_hub, str(ITS_HUB), stdin=-1, stdout=-1)
+        assert peer.stdin is not None
+        assert peer.stdout is not None
+        stack.callback(peer.stdin.close)
+        setting = {"generator": url, "scorer": scorer, "model": "model", "separator": SEPARATOR, "stop_token": pair.stop}
+        setting |= {"max_steps": pair.options["max_steps"], "temperature": pair.options["temperature"]}
+        peer.stdin.write(json.dumps(setting).encode() + b"\n")
+        await peer.stdout.readline()
+        yield await stack.enter_async_context(aclosing(Bench(pair, url, scorer, generator, reward_model, peer)))
+
+
+def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """One line per pair, N and arm."""
+    lines: list[dict[str, Any]] = []
+    for pair, n in dict.fromkeys((row.pair, row.n) for row in rows):
+        arms = {
+            arm: [row for row in rows if (row.pair, row.n, row.arm) == (pair, n, arm)] for arm in (FLOOR, EPF, LOOKAHEAD, PEER)
+        }
+        per_token = {
+            arm: sum(r.seconds for r in mine) / max(1, sum(r.tokens for r in mine)) for arm, mine in arms.items() if mine
+        }
+        for arm in per_token:
+            mine = arms[arm]
+            seconds = [row.seconds for row in mine]
+            line: dict[str, Any] = {"pair": pair, "n": n, "arm": arm, "problems": len(mine)}
+            line |= {"tokens": sum(row.tokens for row in mine), "wall_s": sum(seconds)}
+            line |= {"p50_s": float(np.median(seconds)), "p95_s": float(np.percentile(seconds, 95))}
+            line |= {"tokens_per_s": 1 / per_token[arm], "times_floor": per_token[arm] / per_token[FLOOR]}
+            line["times_faster_than_peer"] = per_token[PEER] / per_token[arm] if PEER in per_token else None
+            if arm in (EPF, LOOKAHEAD):
+                total = sum(seconds)
+                names = ("generating_s", "scoring_s", "resampling_s", "waiting_s")
+                line["share"] = {name[:-2]: sum(row.parts[name] for row in mine) / total for name in names}
+                line["share"]["own code (CPU)"] = sum(row.cpu_s for row in mine) / total
+                line["barrier_share"] = float(np.mean([row.parts["barrier_share"] for row in mine]))
+            lines.append(line)
+    return lines
+
+
+def markdown(lines: Sequence[dict[str, Any]]) -> str:
+    """The tables as the documentation shows them."""
+    rows = [
+        "| models | N | arm | tokens | wall s | p50 s | p95 s | tokens/s | times the floor | times faster than its_hub |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for x in lines:
+        faster = "" if x["times_faster_than_peer"] is None else f"{x['times_faster_than_peer']:.2f}"
+        rows.append(
+            f"| {x['pair']} | {x['n']} | {x['arm']} | {x['tokens']} | {x['wall_s']:.1f} | {x['p50_s']:.3f} | "
+            f"{x['p95_s']:.3f} | {x['tokens_per_s']:.0f} | {x['times_floor']:.2f} | {faster} |"
+        )
+    rows += ["", "Where a search's time goes, in percent of its wall time (the last column: of all particles' time).", ""]
+    rows += ["| models | N | arm | generating | only scoring | resampling | waiting | own code (CPU) | share at the barrier |"]
+    rows += ["|---|---|---|---|---|---|---|---|---|"]
+    for x in lines:
+        if "share" in x:
+            shares = " | ".join(f"{100 * share:.1f}" for share in x["share"].values())
+            rows.append(f"| {x['pair']} | {x['n']} | {x['arm']} | {shares} | {100 * x['barrier_share']:.1f} |")
+    return "\n".join(rows) + "\n"
+
+
+async def run(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
+    """Measure what is not yet in the file of rows, then write the tables."""
+    path = args.out.with_suffix(".jsonl")
+    rows = [Row(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+    done = {(row.pair, row.n, row.problem) for row in rows}
+    for pair in pairs:
+        asked: list[Problem] = list(islice(problems(PROBLEM_SEED, "test", 6, 6), args.problems))
+        wanted = [(n, i) for n in args.n for i in range(len(asked)) if (pair.name, n, i) not in done]
+        if not wanted:
+            continue
+        async with opened(pair, args.its_hub, (args.generator_cores, args.scorer_cores)) as bench:
+            for n in dict.fromkeys(n for n, _ in wanted):
+                await bench.problem("What is 1 + 1?", n, 0)  # each size is met once before it counts
+                for i in (i for m, i in wanted if m == n):
+                    fresh = await bench.problem(asked[i].text, n, i)
+                    rows += fresh
+                    with path.open("a", encoding="utf-8") as file:
+                        file.writelines(json.dumps(asdict(row)) + "\n" for row in fresh)
+                    told = ", ".join(f"{row.arm} {1000 * row.seconds / max(row.tokens, 1):.2f}" for row in fresh)
+                    print(f"{pair.name}, N = {n}, problem {i}, ms per token: {told}", flush=True)
+    lines = summarise(rows)
+    args.out.with_suffix(".json").write_text(json.dumps({"cpus": os.cpu_count(), "lines": lines}, indent=1) + "\n")
+    args.out.with_suffix(".md").write_text(markdown(lines))
+    print(args.out.with_suffix(".md").read_text())
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--its-hub", required=True, help="interpreter of an environment with its_hub[lm] 1.2.0")
+    parser.add_argument("--pairs", nargs="+", default=["embedded", "random"], choices=["embedded", "random"])
+    parser.add_argument("--n", type=int, nargs="+", default=[4, 16, 64])
+    parser.add_argument("--problems", type=int, default=50)
+    parser.add_argument("--generator-cores", default="0-1", help="of the generator's engine")
+    parser.add_argument("--scorer-cores", default="0-1", help="of the reward model's engine")
+    parser.add_argument("--out", type=Path, default=RESULTS / "search_overhead")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = {
+            "embedded": Pair(
+                "embedded pair",
+                SHIPPED / "generator",
+                SHIPPED / "reward_model",
+                "float32",
+                {"temperature": 0.8, "max_steps": 20, "max_tokens_per_step": 48},
+                "\\boxed",
+            )
+        }
+        if "random" in args.pairs:
+            generator, reward_model = random_pair.write(Path(folder))
+            options = {"temperature": 1.0, "max_steps": 4, "max_tokens_per_step": 32}
+            pairs["random"] = Pair("100 M random weights", generator, reward_model, "bfloat16", options, None)
+        asyncio.run(run(args, [pairs[name] for name in args.pairs]))
+
+
+if __name__ == "__main__":
+    main()
