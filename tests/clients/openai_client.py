@@ -1,6 +1,10 @@
 """The official client: synchronous, asynchronous, raw responses and the stream helper."""
 
 import asyncio
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -132,6 +136,19 @@ def text(chunks: list[Any], index: int = 0) -> str:
     return "".join(c.delta.content or "" for chunk in chunks for c in chunk.choices if c.index == index)
 
 
+def readme() -> None:
+    """README's example, as it stands there but for address and key."""
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if "OpenAI" in block)
+    address, key = '"http://localhost:8000/v1"', '"none"'
+    assert address in code
+    assert key in code
+    told = StringIO()
+    with redirect_stdout(told):
+        exec(code.replace(address, repr(url("real"))).replace(key, repr(KEY)), {})
+    assert told.getvalue().count("\\boxed{28}") == 2, told.getvalue()
+
+
 class Cases:
     def __init__(self, client: Sync) -> None:
         self.client = client
@@ -147,6 +164,8 @@ class Cases:
         assert (choice.message.role, choice.finish_reason, answer.model) == ("assistant", "stop", MODEL)
         if not isinstance(self.client, Helper):
             assert choice.search["answer"] == "28"
+        if type(self.client) is Sync:
+            readme()
 
     def stream(self) -> None:
         chunks = self.client.stream({"seed": 1})
