@@ -42,7 +42,7 @@ class Place:
         self._models = models
         self._ticket = ticket
         self._deadline_s = deadline_s
-        self._server_s = lifecycle.deadline
+        self._closing = lifecycle.deadline
         self._metrics = metrics
 
     async def turn(self) -> None:
@@ -54,7 +54,7 @@ class Place:
         """
         with self._unless_the_server_stops():
             try:
-                async with asyncio.timeout_at(self._deadline_s), self._server_s.limit():
+                async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     await self._ticket.granted()
             except TimeoutError:
                 message = "max_seconds was over in the queue: allow more time"
@@ -76,7 +76,7 @@ class Place:
                 reward_model=self._models.reward_model,
                 prompt=order.prompt,
                 checker=self._models.checker,
-                until=self._server_s,
+                until=self._closing,
                 emit=see,
             )
             self._check_answered(result)
@@ -93,7 +93,7 @@ class Place:
             reward_model=self._models.reward_model,
             prompt=order.prompt,
             checker=self._models.checker,
-            until=self._server_s,
+            until=self._closing,
         )
         with self._unless_the_server_stops(), self._metrics.search(order.method) as see:
             async with aclosing(events):
@@ -116,7 +116,7 @@ class Place:
         scores: list[Score] = []
         with self._unless_the_server_stops():
             try:
-                async with asyncio.timeout_at(self._deadline_s), self._server_s.limit():
+                async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     for k in range(1, len(steps) + 1):
                         scores.append(await judged(self._models.reward_model, problem, steps[:k]))
             except TimeoutError:
@@ -135,7 +135,7 @@ class Place:
 
     def _check_answered(self, result: SearchResult) -> None:
         """A search that the server cut off has an answer, or should be tried on another one."""
-        if result.answer is None and result.stop_reason == "deadline" and self._server_s.over:
+        if result.answer is None and result.stop_reason == "deadline" and self._closing.over:
             raise _stopped()
 
     @contextmanager
@@ -144,7 +144,7 @@ class Place:
         try:
             yield
         except DeadlineExceeded:
-            if self._server_s.over:
+            if self._closing.over:
                 raise _stopped() from None
             raise
 

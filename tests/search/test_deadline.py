@@ -62,8 +62,8 @@ def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled():
     async def scenario():
         until = Deadline()
         until.set(now() + 1e6)
-        searching, _ = await begun(3, one_finishes, until, max_seconds=0.02)
-        assert (await searching).stop_reason == "deadline"
+        models = {"generator": Generator(one_finishes), "reward_model": RewardModel()}
+        assert (await asolve("problem", until=until, max_seconds=0.02, **models)).stop_reason == "deadline"
         searching, generator = await begun(3, one_finishes, until)
         searching.cancel()
         until.set(now())
