@@ -8,9 +8,10 @@ from typing import Any
 from errors import RewardModelError
 from reward_models.families.family import Family, Read
 from reward_models.protocol import Score
+from reward_models.servers import as_ours
 from reward_models.sharing import Shared
 from reward_models.trace import check_trace
-from reward_models.upstream import Refused, Upstream, as_ours, is_number
+from upstream.pool import Refused, Upstream, is_number
 
 PATHS: dict[Read, str] = {"sequence": "/classify", "tokens": "/pooling", "next_token": "/v1/completions"}
 """Where vLLM serves each kind of family. ``/classify`` and ``/v1/completions`` read the prefix cache, ``/pooling`` does not."""

@@ -67,10 +67,10 @@ def _http(options: RewardModelOptions) -> RewardModel:
     from reward_models.http import HttpRewardModel, VllmServerPool
     from reward_models.judge import PROMPTS, ChatJudge
     from reward_models.pooled import PooledRewardModel
-    from reward_models.upstream import Upstream
+    from reward_models.servers import connect
 
     _needed(options, "urls")
-    upstream = Upstream(options.urls, api_key=options.api_key, timeout_s=options.timeout_s)
+    upstream = connect(options.urls, api_key=options.api_key, timeout_s=options.timeout_s)
     if options.family is None:
         return HttpRewardModel(upstream, options.model or "http")
     model = _needed(options, "model")

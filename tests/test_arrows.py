@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {"search", "generators", "reward_models", "embedded", "entropy", "service", "cli", "evaluation", "benchmarks", "errors"}
+ROOMS = {
+    *("search", "generators", "reward_models", "embedded", "upstream", "entropy"),
+    *("service", "cli", "evaluation", "benchmarks", "errors"),
+}
 MAY_IMPORT = {
     "search": {"search", "generators", "reward_models", "errors"},
-    "generators": {"generators", "embedded", "errors", "reward_models"},
-    "reward_models": {"reward_models", "embedded", "errors", "generators"},
+    "generators": {"generators", "embedded", "errors", "reward_models", "upstream"},
+    "reward_models": {"reward_models", "embedded", "errors", "generators", "upstream"},
     "embedded": {"embedded", "generators", "reward_models", "errors"},
+    "upstream": {"upstream", "errors"},
     "entropy": {"entropy", "errors"},
     "service": ROOMS - {"cli", "evaluation", "benchmarks"},
 }

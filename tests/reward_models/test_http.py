@@ -16,13 +16,14 @@ from reward_models.http import HttpRewardModel, VllmServerPool
 from reward_models.judge import ChatJudge
 from reward_models.pooled import PooledRewardModel
 from reward_models.protocol import RewardModel, Score
-from reward_models.upstream import MAX_ANSWER_BYTES, N_TRIES, Upstream
+from reward_models.servers import connect
 from service.scoring import create_scoring_app
 from service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
-from tests.reward_models.upstream import Answer, Request, Upstreams, upstream
 from tests.service.serving import served
 from tests.tiny_model import write_model
+from tests.upstream.server import Answer, Request, Upstreams, upstream
+from upstream.pool import MAX_ANSWER_BYTES, N_TRIES
 
 T = TypeVar("T")
 GOOD = {"probability": 0.25, "n_tokens": 7}
@@ -46,7 +47,7 @@ class TestContractOverOurServer(RewardModelContract):
     def run(self, test: Callable[[RewardModel], Awaitable[T]]) -> T:
         async def main() -> T:
             async with served(create_scoring_app(EmbeddedRewardModel(self.directory), Settings())) as (host, port):
-                client = HttpRewardModel(Upstream([f"http://{host}:{port}"]))
+                client = HttpRewardModel(connect([f"http://{host}:{port}"]))
                 try:
                     return await test(client)
                 finally:
@@ -59,7 +60,7 @@ def test_the_server_says_what_the_model_says(directory: Path) -> None:
     async def main() -> tuple[Score, Score]:
         here = EmbeddedRewardModel(directory)
         async with served(create_scoring_app(EmbeddedRewardModel(directory), Settings())) as (host, port):
-            there = HttpRewardModel(Upstream([f"http://{host}:{port}"]))
+            there = HttpRewardModel(connect([f"http://{host}:{port}"]))
             scores = await here.score("A?", ["b", "c"]), await there.score("A?", ["b", "c"])
             await there.aclose()
         await here.aclose()
@@ -83,7 +84,7 @@ def models(length: int = 100) -> Answer:
 
 
 def opened(kind: str, urls: Sequence[str], **options: Any) -> RewardModel:
-    connection = Upstream(urls, **options)
+    connection = connect(urls, **options)
     if kind == "ours":
         return HttpRewardModel(connection)
     if kind == "judge":
@@ -229,7 +230,7 @@ NONSENSE = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("nonsense", sorted(NONSENSE))
 def test_nonsense_fails_that_request_alone(kind: str, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reward_models.upstream.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError):
@@ -258,7 +259,7 @@ def script(answers: Iterable[Answer]) -> Callable[[Request], Answer]:
 
 @pytest.mark.parametrize("fault", sorted(PASSING))
 def test_a_passing_fault_is_tried_again(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reward_models.upstream.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         assert await client.score("Why?", ["a"]) == Score(0.25, 7)
@@ -269,7 +270,7 @@ def test_a_passing_fault_is_tried_again(fault: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("fault", [*sorted(PASSING), "stall"])
 def test_a_lasting_fault_ends_the_call(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reward_models.upstream.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError, match=f"after {N_TRIES} tries"):
@@ -287,7 +288,7 @@ def test_a_server_s_wish_for_patience_is_heard(monkeypatch: pytest.MonkeyPatch) 
         pauses.append(delay)
         await sleep(0)
 
-    monkeypatch.setattr("reward_models.upstream.asyncio.sleep", noted)
+    monkeypatch.setattr("upstream.pool.asyncio.sleep", noted)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         await client.score("Why?", ["a"])
@@ -299,7 +300,7 @@ def test_a_server_s_wish_for_patience_is_heard(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_retries_do_not_multiply_the_load_of_a_failing_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reward_models.upstream.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> int:
         for i in range(50):
@@ -354,7 +355,7 @@ def test_a_cancelled_call_leaves_the_server() -> None:
 
 
 def test_a_dead_replica_is_left_out_and_one_problem_stays_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reward_models.upstream.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
 
     async def main() -> None:
         async with upstream(lambda _: Answer(GOOD)) as one, upstream(lambda _: Answer(GOOD)) as two:
@@ -430,7 +431,7 @@ def test_the_key_goes_to_the_server_and_nowhere_else(caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("urls", [[], ["ftp://x"], ["localhost:80"]])
 def test_addresses_are_checked_at_once(urls: list[str]) -> None:
     with pytest.raises(ValueError, match="http"):
-        Upstream(urls)
+        connect(urls)
 
 
 def test_numbers_stay_exact() -> None:

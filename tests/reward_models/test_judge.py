@@ -10,9 +10,9 @@ import pytest
 from errors import ContextTooLong, InvalidRequest, RewardModelError
 from reward_models.judge import ChatJudge
 from reward_models.protocol import RewardModel, Score
-from reward_models.upstream import Upstream
+from reward_models.servers import connect
 from tests.contract.reward_model import RewardModelContract
-from tests.reward_models.upstream import Answer, Request, Upstreams, upstream
+from tests.upstream.server import Answer, Request, Upstreams, upstream
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def token(text: str, **top: float) -> dict[str, Any]:
 def run(answer: Callable[[Request], Answer], test: Callable[[RewardModel, Upstreams], Awaitable[T]], prompt: str) -> T:
     async def main() -> T:
         async with upstream(answer) as server:
-            judge = ChatJudge(Upstream([server.url]), "some-model", prompt)
+            judge = ChatJudge(connect([server.url]), "some-model", prompt)
             try:
                 return await test(judge, server)
             finally:

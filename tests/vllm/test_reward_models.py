@@ -18,7 +18,7 @@ from reward_models.families.registry import load_family
 from reward_models.http import HttpRewardModel, VllmServerPool
 from reward_models.pooled import PooledRewardModel
 from reward_models.protocol import RewardModel, Score
-from reward_models.upstream import Upstream
+from reward_models.servers import connect
 from search import asolve
 from search.config import SearchConfig
 from service.scoring import create_scoring_app
@@ -263,7 +263,7 @@ class OverHttp(RewardModelContract):
 
     def open(self) -> RewardModel:
         family = load_family(self.family, self.directory)
-        return PooledRewardModel(VllmServerPool(Upstream([self.url]), family, "served"), family, "served")
+        return PooledRewardModel(VllmServerPool(connect([self.url]), family, "served"), family, "served")
 
     def scores(self, traces: Sequence[Sequence[str]]) -> list[float]:
         return [score.probability for score in self.run(lambda reward_model: scores_of(reward_model, traces))]
@@ -334,7 +334,7 @@ class TestOurServerOnVllm:
             async def test(reward_model: RewardModel) -> None:
                 expected = await scores_of(reward_model, TRACES)
                 async with served(create_scoring_app(reward_model, Settings())) as (host, port):
-                    client = HttpRewardModel(Upstream([f"http://{host}:{port}"]))
+                    client = HttpRewardModel(connect([f"http://{host}:{port}"]))
                     scores = await scores_of(client, TRACES)
                     await client.aclose()
                 for score, other in zip(scores, expected, strict=True):

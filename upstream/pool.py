@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from errors import ContextTooLong, InvalidRequest, RewardModelError
+from errors import SearchServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +56,25 @@ class Upstream:
 
     Args:
         urls: base addresses, at least one; each path is appended.
+        error: raised when no try was answered; its message tells of ``whose`` server.
+        whose: "the reward model" or the like.
         api_key: sent as bearer token.
         timeout_s: of one try, from the first byte sent to the last byte received.
     """
 
-    def __init__(self, urls: Sequence[str], *, api_key: str | None = None, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        error: type[SearchServiceError],
+        whose: str,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60.0,
+    ) -> None:
         if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
-            raise ValueError("the reward model's URLs must be at least one, each with http:// or https://")
+            raise ValueError(f"the URLs of {whose} must be at least one, each with http:// or https://")
+        self._error = error
+        self._whose = whose
         self._urls = tuple(url.rstrip("/") for url in urls)
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
@@ -81,7 +93,7 @@ class Upstream:
 
         Raises:
             Refused: a client error.
-            RewardModelError: no try was answered with JSON.
+            SearchServiceError: of the class given; no try was answered with JSON.
         """
         return await self._call("POST", path, body, affinity)
 
@@ -118,13 +130,13 @@ class Upstream:
                 failed = _as_failed(error)
             if failed.unreachable:
                 self._left_out_until[url] = time.monotonic() + LEFT_OUT_S
-            logger.warning("replica %d of the reward model failed: %s", self._urls.index(url), failed)
+            logger.warning("replica %d of %s failed: %s", self._urls.index(url), self._whose, failed)
             if n + 1 == N_TRIES or self._retries < 1:
                 break
             self._retries -= 1
             pause_s = min(FIRST_PAUSE_S * 2**n, LONGEST_PAUSE_S) * self._random.random()
             await asyncio.sleep(max(pause_s, min(failed.after_s, LONGEST_PAUSE_S)))
-        raise RewardModelError(f"the reward model's server failed: {failed} (after {n + 1} tries)")
+        raise self._error(f"{self._whose}'s server failed: {failed} (after {n + 1} tries)")
 
     async def _is_ready(self, url: str) -> bool:
         try:
@@ -147,7 +159,7 @@ class Upstream:
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > MAX_ANSWER_BYTES:
-                    raise RewardModelError(f"the reward model's server answered with over {MAX_ANSWER_BYTES} bytes")
+                    raise self._error(f"{self._whose}'s server answered with over {MAX_ANSWER_BYTES} bytes")
         try:
             answer = json.loads(content)
         except (ValueError, RecursionError):
@@ -163,18 +175,6 @@ class Upstream:
 def is_number(value: object) -> bool:
     """Whether JSON gave a finite number."""
     return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def as_ours(refused: Refused) -> Exception:
-    """A refusal as the caller's error where it is the caller's, else as the server's."""
-    error = refused.error
-    if refused.status == 400 and (error.get("code") == ContextTooLong.code or error.get("param") == "input_tokens"):
-        return ContextTooLong("the trace does not fit into the reward model's context")
-    if refused.status == 413:
-        return ContextTooLong("the trace is longer than the reward model's server takes")
-    if refused.status == 400 and error.get("code") == InvalidRequest.code and error.get("param") in ("problem", "steps"):
-        return InvalidRequest("the reward model's server refuses this trace", param=error["param"])
-    return RewardModelError(f"the reward model's server refused the request with status {refused.status}")
 
 
 def _as_failed(error: Exception) -> _Failed:

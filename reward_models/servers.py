@@ -1,0 +1,23 @@
+"""Servers of reward models: how they are reached, and whose fault a refusal is."""
+
+from collections.abc import Sequence
+
+from errors import ContextTooLong, InvalidRequest, RewardModelError
+from upstream.pool import Refused, Upstream
+
+
+def connect(urls: Sequence[str], *, api_key: str | None = None, timeout_s: float = 60.0) -> Upstream:
+    """Equal servers of one reward model; what fails there is a ``RewardModelError``."""
+    return Upstream(urls, RewardModelError, "the reward model", api_key=api_key, timeout_s=timeout_s)
+
+
+def as_ours(refused: Refused) -> Exception:
+    """A refusal as the caller's error where it is the caller's, else as the server's."""
+    error = refused.error
+    if refused.status == 400 and (error.get("code") == ContextTooLong.code or error.get("param") == "input_tokens"):
+        return ContextTooLong("the trace does not fit into the reward model's context")
+    if refused.status == 413:
+        return ContextTooLong("the trace is longer than the reward model's server takes")
+    if refused.status == 400 and error.get("code") == InvalidRequest.code and error.get("param") in ("problem", "steps"):
+        return InvalidRequest("the reward model's server refuses this trace", param=error["param"])
+    return RewardModelError(f"the reward model's server refused the request with status {refused.status}")
