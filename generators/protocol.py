@@ -1,8 +1,14 @@
-"""The seam between the search and whatever samples text: one step at a time, by token ids.
+r"""The seam between the search and whatever samples text: one step at a time, by token ids.
 
 A **step** ends at the step separator (default a blank line) or where the model stops. Text is rendered to token ids once, by
 :meth:`Generator.prompt_ids`; from then on the search appends the token ids of each step to those of its prefix and never
 tokenises again, so nothing drifts and an engine's prefix cache always hits.
+
+Tokens do not respect steps: many vocabularies have tokens such as ``".\n\n"``, which end a sentence and the step with it, or
+``"\n\n\n"``, which hold more than a separator. A step therefore ends with the first token that completes the separator in
+what the step has sampled (:mod:`generators.steps`). Whatever that token holds beyond it is the step's ``rest`` and begins the
+text of the next one. A character whose bytes a step ends within belongs to the text of the step that completes it. So the
+texts, with a separator after each step that ended at one, are exactly what the tokens spell.
 """
 
 from collections.abc import Sequence
@@ -45,16 +51,18 @@ class Step:
     """One sampled step.
 
     Attributes:
-        token_ids: exactly as sampled, with the separator's or end token where one was sampled.
-        text: the same without separator and end token.
+        token_ids: exactly as sampled, the last one being that which completes the separator, or the end token.
+        text: what they spell before the separator or end token; a character that they only begin is left to the next step.
         finish: why it ended.
         log_probs: of each token in ``token_ids`` under the model at temperature 1, in nats; empty if the engine has none.
+        rest: what the last token spells after the separator; the text of the next step begins with it.
     """
 
     token_ids: tuple[int, ...]
     text: str
     finish: Finish
     log_probs: tuple[float, ...] = ()
+    rest: str = ""
 
 
 class Generator(Protocol):

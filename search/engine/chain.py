@@ -48,13 +48,15 @@ class Chain:
 
 
 def grown(chain: Chain, step: Step, separator: str, stop: Sequence[str] = ()) -> Chain:
-    r"""``chain`` after ``step``, not yet judged.
+    r"""``chain`` after ``step``, not yet judged. Its text begins with the rest of the step before it.
 
     A step that completes a text of ``stop`` ends before it, as if the model had ended there; its tokens stay as sampled.
 
     A step whose text holds a complete ``\boxed{}`` has finish ``answer``, unless it was cut at its token limit: then it goes
     on. An empty step, an end before any text, and a repeating particle leave the chain as it was, but dead.
     """
+    if chain.steps:
+        step = replace(step, text=chain.steps[-1].rest + step.text)
     end = _first(_written((*chain.steps, step), separator), stop)
     if end is not None:
         step = replace(step, text=step.text[: max(0, end - len(_written(chain.steps, separator)))], finish="eos")

@@ -149,8 +149,8 @@ class Run:
             raise GeneratorError(f"the generator returned {step!r:.200}, which is no step")
         self.ledger.generated_tokens += len(step.token_ids)
         longer = grown(chain, step, self.config.separator, self.config.stop)
-        finish = step.finish if longer.status == "dead" else longer.steps[-1].finish
-        self.emit(StepTaken(slot, t, step.text, finish, len(step.token_ids), lookahead))
+        taken = step if longer.status == "dead" else longer.steps[-1]
+        self.emit(StepTaken(slot, t, taken.text, taken.finish, len(step.token_ids), lookahead))
         return longer
 
     async def judge(self, chain: Chain, longer: Chain, t: int, slot: int, *, lookahead: bool = False) -> Chain:

@@ -37,17 +37,17 @@ def covering(particle: Particle, content: str, token_bytes: Callable[[int], byte
     """
     tokens: list[Token] = []
     left = len(content)
-    for step in particle.steps:
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a step's text was decoded by itself
-        for i, token_id in enumerate(step.token_ids):
-            if left == 0:
-                return tuple(tokens)
-            data = token_bytes(token_id)
-            text = decoder.decode(data, final=i == len(step.token_ids) - 1)
-            if len(text) > left:
-                data, text = data[: max(0, len(data) - len(text[left:].encode()))], text[:left]
-            left -= len(text)
-            tokens.append(Token(data, text, _log_prob(step, i)))
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    sampled = [(step, i) for step in particle.steps for i in range(len(step.token_ids))]
+    for n, (step, i) in enumerate(sampled, 1):
+        if left == 0:
+            break
+        data = token_bytes(step.token_ids[i])
+        text = decoder.decode(data, final=n == len(sampled))
+        if len(text) > left:
+            data, text = data[: max(0, len(data) - len(text[left:].encode()))], text[:left]
+        left -= len(text)
+        tokens.append(Token(data, text, _log_prob(step, i)))
     return tuple(tokens)
 
 
@@ -73,7 +73,7 @@ def pieces(content: str, tokens: Sequence[Token]) -> list[tuple[str, Sequence[To
 
 def written(particle: Particle, token_bytes: Callable[[int], bytes]) -> str:
     """All that a particle sampled, as text."""
-    return "".join(b"".join(map(token_bytes, step.token_ids)).decode(errors="replace") for step in particle.steps)
+    return b"".join(token_bytes(token_id) for step in particle.steps for token_id in step.token_ids).decode(errors="replace")
 
 
 def _log_prob(step: Step, i: int) -> float | None:

@@ -29,6 +29,18 @@ def test_a_cut_step_that_ends_exactly_at_its_separator_is_not_empty():
     assert (chain.status, chain.texts) == ("running", ("ab",))
 
 
+def test_the_rest_of_a_step_begins_the_next_one():
+    chain = after(replace(step("a"), rest="\n"), step("b", "length"), step("c", "eos"))
+    assert chain.texts == ("a", "\nbc")
+    assert chain.solution("\n\n") == "a\n\n\nbc"
+    assert grown(after(replace(step("a"), rest="\n")), step("", "eos"), "\n\n").texts == ("a",)
+
+
+def test_a_stop_may_fall_into_the_rest_of_a_step():
+    chain = grown(after(replace(step("a"), rest="b")), step("c"), "\n\n", ("bc",))
+    assert (chain.status, chain.texts, chain.solution("\n\n")) == ("finished", ("a",), "a\n\n")
+
+
 def test_three_times_the_same_in_a_row():
     twice = after(step("a"), step("a"))
     assert grown(twice, step("a"), "\n\n") == replace(twice, status="dead")
