@@ -11,7 +11,8 @@ from reward_models.protocol import Score
 from reward_models.servers import as_ours
 from reward_models.sharing import Shared
 from reward_models.trace import check_trace
-from upstream.pool import Refused, Upstream, is_number
+from upstream.pool import Upstream, is_number
+from upstream.refused import Refused
 
 PATHS: dict[Read, str] = {"sequence": "/classify", "tokens": "/pooling", "next_token": "/v1/completions"}
 """Where vLLM serves each kind of family. ``/classify`` and ``/v1/completions`` read the prefix cache, ``/pooling`` does not."""

@@ -20,7 +20,8 @@ from reward_models.protocol import Score
 from reward_models.servers import as_ours
 from reward_models.sharing import Shared
 from reward_models.trace import check_trace
-from upstream.pool import Refused, Upstream, is_number
+from upstream.pool import Upstream, is_number
+from upstream.refused import Refused
 
 logger = logging.getLogger(__name__)
 

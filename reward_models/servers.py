@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from errors import ContextTooLong, InvalidRequest, RewardModelError
-from upstream.pool import Refused, Upstream
+from upstream.pool import Upstream
+from upstream.refused import Refused
 
 
 def connect(urls: Sequence[str], *, api_key: str | None = None, timeout_s: float = 60.0) -> Upstream:
@@ -14,10 +15,8 @@ def connect(urls: Sequence[str], *, api_key: str | None = None, timeout_s: float
 def as_ours(refused: Refused) -> Exception:
     """A refusal as the caller's error where it is the caller's, else as the server's."""
     error = refused.error
-    if refused.status == 400 and (error.get("code") == ContextTooLong.code or error.get("param") == "input_tokens"):
-        return ContextTooLong("the trace does not fit into the reward model's context")
-    if refused.status == 413:
-        return ContextTooLong("the trace is longer than the reward model's server takes")
+    if refused.too_long:
+        return ContextTooLong("the trace is longer than the reward model, or its server, takes")
     if refused.status == 400 and error.get("code") == InvalidRequest.code and error.get("param") in ("problem", "steps"):
         return InvalidRequest("the reward model's server refuses this trace", param=error["param"])
     return RewardModelError(f"the reward model's server refused the request with status {refused.status}")

@@ -23,7 +23,8 @@ from tests.contract.reward_model import RewardModelContract
 from tests.service.serving import served
 from tests.tiny_model import write_model
 from tests.upstream.server import Answer, Request, Upstreams, upstream
-from upstream.pool import MAX_ANSWER_BYTES, N_TRIES
+from upstream.connections import MAX_ANSWER_BYTES
+from upstream.pool import N_TRIES, SAVED_RETRIES
 
 T = TypeVar("T")
 GOOD = {"probability": 0.25, "n_tokens": 7}
@@ -303,12 +304,12 @@ def test_retries_do_not_multiply_the_load_of_a_failing_server(monkeypatch: pytes
     monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> int:
-        for i in range(50):
+        for i in range(100):
             with pytest.raises(RewardModelError):
                 await client.score("Why?", [str(i)])
         return len(server.requests)
 
-    assert run(lambda _: Answer(b"", 503), "ours", test) <= 50 + 10 + 5
+    assert run(lambda _: Answer(b"", 503), "ours", test) <= 100 + SAVED_RETRIES + 10
 
 
 @pytest.mark.parametrize(
