@@ -16,7 +16,6 @@ class ModelConfig:
     Attributes:
         name: as a user would write it.
         context_length: most tokens of one sequence.
-        eos_ids: tokens that end the model's turn.
     """
 
     name: str
@@ -30,11 +29,10 @@ class ModelConfig:
     rope_theta: float
     rms_norm_eps: float
     tied: bool
-    eos_ids: tuple[int, ...]
 
 
 def load_config(directory: Path) -> ModelConfig:
-    """Read ``config.json`` and ``generation_config.json``; ValueError for an architecture that the runtime does not speak."""
+    """Read ``config.json``; ValueError for an architecture that the runtime does not speak."""
     config = read_json(directory / "config.json")
     heads = config["num_attention_heads"]
     if config["model_type"] != "llama" or config.get("num_key_value_heads", heads) != heads:
@@ -44,8 +42,6 @@ def load_config(directory: Path) -> ModelConfig:
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if rope.get("rope_type", "default") != "default":
         raise ValueError(f"{directory}: the embedded runtime takes unscaled rotary embedding, not {rope['rope_type']}")
-    generation = directory / "generation_config.json"
-    eos = (read_json(generation) if generation.exists() else config).get("eos_token_id")
     return ModelConfig(
         name=config.get("_name_or_path") or directory.resolve().name,
         n_layers=config["num_hidden_layers"],
@@ -58,7 +54,6 @@ def load_config(directory: Path) -> ModelConfig:
         rope_theta=rope.get("rope_theta") or config.get("rope_theta", 10000.0),
         rms_norm_eps=config["rms_norm_eps"],
         tied=config.get("tie_word_embeddings", False),
-        eos_ids=() if eos is None else tuple([eos] if isinstance(eos, int) else eos),
     )
 
 

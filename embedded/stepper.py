@@ -5,6 +5,7 @@ keys and values go into the prefix cache, so the next step of any particle with 
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,7 +29,7 @@ class StepRequest:
     Attributes:
         prefix: at least one token.
         max_tokens: at least one, and no more than fit the context.
-        ends: finish of each token that ends a step.
+        ended: takes each token as it is sampled and says how it ends the step, None if it does not.
     """
 
     prefix: tuple[int, ...]
@@ -36,7 +37,7 @@ class StepRequest:
     temperature: float
     top_p: float
     seed: int
-    ends: dict[int, Finish]
+    ended: Callable[[int], Finish | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Stepper:
             row.ids.append(id_)
             row.log_probs.append(log_prob)
             request = row.job.request
-            finish = request.ends.get(id_) or ("length" if len(row.ids) == request.max_tokens else None)
+            finish = request.ended(id_) or ("length" if len(row.ids) == request.max_tokens else None)
             if finish is not None:
                 self._finish(i, finish)
                 ended.append(i)

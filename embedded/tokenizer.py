@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from embedded.config import read_json
+from errors import InvalidRequest
 from generators.protocol import Message
 
 
@@ -26,11 +29,15 @@ class ChatTokenizer:
         added = self._tokenizer.get_added_tokens_decoder()
         self._added = frozenset(added)
         self._specials = {token.content: id_ for id_, token in added.items() if token.special}
+        self._bytes = self._vocabulary_bytes()
+        self._eos_ids = self._end_ids(directory)
         self._special_pattern = re.compile("(" + "|".join(map(re.escape, self._specials)) + ")") if self._specials else None
         template = directory / "chat_template.jinja"
         source = template.read_text(encoding="utf-8") if template.exists() else _configured_template(directory)
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        environment.globals.update(_named_tokens(directory))
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
+        environment.globals.update(_named_tokens(directory), raise_exception=_refuse, strftime_now=_now)
         self._template = environment.from_string(source)
 
     @property
@@ -43,25 +50,30 @@ class ChatTokenizer:
         """Ids that stand for no text."""
         return frozenset(self._specials.values())
 
+    @property
+    def eos_ids(self) -> frozenset[int]:
+        """Tokens that end the model's turn, by any of its configuration files."""
+        return self._eos_ids
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of ordinary text."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids, special ones left out."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
-
     def token_bytes(self, token_id: int) -> bytes:
         """What one token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
-        token = self._tokenizer.id_to_token(token_id)
-        if token is None or token in self._specials:
-            return b""
-        if token_id in self._added:
-            return token.encode()
-        return bytes(_BYTE_OF[character] for character in token)
+        return self._bytes.get(token_id, b"")
+
+    def tokens_with(self, text: str) -> tuple[int, ...]:
+        """All tokens that spell ``text``, alone or with more around it."""
+        data = text.encode()
+        return tuple(sorted(id_ for id_, piece in self._bytes.items() if data in piece))
 
     def render(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Token ids of a conversation, ready for the assistant's first token."""
+        """Token ids of a conversation, ready for the assistant's first token.
+
+        Raises:
+            InvalidRequest: the model's template takes no such conversation, such as one with a system message.
+        """
         marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
         skeleton = self._template.render(messages=turns, add_generation_prompt=True)
@@ -74,6 +86,23 @@ class ChatTokenizer:
                 ids.extend(self.encode(re.sub("\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content, piece)))
         return tuple(ids)
 
+    def _vocabulary_bytes(self) -> dict[int, bytes]:
+        """What each token spells, special ones left out."""
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        byte_level = {"Ġ", "Ċ"} <= vocabulary.keys()
+        return {
+            id_: token.encode() if id_ in self._added else _byte_level(token) if byte_level else _plain(token)
+            for token, id_ in vocabulary.items()
+            if token not in self._specials
+        }
+
+    def _end_ids(self, directory: Path) -> frozenset[int]:
+        ends: set[int | None] = {self._tokenizer.token_to_id(_named_tokens(directory).get("eos_token", ""))}
+        for name in ("config.json", "generation_config.json"):
+            told = read_json(directory / name).get("eos_token_id") if (directory / name).exists() else None
+            ends |= set(told) if isinstance(told, list) else {told}
+        return frozenset(end for end in ends if end is not None)
+
 
 def byte_alphabet() -> dict[str, int]:
     """Byte of each character in which byte-level BPE writes its tokens: printable bytes are themselves, others follow 255."""
@@ -83,6 +112,17 @@ def byte_alphabet() -> dict[str, int]:
 
 
 _BYTE_OF = byte_alphabet()
+_BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
+
+
+def _byte_level(token: str) -> bytes:
+    return bytes(_BYTE_OF[character] for character in token)
+
+
+def _plain(token: str) -> bytes:
+    """Of a vocabulary in characters, as SentencePiece makes it: blanks are ``▁``, bytes without a character ``<0x0A>``."""
+    byte = _BYTE_TOKEN.fullmatch(token)
+    return bytes([int(byte[1], 16)]) if byte else token.replace("▁", " ").encode()
 
 
 def _named_tokens(directory: Path) -> dict[str, str]:
@@ -94,8 +134,21 @@ def _named_tokens(directory: Path) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text is not None}
 
 
+def _refuse(reason: str) -> NoReturn:
+    """What templates call as ``raise_exception``."""
+    raise InvalidRequest(f"the model's chat template refuses these messages: {reason}", param="messages")
+
+
+def _now(format_: str) -> str:
+    """What templates call as ``strftime_now``: the day, as in the system prompt of Llama 3."""
+    return datetime.now(UTC).strftime(format_)
+
+
 def _configured_template(directory: Path) -> str:
+    """The template in the configuration: one, or the one called ``default`` of several."""
     template = read_json(directory / "tokenizer_config.json").get("chat_template")
+    if isinstance(template, list):
+        template = next((named.get("template") for named in template if named.get("name") == "default"), None)
     if not isinstance(template, str):
         raise ValueError(f"{directory} has no chat template, neither chat_template.jinja nor in tokenizer_config.json")
     return template

@@ -12,7 +12,8 @@ from embedded.prefix_cache import PrefixCache
 from embedded.stepper import SampledStep, Stepper, StepRequest
 from embedded.tokenizer import ChatTokenizer
 from errors import ContextTooLong, GeneratorError, InvalidRequest
-from generators.protocol import Finish, Message, Sampling, Step
+from generators.protocol import Message, Sampling, Step
+from generators.steps import StepReader
 
 
 class EmbeddedGenerator:
@@ -37,7 +38,7 @@ class EmbeddedGenerator:
         self._config = load_config(directory)
         self._tokenizer = ChatTokenizer(directory)
         without_text = self._tokenizer.special_ids | set(range(self._tokenizer.size, self._config.vocabulary))
-        forbidden = np.array(sorted(without_text - set(self._config.eos_ids)), np.int64)
+        forbidden = np.array(sorted(without_text - self._tokenizer.eos_ids), np.int64)
         decoder = Decoder(directory, self._config, max_rows, n_threads)
         self._stepper = Stepper(decoder, PrefixCache(max_cache_bytes), max_rows, forbidden)
         self._batcher: Batcher[StepRequest, SampledStep] = Batcher(f"generator {self.name}", self._stepper, GeneratorError)
@@ -67,9 +68,9 @@ class EmbeddedGenerator:
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample one step after ``prefix_ids``; cancelling the call drops the row at the next token."""
-        sampled = await self._batcher.run(self._request(prefix_ids, sampling, seed))
-        text_ids = sampled.ids if sampled.finish == "length" else sampled.ids[:-1]
-        return Step(sampled.ids, self._tokenizer.decode(text_ids), sampled.finish, sampled.log_probs)
+        reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
+        sampled = await self._batcher.run(self._request(prefix_ids, sampling, seed, reader))
+        return reader.step(sampled.finish, sampled.log_probs)
 
     async def ready(self) -> None:
         """Raise if a call would fail now."""
@@ -79,11 +80,7 @@ class EmbeddedGenerator:
         """Fail open calls and end the thread."""
         await self._batcher.aclose()
 
-    def _request(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> StepRequest:
-        separator = self._tokenizer.encode(sampling.separator)
-        if len(separator) > 1:
-            message = f"separator {sampling.separator!r} is {len(separator)} tokens of {self.name}, it must be one or none"
-            raise InvalidRequest(message, param="separator")
+    def _request(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int, reader: StepReader) -> StepRequest:
         if sampling.max_tokens < 1:
             raise InvalidRequest(f"max_tokens is {sampling.max_tokens}, it must be at least 1", param="max_tokens")
         if not prefix_ids or min(prefix_ids) < 0 or max(prefix_ids) >= self._config.vocabulary:
@@ -94,6 +91,5 @@ class EmbeddedGenerator:
             raise ContextTooLong(
                 f"{len(prefix_ids)} tokens leave no room for a step: {self.name} has a context of {self.context_length} tokens"
             )
-        ends: dict[int, Finish] = {**dict.fromkeys(separator, "separator"), **dict.fromkeys(self._config.eos_ids, "eos")}
         max_tokens = min(sampling.max_tokens, room)
-        return StepRequest(tuple(prefix_ids), max_tokens, sampling.temperature, sampling.top_p, seed, ends)
+        return StepRequest(tuple(prefix_ids), max_tokens, sampling.temperature, sampling.top_p, seed, reader.add)

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -64,6 +65,42 @@ class GeneratorContract:
                 assert len(step.token_ids) == self.sampling.max_tokens
             assert len(step.log_probs) in (0, len(step.token_ids))
             assert all(-math.inf < log_prob <= 1e-6 for log_prob in step.log_probs)
+
+    def test_tokens_and_texts_are_the_same(self) -> None:
+        async def test(generator: Generator) -> None:
+            for step in await self.steps(generator, range(40)):
+                spelt = b"".join(map(generator.token_bytes, step.token_ids)).decode(errors="replace")
+                written = step.text + (self.sampling.separator if step.finish == "separator" else "") + step.rest
+                assert written == spelt or (step.finish == "length" and written == spelt.removesuffix("\ufffd"))
+
+        self.run(test)
+
+    def test_a_separator_changes_nothing_but_where_a_step_ends(self) -> None:
+        """Any text may be one, whether it is a token, lies inside of one, or over several."""
+
+        async def test(generator: Generator) -> None:
+            prefix = generator.prompt_ids(self.prompt)
+            unparted = replace(self.sampling, separator="")
+            cases = [
+                (seed, whole.token_ids, whole.text[at : at + length])
+                for seed, whole in enumerate(await self.steps(generator, range(8), unparted))
+                for at in range(0, len(whole.text) - 4, 5)
+                for length in (1, 2, 5)
+                if "\ufffd" not in whole.text[at : at + length]
+            ]
+            assert len(cases) > 8
+            steps = await asyncio.gather(
+                *(generator.step(prefix, replace(unparted, separator=separator), seed) for seed, _, separator in cases)
+            )
+            for (_, ids, separator), step in zip(cases, steps, strict=True):
+                spelt = [b"".join(map(generator.token_bytes, ids[:n])) for n in range(len(ids) + 1)]
+                n = next(n for n, data in enumerate(spelt) if separator.encode() in data)
+                before, _, after = spelt[n].partition(separator.encode())
+                assert (step.token_ids, step.finish) == (ids[:n], "separator")
+                assert step.text == before.decode(errors="replace")
+                assert step.rest == after.decode(errors="ignore")
+
+        self.run(test)
 
     def test_the_seed_decides(self) -> None:
         async def test(generator: Generator) -> None:

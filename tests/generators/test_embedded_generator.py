@@ -105,11 +105,11 @@ def test_ends_and_texts(directory: Path) -> None:
     for step in steps:
         *body, last = step.token_ids
         assert not {EOS_ID, SEPARATOR_ID} & set(body)
-        assert (last == SEPARATOR_ID) == (step.finish == "separator")
         assert (last == EOS_ID) == (step.finish == "eos")
         assert not set(step.token_ids) & set(FORBIDDEN)
         assert "<|" not in step.text
-        assert len(step.text) == len(step.token_ids) - (step.finish != "length")
+        written = b"".join(map(generator.token_bytes, step.token_ids)).decode()
+        assert written == step.text + ("\n\n" if step.finish == "separator" else "") + step.rest
 
 
 def test_a_shared_prefix_is_computed_once(directory: Path) -> None:
@@ -165,7 +165,6 @@ def test_the_end_of_the_context_cuts_a_step(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("sampling", "prefix", "param"),
     [
-        (Sampling(separator="ab"), (5,), "separator"),
         (Sampling(max_tokens=0), (5,), "max_tokens"),
         (Sampling(), (), "prefix_ids"),
         (Sampling(), (5, 104), "prefix_ids"),
@@ -176,14 +175,6 @@ def test_bad_arguments_are_refused(directory: Path, sampling: Sampling, prefix: 
     with pytest.raises(InvalidRequest) as caught:
         sample(EmbeddedGenerator(directory), [prefix], sampling)
     assert caught.value.param == param
-
-
-def test_another_separator_of_one_token(directory: Path) -> None:
-    generator = EmbeddedGenerator(directory)
-    sampling = Sampling(temperature=1.0, max_tokens=30, separator="e")
-    steps = sample(generator, [generator.prompt_ids(PROMPT)] * 60, sampling)
-    assert any(step.finish == "separator" for step in steps)
-    assert all("e" not in step.text for step in steps)
 
 
 def test_a_failing_engine_fails_its_calls_and_recovers(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
