@@ -63,6 +63,21 @@ class ChatTokenizer:
         """What one token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
         return self._bytes.get(token_id, b"")
 
+    def spelled(self, ids: Sequence[int]) -> str:
+        """The text that a server reads as ``ids``: special tokens are written out, but those that it puts first by itself.
+
+        Raises:
+            InvalidRequest: ordinary tokens spell a special one, which the server would take for it.
+        """
+        first = self._tokenizer.encode("").ids
+        told = list(ids)[len(first) :] if list(ids[: len(first)]) == first else list(ids)
+        names = {id_: name.encode() for name, id_ in self._specials.items()}
+        text = b"".join(names.get(id_) or self.token_bytes(id_) for id_ in told).decode(errors="replace")
+        n_special = len(self._special_pattern.findall(text)) if self._special_pattern else 0
+        if n_special != sum(id_ in names for id_ in told):
+            raise InvalidRequest("the problem spells a special token of the model, leave it out", param="problem")
+        return text
+
     def tokens_with(self, text: str) -> tuple[int, ...]:
         """All tokens that spell ``text``, alone or with more around it."""
         data = text.encode()

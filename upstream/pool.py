@@ -80,6 +80,8 @@ class Upstream:
         self._places = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._retries = SAVED_RETRIES
         self._random = random.Random()
+        self._open: set[asyncio.Timeout] = set()
+        self._all_left = asyncio.Event()
         self._closed = False
 
     async def post(self, path: str, body: dict[str, Any], *, affinity: str = "") -> dict[str, Any]:
@@ -120,11 +122,7 @@ class Upstream:
             ):
                 return await read(patient)
 
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await self._call(attempt, affinity)
-        except TimeoutError:
-            raise self._error(f"{self._whose}'s server gave no whole answer within {deadline_s:g} seconds") from None
+        return await self._call(attempt, affinity, deadline_s)
 
     async def ready(self, *paths: str) -> None:
         """Raise the error given unless a replica says that it is well: status 200 at the first of ``paths`` that it knows.
@@ -146,34 +144,61 @@ class Upstream:
     async def aclose(self) -> None:
         """Fail open calls and close the connections."""
         self._closed = True
+        self._all_left.clear()
+        for call in self._open:
+            if not call.expired():
+                call.reschedule(0)
+        if self._open:
+            await self._all_left.wait()
         await self._connections.aclose()
 
-    async def _call(self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str) -> T:
+    async def _call(
+        self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str, deadline_s: float | None = None
+    ) -> T:
         self._refuse_if_closed()
+        try:
+            async with asyncio.timeout(deadline_s) as call:
+                self._open.add(call)
+                try:
+                    async with self._places:
+                        return await self._try(attempt, affinity)
+                finally:
+                    self._open.discard(call)
+                    if not self._open:
+                        self._all_left.set()
+        except TimeoutError:
+            self._refuse_if_closed()
+            raise self._error(f"{self._whose}'s server gave no whole answer within {deadline_s:g} seconds") from None
+
+    async def _try(self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str) -> T:
+        """As often as it may be worth it."""
         self._retries = min(self._retries + EARNED_RETRIES, SAVED_RETRIES)
         ranked = self._ranked(affinity)
         await self._look_at(ranked[0])
         tried: list[_Replica] = []
-        async with self._places:
-            while True:
-                replica = min(ranked, key=lambda r: (r.left_out_until_s is not None, tried.count(r)))
-                self._refuse_if_closed()
-                tried.append(replica)
-                try:
-                    async with asyncio.timeout(self._timeout_s) as patience:
-                        answer = await attempt(replica.url, patience)
-                    replica.left_out_until_s = None
-                    return answer
-                except TimeoutError:
-                    failed = Failed("no answer in time", unreachable=True)
-                except Failed as error:
-                    failed = error
-                if failed.unreachable:
-                    replica.left_out_until_s = time.monotonic() + LEFT_OUT_S
-                logger.warning("replica %d of %s failed: %s", replica.number, self._whose, failed)
-                others = any(r not in tried and r.left_out_until_s is None for r in ranked)
-                if not await self._may_go_on(failed, len(tried), others=others):
-                    raise self._error(f"{self._whose}'s server failed: {failed} (after {len(tried)} tries)")
+        while True:
+            replica = min(ranked, key=lambda r: (r.left_out_until_s is not None, tried.count(r)))
+            tried.append(replica)
+            try:
+                async with asyncio.timeout(self._timeout_s) as patience:
+                    answer = await attempt(replica.url, patience)
+                replica.left_out_until_s = None
+                return answer
+            except TimeoutError:
+                failed = Failed("no answer in time", unreachable=True)
+            except Failed as error:
+                failed = error
+            self._note(replica, failed)
+            others = any(r not in tried and r.left_out_until_s is None for r in ranked)
+            if not await self._may_go_on(failed, len(tried), others=others):
+                raise self._error(f"{self._whose}'s server failed: {failed} (after {len(tried)} tries)")
+
+    def _note(self, replica: _Replica, failed: Failed) -> None:
+        """Leave out what cannot be reached. The log hears of that once, however many calls meet it."""
+        if replica.left_out_until_s is None or not failed.unreachable:
+            logger.warning("replica %d of %s failed: %s", replica.number, self._whose, failed)
+        if failed.unreachable:
+            replica.left_out_until_s = time.monotonic() + LEFT_OUT_S
 
     async def _may_go_on(self, failed: Failed, n_tried: int, *, others: bool) -> bool:
         """After the pause that is due, unless tries or budget are spent; ``others`` are well and were not yet asked."""
@@ -206,6 +231,8 @@ class Upstream:
             well = status is not None and status < 500
         finally:
             replica.left_out_until_s = None if well else time.monotonic() + LEFT_OUT_S
+        if well:
+            logger.warning("replica %d of %s is well again", replica.number, self._whose)
 
     async def _is_ready(self, url: str, paths: Sequence[str]) -> bool:
         for path in paths:
