@@ -30,7 +30,7 @@ async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, An
             else:
                 yield _event(data)
     if not done:
-        raise Failed("the stream broke off")
+        raise Failed("the stream broke off", unreachable=True)
 
 
 def object_of(content: bytes) -> dict[str, Any] | None:

@@ -12,7 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send. ``cut`` announces more bytes than come, ``stall`` sends nothing, ``reset`` breaks the connection."""
+    """What to send.
+
+    ``cut`` announces more bytes than come, ``stall`` sends nothing, ``reset`` breaks the connection after the body. ``drip`` is
+    sent after the body again and again, which may be nothing, until the client leaves.
+    """
 
     body: Any = None
     status: int = 200
@@ -20,6 +24,7 @@ class Answer:
     cut: bool = False
     stall: bool = False
     reset: bool = False
+    drip: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -57,18 +62,26 @@ class Upstreams:
         self.requests.append(request)
         self.arrived.set()
         answer = self.answer(request)
+        if answer.stall:
+            await reader.readexactly(1)  # until the client leaves
+        if answer.body is not None or not answer.reset:
+            content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            length = len(content) + 10 * answer.cut
+            ends = f"content-length: {length}" if answer.drip is None else "connection: close"
+            told = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+            writer.write(f"HTTP/1.1 {answer.status} X\r\n{ends}\r\n{told}\r\n".encode() + content)
+            await writer.drain()
         if answer.reset:
             # Linger of zero: the connection is reset, not closed.
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             raise ConnectionError
-        if answer.stall:
-            await reader.readexactly(1)  # until the client leaves
-        content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-        length = len(content) + 10 * answer.cut
-        told = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-        writer.write(f"HTTP/1.1 {answer.status} X\r\ncontent-length: {length}\r\n{told}\r\n".encode() + content)
-        await writer.drain()
+        while answer.drip is not None:
+            if reader.at_eof():
+                raise ConnectionError
+            writer.write(answer.drip)
+            await writer.drain()
+            await asyncio.sleep(0.01)
         if answer.cut:
             raise ConnectionError
 

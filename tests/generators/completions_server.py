@@ -1,0 +1,62 @@
+"""A server of ``/v1/completions`` over an embedded generator: one that speaks token ids, as vLLM does, or text alone."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from tokenizers import Tokenizer
+
+from generators.embedded import EmbeddedGenerator
+from generators.protocol import Sampling
+
+NAME = "tiny"
+
+
+def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False, asked: list[Any] | None = None) -> FastAPI:
+    """Serves the model of ``directory``. Bodies of requests go to ``asked``.
+
+    Without ``by_ids`` it is like llama.cpp: it takes prompts of ids, or with ``refuses_ids`` does not, and answers with text.
+    """
+    app = FastAPI()
+    generator = EmbeddedGenerator(directory)
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"data": [{"id": NAME} | ({"max_model_len": generator.context_length} if by_ids else {})]}
+
+    @app.post("/v1/completions", response_model=None)
+    async def completions(request: Request) -> JSONResponse | StreamingResponse:
+        body = await request.json()
+        if asked is not None:
+            asked.append(body)
+        assert body["model"] == NAME
+        assert body["stream"] is True
+        prompt = body["prompt"]
+        if isinstance(prompt, list) and refuses_ids:
+            return JSONResponse({"error": {"message": "prompt must be text", "code": 400}}, 400)
+        ids = tuple(prompt if isinstance(prompt, list) else tokenizer.encode(prompt).ids)
+        if len(ids) >= generator.context_length:
+            return JSONResponse({"error": {"message": "too long", "type": "exceed_context_size_error", "code": 400}}, 400)
+        separator = "".join(body.get("stop", []))
+        sampling = Sampling(body["temperature"], body["top_p"], body["max_tokens"], separator)
+        step = await generator.step(ids, sampling, body["seed"])
+        spelled = b"".join(map(generator.token_bytes, step.token_ids)).decode()
+
+        async def events() -> AsyncIterator[str]:
+            pieces = zip(spelled.ljust(len(step.token_ids), "\0"), step.token_ids, step.log_probs, strict=False)
+            for character, token_id, log_prob in pieces:
+                choice: dict[str, Any] = {"index": 0, "text": character.strip("\0"), "finish_reason": None}
+                if by_ids:
+                    choice |= {"token_ids": [token_id], "logprobs": {"token_logprobs": [log_prob]}}
+                yield f"data: {json.dumps({'choices': [choice]})}\n\n"
+            last: dict[str, Any] = {"index": 0, "text": spelled[len(step.token_ids) :]}
+            last |= {"finish_reason": "length" if step.finish == "length" else "stop", "token_ids": [] if by_ids else None}
+            yield f"data: {json.dumps({'choices': [last]})}\n\ndata: [DONE]\n\n"
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    return app

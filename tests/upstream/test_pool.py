@@ -1,0 +1,241 @@
+"""The pool of equal servers on real sockets: what is tried again and where, and what calls leave behind."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+import pytest
+
+from errors import GeneratorError
+from tests.service.serving import until
+from tests.upstream.server import Answer, Request, Upstreams, upstream
+from upstream.pool import SAVED_RETRIES, Upstream
+
+T = TypeVar("T")
+
+
+def events(*told: Any, done: bool = True) -> bytes:
+    return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told) + b"data: [DONE]\n\n" * done
+
+
+GOOD = Answer(events({"n": 1}, {"n": 2}))
+PART = events({"n": 1}, done=False)
+
+
+async def collected(told: AsyncIterator[dict[str, Any]]) -> list[Any]:
+    return [event["n"] async for event in told]
+
+
+def ask(pool: Upstream, affinity: str = "", deadline_s: float = 20.0, max_bytes: int = 10_000) -> Awaitable[list[Any]]:
+    return pool.stream("/stream", {}, collected, affinity=affinity, deadline_s=deadline_s, max_bytes=max_bytes)
+
+
+def run(
+    answers: list[Callable[[Request], Answer]], test: Callable[[Upstream, list[Upstreams]], Awaitable[T]], **options: Any
+) -> T:
+    """``test`` with a pool over one server for each of ``answers``."""
+
+    async def main() -> T:
+        async with AsyncExitStack() as stack:
+            servers = [await stack.enter_async_context(upstream(answer)) for answer in answers]
+            pool = Upstream([server.url for server in servers], GeneratorError, "the generator", **options)
+            try:
+                return await test(pool, servers)
+            finally:
+                await pool.aclose()
+
+    return asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def of(home: int, n: int = 1) -> list[str]:
+    """``n`` affinities whose home is that one of two replicas."""
+    pool = Upstream(["http://a", "http://b"], GeneratorError, "the generator")
+    names = (f"search {i}" for i in range(1000))
+    return [name for name in names if pool._ranked(name)[0].number == home][:n]
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+
+
+PASSING = {
+    "reset": Answer(reset=True),
+    "reset within the stream": Answer(PART, reset=True),
+    "cut": Answer(PART, cut=True),
+    "no end": Answer(PART),
+    "half an event": Answer(PART + b'data: {"n": 2'),
+    "an event that is no JSON": Answer(PART + b'data: {"n": \n\ndata: [DONE]\n\n'),
+    "an event that is a list": Answer(events([1])),
+    "the server's failure": Answer(PART + events({"error": {"message": "no", "code": 500}})),
+    "no stream": Answer(b"<html></html>"),
+    "unavailable": Answer(b"", 503),
+    "too many requests": Answer(b"", 429, {"retry-after": "0"}),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(PASSING))
+def test_what_breaks_off_begins_anew(fault: str) -> None:
+    faults = iter([PASSING[fault]] * 2)
+
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        assert await ask(pool) == [1, 2]
+        assert len(servers[0].requests) == 3
+
+    run([lambda _: next(faults, GOOD)], test)
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [Answer(stall=True), Answer(PART, drip=b""), Answer(PART, drip=b": still here\n\n")],
+    ids=["all", "later", "comments"],
+)
+def test_a_silent_server_is_left_for_another(silent: Answer) -> None:
+    """Silent is who sends no event: comments only keep a connection open."""
+
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        assert await ask(pool, of(0)[0]) == [1, 2]
+        await servers[0].left.wait()
+        assert [len(server.requests) for server in servers] == [1, 1]
+
+    run([lambda _: silent, lambda _: GOOD], test, timeout_s=0.3)
+
+
+def test_events_keep_a_slow_stream_alive_but_not_for_ever() -> None:
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        with pytest.raises(GeneratorError, match="within 1 seconds"):
+            await ask(pool, deadline_s=1, max_bytes=10**9)
+        await servers[0].left.wait()
+        assert len(servers[0].requests) == 1
+
+    run([lambda _: Answer(PART, drip=PART)], test, timeout_s=0.5)
+
+
+def test_an_endless_answer_is_bounded() -> None:
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        with pytest.raises(GeneratorError, match="over 10000 bytes"):
+            await ask(pool)
+        await servers[0].left.wait()
+        assert len(servers[0].requests) == 1
+
+    run([lambda _: Answer(PART, drip=PART * 100)], test)
+
+
+def test_a_stream_read_to_its_end_leaves_its_connection_for_the_next() -> None:
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        for _ in range(3):
+            assert await ask(pool) == [1, 2]
+        assert len(servers[0].requests) == 3
+        assert not servers[0].left.is_set()
+
+    run([lambda _: GOOD], test)
+
+
+def test_calls_that_belong_together_share_a_replica_and_all_move_from_a_lost_one() -> None:
+    """However many they are: moving on costs nothing of the budget, and no call but the first ones meets the lost replica."""
+    n = int(SAVED_RETRIES) + 30
+
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        (home,) = of(0)
+        for _ in range(3):
+            await ask(pool, home)
+        assert [len(server.requests) for server in servers] == [3, 0]
+        servers[0].answer = lambda _: Answer(PART, cut=True)
+        assert await asyncio.gather(*(ask(pool, home) for _ in range(n))) == [[1, 2]] * n
+        before = len(servers[0].requests)
+        assert await ask(pool, home) == [1, 2]
+        assert len(servers[0].requests) == before
+        assert len(servers[1].requests) == n + 1
+
+    run([lambda _: GOOD, lambda _: GOOD], test)
+
+
+def test_a_lost_replica_is_looked_at_by_one_call_and_taken_back_when_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upstream.pool.LEFT_OUT_S", 0.0)
+    ill = Answer(b"", 503)
+
+    def told(request: Request) -> Answer:
+        return ill if request.path == "/health" else Answer(reset=True)
+
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        (home,) = of(0)
+        assert await ask(pool, home) == [1, 2]
+        await asyncio.gather(*(ask(pool, home) for _ in range(5)))
+        asked = [request.path for request in servers[0].requests]
+        assert asked.count("/stream") == 1
+        assert asked.count("/health") == 1
+        servers[0].answer = lambda _: GOOD
+        before = len(servers[1].requests)
+        assert await ask(pool, home) == [1, 2]
+        assert [request.path for request in servers[0].requests[-2:]] == ["/health", "/stream"]
+        assert len(servers[1].requests) == before
+
+    run([told, lambda _: GOOD], test)
+
+
+def test_where_none_is_left_the_error_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        for _ in range(3):
+            with pytest.raises(GeneratorError, match=r"connection failed.*after 4 tries"):
+                await ask(pool)
+        with pytest.raises(GeneratorError, match="no server of the generator is ready"):
+            await pool.ready()
+        for server in servers:
+            server.answer = lambda _: GOOD
+        assert await ask(pool) == [1, 2]
+        await pool.ready()
+
+    run([lambda _: Answer(reset=True)] * 2, test)
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("health", "models", "ready"),
+    [(200, 500, True), (503, 200, False), (404, 200, True), (404, 404, True), (404, 503, False), (401, 401, True)],
+)
+def test_a_server_is_ready_if_it_says_so_or_has_no_way_to(health: int, models: int, ready: bool) -> None:
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        if ready:
+            await pool.ready()
+        else:
+            with pytest.raises(GeneratorError):
+                await pool.ready()
+
+    run([lambda request: Answer({}, health if request.path == "/health" else models)], test)
+
+
+def test_a_cancelled_call_and_a_closed_pool_leave_the_server() -> None:
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        calls = [asyncio.ensure_future(ask(pool)) for _ in range(3)]
+        await until(lambda: len(servers[0].requests) == 3)
+        calls[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calls[0]
+        await servers[0].left.wait()
+        servers[0].left.clear()
+        await pool.aclose()
+        for call in calls[1:]:
+            with pytest.raises(GeneratorError, match="closed"):
+                await call
+        await servers[0].left.wait()
+        with pytest.raises(GeneratorError, match="closed"):
+            await ask(pool)
+        with pytest.raises(GeneratorError, match="closed"):
+            await pool.ready()
+
+    run([lambda _: Answer(PART, drip=b"")], test)
+
+
+def test_more_calls_than_places_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upstream.pool.MAX_IN_FLIGHT", 2)
+
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        calls = [asyncio.ensure_future(ask(pool)) for _ in range(3)]
+        await until(lambda: len(servers[0].requests) == 2)
+        assert len(servers[0].requests) == 2
+        calls[0].cancel()
+        await until(lambda: len(servers[0].requests) == 3)
+
+    run([lambda _: Answer(PART, drip=b"")], test)
