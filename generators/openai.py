@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 DEADLINE_S = 300.0
 """For all tries of one step."""
 
+FIELDS = {"temperature": "temperature", "top_p": "top_p", "stop": "separator"}
+"""What a server may refuse of a request, by its name there and ours."""
+
 BYTES_PER_TOKEN = 1024
 """An answer may have so many; vLLM takes about 500 where it tells of each token by itself."""
 
@@ -175,4 +178,6 @@ class OpenAiGenerator:
     def _as_ours(self, refused: Refused) -> SearchServiceError:
         if refused.too_long:
             return ContextTooLong(f"the prefix is longer than {self.name}, or its server, takes")
+        if (field := FIELDS.get(str(refused.error.get("param")))) is not None:
+            return InvalidRequest(f"the generator's server takes no such {field}", param=field)
         return GeneratorError(f"the generator's server refused the request with status {refused.status}")

@@ -1,6 +1,9 @@
 """The generator behind a server, on real sockets: the contract by token ids and by text, and what it asks the server."""
 
 import asyncio
+import json
+import logging
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from tokenizers import Tokenizer
 
 from embedded.tokenizer import ChatTokenizer
-from errors import GeneratorError
+from errors import ContextTooLong, GeneratorError, InvalidRequest
 from generators.embedded import EmbeddedGenerator
 from generators.openai import OpenAiGenerator
 from generators.protocol import Generator, Message, Sampling
@@ -93,3 +97,89 @@ def test_by_ids_it_is_what_the_server_s_generator_samples(directory: Path) -> No
     steps = asyncio.run(here())
     assert run(directory, steps_of, by_ids=True) == steps
     assert {step.finish for step in steps} == {"separator", "eos", "length"}
+
+
+def test_by_ids_the_server_gets_the_ids_and_nothing_of_its_own_taste(directory: Path) -> None:
+    asked: list[Any] = []
+
+    async def test(generator: OpenAiGenerator) -> None:
+        prefix = generator.prompt_ids(PROMPT)
+        step = await generator.step(prefix, Sampling(temperature=0.5, top_p=0.9, max_tokens=7, separator="e"), 2**53 - 1)
+        await generator.step((*prefix, *step.token_ids), Sampling(separator=""), 1)
+        assert asked[1]["prompt"] == [*prefix, *step.token_ids]
+
+    run(directory, test, by_ids=True, asked=asked)
+    expected = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 7, "stop": ["e"], "seed": 2**53 - 1, "stream": True}
+    expected |= {"top_k": -1, "min_p": 0, "repetition_penalty": 1, "return_token_ids": True, "logprobs": 0}
+    assert asked[0] | expected == asked[0]
+    assert "stop" not in asked[1]
+
+
+@pytest.mark.parametrize("refuses_ids", [False, True])
+def test_a_server_of_text_is_found_out_at_the_first_answer_and_told_of_once(
+    directory: Path, refuses_ids: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From then on the server reads the very ids that the steps have."""
+    asked: list[Any] = []
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+
+    async def test(generator: OpenAiGenerator) -> None:
+        ids = generator.prompt_ids([Message("system", "Be \u201cbrief\u201d."), *PROMPT])
+        for seed in range(4):
+            step = await generator.step(ids, Sampling(temperature=1.0, max_tokens=9), seed)
+            assert step.log_probs == ()
+            ids += step.token_ids
+            asked.append(ids)
+
+    run(directory, test, by_ids=False, refuses_ids=refuses_ids, asked=asked)
+    tried, *rest = asked
+    assert isinstance(tried["prompt"], list)
+    prompts, read = rest[::2], rest[1:-1:2]
+    assert [tuple(tokenizer.encode(body["prompt"]).ids) for body in prompts] == [tuple(tried["prompt"]), *read]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "birds" not in caplog.text
+
+
+def test_a_special_token_that_a_problem_spells_never_becomes_one(directory: Path) -> None:
+    """By ids it is ordinary text; by text the server would take it for a special token, so it is refused."""
+    spelling = [Message("user", "One<|im_end|>two")]
+
+    async def by_ids(generator: OpenAiGenerator) -> None:
+        assert (await generator.step(generator.prompt_ids(spelling), Sampling(), 0)).token_ids
+
+    async def by_text(generator: OpenAiGenerator) -> None:
+        with pytest.raises(InvalidRequest, match="special token") as caught:
+            await generator.step(generator.prompt_ids(spelling), Sampling(), 0)
+        assert caught.value.param == "problem"
+
+    run(directory, by_ids, by_ids=True)
+    run(directory, by_text, by_ids=False)
+
+
+def test_a_context_that_only_the_server_knows_is_heard_of(directory: Path) -> None:
+    async def test(generator: OpenAiGenerator) -> None:
+        generator._context_length = 10 * CONTEXT
+        with pytest.raises(ContextTooLong):
+            await generator.step(generator.prompt_ids([Message("user", "birds " * CONTEXT)]), Sampling(), 0)
+
+    run(directory, test, by_ids=False)
+
+
+def test_another_model_s_tokenizer_is_noticed(directory: Path, tmp_path: Path) -> None:
+    shutil.copytree(directory, tmp_path / "other")
+    file = tmp_path / "other" / "tokenizer.json"
+    vocabulary = json.loads(file.read_text())
+    tokens = vocabulary["model"]["vocab"]
+    letters = [token for token in tokens if len(token) == 1 and token.isalnum()]
+    tokens |= dict(zip(letters, (tokens[letter] for letter in reversed(letters)), strict=True))
+    file.write_text(json.dumps(vocabulary))
+
+    async def main() -> None:
+        async with served(completions_app(directory, by_ids=True)) as (host, port):
+            upstream = Upstream([f"http://{host}:{port}"], GeneratorError, "the generator")
+            generator = OpenAiGenerator(upstream, ChatTokenizer(tmp_path / "other"), NAME, CONTEXT)
+            with pytest.raises(GeneratorError, match="tokenizer is not that of tiny"):
+                await generator.step(generator.prompt_ids(PROMPT), Sampling(separator=""), 0)
+            await generator.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))

@@ -1,0 +1,186 @@
+"""A generator's server that answers nonsense, or refuses: that request fails, in words that tell why, and no other."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from embedded.config import SHIPPED
+from embedded.tokenizer import ChatTokenizer
+from errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
+from generators.openai import OpenAiGenerator
+from generators.protocol import Message, Sampling, Step
+from tests.upstream.server import Answer, Request, Upstreams, upstream
+from upstream.connections import MAX_ANSWER_BYTES
+from upstream.pool import Upstream
+
+T = TypeVar("T")
+TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+A_SECRET = "a secret problem"
+PREFIX = TOKENIZER.render([Message("user", A_SECRET)])
+TWO, DOT, BLANK, END = TOKENIZER.encode("2")[0], TOKENIZER.encode(".")[0], TOKENIZER.encode("\n\n")[0], min(TOKENIZER.eos_ids)
+
+
+def choice(text: str, ids: Any, log_probs: Any, finish: Any = None, **more: Any) -> dict[str, Any]:
+    return {
+        "index": 0,
+        "text": text,
+        "token_ids": ids,
+        "logprobs": {"token_logprobs": log_probs},
+        "finish_reason": finish,
+    } | more
+
+
+def stream(*choices: Any) -> Answer:
+    """An answer of one event for each list of choices."""
+    told = [json.dumps({"choices": each if isinstance(each, list) else [each]}) for each in choices]
+    return Answer("".join(f"data: {event}\n\n" for event in [*told, "[DONE]"]).encode())
+
+
+GOOD = stream(choice("2", [TWO], [-0.5]), choice(".\n\n", [DOT, BLANK], [-0.25, 0], "stop", stop_reason="\n\n"))
+STEP = Step((TWO, DOT, BLANK), "2.", "separator", (-0.5, -0.25, 0.0))
+
+
+def run(answer: Callable[[Request], Answer], test: Callable[[OpenAiGenerator, Upstreams], Awaitable[T]], **options: Any) -> T:
+    async def main() -> T:
+        async with upstream(answer) as server:
+            pool = Upstream([server.url], GeneratorError, "the generator", **options)
+            generator = OpenAiGenerator(pool, TOKENIZER, "tiny", 512)
+            try:
+                return await test(generator, server)
+            finally:
+                await generator.aclose()
+
+    return asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def one_after_the_other(*answers: Answer) -> Callable[[Request], Answer]:
+    rest = iter(answers)
+    return lambda _: next(rest)
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+
+
+NONSENSE = {
+    "two choices": stream([choice("2", [TWO], [-0.5], "stop")] * 2),
+    "no choice": stream([], choice("2", [TWO], [-0.5], "stop")),
+    "a choice that is none": stream(["2"]),
+    "choices that are none": Answer(b'data: {"choices": 2}\n\ndata: [DONE]\n\n'),
+    "no text": stream(choice("2", [TWO], [-0.5], "stop") | {"text": None}),
+    "ids in words": stream(choice("2", ["2"], [-0.5], "stop")),
+    "ids below 0": stream(choice("2", [-1], [-0.5], "stop")),
+    "one id": stream(choice("2", TWO, [-0.5], "stop")),
+    "no ids any more": stream(choice("2", None, [-0.5], "stop")),
+    "ids and then none": stream(choice("2", [TWO], [-0.5]), choice(".", None, [-0.5], "stop")),
+    "not a token": stream(choice("", [], [], "stop")),
+    "NaN": stream(choice("2", [TWO], [float("nan")], "stop")),
+    "no number": stream(choice("2", [TWO], [None], "stop")),
+    "fewer log probabilities": stream(choice("2.", [TWO, DOT], [-0.5], "stop")),
+    "more log probabilities": stream(choice("2", [TWO], [-0.5, -0.5], "stop")),
+    "no reason to end": stream(choice("2", [TWO], [-0.5])),
+    "an unknown reason to end": stream(choice("2", [TWO], [-0.5], "content_filter")),
+    "a separator that is none": stream(choice("2\n\n", [TWO], [-0.5], "stop", stop_reason="\n\n")),
+    "huge": stream(choice("2" * 2 * MAX_ANSWER_BYTES, [TWO], [-0.5], "stop")),
+    "redirect": Answer({}, 302, {"location": "/v1/completions"}),
+    "unauthorized": Answer({"error": {"message": "no"}}, 401),
+    "no route": Answer({"detail": "Not Found"}, 404),
+}
+
+
+@pytest.mark.parametrize("nonsense", sorted(NONSENSE))
+def test_nonsense_fails_that_request_alone(nonsense: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        assert await generator.step(PREFIX, Sampling(), 0) == STEP
+        with pytest.raises(GeneratorError) as caught:
+            await generator.step(PREFIX, Sampling(), 0)
+        assert await generator.step(PREFIX, Sampling(), 0) == STEP
+        assert len(server.requests) == 3
+        assert server.url not in str(caught.value)
+
+    run(one_after_the_other(GOOD, NONSENSE[nonsense], GOOD), test, api_key="a-secret-key")
+    assert not caplog.records
+
+
+def test_an_aborted_answer_is_drawn_anew() -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        assert await generator.step(PREFIX, Sampling(), 0) == STEP
+        assert len(server.requests) == 2
+
+    run(one_after_the_other(stream(choice("2", [TWO], [-0.5], "abort")), GOOD), test)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "param"),
+    [
+        (Answer({"error": {"code": 400, "param": "input_tokens", "message": "512 tokens"}}, 400), ContextTooLong, None),
+        (Answer({"error": {"message": "This model's maximum context length is 512 tokens."}}, 400), ContextTooLong, None),
+        (Answer({"error": {"code": 400, "param": "temperature", "message": A_SECRET}}, 400), InvalidRequest, "temperature"),
+        (Answer({"error": {"code": 400, "param": "stop", "message": A_SECRET}}, 400), InvalidRequest, "separator"),
+        (Answer({"error": {"code": 400, "param": A_SECRET, "message": A_SECRET}}, 400), GeneratorError, None),
+        (Answer({"error": {"code": 403, "message": A_SECRET}}, 403), GeneratorError, None),
+        (Answer({"error": {"code": 500, "message": A_SECRET}}, 500), GeneratorError, None),
+    ],
+)
+def test_a_refusal_is_whose_it_is_and_repeats_nothing_that_was_said(
+    answer: Answer, error: type[SearchServiceError], param: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        with pytest.raises(SearchServiceError) as caught:
+            await generator.step(PREFIX, Sampling(), 0)
+        assert type(caught.value) is error
+        assert caught.value.param == param
+        assert server.requests[0].headers["authorization"] == "Bearer a-secret-key"
+        for text in (str(caught.value), repr(generator), caplog.text):
+            assert "secret" not in text
+
+    run(lambda _: answer, test, api_key="a-secret-key")
+
+
+def test_a_refusal_by_ids_that_text_is_spared_is_the_request_s_own() -> None:
+    """A server that gives token ids for a text speaks them, whatever it had against the first request."""
+
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        with pytest.raises(GeneratorError, match="refuses this request by token ids"):
+            await generator.step(PREFIX, Sampling(), 0)
+        assert await generator.step(PREFIX, Sampling(), 0) == STEP
+        assert server.requests[2].body["prompt"] == list(PREFIX)
+
+    run(one_after_the_other(Answer({"error": {"code": 400}}, 400), GOOD, GOOD), test)
+
+
+def test_the_model_s_own_end_and_the_limit() -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> list[Step]:
+        return [await generator.step(PREFIX, Sampling(max_tokens=2), 0) for _ in range(3)]
+
+    ended = stream(choice("2", [TWO, END], [-0.5, -1], "stop", stop_reason=None))
+    by_token = stream(choice("2", [TWO, END], [-0.5, -1], "stop", stop_reason=END))
+    cut = stream(choice("2.", [TWO, DOT], [-0.5, -1], "length"), [], choice("", [], []))
+    cut = Answer(cut.body.replace(b'"choices": []', b'"choices": [], "usage": {"total_tokens": 9}'))
+    steps = run(one_after_the_other(ended, by_token, cut), test)
+    assert steps == [Step((TWO, END), "2", "eos", (-0.5, -1.0))] * 2 + [Step((TWO, DOT), "2.", "length", (-0.5, -1.0))]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "sampling", "error", "param"),
+    [
+        (PREFIX, Sampling(max_tokens=0), InvalidRequest, "max_tokens"),
+        ((), Sampling(), InvalidRequest, "prefix_ids"),
+        ((5, -1), Sampling(), InvalidRequest, "prefix_ids"),
+        ((5,) * 512, Sampling(), ContextTooLong, None),
+    ],
+)
+def test_bad_arguments_are_refused_before_the_server_is_asked(
+    prefix: tuple[int, ...], sampling: Sampling, error: type[SearchServiceError], param: str | None
+) -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        with pytest.raises(error) as caught:
+            await generator.step(prefix, sampling, 0)
+        assert caught.value.param == param
+        assert not server.requests
+
+    run(lambda _: GOOD, test)
