@@ -1,33 +1,24 @@
-"""What the tests of reward models on the real vLLM share: engines in this process, servers beside it, a tiny Qwen PRM."""
+"""What the tests of reward models on the real vLLM share: engines in this process, and a tiny Qwen PRM."""
 
 import asyncio
 import json
 import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-
-import httpx
 
 from reward_models.families.registry import load_family
 from reward_models.pooled import PooledRewardModel
 from reward_models.protocol import RewardModel
 from reward_models.vllm import VllmPool, load_vllm
 from tests.reward_models.families import stand_ins
+from tests.vllm.serve import BLOCK, ENVIRONMENT
 
 T = TypeVar("T")
 
 WEIGHTS = Path(__file__).parents[2] / "embedded" / "weights"
-BLOCK = 32
-"""Smallest block of vLLM's cache on the CPU."""
-
 ENGINE: dict[str, Any] = {"dtype": "float32", "enforce_eager": True, "block_size": BLOCK, "max_num_seqs": 64}
-ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
 
 
 class _Borrowed(VllmPool):
@@ -76,35 +67,6 @@ def engine(directory: Path, family: str) -> Iterator[Engine]:
         yield opened
     finally:
         opened.close()
-
-
-@contextmanager
-def vllm_serve(directory: Path, *arguments: str) -> Iterator[str]:
-    """What ``vllm serve`` starts, with the model of ``directory``, called ``served``; its address, once it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(directory)]
-    command += ["--served-model-name", "served"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
-    command += ["--block-size", str(BLOCK), "--max-num-seqs", "64", *arguments]
-    url = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command, env=os.environ | ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
-        try:
-            give_up = time.monotonic() + 300
-            while not _answers(url):
-                assert server.poll() is None, server.stderr and server.stderr.read().decode()[-3000:]
-                assert time.monotonic() < give_up, "vllm serve did not start"
-                time.sleep(0.5)
-            yield url
-        finally:
-            server.terminate()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def write_qwen_prm(directory: Path) -> Callable[[str, Sequence[str]], list[float]]:

@@ -25,7 +25,8 @@ from service.scoring import create_scoring_app
 from service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
 from tests.service.serving import served
-from tests.vllm.reward_engines import BLOCK, WEIGHTS, Engine, engine, vllm_serve, write_qwen_prm
+from tests.vllm.reward_engines import WEIGHTS, Engine, engine, write_qwen_prm
+from tests.vllm.serve import BLOCK, vllm_serve
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 

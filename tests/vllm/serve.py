@@ -1,0 +1,116 @@
+"""The real ``vllm serve`` beside the tests: started, asked how it is, killed, paused and started again on its port."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+BLOCK = 32
+"""Smallest block of vLLM's cache on the CPU."""
+
+ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+START_S = 300
+
+
+class VllmServer:
+    """What ``vllm serve`` starts, with the model of ``directory`` called ``served``. It keeps its port when started again."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(directory)]
+        self._command += ["--served-model-name", "served"]
+        self._command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
+        self._command += ["--block-size", str(BLOCK), "--max-num-seqs", "64", *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; :meth:`wait` waits until it answers."""
+        self._process = subprocess.Popen(
+            self._command,
+            env=os.environ | ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # so that a signal reaches the engine's process too
+        )
+
+    def wait(self) -> None:
+        assert self._process is not None
+        give_up = time.monotonic() + START_S
+        while not self.answers():
+            if self._process.poll() is not None:
+                assert self._process.stderr is not None
+                raise AssertionError(self._process.stderr.read().decode()[-3000:])
+            assert time.monotonic() < give_up, "vllm serve did not start"
+            time.sleep(0.5)
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        """At once, connections and all; a second time does nothing."""
+        if self._process is not None:
+            self.signal(signal.SIGKILL)
+            self._process.communicate()
+            self._process = None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate()
+            self._process = None
+
+    async def count(self, metric: str) -> float:
+        """Sum of a metric over all its labels that the pattern ``metric`` takes."""
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"{self.url}/metrics", timeout=30)).text
+        return sum(float(value) for value in re.findall(rf"^vllm:{metric} (\S+)$", text, re.MULTILINE))
+
+    async def until(self, metric: str, value: float) -> None:
+        """Wait until ``metric`` is at least ``value``, or 0 where that is 0. The caller guards against never."""
+        while (count := await self.count(metric)) < value or (value == 0 and count > 0):
+            await asyncio.sleep(0.05)
+
+
+RUNNING = r"num_requests_running\{.*\}"
+WAITING = r"num_requests_waiting\{.*\}"
+ABORTED = r'request_success_total\{.*finished_reason="abort".*\}'
+
+
+@contextmanager
+def vllm_servers(*servers: VllmServer) -> Iterator[None]:
+    """Start them side by side; stop them at the end."""
+    try:
+        for server in servers:
+            server.start()
+        for server in servers:
+            server.wait()
+        yield
+    finally:
+        for server in servers:
+            server.stop()
+
+
+@contextmanager
+def vllm_serve(directory: Path, *arguments: str) -> Iterator[str]:
+    """The address of a server of the model of ``directory``, once it answers."""
+    server = VllmServer(directory, *arguments)
+    with vllm_servers(server):
+        yield server.url
