@@ -34,3 +34,9 @@ def _snapshot(name: str, setting: str) -> Path:
     except Exception as error:  # a bad name, no such model, no connection, a proxy's no: they have no class in common
         message = f"{setting}: {name!r} is no directory and no model of the hub or its cache ({type(error).__name__})"
         raise InvalidRequest(message, param=setting) from error
+
+
+def model_name(name_or_path: str | Path) -> str:
+    """A model's name as callers may read it: without the path to its directory."""
+    path = Path(name_or_path)
+    return path.resolve().name if path.is_dir() else str(name_or_path)

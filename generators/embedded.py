@@ -11,7 +11,8 @@ from embedded.decoder import Decoder
 from embedded.prefix_cache import PrefixCache
 from embedded.stepper import SampledStep, Stepper, StepRequest
 from embedded.tokenizer import ChatTokenizer
-from errors import ContextTooLong, GeneratorError, InvalidRequest
+from errors import GeneratorError
+from generators.checks import step_limit
 from generators.protocol import Message, Sampling, Step
 from generators.steps import StepReader
 
@@ -68,8 +69,12 @@ class EmbeddedGenerator:
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample one step after ``prefix_ids``; cancelling the call drops the row at the next token."""
+        limit = step_limit(
+            prefix_ids, sampling, name=self.name, vocabulary=self._config.vocabulary, context_length=self.context_length
+        )
         reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
-        sampled = await self._batcher.run(self._request(prefix_ids, sampling, seed, reader))
+        request = StepRequest(tuple(prefix_ids), limit, sampling.temperature, sampling.top_p, seed, reader.add)
+        sampled = await self._batcher.run(request)
         return reader.step(sampled.finish, sampled.log_probs)
 
     async def ready(self) -> None:
@@ -79,17 +84,3 @@ class EmbeddedGenerator:
     async def aclose(self) -> None:
         """Fail open calls and end the thread."""
         await self._batcher.aclose()
-
-    def _request(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int, reader: StepReader) -> StepRequest:
-        if sampling.max_tokens < 1:
-            raise InvalidRequest(f"max_tokens is {sampling.max_tokens}, it must be at least 1", param="max_tokens")
-        if not prefix_ids or min(prefix_ids) < 0 or max(prefix_ids) >= self._config.vocabulary:
-            limit = self._config.vocabulary - 1
-            raise InvalidRequest(f"prefix_ids must hold at least one token id in 0..{limit}", param="prefix_ids")
-        room = self.context_length - len(prefix_ids)
-        if room < 1:
-            raise ContextTooLong(
-                f"{len(prefix_ids)} tokens leave no room for a step: {self.name} has a context of {self.context_length} tokens"
-            )
-        max_tokens = min(sampling.max_tokens, room)
-        return StepRequest(tuple(prefix_ids), max_tokens, sampling.temperature, sampling.top_p, seed, reader.add)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from embedded.hub import model_directory
 from errors import InvalidRequest
 from reward_models.calibration import CalibratedRewardModel, Calibration
 from reward_models.embedded import EmbeddedRewardModel
@@ -22,7 +23,7 @@ class RewardModelOptions:
         family: how it is asked: a name in ``FAMILIES`` or, for ``http``, in ``PROMPTS``. None is our own scoring server.
         urls: base addresses of equal servers.
         api_key: of those servers.
-        tokenizer: directory of the tokenizer's files, where ``model`` is none.
+        tokenizer: directory or hub name of the tokenizer's files, where ``model`` has none.
         timeout_s: of one try of one request.
         calibration: file of a calibration for this model.
         engine: further arguments of vLLM's engine.
@@ -60,7 +61,7 @@ def _vllm(options: RewardModelOptions) -> RewardModel:
     from reward_models.vllm import load_vllm
 
     model, family = _needed(options, "model"), _needed(options, "family")
-    return load_vllm(model, family, directory=options.tokenizer, **options.engine)
+    return load_vllm(model, family, tokenizer=options.tokenizer, **options.engine)
 
 
 def _http(options: RewardModelOptions) -> RewardModel:
@@ -79,7 +80,8 @@ def _http(options: RewardModelOptions) -> RewardModel:
     if options.family not in FAMILIES:
         known = ", ".join(sorted((*FAMILIES, *PROMPTS)))
         raise InvalidRequest(f"unknown family {options.family!r} of reward models, known are: {known}", param="family")
-    family = load_family(options.family, options.tokenizer or Path(model))
+    setting = "reward_model_tokenizer" if options.tokenizer else "reward_model_name"
+    family = load_family(options.family, model_directory(options.tokenizer or model, setting=setting))
     return PooledRewardModel(VllmServerPool(upstream, family, model), family, model)
 
 

@@ -8,14 +8,14 @@ it goes wrong where tokens were cached.) A language model that answers with one 
 weights are these tokens' rows of the output matrix.
 """
 
-import asyncio
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from embedded.config import read_json
-from errors import InvalidRequest, RewardModelError
+from embedded.hub import model_directory, model_name
+from embedded.vllm import VllmEngine, check_installed, start_engine
+from errors import RewardModelError
 from reward_models.families.family import Family, Read
 from reward_models.families.registry import load_family
 from reward_models.pooled import PooledRewardModel
@@ -24,20 +24,22 @@ TASKS: dict[Read, str] = {"sequence": "classify", "next_token": "classify", "tok
 
 
 class VllmPool:
-    """Asks ``vllm.v1.engine.async_llm.AsyncLLM`` with the pooling runner; see :class:`reward_models.pooled.Pool`.
+    """Asks an engine with the pooling runner; see :class:`reward_models.pooled.Pool`.
 
-    Cancelling a call aborts its request. ``params`` is ``vllm.PoolingParams``.
+    Args:
+        engine: closed with this object.
+        family: of the engine's model.
+        params: ``vllm.PoolingParams``.
     """
 
-    def __init__(self, engine: Any, family: Family, params: Callable[..., Any]) -> None:
+    def __init__(self, engine: VllmEngine, family: Family, params: Callable[..., Any]) -> None:
         self._engine = engine
-        self._params = params
         self._family = family
-        self._numbers = itertools.count()
+        self._params = params
 
     async def context_length(self) -> int:
         """Most tokens of one prompt."""
-        return int(self._engine.model_config.max_model_len)
+        return self._engine.context_length
 
     async def values(self, ids: tuple[int, ...], problem: str) -> tuple[list[float], int]:
         """The newest step's values; the cache is left unread only where it hid them."""
@@ -50,71 +52,47 @@ class VllmPool:
 
     async def ready(self) -> None:
         """Raise if the engine's process has ended."""
-        if self._engine is None:
-            raise RewardModelError("the reward model's engine is closed")
-        try:
-            await self._engine.check_health()
-        except Exception as error:
-            raise RewardModelError(f"the reward model's engine failed: {type(error).__name__}") from error
+        await self._engine.check()
 
     async def aclose(self) -> None:
         """End the engine's process. A second call does nothing."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            if (handler := getattr(engine, "output_handler", None)) is not None:
-                handler.cancel()  # else it takes the end of the process that it listens to for a failure, and says so
-            await asyncio.to_thread(engine.shutdown)
+        await self._engine.aclose()
 
     async def _read(self, ids: tuple[int, ...], *, read_cache: bool) -> tuple[list[float], int]:
         """All values that the engine returns, one row after the other, and how many tokens it computed."""
         task = TASKS[self._family.read]
         params = self._params(task=task, use_activation=False, skip_reading_prefix_cache=not read_cache)
-        output = None
-        try:
-            async for answer in self._engine.encode({"prompt_token_ids": list(ids)}, params, f"score-{next(self._numbers)}"):
-                output = answer
-        except Exception as error:
-            raise RewardModelError(f"the reward model's engine failed: {type(error).__name__}") from error
-        if output is None:
-            raise RewardModelError("the reward model's engine returned nothing for a step")
+        output = await self._engine.encode(ids, params)
         return output.outputs.data.flatten().tolist(), len(ids) - int(output.num_cached_tokens)
 
 
-def load_vllm(model: str, family: str, *, directory: Path | None = None, **options: Any) -> PooledRewardModel:
+def load_vllm(model: str, family: str, *, tokenizer: str | Path | None = None, **options: Any) -> PooledRewardModel:
     """Start vLLM with a model.
 
     Args:
         model: a directory, or a name on the Hugging Face hub.
         family: its name in :data:`reward_models.families.registry.FAMILIES`.
-        directory: where the tokenizer's files are, if not in ``model``.
+        tokenizer: directory or name of the tokenizer's files, if not in ``model``.
         options: further arguments of vLLM's ``AsyncEngineArgs``, such as ``dtype`` or ``gpu_memory_utilization``.
 
     Raises:
-        InvalidRequest: vLLM is not installed, or the family is not known.
+        InvalidRequest: vLLM is not installed, does not know an option, there is no such model, or the family is not known.
         ValueError, FileNotFoundError: the tokenizer is not this family's.
     """
-    try:
-        from vllm import PoolingParams
-        from vllm.config import PoolerConfig
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
-    except ImportError as error:
-        message = "reward model 'vllm' needs vLLM: pip install 'entropic-particle-filtering[vllm]'"
-        raise InvalidRequest(message, param="reward_model") from error
-    directory = directory or Path(model)
+    check_installed("reward_model")
+    from vllm import PoolingParams
+    from vllm.config import PoolerConfig
+
+    if tokenizer is not None:
+        options["tokenizer"] = str(tokenizer)
+    directory = model_directory(tokenizer or model, setting="reward_model_tokenizer" if tokenizer else "reward_model_name")
     loaded = load_family(family, directory)
     if loaded.read == "next_token":
         options["hf_overrides"] = answers_as_labels(loaded, directory)
     pooling = {"tok_pooling_type": "ALL"} if loaded.read == "tokens" else {"seq_pooling_type": "LAST"}
-    arguments = AsyncEngineArgs(
-        model=model,
-        runner="pooling",
-        pooler_config=PoolerConfig(task=TASKS[loaded.read], **pooling),
-        enable_prefix_caching=True,
-        **options,
-    )
-    pool = VllmPool(AsyncLLM.from_engine_args(arguments), loaded, PoolingParams)
-    return PooledRewardModel(pool, loaded, model)
+    pooler = PoolerConfig(task=TASKS[loaded.read], **pooling)
+    engine = start_engine("the reward model", RewardModelError, model=model, runner="pooling", pooler_config=pooler, **options)
+    return PooledRewardModel(VllmPool(engine, loaded, PoolingParams), loaded, model_name(model))
 
 
 def answers_as_labels(family: Family, directory: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embedded.vllm import VllmEngine
 from errors import ContextTooLong, RewardModelError
 from reward_models.families.family import Family, sigmoid
 from reward_models.pooled import PooledRewardModel
@@ -52,13 +53,9 @@ class Engine:
         if self.error is not None:
             raise self.error
         self.entered.set()
-        try:
-            if self.hold:
-                await asyncio.Event().wait()
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            self.aborted.set()
-            raise
+        if self.hold:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
         n_cached = 0
         if not pooling_params["skip_reading_prefix_cache"]:
             n_cached = max((n for n in range(0, len(ids), 4) if ids[:n] in self._cached), default=0)
@@ -74,12 +71,16 @@ class Engine:
         if self.error is not None:
             raise self.error
 
+    async def abort(self, request_id: str) -> None:
+        self.aborted.set()
+
     def shutdown(self) -> None:
         self.n_shutdowns += 1
 
 
 def model(engine: Engine) -> PooledRewardModel:
-    return PooledRewardModel(VllmPool(engine, engine.family, dict), engine.family, "tiny")
+    pool = VllmPool(VllmEngine(engine, "the reward model", RewardModelError), engine.family, dict)
+    return PooledRewardModel(pool, engine.family, "tiny")
 
 
 class TestContractOneValue(RewardModelContract):

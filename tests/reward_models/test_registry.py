@@ -44,7 +44,7 @@ def test_what_was_configured_is_made(name: str, options: RewardModelOptions, kin
         ("http", RewardModelOptions(urls=("localhost",)), "http://"),
         ("http", RewardModelOptions(urls=URLS, family="judge"), "model"),
         ("http", RewardModelOptions(urls=URLS, family="other", model="m"), "skywork-o1-prm, thinkprm"),
-        ("http", RewardModelOptions(urls=URLS, family="embedded", model="no/directory"), "tokenizer.json"),
+        ("http", RewardModelOptions(urls=URLS, family="embedded", model="/no/directory"), "reward_model_name.*no directory"),
         ("vllm", RewardModelOptions(), "model"),
         ("vllm", RewardModelOptions(model=str(SHIPPED)), "family"),
         ("embedded", RewardModelOptions(calibration=Path("no/file")), "no/file"),
