@@ -35,10 +35,9 @@ class Completion:
 
 
 def request(model: str, prompt: Sequence[int] | str, sampling: Sampling, max_tokens: int, seed: int) -> dict[str, Any]:
-    """Body of a request. What is not asked for is switched off by name, for servers have their own ideas of defaults.
+    """Body of a request, but for where to stop. What is not asked for is switched off: servers have their own defaults.
 
-    A prompt of token ids is answered with token ids and stops at the separator. Of a text it is not asked to stop there, since
-    few servers tell such a stop from the model's own end.
+    Raw log probabilities are those at temperature 1. Where a step stops at a text, its last token is told whole.
     """
     body: dict[str, Any] = {
         "model": model,
@@ -55,9 +54,7 @@ def request(model: str, prompt: Sequence[int] | str, sampling: Sampling, max_tok
         "return_token_ids": True,
     }
     if not isinstance(prompt, str):
-        # Raw log probabilities are those at temperature 1. The token that completes the separator is part of the step.
         body |= {"logprobs": 0, "return_tokens_as_token_ids": True, "include_stop_str_in_output": True}
-        body |= {"stop": [sampling.separator]} if sampling.separator else {}
     return body
 
 

@@ -10,10 +10,14 @@ need not be those that the server sampled, and there are no log probabilities. W
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from embedded.tokenizer import ChatTokenizer
 from errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from generators.affinity import Affinity
+from generators.checks import step_limit
 from generators.completions import Completion, read, request
 from generators.protocol import Message, Sampling, Step
 from generators.steps import StepReader, read_step
@@ -22,6 +26,10 @@ from upstream.pool import Upstream
 from upstream.refused import Refused
 
 logger = logging.getLogger(__name__)
+
+SEPARATORS_KEPT = 64
+MOST_STOPS = 1024
+"""A separator that more tokens hold is told as a text alone, else every request would be long."""
 
 DEADLINE_S = 300.0
 """For all tries of one step."""
@@ -39,7 +47,7 @@ class OpenAiGenerator:
     Args:
         upstream: equal servers, closed with this object.
         tokenizer: of the model that they serve.
-        name: of that model there.
+        served: its name there.
         context_length: most tokens of prompt and continuation together.
         deadline_s: for all tries of one step.
     """
@@ -48,17 +56,19 @@ class OpenAiGenerator:
         self,
         upstream: Upstream,
         tokenizer: ChatTokenizer,
-        name: str,
+        served: str,
         context_length: int,
         *,
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self._upstream = upstream
         self._tokenizer = tokenizer
-        self._name = name
+        self._served = served
+        self._name = Path(served).name if served.startswith("/") else served
         self._context_length = context_length
         self._deadline_s = deadline_s
         self._affinity = Affinity(tokenizer.render)
+        self._stops = lru_cache(maxsize=SEPARATORS_KEPT)(self._find_stops)
         self._by_ids: bool | None = None
 
     @property
@@ -84,7 +94,13 @@ class OpenAiGenerator:
 
         One that breaks off is drawn anew, from the same seed, where another server or a further try can.
         """
-        max_tokens = self._room(prefix_ids, sampling)
+        max_tokens = step_limit(
+            prefix_ids,
+            sampling,
+            name=self._name,
+            vocabulary=self._tokenizer.size,
+            context_length=self._context_length,
+        )
         if self._by_ids is not False:
             try:
                 completion = await self._ask(prefix_ids, prefix_ids, sampling, max_tokens, seed)
@@ -115,39 +131,34 @@ class OpenAiGenerator:
         """Fail open calls and close the connections."""
         await self._upstream.aclose()
 
-    def _room(self, prefix_ids: Sequence[int], sampling: Sampling) -> int:
-        """Most tokens of the step."""
-        if sampling.max_tokens < 1:
-            raise InvalidRequest(f"max_tokens is {sampling.max_tokens}, it must be at least 1", param="max_tokens")
-        if not prefix_ids or min(prefix_ids) < 0:
-            raise InvalidRequest("prefix_ids must hold at least one token id, none below 0", param="prefix_ids")
-        room = self._context_length - len(prefix_ids)
-        if room < 1:
-            raise ContextTooLong(
-                f"{len(prefix_ids)} tokens leave no room for a step: {self.name} has a context of {self._context_length} tokens"
-            )
-        return min(sampling.max_tokens, room)
-
     async def _ask(
         self, prompt: Sequence[int] | str, prefix_ids: Sequence[int], sampling: Sampling, max_tokens: int, seed: int
     ) -> Completion:
+        """``prompt`` is the prefix as the server reads it. Of a text it need not know where it ends: its reader does."""
         by_text = isinstance(prompt, str)
+        body = request(self._served, prompt, sampling, max_tokens, seed) | ({} if by_text else self._stops(sampling.separator))
         return await self._upstream.stream(
             "/v1/completions",
-            request(self._name, prompt, sampling, max_tokens, seed),
+            body,
             lambda events: read(events, sampling.separator if by_text else ""),
             affinity=self._affinity(prefix_ids),
             deadline_s=self._deadline_s,
             max_bytes=MAX_ANSWER_BYTES + BYTES_PER_TOKEN * max_tokens,
         )
 
+    def _find_stops(self, separator: str) -> dict[str, Any]:
+        """Where a step may end: at tokens, by which vLLM stops at once, and at a text, which it reads a token later."""
+        within = self._tokenizer.tokens_with(separator) if separator else ()
+        ids = [*sorted(self._tokenizer.eos_ids), *(within if len(within) <= MOST_STOPS else ())]
+        return {"stop_token_ids": ids} | ({"stop": [separator]} if separator else {})
+
     def _sampled(self, completion: Completion, ids: tuple[int, ...], prefix_ids: Sequence[int], sampling: Sampling) -> Step:
-        """The step out of the ids that were sampled. Where they end the model's turn is the server's to say."""
+        """The step out of the ids that were sampled. The server may know more tokens that end the model's turn than we do."""
         if not ids:
             raise GeneratorError("the generator's server answered without a token")
         if self._by_ids is None:
             self._check_spelling(ids, completion.text)
-        reader = StepReader(prefix_ids, sampling.separator, (), self._tokenizer.token_bytes)
+        reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
         for n, token_id in enumerate(ids, 1):
             if finish := reader.add(token_id):
                 return reader.step(finish, completion.log_probs[:n])
