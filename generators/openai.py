@@ -7,19 +7,24 @@ By text, the ids of a prefix are spelled out, and the answer is cut at the separ
 need not be those that the server sampled, and there are no log probabilities. Which it is the first answer tells.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from embedded.config import read_json
+from embedded.hub import model_directory
 from embedded.tokenizer import ChatTokenizer
 from errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from generators.affinity import Affinity
 from generators.checks import step_limit
 from generators.completions import Completion, read, request
 from generators.protocol import Message, Sampling, Step
+from generators.served import Served, served_by
 from generators.steps import StepReader, read_step
 from upstream.connections import MAX_ANSWER_BYTES
 from upstream.pool import Upstream
@@ -192,3 +197,42 @@ class OpenAiGenerator:
         if (field := FIELDS.get(str(refused.error.get("param")))) is not None:
             return InvalidRequest(f"the generator's server takes no such {field}", param=field)
         return GeneratorError(f"the generator's server refused the request with status {refused.status}")
+
+
+def load_openai(
+    urls: Sequence[str],
+    *,
+    model: str | None = None,
+    tokenizer: str | Path | None = None,
+    api_key: str | None = None,
+    timeout_s: float = 60.0,
+) -> OpenAiGenerator:
+    """Ask equal servers what they serve. Blocks, and needs a thread in which no event loop runs.
+
+    Args:
+        urls: their base addresses.
+        model: its name there, needed where they serve several.
+        tokenizer: directory of its tokenizer's files or its name on the hub, where its name there is neither.
+        api_key: of the servers.
+        timeout_s: in which the next part of an answer must be there.
+
+    Raises:
+        GeneratorError: no server answers, or it has no such model.
+        InvalidRequest: there is no such tokenizer.
+        ValueError: an address is none, the tokenizer has no chat template, or nothing tells the length of the context.
+    """
+
+    def connect() -> Upstream:
+        return Upstream(urls, GeneratorError, "the generator", api_key=api_key, timeout_s=timeout_s)
+
+    async def ask() -> Served:
+        async with aclosing(connect()) as upstream:
+            return await served_by(upstream, model)
+
+    told = asyncio.run(ask())
+    setting = "generator_tokenizer" if tokenizer else "generator_name"
+    directory = model_directory(tokenizer or told.name, setting=setting)
+    context_length = told.context_length or read_json(directory / "config.json").get("max_position_embeddings")
+    if context_length is None:
+        raise ValueError(f"neither {told.name}'s server nor the tokenizer's config.json tells how long the context is")
+    return OpenAiGenerator(connect(), ChatTokenizer(directory), told.name, context_length)

@@ -16,7 +16,7 @@ class Served:
     context_length: int | None
 
 
-async def served(upstream: Upstream, model: str | None) -> Served:
+async def served_by(upstream: Upstream, model: str | None) -> Served:
     """The model of that name, or the only one where none is named.
 
     Raises:

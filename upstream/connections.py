@@ -21,7 +21,9 @@ RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 class Connections:
     """The connections to all servers of ``whose`` model; ``error`` is raised for answers that are too long.
 
-    No call has a time limit but for connecting: callers set theirs. A cancelled call closes its connection.
+    No call has a time limit but for connecting: callers set theirs. A cancelled call closes its connection. They are of
+    HTTP/1.1, which servers of HTTP/2 speak too: there httpcore (1.0) would not tell the server that a stream was left, and that
+    would go on to its end.
     """
 
     def __init__(self, error: type[SearchServiceError], whose: str, api_key: str | None) -> None:

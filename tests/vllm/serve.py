@@ -91,6 +91,7 @@ class VllmServer:
 
 RUNNING = r"num_requests_running\{.*\}"
 WAITING = r"num_requests_waiting\{.*\}"
+SUCCESSES = r"request_success_total\{.*\}"
 ABORTED = r'request_success_total\{.*finished_reason="abort".*\}'
 
 

@@ -1,0 +1,122 @@
+"""Two real ``vllm serve``, one of which is paused, killed and started again while searches run: each still has its answer."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+import pytest
+
+from embedded.tokenizer import ChatTokenizer
+from errors import GeneratorError
+from generators.openai import OpenAiGenerator
+from generators.protocol import Message, Sampling
+from generators.training.problems import problems
+from reward_models.embedded import EmbeddedRewardModel
+from search import asolve
+from search.config import SearchConfig
+from tests.vllm.reward_engines import WEIGHTS
+from tests.vllm.serve import RUNNING, SUCCESSES, WAITING, VllmServer, vllm_servers
+from upstream.pool import Upstream
+
+pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
+
+T = TypeVar("T")
+TOKENIZER = ChatTokenizer(WEIGHTS / "generator")
+PROBLEMS = [problem.text for problem in list(problems(7, "test", 8, 8))[:6]]
+PATIENCE_S = 10.0
+"""A server that is well but on a busy machine must not seem silent."""
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
+    both = VllmServer(WEIGHTS / "generator"), VllmServer(WEIGHTS / "generator")
+    with vllm_servers(*both):
+        yield both
+
+
+@pytest.fixture(autouse=True)
+def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upstream.pool.LEFT_OUT_S", 0.0)
+
+
+async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> list[str | None]:
+    """Of all problems, searched for at the same time."""
+    config = SearchConfig(n_particles=8, max_steps=14, seed=1, temperature=1.0)
+    searches = (
+        asolve(problem, method="epf", config=config, generator=generator, reward_model=reward_model) for problem in PROBLEMS
+    )
+    return [result.answer for result in await asyncio.gather(*searches)]
+
+
+def run(test: Callable[[OpenAiGenerator, EmbeddedRewardModel], Awaitable[T]], *servers: VllmServer) -> T:
+    async def main() -> T:
+        pool = Upstream([server.url for server in servers], GeneratorError, "the generator", timeout_s=PATIENCE_S)
+        generator, reward_model = OpenAiGenerator(pool, TOKENIZER, "served", 512), EmbeddedRewardModel()
+        try:
+            return await test(generator, reward_model)
+        finally:
+            await generator.aclose()
+            await reward_model.aclose()
+
+    return asyncio.run(asyncio.wait_for(main(), 400))
+
+
+async def drawn_at(server: VllmServer, generator: OpenAiGenerator) -> float:
+    """Steps that ``server`` draws when each problem asks for one."""
+    before = await server.count(SUCCESSES)
+    for problem in PROBLEMS:
+        await generator.step(generator.prompt_ids([Message("user", problem)]), Sampling(), 0)
+    return await server.count(SUCCESSES) - before
+
+
+@pytest.mark.parametrize("fault", ["paused", "killed"])
+def test_searches_go_on_elsewhere_and_the_replica_is_taken_back(servers: tuple[VllmServer, VllmServer], fault: str) -> None:
+    """With the answers that they would have had: a step is redrawn from its own seed."""
+    victim, other = servers
+
+    async def test(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> None:
+        expected = await answers(generator, reward_model)
+        assert None not in expected
+        at_home = await drawn_at(victim, generator)
+        assert 0 < at_home < len(PROBLEMS)
+
+        searches = asyncio.create_task(answers(generator, reward_model))
+        await victim.until(RUNNING, 1)
+        if fault == "paused":
+            victim.signal(signal.SIGSTOP)
+        else:
+            victim.kill()
+        assert await searches == expected
+        await generator.ready()
+        await other.until(RUNNING, 0)
+
+        if fault == "paused":
+            victim.signal(signal.SIGCONT)
+            await victim.until(RUNNING, 0)
+            await victim.until(WAITING, 0)
+        else:
+            victim.start()
+            await asyncio.to_thread(victim.wait)
+        assert await drawn_at(victim, generator) == at_home
+
+    run(test, victim, other)
+
+
+def test_without_a_replica_left_each_search_says_so_until_there_is_one(servers: tuple[VllmServer, VllmServer]) -> None:
+    (server, _) = servers
+
+    async def test(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> None:
+        searches = asyncio.create_task(answers(generator, reward_model))
+        await server.until(RUNNING, 1)
+        server.kill()
+        with pytest.raises(GeneratorError, match="the generator's server failed"):
+            await searches
+        with pytest.raises(GeneratorError, match="no server of the generator is ready"):
+            await generator.ready()
+        server.start()
+        await asyncio.to_thread(server.wait)
+        await generator.ready()
+        assert None not in await answers(generator, reward_model)
+
+    run(test, server)

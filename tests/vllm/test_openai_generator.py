@@ -1,0 +1,220 @@
+"""The generator behind the real ``vllm serve``, with the embedded generator's own weights in float32 on the CPU."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from embedded.tokenizer import ChatTokenizer
+from errors import ContextTooLong, GeneratorError
+from generators.completions import request
+from generators.embedded import EmbeddedGenerator
+from generators.openai import OpenAiGenerator
+from generators.protocol import Generator, Message, Sampling, Step
+from generators.served import Served, served_by
+from reward_models.embedded import EmbeddedRewardModel
+from reward_models.families.registry import load_family
+from reward_models.http import HttpRewardModel, VllmServerPool
+from reward_models.pooled import PooledRewardModel
+from reward_models.protocol import RewardModel
+from reward_models.servers import connect
+from service.app import create_app
+from service.scoring import create_scoring_app
+from service.settings import Settings
+from tests.contract.generator import GeneratorContract
+from tests.service.serving import posted, served
+from tests.vllm.reward_engines import WEIGHTS
+from tests.vllm.serve import ABORTED, RUNNING, WAITING, VllmServer, vllm_servers
+from upstream.pool import Upstream
+
+pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
+
+T = TypeVar("T")
+TOKENIZER = ChatTokenizer(WEIGHTS / "generator")
+PROBLEM = "There are 45 birds on a wire. 17 fly away. Then 3 more come. How many birds are on the wire?"
+PROMPT = TOKENIZER.render([Message("user", PROBLEM)])
+ORDINARY = sorted(set(range(TOKENIZER.size)) - TOKENIZER.special_ids)
+POOLER = '{"task": "classify", "seq_pooling_type": "LAST"}'
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
+    """One of the generator, one of the reward model."""
+    both = (
+        VllmServer(WEIGHTS / "generator"),
+        VllmServer(WEIGHTS / "reward_model", "--runner", "pooling", "--pooler-config", POOLER),
+    )
+    with vllm_servers(*both):
+        yield both
+
+
+@pytest.fixture
+def server(servers: tuple[VllmServer, VllmServer]) -> VllmServer:
+    return servers[0]
+
+
+def opened(*servers: VllmServer, **options: Any) -> OpenAiGenerator:
+    pool = Upstream([server.url for server in servers], GeneratorError, "the generator", **options)
+    return OpenAiGenerator(pool, TOKENIZER, "served", 512)
+
+
+def run(generator: Generator, test: Callable[[Any], Awaitable[T]]) -> T:
+    """``test`` within two minutes on a generator that is closed then."""
+
+    async def main() -> T:
+        try:
+            return await test(generator)
+        finally:
+            await generator.aclose()
+
+    return asyncio.run(asyncio.wait_for(main(), 120))
+
+
+class TestContract(GeneratorContract):
+    sampling = Sampling(temperature=2.0, max_tokens=12)  # else it always writes the same first step
+
+    @pytest.fixture(autouse=True)
+    def _use(self, server: VllmServer) -> None:
+        self.server = server
+
+    def run(self, test: Callable[[Generator], Awaitable[T]]) -> T:
+        return run(opened(self.server), test)
+
+
+def test_the_server_tells_what_it_serves(server: VllmServer) -> None:
+    async def main() -> Served:
+        pool = Upstream([server.url], GeneratorError, "the generator")
+        with pytest.raises(GeneratorError, match="the models served: not 'other'"):
+            await served_by(pool, "other")
+        told = await served_by(pool, None)
+        await pool.aclose()
+        return told
+
+    assert asyncio.run(main()) == Served("served", 512)
+
+
+def odd_prefixes() -> list[tuple[int, ...]]:
+    """Prompts followed by ids that no tokenizer would make of the text that they spell."""
+    rng = random.Random(0)
+    return [PROMPT, *((*PROMPT, *rng.choices(ORDINARY, k=12)) for _ in range(20))]
+
+
+def test_greedy_tokens_are_the_embedded_generator_s(server: VllmServer) -> None:
+    async def steps(generator: Generator) -> list[Step]:
+        sampling = Sampling(temperature=0, max_tokens=24)
+        return await asyncio.gather(*(generator.step(prefix, sampling, 0) for prefix in odd_prefixes()))
+
+    here, there = run(EmbeddedGenerator(), steps), run(opened(server), steps)
+    assert [(step.token_ids, step.text, step.finish) for step in there] == [(s.token_ids, s.text, s.finish) for s in here]
+    assert {step.finish for step in there} >= {"separator", "eos"}
+    for one, other in zip(here, there, strict=True):
+        assert one.log_probs == pytest.approx(other.log_probs, abs=1e-3)
+
+
+def test_the_server_reads_the_very_ids(server: VllmServer) -> None:
+    async def main() -> None:
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            for prefix in odd_prefixes():
+                assert TOKENIZER.encode(b"".join(map(TOKENIZER.token_bytes, prefix)).decode(errors="replace")) != prefix
+                body = request("served", prefix, Sampling(), 5, 0) | {"stream": False}
+                (choice,) = (await client.post("/v1/completions", json=body)).json()["choices"]
+                assert tuple(choice["prompt_token_ids"]) == prefix
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_log_probs_are_those_at_temperature_1(server: VllmServer) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(WEIGHTS / "generator", dtype=torch.float32)
+    samplings = [
+        Sampling(temperature=temperature, top_p=top_p, max_tokens=30) for temperature in (0.5, 1.5) for top_p in (0.9, 1.0)
+    ]
+
+    async def steps(generator: Generator) -> list[Step]:
+        return await asyncio.gather(*(generator.step(PROMPT, each, seed) for each in samplings for seed in range(5)))
+
+    for step in run(opened(server), steps):
+        with torch.no_grad():
+            logits = model(torch.tensor([PROMPT + step.token_ids])).logits[0, len(PROMPT) - 1 : -1]
+        expected = logits.log_softmax(-1)[range(len(step.token_ids)), list(step.token_ids)]
+        assert step.log_probs == pytest.approx(expected.tolist(), abs=1e-3)
+
+
+def test_a_context_that_only_the_server_knows_is_heard_of(server: VllmServer) -> None:
+    async def test(generator: OpenAiGenerator) -> None:
+        generator._context_length = 10_000
+        with pytest.raises(ContextTooLong):
+            await generator.step(PROMPT * 20, Sampling(), 0)
+
+    run(opened(server), test)
+
+
+def test_a_cancelled_step_and_a_closed_generator_leave_nothing_running(server: VllmServer) -> None:
+    async def test(generator: OpenAiGenerator) -> None:
+        for end in ("cancel", "close"):
+            before = await server.count(ABORTED)
+            endless = Sampling(temperature=2.0, max_tokens=450, separator="")
+            calls = [asyncio.create_task(generator.step(PROMPT, endless, seed)) for seed in range(16)]
+            await server.until(RUNNING, 1)
+            if end == "cancel":
+                for call in calls:
+                    call.cancel()
+            else:
+                await generator.aclose()
+            await asyncio.gather(*calls, return_exceptions=True)
+            await server.until(RUNNING, 0)
+            await server.until(WAITING, 0)
+            assert await server.count(ABORTED) > before
+
+    run(opened(server), test)
+
+
+@asynccontextmanager
+async def solving(generator: Generator, reward_model: RewardModel) -> AsyncIterator[tuple[str, int]]:
+    """The service over these two, which are closed then."""
+    try:
+        async with served(create_app(generator, reward_model, Settings())) as address:
+            yield address
+    finally:
+        await generator.aclose()
+        await reward_model.aclose()
+
+
+@pytest.mark.parametrize("judge", ["epf serve-prm", "vllm serve"])
+def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmServer, VllmServer], judge: str) -> None:
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            if judge == "vllm serve":
+                family = load_family("embedded", WEIGHTS / "reward_model")
+                pool = VllmServerPool(connect([servers[1].url]), family, "served")
+                reward_model: RewardModel = PooledRewardModel(pool, family, "served")
+            else:
+                host, port = await stack.enter_async_context(served(create_scoring_app(EmbeddedRewardModel(), Settings())))
+                reward_model = HttpRewardModel(connect([f"http://{host}:{port}"]))
+            host, port = await stack.enter_async_context(solving(opened(servers[0]), reward_model))
+            async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=100) as client:
+                body = {"problem": PROBLEM, "n_particles": 8, "seed": 1}
+                first, second = [(await client.post("/solve", json=body)).json() for _ in range(2)]
+            assert first["answer"] == second["answer"] == "31"
+
+    asyncio.run(asyncio.wait_for(main(), 120))
+
+
+def test_a_client_of_the_service_that_leaves_ends_its_search_in_the_servers(server: VllmServer) -> None:
+    async def main() -> None:
+        body = {"problem": PROBLEM, "n_particles": 16, "temperature": 2.0, "separator": "@", "max_tokens_per_step": 400}
+        async with solving(opened(server), EmbeddedRewardModel()) as address:
+            before = await server.count(ABORTED)
+            async with posted(address, "/solve", body):
+                await server.until(RUNNING, 1)
+            await server.until(RUNNING, 0)
+            await server.until(WAITING, 0)
+            assert await server.count(ABORTED) > before
+
+    asyncio.run(asyncio.wait_for(main(), 120))
