@@ -9,10 +9,9 @@ need not be those that the server sampled, and there are no log probabilities. W
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,11 @@ from embedded.hub import model_directory
 from embedded.tokenizer import ChatTokenizer
 from errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from generators.affinity import Affinity
+from generators.answers import check_spelling, sampled_step, written_step
 from generators.checks import step_limit
 from generators.completions import Completion, read, request
 from generators.protocol import Message, Sampling, Step
 from generators.served import Served, served_by
-from generators.steps import StepReader, read_step
 from upstream.connections import MAX_ANSWER_BYTES
 from upstream.pool import Upstream
 from upstream.refused import Refused
@@ -54,7 +53,6 @@ class OpenAiGenerator:
         tokenizer: of the model that they serve.
         served: its name there.
         context_length: most tokens of prompt and continuation together.
-        deadline_s: for all tries of one step.
     """
 
     def __init__(
@@ -63,18 +61,15 @@ class OpenAiGenerator:
         tokenizer: ChatTokenizer,
         served: str,
         context_length: int,
-        *,
-        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._upstream = upstream
         self._tokenizer = tokenizer
         self._served = served
         self._name = Path(served).name if served.startswith("/") else served
         self._context_length = context_length
-        self._deadline_s = deadline_s
         self._affinity = Affinity(tokenizer.render)
         self._stops = lru_cache(maxsize=SEPARATORS_KEPT)(self._find_stops)
-        self._by_ids: bool | None = None
+        self._speaks_ids: bool | None = None
 
     @property
     def name(self) -> str:
@@ -106,27 +101,8 @@ class OpenAiGenerator:
             vocabulary=self._tokenizer.size,
             context_length=self._context_length,
         )
-        if self._by_ids is not False:
-            try:
-                completion = await self._ask(prefix_ids, prefix_ids, sampling, max_tokens, seed)
-            except Refused as refused:
-                if self._by_ids or refused.too_long or refused.status not in (400, 422):
-                    raise self._as_ours(refused) from None
-            else:
-                if completion.token_ids is not None:
-                    return self._sampled(completion, completion.token_ids, prefix_ids, sampling)
-                if self._by_ids:
-                    raise GeneratorError("the generator's server answered without token ids, which it gave before")
-        try:
-            completion = await self._ask(self._tokenizer.spelled(prefix_ids), prefix_ids, sampling, max_tokens, seed)
-        except Refused as refused:
-            raise self._as_ours(refused) from None
-        if completion.token_ids is not None:
-            raise GeneratorError("the generator's server refuses this request by token ids, and takes its text")
-        if self._by_ids is None:
-            self._by_ids = False
-            logger.warning("the generator's server speaks text alone: steps have no log probabilities, and cost it more")
-        return self._written(completion, prefix_ids, sampling, max_tokens)
+        step = await self._by_ids(prefix_ids, sampling, max_tokens, seed)
+        return await self._by_text(prefix_ids, sampling, max_tokens, seed) if step is None else step
 
     async def ready(self) -> None:
         """Raise GeneratorError if no server is well; costs no tokens and ends within seconds."""
@@ -136,18 +112,53 @@ class OpenAiGenerator:
         """Fail open calls and close the connections."""
         await self._upstream.aclose()
 
+    async def _by_ids(self, prefix_ids: tuple[int, ...], sampling: Sampling, max_tokens: int, seed: int) -> Step | None:
+        """None where the server speaks text alone, as far as is known."""
+        if self._speaks_ids is False:
+            return None
+        body = request(self._served, prefix_ids, sampling, max_tokens, seed) | self._stops(sampling.separator)
+        try:
+            answer = await self._ask(body, prefix_ids, read, max_tokens)
+        except Refused as refused:
+            if self._speaks_ids is None and _may_be_about_ids(refused):
+                return None
+            raise self._as_ours(refused) from None
+        if answer.token_ids is None:
+            if self._speaks_ids:
+                raise GeneratorError("the generator's server answered without token ids, which it gave before")
+            return None
+        step = sampled_step(answer, answer.token_ids, prefix_ids, sampling.separator, self._tokenizer)
+        if self._speaks_ids is None and check_spelling(answer.token_ids, answer.text, self._tokenizer):
+            self._speaks_ids = True
+        return step
+
+    async def _by_text(self, prefix_ids: tuple[int, ...], sampling: Sampling, max_tokens: int, seed: int) -> Step:
+        """The server goes on beyond the separator, and is left there: few tell such a stop from the model's own end."""
+        body = request(self._served, self._tokenizer.spelled(prefix_ids), sampling, max_tokens, seed)
+        try:
+            answer = await self._ask(body, prefix_ids, partial(read, separator=sampling.separator), max_tokens)
+        except Refused as refused:
+            raise self._as_ours(refused) from None
+        if answer.token_ids is not None:
+            raise GeneratorError("the generator's server refuses this request by token ids, and takes its text")
+        if self._speaks_ids is None:
+            self._speaks_ids = False
+            logger.warning("the generator's server speaks text alone: steps have no log probabilities, and cost it more")
+        return written_step(answer, prefix_ids, sampling.separator, max_tokens, self._tokenizer)
+
     async def _ask(
-        self, prompt: Sequence[int] | str, prefix_ids: Sequence[int], sampling: Sampling, max_tokens: int, seed: int
+        self,
+        body: dict[str, Any],
+        prefix_ids: tuple[int, ...],
+        reader: Callable[[AsyncIterator[dict[str, Any]]], Awaitable[Completion]],
+        max_tokens: int,
     ) -> Completion:
-        """``prompt`` is the prefix as the server reads it. Of a text it need not know where it ends: its reader does."""
-        by_text = isinstance(prompt, str)
-        body = request(self._served, prompt, sampling, max_tokens, seed) | ({} if by_text else self._stops(sampling.separator))
         return await self._upstream.stream(
             "/v1/completions",
             body,
-            lambda events: read(events, sampling.separator if by_text else ""),
+            reader,
             affinity=self._affinity(prefix_ids),
-            deadline_s=self._deadline_s,
+            deadline_s=DEADLINE_S,
             max_bytes=MAX_ANSWER_BYTES + BYTES_PER_TOKEN * max_tokens,
         )
 
@@ -157,46 +168,16 @@ class OpenAiGenerator:
         ids = [*sorted(self._tokenizer.eos_ids), *(within if len(within) <= MOST_STOPS else ())]
         return {"stop_token_ids": ids} | ({"stop": [separator]} if separator else {})
 
-    def _sampled(self, completion: Completion, ids: tuple[int, ...], prefix_ids: Sequence[int], sampling: Sampling) -> Step:
-        """The step out of the ids that were sampled. The server may know more tokens that end the model's turn than we do."""
-        if not ids:
-            raise GeneratorError("the generator's server answered without a token")
-        if self._by_ids is None:
-            self._check_spelling(ids, completion.text)
-        reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
-        for n, token_id in enumerate(ids, 1):
-            if finish := reader.add(token_id):
-                return reader.step(finish, completion.log_probs[:n])
-        if completion.end == "stop" and sampling.separator and completion.stop_reason == sampling.separator:
-            raise self._other_tokenizer()
-        return reader.step("eos" if completion.end == "stop" else "length", completion.log_probs)
-
-    def _written(self, completion: Completion, prefix_ids: Sequence[int], sampling: Sampling, max_tokens: int) -> Step:
-        """The step out of the text that was sampled: what its tokens spell, at most ``max_tokens`` of them."""
-        text, found, _ = completion.text.partition(sampling.separator) if sampling.separator else (completion.text, "", "")
-        ids = self._tokenizer.encode(text + found)
-        step = read_step(ids[:max_tokens], (), prefix_ids, sampling.separator, (), self._tokenizer.token_bytes)
-        if step.finish == "separator" or completion.end != "stop" or len(ids) > max_tokens:
-            return step
-        return replace(step, finish="eos")
-
-    def _check_spelling(self, ids: Sequence[int], text: str) -> None:
-        """Once: that these tokens spell what the server says they do. Characters that are cut are left for the next time."""
-        spelled = b"".join(map(self._tokenizer.token_bytes, ids)).decode(errors="replace")
-        if "\ufffd" not in spelled + text and text.strip():
-            if not spelled.strip().startswith(text.strip()):
-                raise self._other_tokenizer()
-            self._by_ids = True
-
-    def _other_tokenizer(self) -> SearchServiceError:
-        return GeneratorError(f"the tokenizer is not that of {self.name}: its tokens do not spell what the server wrote")
-
     def _as_ours(self, refused: Refused) -> SearchServiceError:
         if refused.too_long:
             return ContextTooLong(f"the prefix is longer than {self.name}, or its server, takes")
         if (field := FIELDS.get(str(refused.error.get("param")))) is not None:
             return InvalidRequest(f"the generator's server takes no such {field}", param=field)
         return GeneratorError(f"the generator's server refused the request with status {refused.status}")
+
+
+def _may_be_about_ids(refused: Refused) -> bool:
+    return refused.status in (400, 422) and not refused.too_long and refused.error.get("param") not in FIELDS
 
 
 def load_openai(
