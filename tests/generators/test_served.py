@@ -1,0 +1,95 @@
+"""Loading a generator from what its servers say of themselves."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errors import GeneratorError, InvalidRequest, SearchServiceError
+from generators.openai import load_openai
+from generators.protocol import Message, Sampling
+from tests.generators.completions_server import completions_app
+from tests.service.serving import served
+from tests.tiny_model import CONTEXT, write_model
+from tests.upstream.server import Answer, upstream
+
+PROMPT = (Message("user", "How many birds?"),)
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny-generator"
+    write_model(path, "generator")
+    return path
+
+
+@pytest.mark.parametrize("by_ids", [True, False])
+def test_name_and_context_are_the_server_s_or_else_the_configuration_s(directory: Path, by_ids: bool) -> None:
+    async def main() -> None:
+        async with served(completions_app(directory, by_ids=by_ids)) as (host, port):
+            generator = await asyncio.to_thread(load_openai, [f"http://{host}:{port}"], tokenizer=directory)
+            assert (generator.name, generator.context_length) == ("tiny", CONTEXT)
+            step = await generator.step(generator.prompt_ids(PROMPT), Sampling(), 0)
+            assert bool(step.log_probs) == by_ids
+            await generator.ready()
+            await generator.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def loaded(models: Any, directory: Path | None, **options: Any) -> str:
+    """Name of the generator that is loaded from a server which lists ``models``."""
+
+    async def main() -> str:
+        async with upstream(lambda _: models if isinstance(models, Answer) else Answer({"data": models})) as server:
+            generator = await asyncio.to_thread(load_openai, [server.url], tokenizer=directory, **options)
+            await generator.aclose()
+            return generator.name
+
+    return asyncio.run(asyncio.wait_for(main(), 60))
+
+
+LISTED = [{"id": "one", "max_model_len": 9}, {"id": "/models/two", "max_model_len": 9}]
+
+
+def test_one_of_several_models_is_named(directory: Path) -> None:
+    assert loaded(LISTED, directory, model="one") == "one"
+    assert loaded(LISTED, directory, model="/models/two") == "two"
+    assert loaded(LISTED[:1], directory) == "one"
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "error", "match"),
+    [
+        (LISTED, {}, GeneratorError, "has the models /models/two, one: there must be one, or one must be named"),
+        (LISTED, {"model": "three"}, GeneratorError, "not 'three'"),
+        ([], {}, GeneratorError, "has the models none"),
+        ({"one": 1}, {}, GeneratorError, "has the models none"),
+        ([5, {"id": 5}], {}, GeneratorError, "has the models none"),
+        (Answer({}, 401), {}, GeneratorError, "status 401"),
+        (Answer({}, 200), {}, GeneratorError, "has the models none"),
+        (LISTED[:1], {"directory": None}, InvalidRequest, "generator_name"),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(
+    directory: Path,
+    models: Any,
+    options: dict[str, Any],
+    error: type[SearchServiceError],
+    match: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(error, match=match):
+        loaded(models, **({"directory": directory} | options))
+
+
+def test_a_context_of_unknown_length_is_refused(directory: Path, tmp_path: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_text((directory / name).read_text())
+    (tmp_path / "config.json").write_text(json.dumps({}))
+    with pytest.raises(ValueError, match="how long the context is"):
+        loaded([{"id": "one"}], tmp_path)
+    assert loaded([{"id": "one", "max_model_len": 9}], tmp_path) == "one"
