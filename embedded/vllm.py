@@ -94,7 +94,7 @@ class VllmEngine:
 
 
 def start_engine(name: str, error: Callable[[str], SearchServiceError], **arguments: Any) -> VllmEngine:
-    """Start vLLM with prefix caching. ``arguments`` are further ones of ``AsyncEngineArgs``, others those of :class:`VllmEngine`.
+    """Start vLLM with prefix caching. ``arguments`` are further ones of ``AsyncEngineArgs``, others as for :class:`VllmEngine`.
 
     Raises:
         InvalidRequest: vLLM does not know one of them.
