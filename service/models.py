@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from generators.protocol import Generator
-from generators.registry import load_generator
+from generators.registry import GeneratorOptions, load_generator
 from reward_models.protocol import RewardModel
 from reward_models.registry import RewardModelOptions, load_reward_model
 from search.answers.equality import AnswerChecker
@@ -29,13 +29,32 @@ async def with_checker(generator: Generator, reward_model: RewardModel) -> Async
         yield Models(generator, reward_model, checker)
 
 
+def generator_of(settings: Settings) -> Generator:
+    """The generator that the settings name. Blocks, and needs a thread in which no event loop runs.
+
+    Raises:
+        InvalidRequest: the settings do not fit together.
+        GeneratorError: its server does not answer.
+    """
+    key = settings.generator_api_key
+    options = GeneratorOptions(
+        model=settings.generator_name,
+        urls=_urls(settings.generator_url),
+        api_key=key.get_secret_value() if key else None,
+        tokenizer=settings.generator_tokenizer,
+        timeout_s=settings.generator_timeout_s,
+        engine=settings.generator_engine,
+    )
+    return load_generator(settings.generator, options)
+
+
 def reward_model_of(settings: Settings) -> RewardModel:
     """The reward model that the settings name. Raises InvalidRequest for settings that do not fit together."""
     key = settings.reward_model_api_key
     options = RewardModelOptions(
         model=settings.reward_model_name,
         family=settings.reward_model_family,
-        urls=tuple(url.strip() for url in settings.reward_model_url.split(",") if url.strip()),
+        urls=_urls(settings.reward_model_url),
         api_key=key.get_secret_value() if key else None,
         tokenizer=settings.reward_model_tokenizer,
         timeout_s=settings.reward_model_timeout_s,
@@ -49,7 +68,7 @@ def reward_model_of(settings: Settings) -> RewardModel:
 async def models_of(settings: Settings) -> AsyncIterator[Models]:
     """What the settings name, closed at the end."""
     async with (
-        aclosing(await asyncio.to_thread(load_generator, settings.generator)) as generator,
+        aclosing(await asyncio.to_thread(generator_of, settings)) as generator,
         aclosing(await asyncio.to_thread(reward_model_of, settings)) as reward_model,
         with_checker(generator, reward_model) as models,
     ):
@@ -65,3 +84,7 @@ async def embedded_models() -> AsyncIterator[Models]:
         with_checker(generator, reward_model) as models,
     ):
         yield models
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    return tuple(url.strip() for url in text.split(",") if url.strip())

@@ -26,13 +26,21 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
-    generator: str = Field("embedded", description="Generator by name.")
+    generator: str = Field("embedded", description="Generator by name: embedded, vllm (in this process) or openai (servers).")
+    generator_name: str | None = Field(None, description="Directory or hub name of the model; what its server calls it.")
+    generator_url: str = Field("", description="Address of the generator's server; commas between equal servers.")
+    generator_api_key: SecretStr | None = Field(None, description="Key for that server.")
+    generator_tokenizer: Path | None = Field(None, description="Directory or hub name of its tokenizer, if it has none.")
+    generator_timeout_s: float = Field(60.0, gt=0, description="The next part of that server's answer must come in this time.")
+    generator_engine: dict[str, Any] = Field({}, description="Further arguments of vLLM's engine, as JSON.")
     reward_model: str = Field("embedded", description="Reward model by name: embedded, vllm (in this process) or http.")
     reward_model_name: str | None = Field(None, description="Directory or name of the model; what its server calls it.")
     reward_model_family: str | None = Field(None, description="How that model is asked; none is a server of epf serve-prm.")
     reward_model_url: str = Field("", description="Address of the reward model's server; commas between equal servers.")
     reward_model_api_key: SecretStr | None = Field(None, description="Key for that server.")
-    reward_model_tokenizer: Path | None = Field(None, description="Directory of its tokenizer, where the name is none.")
+    reward_model_tokenizer: Path | None = Field(
+        None, description="Directory or hub name of its tokenizer, if the name has none."
+    )
     reward_model_timeout_s: float = Field(60.0, gt=0, description="Time for one try of one request to that server.")
     reward_model_engine: dict[str, Any] = Field({}, description="Further arguments of vLLM's engine, as JSON.")
     calibration: Path | None = Field(None, description="File of a calibration for the reward model.")

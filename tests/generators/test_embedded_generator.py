@@ -10,7 +10,6 @@ from scipy import special, stats
 from errors import GeneratorError, InvalidRequest
 from generators.embedded import EmbeddedGenerator
 from generators.protocol import Message, Sampling, Step
-from generators.registry import load_generator
 from tests.contract.generator import GeneratorContract
 from tests.tiny_model import EOS_ID, SEPARATOR_ID, TEXT_IDS, Floats, forward, write_model
 
@@ -194,8 +193,3 @@ def test_a_failing_engine_fails_its_calls_and_recovers(directory: Path, monkeypa
         await generator.aclose()
 
     asyncio.run(main())
-
-
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="embedded"):
-        load_generator("gpt-2")
