@@ -17,7 +17,15 @@ import httpx
 BLOCK = 32
 """Smallest block of vLLM's cache on the CPU."""
 
-ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    # One process with one thread for each engine: processes and threads that spin while they wait for each other are many times
+    # slower on a machine whose few cores are busy. The engine is still in a process of its own.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
+}
 START_S = 300
 
 

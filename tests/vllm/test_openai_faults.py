@@ -15,7 +15,7 @@ from generators.training.problems import problems
 from reward_models.embedded import EmbeddedRewardModel
 from search import asolve
 from search.config import SearchConfig
-from tests.vllm.reward_engines import WEIGHTS
+from tests.vllm.engines import WEIGHTS
 from tests.vllm.serve import RUNNING, SUCCESSES, WAITING, VllmServer, vllm_servers
 from upstream.pool import Upstream
 

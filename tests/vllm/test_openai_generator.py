@@ -27,7 +27,7 @@ from service.scoring import create_scoring_app
 from service.settings import Settings
 from tests.contract.generator import GeneratorContract
 from tests.service.serving import posted, served
-from tests.vllm.reward_engines import WEIGHTS
+from tests.vllm.engines import WEIGHTS
 from tests.vllm.serve import ABORTED, RUNNING, WAITING, VllmServer, vllm_servers
 from upstream.pool import Upstream
 

@@ -25,7 +25,8 @@ from service.scoring import create_scoring_app
 from service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
 from tests.service.serving import served
-from tests.vllm.reward_engines import WEIGHTS, Engine, engine, write_qwen_prm
+from tests.vllm.engines import WEIGHTS, Engine, computed_in_blocks, distinct_prefixes, reward_engine
+from tests.vllm.qwen import write_qwen_prm
 from tests.vllm.serve import BLOCK, vllm_serve
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
@@ -62,10 +63,11 @@ class InProcess(RewardModelContract):
 
     tolerance = 1e-4
     too_long = 400
+    family: Family
 
     @pytest.fixture(autouse=True)
-    def _use(self, engine_: Engine) -> None:
-        self.engine = engine_
+    def _use(self, engine: Engine[PooledRewardModel]) -> None:
+        self.engine = engine
 
     def run(self, test: Callable[[RewardModel], Awaitable[T]]) -> T:
         return self.engine.run(test)
@@ -74,11 +76,11 @@ class InProcess(RewardModelContract):
 class TestEmbeddedWeights(InProcess):
     """A sequence classifier: ``classify`` at the last token."""
 
-    @pytest.fixture(scope="class")
-    @classmethod
-    def engine_(cls) -> Iterator[Engine]:
-        with engine(PRM, "embedded") as opened:
-            yield opened
+    family = load_family("embedded", PRM)
+
+    @pytest.fixture
+    def engine(self, reward_model_on_vllm: Engine[PooledRewardModel]) -> Engine[PooledRewardModel]:
+        return reward_model_on_vllm
 
     def test_it_agrees_with_the_embedded_scorer(self) -> None:
         async def test(reward_model: RewardModel) -> list[Score]:
@@ -104,7 +106,7 @@ class TestEmbeddedWeights(InProcess):
         request had, in addition to the new ones.
         """
         asked: list[tuple[int, ...]] = []
-        family = self.engine.family
+        family = self.family
 
         class Noted:
             name = "noted"
@@ -131,12 +133,13 @@ class TestEmbeddedWeights(InProcess):
             await asolve(problem.text, method="epf", config=config, generator=generator, reward_model=Noted(reward_model))
             await generator.aclose()
 
-        before = counters()
+        counted = self.engine.counted
+        asked_before, cached_before = counted.asked, counted.cached
         self.run(test)
-        queried, hit = (after - earlier for after, earlier in zip(counters(), before, strict=True))
-        computed, new = queried - hit, distinct_prefixes(asked)
+        queried = counted.asked - asked_before
+        computed, new = queried - (counted.cached - cached_before), distinct_prefixes(asked)
         in_blocks = computed_in_blocks(asked)
-        print(f"one search, {len(asked)} traces: {queried:.0f} tokens asked, {computed:.0f} computed")
+        print(f"one search, {len(asked)} traces: {queried} tokens asked, {computed} computed")
         print(f"of which {new} are new, and {in_blocks} in blocks of {BLOCK}")
         assert queried == sum(map(len, asked))
         assert abs(computed - in_blocks) <= 0.15 * in_blocks
@@ -152,47 +155,19 @@ class TestEmbeddedWeights(InProcess):
             traces.append(
                 [(*trace, "".join(line.format(7 * t + 3 * i + k, i, k) for k in range(6))) for i, trace in enumerate(survivors)]
             )
-        asked = [self.engine.family.prompt(PROBLEM, trace) for round_ in traces[1:] for trace in round_]
+        asked = [self.family.prompt(PROBLEM, trace) for round_ in traces[1:] for trace in round_]
 
         async def test(reward_model: RewardModel) -> None:
             for round_ in traces[1:]:
                 await asyncio.gather(*(reward_model.score(PROBLEM, trace) for trace in round_))
 
-        before = counters()
+        counted = self.engine.counted
+        asked_before, cached_before = counted.asked, counted.cached
         self.run(test)
-        queried, hit = (after - earlier for after, earlier in zip(counters(), before, strict=True))
-        computed, new = queried - hit, distinct_prefixes(asked)
-        print(f"long steps, {len(asked)} traces: {queried:.0f} tokens asked, {computed:.0f} computed, {new} new")
+        queried = counted.asked - asked_before
+        computed, new = queried - (counted.cached - cached_before), distinct_prefixes(asked)
+        print(f"long steps, {len(asked)} traces: {queried} tokens asked, {computed} computed, {new} new")
         assert computed <= 1.15 * new
-
-
-def counters() -> tuple[float, float]:
-    """Tokens that requests brought, and those of them that the prefix cache had, since the engine started."""
-    from vllm.v1.metrics.reader import Counter, get_metrics_snapshot
-
-    values = {metric.name: metric.value for metric in get_metrics_snapshot() if isinstance(metric, Counter)}
-    return values["vllm:prefix_cache_queries"], values["vllm:prefix_cache_hits"]
-
-
-def distinct_prefixes(asked: Sequence[tuple[int, ...]]) -> int:
-    """Tokens that no earlier trace had at the same place after the same tokens: the least that must be computed."""
-    return len({ids[: n + 1] for ids in asked for n in range(len(ids))})
-
-
-def computed_in_blocks(asked: Sequence[tuple[int, ...]]) -> int:
-    """Tokens to compute when whole blocks of earlier traces are kept, one trace after the other, twins once."""
-    kept: set[tuple[int, ...]] = set()
-    total = 0
-    for ids in asked:
-        ends = range(BLOCK, len(ids), BLOCK)
-        cached = 0
-        for end in ends:
-            if ids[:end] not in kept:
-                break
-            cached = end
-        total += len(ids) - cached
-        kept |= {ids[:end] for end in range(BLOCK, len(ids) + 1, BLOCK)}
-    return total
 
 
 class TestQwen(InProcess):
@@ -202,10 +177,13 @@ class TestQwen(InProcess):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def engine_(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    def engine(
+        cls, loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Engine[PooledRewardModel]]:
         directory = tmp_path_factory.mktemp("qwen-prm")
         cls.expected = staticmethod(write_qwen_prm(directory))
-        with engine(directory, "qwen2.5-math-prm") as opened:
+        cls.family = load_family("qwen2.5-math-prm", directory)
+        with reward_engine(loop, directory, "qwen2.5-math-prm") as opened:
             yield opened
 
     def test_it_agrees_with_the_model_card_s_code(self) -> None:
@@ -215,7 +193,7 @@ class TestQwen(InProcess):
         scores = self.run(test)
         expected = [self.expected(PROBLEM, trace)[-1] for trace in TRACES]
         assert [score.probability for score in scores] == pytest.approx(expected, abs=1e-3)
-        assert scores[2].n_tokens < len(self.engine.family.prompt(PROBLEM, STEPS)) / 2
+        assert scores[2].n_tokens < len(self.family.prompt(PROBLEM, STEPS)) / 2
 
 
 def answers(directory: Path, family: Family) -> Callable[[Sequence[str]], float]:
@@ -236,17 +214,19 @@ def answers(directory: Path, family: Family) -> Callable[[Sequence[str]], float]
 class TestAnswerTokens(InProcess):
     """A language model asked for ``+`` or ``-``, loaded as a classifier of these two."""
 
+    family = load_family("rlhflow", WEIGHTS / "generator")
+
     @pytest.fixture(scope="class")
     @classmethod
-    def engine_(cls) -> Iterator[Engine]:
-        with engine(WEIGHTS / "generator", "rlhflow") as opened:
+    def engine(cls, loop: asyncio.AbstractEventLoop) -> Iterator[Engine[PooledRewardModel]]:
+        with reward_engine(loop, WEIGHTS / "generator", "rlhflow") as opened:
             yield opened
 
     def test_it_agrees_with_the_language_model(self) -> None:
         async def test(reward_model: RewardModel) -> list[Score]:
             return await scores_of(reward_model, TRACES[:5])
 
-        expected = list(map(answers(WEIGHTS / "generator", self.engine.family), TRACES[:5]))
+        expected = list(map(answers(WEIGHTS / "generator", self.family), TRACES[:5]))
         assert [score.probability for score in self.run(test)] == pytest.approx(expected, abs=1e-3)
 
 
@@ -329,16 +309,14 @@ class TestCompletionsOverHttp(OverHttp):
 class TestOurServerOnVllm:
     """``epf serve-prm`` around the engine, asked by our client."""
 
-    def test_it_says_what_the_engine_says(self) -> None:
-        with engine(PRM, "embedded") as opened:
+    def test_it_says_what_the_engine_says(self, reward_model_on_vllm: Engine[PooledRewardModel]) -> None:
+        async def test(reward_model: RewardModel) -> None:
+            expected = await scores_of(reward_model, TRACES)
+            async with served(create_scoring_app(reward_model, Settings())) as (host, port):
+                client = HttpRewardModel(connect([f"http://{host}:{port}"]))
+                scores = await scores_of(client, TRACES)
+                await client.aclose()
+            for score, other in zip(scores, expected, strict=True):
+                assert score.probability == pytest.approx(other.probability, abs=1e-4)
 
-            async def test(reward_model: RewardModel) -> None:
-                expected = await scores_of(reward_model, TRACES)
-                async with served(create_scoring_app(reward_model, Settings())) as (host, port):
-                    client = HttpRewardModel(connect([f"http://{host}:{port}"]))
-                    scores = await scores_of(client, TRACES)
-                    await client.aclose()
-                for score, other in zip(scores, expected, strict=True):
-                    assert score.probability == pytest.approx(other.probability, abs=1e-4)
-
-            opened.run(test)
+        reward_model_on_vllm.run(test)

@@ -1,6 +1,7 @@
 """Small tokenizers that cut text as the published ones do: same normaliser, same splitting, same special tokens, few merges."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
@@ -28,8 +29,8 @@ LLAMA_TEMPLATE = (
 )
 
 
-def byte_level(split: str, specials: tuple[str, ...]) -> Tokenizer:
-    """Byte-level BPE as Qwen and Llama 3 have it, with merges learnt from ``TEXT``."""
+def byte_level(split: str, specials: tuple[str, ...], text: Sequence[str] = TEXT) -> Tokenizer:
+    """Byte-level BPE as Qwen and Llama 3 have it, with merges learnt from ``text``."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -40,7 +41,7 @@ def byte_level(split: str, specials: tuple[str, ...]) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = BpeTrainer(vocab_size=420, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.train_from_iterator(text, trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in specials])
     return tokenizer
 

@@ -1,0 +1,41 @@
+"""The engines that several modules share. All live in one event loop, since a search needs two of them in the same."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from generators.vllm import VllmGenerator
+from reward_models.pooled import PooledRewardModel
+from tests.vllm.engines import WEIGHTS, Engine, generator_engine, reward_engine
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What vLLM and its company are warned of is not ours to change."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:::(torch|transformers|vllm|multiprocessing|huggingface_hub)"))
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    opened = asyncio.new_event_loop()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def generator_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[VllmGenerator]]:
+    """The embedded generator's weights."""
+    with generator_engine(loop, WEIGHTS / "generator") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def reward_model_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[PooledRewardModel]]:
+    """The embedded reward model's weights."""
+    with reward_engine(loop, WEIGHTS / "reward_model", "embedded") as engine:
+        yield engine
