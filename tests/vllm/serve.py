@@ -99,8 +99,8 @@ class VllmServer:
 
 RUNNING = r"num_requests_running\{.*\}"
 WAITING = r"num_requests_waiting\{.*\}"
-SUCCESSES = r"request_success_total\{.*\}"
-ABORTED = r'request_success_total\{.*finished_reason="abort".*\}'
+FINISHED = r"request_success_total\{.*\}"
+"""Requests that came to their end; those that were given up are not among them."""
 
 
 @contextmanager

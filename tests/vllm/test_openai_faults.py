@@ -16,7 +16,7 @@ from reward_models.embedded import EmbeddedRewardModel
 from search import asolve
 from search.config import SearchConfig
 from tests.vllm.engines import WEIGHTS
-from tests.vllm.serve import RUNNING, SUCCESSES, WAITING, VllmServer, vllm_servers
+from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_servers
 from upstream.pool import Upstream
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
@@ -64,10 +64,10 @@ def run(test: Callable[[OpenAiGenerator, EmbeddedRewardModel], Awaitable[T]], *s
 
 async def drawn_at(server: VllmServer, generator: OpenAiGenerator) -> float:
     """Steps that ``server`` draws when each problem asks for one."""
-    before = await server.count(SUCCESSES)
+    before = await server.count(FINISHED)
     for problem in PROBLEMS:
         await generator.step(generator.prompt_ids([Message("user", problem)]), Sampling(), 0)
-    return await server.count(SUCCESSES) - before
+    return await server.count(FINISHED) - before
 
 
 @pytest.mark.parametrize("fault", ["paused", "killed"])
