@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 import pytest
@@ -23,7 +24,7 @@ pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
 TOKENIZER = ChatTokenizer(WEIGHTS / "generator")
-PROBLEMS = [problem.text for problem in list(problems(7, "test", 8, 8))[:6]]
+PROBLEMS = [problem.text for problem in islice(problems(7, "test", 8, 8), 6)]
 PATIENCE_S = 10.0
 """A server that is well but on a busy machine must not seem silent."""
 
