@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
@@ -16,18 +17,14 @@ from generators.embedded import EmbeddedGenerator
 from generators.openai import OpenAiGenerator
 from generators.protocol import Generator, Message, Sampling, Step
 from generators.served import Served, served_by
+from generators.vllm import VllmGenerator
 from reward_models.embedded import EmbeddedRewardModel
-from reward_models.families.registry import load_family
-from reward_models.http import HttpRewardModel, VllmServerPool
-from reward_models.pooled import PooledRewardModel
-from reward_models.protocol import RewardModel
-from reward_models.servers import connect
 from service.app import create_app
 from service.scoring import create_scoring_app
 from service.settings import Settings
 from tests.contract.generator import GeneratorContract
 from tests.service.serving import posted, served
-from tests.vllm.engines import WEIGHTS
+from tests.vllm.engines import WEIGHTS, Engine
 from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_servers
 from upstream.pool import Upstream
 
@@ -122,6 +119,18 @@ def test_greedy_tokens_are_the_embedded_generator_s(server: VllmServer) -> None:
         assert one.log_probs == pytest.approx(other.log_probs, abs=1e-3)
 
 
+def test_the_engine_in_this_process_samples_the_same(server: VllmServer, generator_on_vllm: Engine[VllmGenerator]) -> None:
+    async def steps(generator: Generator) -> list[Step]:
+        sampling = Sampling(temperature=1.5, top_p=0.95, max_tokens=24)
+        return await asyncio.gather(*(generator.step(PROMPT, sampling, 2**52 + seed) for seed in range(16)))
+
+    here, there = generator_on_vllm.run(steps), run(opened(server), steps)
+    assert len({step.token_ids for step in here}) > 1
+    for one, other in zip(here, there, strict=True):
+        assert replace(one, log_probs=()) == replace(other, log_probs=())
+        assert one.log_probs == pytest.approx(other.log_probs, abs=1e-3)
+
+
 def test_the_server_reads_the_very_ids(server: VllmServer) -> None:
     async def main() -> None:
         async with httpx.AsyncClient(base_url=server.url) as client:
@@ -181,30 +190,25 @@ def test_a_cancelled_step_and_a_closed_generator_leave_nothing_running(server: V
     run(opened(server), test)
 
 
-@asynccontextmanager
-async def solving(generator: Generator, reward_model: RewardModel) -> AsyncIterator[tuple[str, int]]:
-    """The service over these two, which are closed then."""
-    try:
-        async with served(create_app(generator, reward_model, Settings())) as address:
-            yield address
-    finally:
-        await generator.aclose()
-        await reward_model.aclose()
+def settings(server: VllmServer, **options: Any) -> Settings:
+    """With the generator behind ``server``."""
+    return Settings(generator="openai", generator_url=server.url, generator_tokenizer=WEIGHTS / "generator", **options)
 
 
 @pytest.mark.parametrize("judge", ["epf serve-prm", "vllm serve"])
 def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmServer, VllmServer], judge: str) -> None:
+    there: dict[str, Any] = {"reward_model": "http", "reward_model_url": servers[1].url}
+    if judge == "vllm serve":
+        there |= {"reward_model_name": "served", "reward_model_family": "embedded"}
+        there |= {"reward_model_tokenizer": WEIGHTS / "reward_model"}
+
     async def main() -> None:
         async with AsyncExitStack() as stack:
-            if judge == "vllm serve":
-                family = load_family("embedded", WEIGHTS / "reward_model")
-                pool = VllmServerPool(connect([servers[1].url]), family, "served")
-                reward_model: RewardModel = PooledRewardModel(pool, family, "served")
-            else:
-                host, port = await stack.enter_async_context(served(create_scoring_app(EmbeddedRewardModel(), Settings())))
-                reward_model = HttpRewardModel(connect([f"http://{host}:{port}"]))
-            host, port = await stack.enter_async_context(solving(opened(servers[0]), reward_model))
-            async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=100) as client:
+            if judge == "epf serve-prm":
+                prm = await stack.enter_async_context(served(create_scoring_app(EmbeddedRewardModel(), Settings())))
+                there["reward_model_url"] = "http://{}:{}".format(*prm)
+            address = await stack.enter_async_context(served(create_app(settings=settings(servers[0], **there))))
+            async with httpx.AsyncClient(base_url="http://{}:{}".format(*address), timeout=100) as client:
                 body = {"problem": PROBLEM, "n_particles": 8, "seed": 1}
                 first, second = [(await client.post("/solve", json=body)).json() for _ in range(2)]
             assert first["answer"] == second["answer"] == "31"
@@ -215,7 +219,7 @@ def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmSer
 def test_a_client_of_the_service_that_leaves_ends_its_search_in_the_servers(server: VllmServer) -> None:
     async def main() -> None:
         body = {"problem": PROBLEM, "n_particles": 16, "temperature": 2.0, "separator": "@", "max_tokens_per_step": 400}
-        async with solving(opened(server), EmbeddedRewardModel()) as address:
+        async with served(create_app(settings=settings(server))) as address:
             before = await server.count(FINISHED)
             async with posted(address, "/solve", body):
                 await server.until(RUNNING, 1)
