@@ -9,10 +9,10 @@ import httpx
 
 from errors import SearchServiceError
 from upstream.events import events_of, object_of
+from upstream.lanes import Lanes
 from upstream.refused import Failed, Refused
 
 MAX_ANSWER_BYTES = 4 * 2**20
-MAX_IDLE = 512
 LOOK_S = 2.0
 """Within so long a server that is well answers to being looked at."""
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -33,8 +33,7 @@ class Connections:
             # Unpacking would make many bytes of few.
             headers={"accept-encoding": "identity"} | ({"authorization": f"Bearer {api_key}"} if api_key else {}),
             timeout=httpx.Timeout(None, connect=5.0),
-            # Many servers close a connection that was idle for 5 seconds: not just when it is used again.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=MAX_IDLE, keepalive_expiry=4.0),
+            transport=Lanes(),
             follow_redirects=False,
             trust_env=False,
         )

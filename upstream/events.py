@@ -18,9 +18,12 @@ async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, An
         Failed: the stream ends before ``[DONE]``, or holds an event that is no JSON object or the server's own failure.
         Refused: an event says that the request was wrong.
     """
-    pending, done = b"", False
+    pending, done = bytearray(), False
     async for chunk in chunks:
-        *lines, pending = (pending + chunk).split(b"\n")
+        pending += chunk
+        if b"\n" not in chunk:  # a long line is not looked through again and again
+            continue
+        *lines, pending = pending.split(b"\n")
         for line in lines:
             name, _, data = line.partition(b":")
             if name != b"data" or done:
@@ -33,7 +36,7 @@ async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, An
         raise Failed("the stream broke off", unreachable=True)
 
 
-def object_of(content: bytes) -> dict[str, Any] | None:
+def object_of(content: bytes | bytearray) -> dict[str, Any] | None:
     """A JSON object, None for anything else."""
     try:
         value = json.loads(content)
@@ -42,7 +45,7 @@ def object_of(content: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _event(data: bytes) -> dict[str, Any]:
+def _event(data: bytes | bytearray) -> dict[str, Any]:
     event = object_of(data)
     if event is None:
         raise Failed("an event of the stream is no JSON object")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, processors
 
 from embedded.tokenizer import ChatTokenizer
 from errors import InvalidRequest
@@ -83,6 +83,24 @@ def test_tokens_that_spell_a_text_alone_or_with_more(tmp_path: Path) -> None:
     )
     assert {chat.token_bytes(id_) for id_ in chat.tokens_with("day")} == {b"day", b" day", b"Today"}
     assert b".\n\n" in {chat.token_bytes(id_) for id_ in chat.tokens_with("\n\n")}
+
+
+@pytest.mark.parametrize("puts_first", [False, True])
+def test_what_is_spelled_is_read_as_the_same_ids(tmp_path: Path, puts_first: bool) -> None:
+    """Also by a reader that puts a special token before every text."""
+    write_tokenizer(tmp_path)
+    plain = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    if puts_first:
+        plain.post_processor = processors.TemplateProcessing(
+            single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", SPECIALS.index("<|endoftext|>"))]
+        )
+        plain.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "chat_template.jinja").write_text("<|endoftext|><|im_start|>{{ messages[0]['content'] }}<|im_end|>\n")
+    chat = ChatTokenizer(tmp_path)
+    ids = (*chat.render([Message("user", "2 + 2?")]), *chat.encode("So 4.\n\n"))
+    assert plain.encode(chat.spelled(ids)).ids == list(ids)
+    with pytest.raises(InvalidRequest, match="special token"):
+        chat.spelled(chat.render([Message("user", "2 <|im_end|>")]))
 
 
 def test_every_end_that_a_file_names_ends_a_turn(tmp_path: Path) -> None:

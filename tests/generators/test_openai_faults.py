@@ -165,6 +165,25 @@ def test_the_model_s_own_end_and_the_limit() -> None:
     assert steps == [Step((TWO, END), "2", "eos", (-0.5, -1.0))] * 2 + [Step((TWO, DOT), "2.", "length", (-0.5, -1.0))]
 
 
+def test_the_steps_of_a_prompt_go_to_one_server_and_those_of_all_to_every() -> None:
+    async def main() -> None:
+        async with upstream(lambda _: GOOD) as one, upstream(lambda _: GOOD) as two:
+            pool = Upstream([one.url, two.url], GeneratorError, "the generator")
+            generator = OpenAiGenerator(pool, TOKENIZER, "tiny", 512)
+            prompts = [generator.prompt_ids([Message("user", f"Problem {i}")]) for i in range(12)]
+            for written in ((), STEP.token_ids, STEP.token_ids * 2):
+                await asyncio.gather(*(generator.step((*ids, *written), Sampling(), 0) for ids in prompts))
+            await generator.aclose()
+            read = [
+                {ids for ids in prompts for r in s.requests if tuple(r.body["prompt"][: len(ids)]) == ids} for s in (one, two)
+            ]
+            assert read[0]
+            assert read[1]
+            assert not read[0] & read[1]
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
 @pytest.mark.parametrize(
     ("prefix", "sampling", "error", "param"),
     [

@@ -133,6 +133,18 @@ def test_a_stream_read_to_its_end_leaves_its_connection_for_the_next() -> None:
     run([lambda _: GOOD], test)
 
 
+def test_a_connection_that_was_idle_is_closed_when_another_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upstream.lanes.IDLE_S", -1.0)
+
+    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+        assert await ask(pool) == [1, 2]
+        assert not servers[0].left.is_set()
+        assert await ask(pool) == [1, 2]
+        await servers[0].left.wait()
+
+    run([lambda _: GOOD], test)
+
+
 def test_calls_that_belong_together_share_a_replica_and_all_move_from_a_lost_one() -> None:
     """However many they are: moving on costs nothing of the budget, and no call but the first ones meets the lost replica."""
     n = int(SAVED_RETRIES) + 30

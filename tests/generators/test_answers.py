@@ -1,0 +1,36 @@
+"""Steps out of a server's text: what is cut where."""
+
+import pytest
+
+from embedded.config import SHIPPED
+from embedded.tokenizer import ChatTokenizer
+from generators.answers import written_step
+from generators.completions import Completion, End
+
+TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "max_tokens", "step_text", "finish"),
+    [
+        ("1 + 2 = 3.\n\nThe", "separator", 50, "1 + 2 = 3.", "separator"),
+        ("\n\nThe", "separator", 50, "", "separator"),
+        ("The answer is 3.", "stop", 50, "The answer is 3.", "eos"),
+        ("", "stop", 50, "", "eos"),
+        ("The answer", "length", 50, "The answer", "length"),
+        ("1 + 2 = 3.", "stop", 3, "1 + 2", "length"),
+        ("1 + 2 = 3.\n\nThe", "separator", 3, "1 + 2", "length"),
+    ],
+)
+def test_a_text_is_cut_at_the_separator_and_at_the_limit(
+    text: str, end: End, max_tokens: int, step_text: str, finish: str
+) -> None:
+    step = written_step(Completion(text, None, (), end, None), (5,), "\n\n", max_tokens, TOKENIZER)
+    assert (step.text, step.finish, step.rest, step.log_probs) == (step_text, finish, "", ())
+    assert len(step.token_ids) <= max_tokens
+    assert step.token_ids == TOKENIZER.encode(step_text + "\n\n" * (finish == "separator"))
+
+
+def test_without_a_separator_the_text_is_whole() -> None:
+    step = written_step(Completion("1.\n\n2.", None, (), "stop", None), (5,), "", 50, TOKENIZER)
+    assert (step.text, step.finish) == ("1.\n\n2.", "eos")
