@@ -249,5 +249,8 @@ def test_more_calls_than_places_wait_their_turn(monkeypatch: pytest.MonkeyPatch)
         assert len(servers[0].requests) == 2
         calls[0].cancel()
         await until(lambda: len(servers[0].requests) == 3)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
 
     run([lambda _: Answer(PART, drip=b"")], test)
