@@ -2,10 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, TypeAlias
 
 from errors import InvalidRequest, SearchServiceError
+
+Ask: TypeAlias = Callable[[dict[str, list[int]], Any, str], AsyncGenerator[Any, None]]
 
 
 class VllmEngine:
@@ -35,13 +38,24 @@ class VllmEngine:
         """Number of token ids that the model knows."""
         return int(self._engine.model_config.get_vocab_size())
 
-    async def generate(self, ids: tuple[int, ...], params: Any) -> Any:
-        """The last ``RequestOutput`` of a request with ``vllm.SamplingParams``; cancelling the call ends the request."""
-        return await self._last(self._engine.generate, ids, params)
+    async def generate(self, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
+        """Hand each ``RequestOutput`` of a request with ``vllm.SamplingParams`` to ``enough``, until it has enough.
+
+        Cancelling the call ends the request.
+        """
+        await self._until(self._engine.generate, ids, params, enough)
 
     async def encode(self, ids: tuple[int, ...], params: Any) -> Any:
         """The ``PoolingRequestOutput`` of a request with ``vllm.PoolingParams``; cancelling the call ends the request."""
-        return await self._last(self._engine.encode, ids, params)
+        last = None
+
+        def keep(output: Any) -> bool:
+            nonlocal last
+            last = output
+            return False
+
+        await self._until(self._engine.encode, ids, params, keep)
+        return last
 
     async def check(self) -> None:
         """Raise the engine's error if a request would fail now."""
@@ -64,33 +78,31 @@ class VllmEngine:
             handler.cancel()  # else it takes the end of the process that it listens to for a failure, and says so
         await asyncio.to_thread(self._engine.shutdown)
 
-    async def _last(self, ask: Callable[..., AsyncIterator[Any]], ids: tuple[int, ...], params: Any) -> Any:
+    async def _until(self, ask: Ask, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
         await self.check()
-        task = asyncio.create_task(self._request(ask, ids, params))
+        task = asyncio.create_task(self._request(ask, ids, params, enough))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         try:
-            return await task
+            await task
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if self._closed and current is not None and not current.cancelling():
                 raise self._error(f"{self._name} was closed") from None
             raise
 
-    async def _request(self, ask: Callable[..., AsyncIterator[Any]], ids: tuple[int, ...], params: Any) -> Any:
+    async def _request(self, ask: Ask, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
         number = f"request-{next(self._numbers)}"
-        output = None
         try:
-            async for answer in ask({"prompt_token_ids": list(ids)}, params, number):
-                output = answer
+            async with aclosing(ask({"prompt_token_ids": list(ids)}, params, number)) as outputs:
+                async for output in outputs:
+                    if enough(output) and not output.finished:
+                        break
         except asyncio.CancelledError:
             await self._engine.abort(number)  # vLLM itself misses a request that it was about to hand to its process
             raise
-        except Exception as error:  # of a name alone: the message may hold the prompt
+        except Exception as error:  # told by its class alone: the message may hold the prompt
             raise self._error(f"{self._name}'s engine failed: {type(error).__name__}") from error
-        if output is None:
-            raise self._error(f"{self._name}'s engine returned nothing")
-        return output
 
 
 def start_engine(name: str, error: Callable[[str], SearchServiceError], **arguments: Any) -> VllmEngine:

@@ -1,8 +1,10 @@
 """A generator in vLLM, in this process: one request per step, by token ids, and the prefix cache serves all before it.
 
-vLLM stops in two places. Its scheduler stops at a token id, so it is given every token that holds the whole separator, which
-ends most steps. Its detokeniser, which sees a token later, stops at a text: that ends the steps whose separator falls into
-several tokens. Where the step ends is decided here, over the same bytes as for every other generator.
+Tokens are read as they come, and the request ends with the step. vLLM is given the tokens that end most steps by themselves, so
+that it samples none in vain after them; where a separator falls into several tokens, one or two are.
+
+The same seed and prefix give the same step as far as vLLM's arithmetic goes. The last bits of its sums depend on what else is
+in the batch and on what was cached: in float32 on a CPU that changes no token of our tests, at a GPU's lower precision it may.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +17,12 @@ from embedded.tokenizer import ChatTokenizer
 from embedded.vllm import VllmEngine, check_installed, start_engine
 from errors import GeneratorError
 from generators.checks import step_limit
-from generators.protocol import Message, Sampling, Step
-from generators.steps import read_step
+from generators.protocol import Finish, Message, Sampling, Step
+from generators.steps import StepReader
 
 LARGEST_SEED = 2**63 - 1
 SEPARATORS_KEPT = 64
+MOST_ENDS = 64
 
 
 class VllmGenerator:
@@ -37,7 +40,7 @@ class VllmGenerator:
         self._tokenizer = tokenizer
         self._name = name
         self._params = params
-        self._stops = lru_cache(maxsize=SEPARATORS_KEPT)(self._find_stops)
+        self._ends = lru_cache(maxsize=SEPARATORS_KEPT)(self._find_ends)
 
     @property
     def name(self) -> str:
@@ -66,15 +69,24 @@ class VllmGenerator:
             vocabulary=self._engine.vocabulary,
             context_length=self.context_length,
         )
-        output = await self._engine.generate(prefix_ids, self._params_of(sampling, limit, seed))
-        (sampled,) = output.outputs
-        log_probs = [at[id_].logprob for id_, at in zip(sampled.token_ids, sampled.logprobs, strict=True)]
-        step = read_step(
-            sampled.token_ids, log_probs, prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes
-        )
-        if step.finish == "length" and len(step.token_ids) < limit:
-            raise GeneratorError(f"the generator's engine ended a step before its end ({sampled.finish_reason})")
-        return step
+        reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
+        log_probs: list[float] = []
+        finish: Finish | None = None
+
+        def ended(output: Any) -> bool:
+            nonlocal finish
+            (new,) = output.outputs
+            for token_id, log_prob in zip(new.token_ids, new.logprobs, strict=True):
+                log_probs.append(log_prob[token_id].logprob)
+                finish = reader.add(token_id)
+                if finish is not None:
+                    return True
+            return False
+
+        await self._engine.generate(prefix_ids, self._params_of(sampling, limit, seed), ended)
+        if finish is None and len(log_probs) < limit:
+            raise GeneratorError("the generator's engine ended a step before its end")
+        return reader.step(finish or "length", log_probs)
 
     async def ready(self) -> None:
         """Raise GeneratorError if a call would fail now."""
@@ -87,7 +99,6 @@ class VllmGenerator:
     def _params_of(self, sampling: Sampling, limit: int, seed: int) -> Any:
         from vllm.sampling_params import RequestOutputKind
 
-        stop_ids, stop_texts = self._stops(sampling.separator)
         return self._params(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -95,19 +106,16 @@ class VllmGenerator:
             max_tokens=limit,
             logprobs=0,
             ignore_eos=True,  # its own end tokens, which are among ours
-            stop_token_ids=stop_ids,
-            stop=stop_texts,
-            detokenize=bool(stop_texts),
-            output_kind=RequestOutputKind.FINAL_ONLY,
+            stop_token_ids=self._ends(sampling.separator),
+            detokenize=False,
+            output_kind=RequestOutputKind.DELTA,
         )
 
-    def _find_stops(self, separator: str) -> tuple[list[int], list[str]]:
-        """Tokens that end a step by themselves, and texts that may end it over several tokens."""
-        eos_ids = sorted(self._tokenizer.eos_ids)
-        if not separator:
-            return eos_ids, []
-        within = self._tokenizer.tokens_with(separator)
-        return [*eos_ids, *within], [separator] if len(separator.encode()) > 1 else []
+    def _find_ends(self, separator: str) -> list[int]:
+        """Tokens that end a step by themselves, the shortest ones if there are many: vLLM looks through them at every token."""
+        within = self._tokenizer.tokens_with(separator) if separator else ()
+        shortest = sorted(within, key=lambda id_: len(self._tokenizer.token_bytes(id_)))
+        return [*sorted(self._tokenizer.eos_ids), *shortest[:MOST_ENDS]]
 
 
 def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any) -> VllmGenerator:
@@ -124,10 +132,14 @@ def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any
     """
     check_installed("generator")
     from vllm import SamplingParams
+    from vllm.platforms import current_platform
 
     if tokenizer is not None:
         options["tokenizer"] = str(tokenizer)
     directory = model_directory(tokenizer or model, setting="generator_tokenizer" if tokenizer else "generator_name")
     chat = ChatTokenizer(directory)
+    if current_platform.is_cpu():
+        # A prompt that it reads in parts makes vLLM set a seeded random generator back, which on a CPU ends the engine.
+        options.setdefault("enable_chunked_prefill", False)
     engine = start_engine("the generator", GeneratorError, model=model, **options)
     return VllmGenerator(engine, chat, model_name(model), SamplingParams)

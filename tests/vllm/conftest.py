@@ -18,6 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:::(torch|transformers|vllm|multiprocessing|huggingface_hub)"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:Unclosed context <zmq:ResourceWarning"))
 
 
 @pytest.fixture(scope="session")
