@@ -1,6 +1,7 @@
 # make solve [PROBLEM="..."]   solve a problem: sets up .venv on first use
 # make test                    set up .venv and run the tests
 # make test-clients            try the service with the clients that people use, each in an environment of its own
+# make test-vllm               run the tests on the real vLLM, in an environment of its own with vLLM's build for CPUs
 # make test-fuzz               send every route many more random requests than the tests do
 # make check                   everything that CI runs
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
@@ -20,12 +21,14 @@ export PROBLEM
 
 VENV := .venv
 TRAIN_VENV := .venv-train
+VLLM_VENV := .venv-vllm
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 TOOLS := .tools/.installed
 TRAIN := $(TRAIN_VENV)/.installed
+VLLM := $(VLLM_VENV)/.installed
 
-.PHONY: solve test test-fuzz test-clients check train bench bench-speed constraints tools clean
+.PHONY: solve test test-fuzz test-clients test-vllm check train bench bench-speed constraints tools clean
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -35,6 +38,9 @@ test: $(DEV)
 
 test-clients: $(DEV)
 	$(VENV)/bin/python -m tests.clients.run
+
+test-vllm: $(VLLM)
+	$(VLLM_VENV)/bin/python -m pytest tests/vllm
 
 test-fuzz: $(DEV)
 	FUZZ_EXAMPLES=1000 $(VENV)/bin/python -m pytest tests/service/test_fuzz.py -s
@@ -71,7 +77,7 @@ constraints:
 tools: $(TOOLS)
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) .tools .venv-clients .venv-constraints build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) .tools .venv-clients .venv-constraints build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -97,3 +103,8 @@ $(TOOLS):
 	    cd .tools && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . ; \
 	fi
 	touch $(TOOLS)
+
+$(VLLM): pyproject.toml tests/vllm/install.py
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python tests/vllm/install.py
+	touch $(VLLM)
