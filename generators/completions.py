@@ -21,7 +21,7 @@ class Completion:
 
     Attributes:
         text: all of it, up to the event that held the separator where reading ended there.
-        token_ids: None from a server that tells none.
+        token_ids: None from a server that tells none. Asked by ids, no more of its answer is read then.
         log_probs: one per token id, or none.
         end: why it ended, in the server's words, or ``separator`` where reading ended there.
         stop_reason: the text or token at which vLLM stopped, None at the model's own end.
@@ -58,8 +58,8 @@ def request(model: str, prompt: Sequence[int] | str, sampling: Sampling, max_tok
     return body
 
 
-async def read(events: AsyncIterator[dict[str, Any]], separator: str = "") -> Completion:
-    """Read a streamed answer to its end or, given a separator, to where its text holds that.
+async def read(events: AsyncIterator[dict[str, Any]], *, separator: str | None = None) -> Completion:
+    """Read a streamed answer: by ids to its end, or to where it tells none; by text, given a separator, to where it holds that.
 
     Raises:
         GeneratorError: it is no answer with one choice.
@@ -74,8 +74,9 @@ async def read(events: AsyncIterator[dict[str, Any]], separator: str = "") -> Co
             continue
         text += _text(choice)
         ids = choice.get("token_ids")
-        if token_ids is not None:
-            token_ids = [*token_ids, *_ids(ids)] if ids is not None else None
+        if ids is None and separator is None:
+            return Completion(text, None, (), "stop", None)
+        token_ids = None if token_ids is None or ids is None else [*token_ids, *_ids(ids)]
         log_probs += _log_probs(choice)
         if separator and separator in text:
             end = "separator"

@@ -134,6 +134,8 @@ def test_a_refusal_is_whose_it_is_and_repeats_nothing_that_was_said(
             await generator.step(PREFIX, Sampling(), 0)
         assert type(caught.value) is error
         assert caught.value.param == param
+        if error is not GeneratorError:
+            assert len(server.requests) == 1
         assert server.requests[0].headers["authorization"] == "Bearer a-secret-key"
         for text in (str(caught.value), repr(generator), caplog.text):
             assert "secret" not in text
@@ -151,6 +153,28 @@ def test_a_refusal_by_ids_that_text_is_spared_is_the_request_s_own() -> None:
         assert server.requests[2].body["prompt"] == list(PREFIX)
 
     run(one_after_the_other(Answer({"error": {"code": 400}}, 400), GOOD, GOOD), test)
+
+
+def test_a_server_that_speaks_ids_is_not_asked_by_text() -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        await generator.step(PREFIX, Sampling(), 0)
+        with pytest.raises(GeneratorError, match="status 400"):
+            await generator.step(PREFIX, Sampling(), 0)
+        assert len(server.requests) == 2
+
+    run(one_after_the_other(GOOD, Answer({"error": {"code": 400}}, 400)), test)
+
+
+def test_a_server_of_text_is_left_at_the_separator() -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        await generator.step(PREFIX, Sampling(), 0)
+        server.left.clear()
+        assert (await generator.step(PREFIX, Sampling(), 0)).text == "2."
+        await server.left.wait()
+
+    told = [{"choices": [{"text": text, "finish_reason": None}]} for text in ("2", ".\n", "\nSo", " 4")]
+    endless = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told)
+    run(lambda _: Answer(endless, drip=b": still here\n\n"), test, timeout_s=5)
 
 
 def test_the_model_s_own_end_and_the_limit() -> None:

@@ -40,11 +40,13 @@ class Upstreams:
     def __init__(self, answer: Callable[[Request], Answer]) -> None:
         self.answer = answer
         self.requests: list[Request] = []
+        self.n_connections = 0
         self.arrived = asyncio.Event()
         self.left = asyncio.Event()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.n_connections += 1
         try:
             while True:
                 await self._answer_one(reader, writer)
