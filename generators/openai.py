@@ -105,8 +105,8 @@ class OpenAiGenerator:
         return await self._by_text(prefix_ids, sampling, max_tokens, seed) if step is None else step
 
     async def ready(self) -> None:
-        """Raise GeneratorError if no server is well; costs no tokens and ends within seconds."""
-        await self._upstream.ready()
+        """Raise GeneratorError unless a server says that it is well, or that it has models."""
+        await self._upstream.ready("/health", "/v1/models")
 
     async def aclose(self) -> None:
         """Fail open calls and close the connections."""

@@ -18,13 +18,6 @@ FORBIDDEN = [0, 1, *range(TEXT_IDS, 104)]
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "tiny-generator"
-    write_model(path, "generator")
-    return path
-
-
-@pytest.fixture(scope="module")
 def tensors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Floats]:
     return write_model(tmp_path_factory.mktemp("models") / "same-weights", "generator")
 

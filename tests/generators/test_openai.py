@@ -21,18 +21,11 @@ from generators.protocol import Generator, Message, Sampling
 from tests.contract.generator import GeneratorContract
 from tests.generators.completions_server import NAME, completions_app
 from tests.service.serving import served
-from tests.tiny_model import CONTEXT, write_model
+from tests.tiny_model import CONTEXT
 from upstream.pool import Upstream
 
 T = TypeVar("T")
 PROMPT = (Message("user", "How many birds?"),)
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "tiny-generator"
-    write_model(path, "generator")
-    return path
 
 
 @asynccontextmanager

@@ -12,17 +12,10 @@ from generators.openai import load_openai
 from generators.protocol import Message, Sampling
 from tests.generators.completions_server import completions_app
 from tests.service.serving import served
-from tests.tiny_model import CONTEXT, write_model
+from tests.tiny_model import CONTEXT
 from tests.upstream.server import Answer, upstream
 
 PROMPT = (Message("user", "How many birds?"),)
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "tiny-generator"
-    write_model(path, "generator")
-    return path
 
 
 @pytest.mark.parametrize("by_ids", [True, False])

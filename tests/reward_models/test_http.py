@@ -397,7 +397,7 @@ READINESS = {"ours": "/readyz", "completions": "/health", "judge": "/v1/models"}
 def test_one_replica_that_is_ready_is_enough(
     kind: str, one: Answer, two: Answer, ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reward_models.upstream.READY_WITHIN_S", 0.1 if one.stall and not ready else 60)
+    monkeypatch.setattr("upstream.connections.LOOK_S", 0.1 if one.stall and not ready else 60)
 
     async def main() -> None:
         async with upstream(lambda _: one) as first, upstream(lambda _: two) as second:

@@ -192,12 +192,9 @@ def test_where_none_is_left_the_error_says_so(caplog: pytest.LogCaptureFixture) 
         for _ in range(3):
             with pytest.raises(GeneratorError, match=r"connection failed.*after 4 tries"):
                 await ask(pool)
-        with pytest.raises(GeneratorError, match="no server of the generator is ready"):
-            await pool.ready()
         for server in servers:
             server.answer = lambda _: GOOD
         assert await ask(pool) == [1, 2]
-        await pool.ready()
 
     run([lambda _: Answer(reset=True)] * 2, test)
     assert len(caplog.records) == 2
@@ -205,15 +202,15 @@ def test_where_none_is_left_the_error_says_so(caplog: pytest.LogCaptureFixture) 
 
 @pytest.mark.parametrize(
     ("health", "models", "ready"),
-    [(200, 500, True), (503, 200, False), (404, 200, True), (404, 404, True), (404, 503, False), (401, 401, True)],
+    [(200, 500, True), (503, 200, False), (404, 200, True), (405, 503, False), (404, 401, False), (404, 404, False)],
 )
-def test_a_server_is_ready_if_it_says_so_or_has_no_way_to(health: int, models: int, ready: bool) -> None:
+def test_a_server_is_ready_if_it_is_well_where_it_says_so_at_all(health: int, models: int, ready: bool) -> None:
     async def test(pool: Upstream, servers: list[Upstreams]) -> None:
         if ready:
-            await pool.ready()
+            await pool.ready("/health", "/v1/models")
         else:
-            with pytest.raises(GeneratorError):
-                await pool.ready()
+            with pytest.raises(GeneratorError, match="no replica of the generator's server is ready"):
+                await pool.ready("/health", "/v1/models")
 
     run([lambda request: Answer({}, health if request.path == "/health" else models)], test)
 
@@ -235,7 +232,7 @@ def test_a_cancelled_call_and_a_closed_pool_leave_the_server() -> None:
         with pytest.raises(GeneratorError, match="closed"):
             await ask(pool)
         with pytest.raises(GeneratorError, match="closed"):
-            await pool.ready()
+            await pool.ready("/health")
 
     run([lambda _: Answer(PART, drip=b"")], test)
 

@@ -113,7 +113,7 @@ def test_without_a_replica_left_each_search_says_so_until_there_is_one(servers: 
         server.kill()
         with pytest.raises(GeneratorError, match="the generator's server failed"):
             await searches
-        with pytest.raises(GeneratorError, match="no server of the generator is ready"):
+        with pytest.raises(GeneratorError, match="no replica of the generator's server is ready"):
             await generator.ready()
         server.start()
         await asyncio.to_thread(server.wait)
