@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
 
 from errors import InvalidRequest, SearchServiceError
@@ -99,7 +99,8 @@ class VllmEngine:
                     if enough(output) and not output.finished:
                         break
         except asyncio.CancelledError:
-            await self._engine.abort(number)  # vLLM itself misses a request that it was about to hand to its process
+            with suppress(Exception):  # a dead engine runs nothing
+                await self._engine.abort(number)  # vLLM itself misses a request that it was about to hand to its process
             raise
         except Exception as error:  # told by its class alone: the message may hold the prompt
             raise self._error(f"{self._name}'s engine failed: {type(error).__name__}") from error

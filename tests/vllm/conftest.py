@@ -1,4 +1,4 @@
-"""The engines that several modules share. All live in one event loop, since a search needs two of them in the same."""
+"""The engines and servers that several modules share. All engines live in one event loop: a search needs two in the same."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import pytest
 from generators.vllm import VllmGenerator
 from reward_models.pooled import PooledRewardModel
 from tests.vllm.engines import WEIGHTS, Engine, generator_engine, reward_engine
+from tests.vllm.serve import VllmServer, vllm_servers
 
 HERE = Path(__file__).parent
 
@@ -40,3 +41,15 @@ def reward_model_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[Poo
     """The embedded reward model's weights."""
     with reward_engine(loop, WEIGHTS / "reward_model", "embedded") as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
+    """``vllm serve`` with the embedded generator's weights, and with the reward model's. No test may end them."""
+    pooler = '{"task": "classify", "seq_pooling_type": "LAST"}'
+    both = (
+        VllmServer(WEIGHTS / "generator", "--max-logprobs", "-1"),
+        VllmServer(WEIGHTS / "reward_model", "--runner", "pooling", "--pooler-config", pooler),
+    )
+    with vllm_servers(*both):
+        yield both

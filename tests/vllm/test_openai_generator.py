@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from service.settings import Settings
 from tests.contract.generator import GeneratorContract
 from tests.service.serving import posted, served
 from tests.vllm.engines import WEIGHTS, Engine
-from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_servers
+from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer
 from upstream.pool import Upstream
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
@@ -35,18 +35,6 @@ TOKENIZER = ChatTokenizer(WEIGHTS / "generator")
 PROBLEM = "There are 45 birds on a wire. 17 fly away. Then 3 more come. How many birds are on the wire?"
 PROMPT = TOKENIZER.render([Message("user", PROBLEM)])
 ORDINARY = sorted(set(range(TOKENIZER.size)) - TOKENIZER.special_ids)
-POOLER = '{"task": "classify", "seq_pooling_type": "LAST"}'
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
-    """One of the generator, one of the reward model."""
-    both = (
-        VllmServer(WEIGHTS / "generator"),
-        VllmServer(WEIGHTS / "reward_model", "--runner", "pooling", "--pooler-config", POOLER),
-    )
-    with vllm_servers(*both):
-        yield both
 
 
 @pytest.fixture

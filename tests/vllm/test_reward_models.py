@@ -27,7 +27,7 @@ from tests.contract.reward_model import RewardModelContract
 from tests.service.serving import served
 from tests.vllm.engines import WEIGHTS, Engine, computed_in_blocks, distinct_prefixes, reward_engine
 from tests.vllm.qwen import write_qwen_prm
-from tests.vllm.serve import BLOCK, vllm_serve
+from tests.vllm.serve import BLOCK, VllmServer, vllm_serve
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
@@ -254,12 +254,9 @@ class TestClassifyOverHttp(OverHttp):
     directory = PRM
     family = "embedded"
 
-    @pytest.fixture(scope="class")
-    @classmethod
-    def url(cls) -> Iterator[str]:
-        pooler = '{"task": "classify", "seq_pooling_type": "LAST"}'
-        with vllm_serve(PRM, "--runner", "pooling", "--pooler-config", pooler) as url:
-            yield url
+    @pytest.fixture
+    def url(self, servers: tuple[VllmServer, VllmServer]) -> str:
+        return servers[1].url
 
     def test_it_agrees_with_the_embedded_scorer(self) -> None:
         assert self.scores(TRACES) == pytest.approx(embedded_scores(TRACES), abs=1e-3)
@@ -290,11 +287,9 @@ class TestCompletionsOverHttp(OverHttp):
     directory = WEIGHTS / "generator"
     family = "rlhflow"
 
-    @pytest.fixture(scope="class")
-    @classmethod
-    def url(cls) -> Iterator[str]:
-        with vllm_serve(cls.directory, "--max-logprobs", "-1") as url:
-            yield url
+    @pytest.fixture
+    def url(self, servers: tuple[VllmServer, VllmServer]) -> str:
+        return servers[0].url
 
     @pytest.fixture(autouse=True)
     def _ask_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
