@@ -100,7 +100,7 @@ class VllmEngine:
                         break
         except asyncio.CancelledError:
             with suppress(Exception):  # a dead engine runs nothing
-                await self._engine.abort(number)  # vLLM itself misses a request that it was about to hand to its process
+                await self._engine.abort(number)  # vLLM itself does not while it waits to hand the request to its process
             raise
         except Exception as error:  # told by its class alone: the message may hold the prompt
             raise self._error(f"{self._name}'s engine failed: {type(error).__name__}") from error

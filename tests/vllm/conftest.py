@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,15 +10,13 @@ from reward_models.pooled import PooledRewardModel
 from tests.vllm.engines import WEIGHTS, Engine, generator_engine, reward_engine
 from tests.vllm.serve import VllmServer, vllm_servers
 
-HERE = Path(__file__).parent
+THEIRS = "torch|transformers|vllm|multiprocessing|huggingface_hub"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What vLLM and its company are warned of is not ours to change."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:::(torch|transformers|vllm|multiprocessing|huggingface_hub)"))
-            item.add_marker(pytest.mark.filterwarnings("ignore:Unclosed context <zmq:ResourceWarning"))
+    config.addinivalue_line("filterwarnings", f"ignore:::({THEIRS})")
+    config.addinivalue_line("filterwarnings", "ignore:Unclosed context <zmq:ResourceWarning")
 
 
 @pytest.fixture(scope="session")

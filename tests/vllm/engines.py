@@ -31,12 +31,13 @@ class Counted:
     Attributes:
         asked: tokens of all prompts.
         cached: those of them that the prefix cache had.
-        generated: tokens sampled.
+        generated: tokens sampled for requests that were not given up by then.
+        finished: requests that came to their end by themselves.
         running: requests that the scheduler had under way when it last told.
     """
 
     def __init__(self) -> None:
-        self.asked = self.cached = self.generated = self.running = 0
+        self.asked = self.cached = self.generated = self.finished = self.running = 0
 
     def record(self, scheduler_stats: Any, iteration_stats: Any, **_: Any) -> None:
         """Called by vLLM after every iteration of the engine."""
@@ -46,6 +47,7 @@ class Counted:
             self.running = scheduler_stats.num_running_reqs + scheduler_stats.num_waiting_reqs
         if iteration_stats is not None:
             self.generated += iteration_stats.num_generation_tokens
+            self.finished += len(iteration_stats.finished_requests)
 
 
 class _Lent:

@@ -144,12 +144,6 @@ class TestEmbeddedWeights(OnVllm):
 
         self.run(test)
 
-    def test_no_token_is_sampled_beyond_a_step_that_one_token_ends(self) -> None:
-        before = self.engine.counted.generated
-        steps = self.run(lambda generator: self.steps(generator, range(40)))
-        assert any(step.finish == "separator" for step in steps)
-        assert self.engine.counted.generated - before == sum(len(step.token_ids) for step in steps)
-
     def test_greedy_searches_are_the_embedded_generator_s(self) -> None:
         """The same token ids, whole searches long; what is greedy needs no seed."""
 
@@ -265,6 +259,20 @@ class TestQwen(OnVllm):
         assert {b".\n\n", b"\n\n\n", b"\n\n"} <= lines
         assert {"\n", "\n\n"} <= {step.rest for step in steps}
         assert len(ends) == 2
+
+    @pytest.mark.parametrize(("separator", "parted"), [("\n\n", False), ("\n.", True)])
+    def test_what_one_token_ends_the_engine_ends_itself(self, separator: str, parted: bool) -> None:
+        """So that it samples nothing beyond. A separator that lies in two tokens is seen here, and the request given up."""
+
+        async def test(generator: Generator) -> list[bool]:
+            steps = await self.steps(generator, range(100), Sampling(temperature=1.0, max_tokens=12, separator=separator))
+            lasts = [generator.token_bytes(step.token_ids[-1]) for step in steps]
+            return [step.finish != "separator" or separator.encode() in last for step, last in zip(steps, lasts, strict=True)]
+
+        before = self.engine.counted.finished
+        by_one_token = self.run(test)
+        assert self.engine.counted.finished - before == sum(by_one_token)
+        assert parted == (False in by_one_token)
 
     def test_a_step_goes_on_from_the_rest_and_the_begun_character_of_the_one_before(self) -> None:
         """Texts with separators and rests are what the tokens spell, ten steps long."""
