@@ -39,7 +39,7 @@ test: $(DEV)
 test-clients: $(DEV)
 	$(VENV)/bin/python -m tests.clients.run
 
-test-vllm: $(VLLM)
+test-vllm: $(VLLM) $(TOOLS)
 	$(VLLM_VENV)/bin/python -m pytest tests/vllm
 
 test-fuzz: $(DEV)

@@ -39,7 +39,8 @@ class VllmServer:
         self._command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(directory)]
         self._command += ["--served-model-name", "served"]
         self._command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
-        self._command += ["--block-size", str(BLOCK), "--max-num-seqs", "64", *arguments]
+        # A prompt read in parts makes vLLM set a seeded random generator back, which on a CPU ends the server.
+        self._command += ["--block-size", str(BLOCK), "--max-num-seqs", "64", "--no-enable-chunked-prefill", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
