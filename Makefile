@@ -7,6 +7,8 @@
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
 # make bench                   compare the search methods on the embedded models
 # make bench-calibration       fit and measure a calibration of the embedded reward model
+# make bench-service           measure what HTTP adds to a search
+# make bench-overhead          measure the search against plain sampling and its_hub on one vLLM (about an hour)
 # make bench-speed             measure their speed, against transformers too (needs torch)
 # make constraints             write down the exact versions that the images install
 # make tools                   what checks of the deployment need: Debian's docker-compose (as root) and Prometheus
@@ -27,8 +29,11 @@ DEV := $(VENV)/.dev-installed
 TOOLS := .tools/.installed
 TRAIN := $(TRAIN_VENV)/.installed
 VLLM := $(VLLM_VENV)/.installed
+ITS_HUB_VENV := .venv-its-hub
+ITS_HUB := $(ITS_HUB_VENV)/.installed
 
-.PHONY: solve test test-fuzz test-clients test-vllm check train bench bench-speed constraints tools clean
+.PHONY: solve test test-fuzz test-clients test-vllm check train constraints tools clean
+.PHONY: bench bench-pair bench-calibration bench-service bench-overhead bench-speed
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -45,11 +50,13 @@ test-vllm: $(VLLM) $(TOOLS)
 test-fuzz: $(DEV)
 	FUZZ_EXAMPLES=1000 $(VENV)/bin/python -m pytest tests/service/test_fuzz.py -s
 
-check: $(DEV) $(TOOLS)
+check: $(DEV) $(TOOLS) $(VLLM)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m tests.clients.run
+	$(VLLM_VENV)/bin/python -m pytest tests/vllm
 
 train: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m generators.training
@@ -65,6 +72,12 @@ bench-pair: $(DEV)
 bench-calibration: $(DEV)
 	$(VENV)/bin/python -m benchmarks.calibration
 
+bench-service: $(DEV)
+	$(VENV)/bin/python -m benchmarks.service_overhead
+
+bench-overhead: $(VLLM) $(ITS_HUB)
+	$(VLLM_VENV)/bin/python -m benchmarks.search_overhead --its-hub $(ITS_HUB_VENV)/bin/python
+
 bench-speed: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed
 
@@ -77,7 +90,7 @@ constraints:
 tools: $(TOOLS)
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) .tools .venv-clients .venv-constraints build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(ITS_HUB_VENV) .tools .venv-clients .venv-constraints build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -93,6 +106,11 @@ $(TRAIN): pyproject.toml
 	$(PYTHON) -m venv $(TRAIN_VENV)
 	$(TRAIN_VENV)/bin/pip install --quiet --editable '.[train]'
 	touch $(TRAIN)
+
+$(ITS_HUB):
+	$(PYTHON) -m venv $(ITS_HUB_VENV)
+	$(ITS_HUB_VENV)/bin/pip install --quiet 'its_hub[lm]==1.2.0'
+	touch $(ITS_HUB)
 
 # Both are Debian's packages. Prometheus is unpacked here rather than installed, which would start it.
 $(TOOLS):
