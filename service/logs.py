@@ -8,7 +8,7 @@ from typing import Any
 from service import request_ids
 from service.errors import where
 
-OURS = ("cli", "embedded", "entropy", "evaluation", "generators", "reward_models", "search", "service", "uvicorn")
+OURS = ("cli", "embedded", "entropy", "evaluation", "generators", "reward_models", "search", "service", "upstream", "uvicorn")
 """Whose messages hold no problem and no key. Of others' only the fixed part is logged, and nothing below a warning."""
 
 
