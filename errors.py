@@ -14,6 +14,7 @@ SearchServiceError
 ├── GeneratorError        502  the generator failed or answered nonsense
 ├── RewardModelError      502  the reward model failed, or its score is NaN, missing or out of range
 ├── SearchFailed          500  no particle is left and nothing can be answered
+├── NotInstalled          501  a library that this request needs is not installed
 ├── DeadlineExceeded      504  time was up before there was anything to answer
 └── Overloaded            503  the server is full or about to stop
 
@@ -138,6 +139,13 @@ class SearchFailed(SearchServiceError):
     """Every particle died (empty steps, endless repetition) and none had finished before."""
 
     code = "all_particles_dead"
+
+
+class NotInstalled(SearchServiceError):
+    """A library that only some requests need is not installed; the message names the extra to install."""
+
+    status = 501
+    code = "not_installed"
 
 
 class DeadlineExceeded(SearchServiceError):

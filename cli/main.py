@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli import serve, serve_prm, solve
+from cli import entropy, serve, serve_prm, solve
 from cli.options import add_search_options
 from cli.solve import LoadModels
 from errors import InvalidRequest, SearchServiceError
@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None, *, load_models: LoadModels = embedde
             return serve.run(arguments)
         if arguments.command == "serve-prm":
             return serve_prm.run(arguments)
+        if arguments.command == "entropy":
+            return entropy.run(arguments)
         return solve.run(arguments, load_models)
     except SearchServiceError as error:
         print(f"epf: {error.message}", file=sys.stderr)
@@ -59,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     scoring.add_argument("--host", help="address to listen on. Default: EPF_HOST, or 127.0.0.1.")
     scoring.add_argument("--port", type=int, default=8001, metavar="N", help="port to listen on. Default: 8001.")
+
+    entropy.add_tools(
+        commands.add_parser(
+            "entropy",
+            help="score reasoning traces",
+            description="Tools that answer questions about reasoning traces; without a tool they are listed.",
+        )
+    )
     return parser
 
 

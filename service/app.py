@@ -1,10 +1,11 @@
 """The HTTP application: rooms and routes put together. No algorithm lives here."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from fastapi import FastAPI
 
+from entropy.registry import TOOLS
 from generators.protocol import Generator
 from reward_models.protocol import RewardModel
 from service import errors, gate, openapi
@@ -17,11 +18,12 @@ from service.metrics import SearchMetrics
 from service.models import Models, models_of, with_checker
 from service.observed import ObservedRequests
 from service.readiness import Readiness
-from service.routes import batch, cancel, chat, health, metrics, models, score, solve
+from service.routes import batch, cancel, chat, entropy, health, metrics, models, score, solve
 from service.searches import Searches
 from service.settings import Settings
 from service.streamed import SolveEvent
 from service.version import VERSION
+from service.workers import Workers
 
 
 def create_app(
@@ -53,13 +55,18 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if generator is None or reward_model is None:
-            async with in_background(models_of(chosen), begin, lifecycle):
-                yield
-        else:
-            async with with_checker(generator, reward_model) as models:
-                begin(models)
-                yield
+        workers = Workers(
+            chosen.max_entropy_workers, max_waiting=chosen.max_entropy_waiting, limit_s=chosen.max_entropy_seconds
+        )
+        app.state.workers = workers
+        async with aclosing(workers):
+            if generator is None or reward_model is None:
+                async with in_background(models_of(chosen), begin, lifecycle):
+                    yield
+            else:
+                async with with_checker(generator, reward_model) as models:
+                    begin(models)
+                    yield
 
     app = FastAPI(
         title="Entropic particle filtering",
@@ -77,11 +84,12 @@ def create_app(
     app.include_router(score.router)
     app.include_router(chat.router)
     app.include_router(models.router)
+    app.include_router(entropy.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.state.metrics = observed
     errors.install(app)
-    openapi.install(app, SolveEvent, BatchEvent, ChatCompletionChunk)
+    openapi.install(app, SolveEvent, BatchEvent, ChatCompletionChunk, bodies=[tool.input for tool in TOOLS.values()])
     gate.install(app, chosen)
     app.add_middleware(ObservedRequests, metrics=observed)
     return app

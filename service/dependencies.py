@@ -8,6 +8,7 @@ from service.metrics import Metrics
 from service.models import Models
 from service.searches import Searches
 from service.settings import Settings
+from service.workers import Workers
 
 
 async def _models(request: Request) -> Models:
@@ -20,6 +21,11 @@ async def _searches(request: Request) -> Searches:
     request.app.state.lifecycle.check_loaded()
     searches: Searches = request.app.state.searches
     return searches
+
+
+async def _workers(request: Request) -> Workers:
+    workers: Workers = request.app.state.workers
+    return workers
 
 
 async def _settings(request: Request) -> Settings:
@@ -48,6 +54,8 @@ LoadedModels = Annotated[Models, Depends(_models)]
 """What the application's lifespan loaded; ``Overloaded`` until then."""
 RunningSearches = Annotated[Searches, Depends(_searches)]
 """Where searches are run."""
+HeavyWork = Annotated[Workers, Depends(_workers)]
+"""Where heavy work is done."""
 ServerSettings = Annotated[Settings, Depends(_settings)]
 ServerMetrics = Annotated[Metrics, Depends(_metrics)]
 Caller = Annotated[str, Depends(_caller)]

@@ -18,7 +18,12 @@ UVICORN: Final[dict[str, Any]] = {"http": "h11", "ws": "none", "log_config": Non
 
 def install(app: FastAPI, settings: Settings) -> None:
     """Put the middlewares around the routes: the last one added is the outermost, and only known senders' bodies are read."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        max_bytes_under={"/entropy/": settings.max_entropy_body_bytes},
+        timeout_s=settings.body_timeout_s,
+    )
     app.add_middleware(Authentication, keys=Keys(settings.api_keys), allow_anonymous=settings.allow_anonymous)
     app.add_middleware(UnhandledErrors)
     app.add_middleware(AccessLog)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.datastructures import Headers
@@ -17,12 +18,14 @@ class BodyLimit:
     """ASGI middleware: reads the body before the application does, and refuses one that is too large or too slow.
 
     A length that was announced is refused before anything is read. An application that goes on to receive sees the whole body
-    in one message, then whatever the server has to say, such as that the client has gone.
+    in one message, then whatever the server has to say, such as that the client has gone. ``max_bytes_under`` has other limits
+    for paths that begin in some way.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, max_bytes_under: Mapping[str, int], timeout_s: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.max_bytes_under = max_bytes_under
         self.timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,8 +35,9 @@ class BodyLimit:
             return
         deadline_s = asyncio.get_running_loop().time() + self.timeout_s
         try:
-            self._check_announced(Headers(scope=scope))
-            whole = _replayed(await self._read(receive, deadline_s), receive)
+            max_bytes = self._limit(scope["path"])
+            _check_announced(Headers(scope=scope), max_bytes)
+            whole = _replayed(await self._read(receive, max_bytes, deadline_s), receive)
         except ClientGone:
             await Response(status_code=499)(scope, receive, send)
         except SearchServiceError as error:
@@ -43,14 +47,10 @@ class BodyLimit:
         else:
             await self.app(scope, whole, send)
 
-    def _check_announced(self, headers: Headers) -> None:
-        for announced in headers.getlist("content-length"):
-            if not re.fullmatch("[0-9]{1,18}", announced):
-                raise InvalidRequest("The header `Content-Length` must be the number of bytes of the body: correct it.")
-            if int(announced) > self.max_bytes:
-                raise self._too_large()
+    def _limit(self, path: str) -> int:
+        return next((limit for start, limit in self.max_bytes_under.items() if path.startswith(start)), self.max_bytes)
 
-    async def _read(self, receive: Receive, deadline_s: float) -> bytes:
+    async def _read(self, receive: Receive, max_bytes: int, deadline_s: float) -> bytes:
         body = bytearray()
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -60,15 +60,24 @@ class BodyLimit:
                     if message["type"] == "http.disconnect":
                         raise ClientGone
                     body += message.get("body", b"")
-                    if len(body) > self.max_bytes:
-                        raise self._too_large()
+                    if len(body) > max_bytes:
+                        raise _too_large(max_bytes)
                     more = message.get("more_body", False)
         except TimeoutError:
             raise BodyTooSlow(f"The request body must arrive within {self.timeout_s:g} s: send it at once.") from None
         return bytes(body)
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"The request body may have at most {self.max_bytes} bytes: send a shorter one.")
+
+def _check_announced(headers: Headers, max_bytes: int) -> None:
+    for announced in headers.getlist("content-length"):
+        if not re.fullmatch("[0-9]{1,18}", announced):
+            raise InvalidRequest("The header `Content-Length` must be the number of bytes of the body: correct it.")
+        if int(announced) > max_bytes:
+            raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request body may have at most {max_bytes} bytes: send a shorter one.")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

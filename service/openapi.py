@@ -1,6 +1,7 @@
-"""The OpenAPI document: what FastAPI finds in the routes, and the events of streams, which it does not look for."""
+"""The OpenAPI document: what FastAPI finds in the routes, and what it does not look for: events of streams, bodies read raw."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -24,15 +25,23 @@ def event_stream(description: str, *events: type[BaseModel], named: bool = True,
     return {"text/event-stream": {"itemSchema": item}}
 
 
-def install(app: FastAPI, *events: type[BaseModel]) -> None:
-    """Add the schemas of ``events`` to the document of ``app``."""
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """``openapi_extra`` of a route that reads its body itself, as ``model``."""
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def install(app: FastAPI, *events: type[BaseModel], bodies: Iterable[type[BaseModel]] = ()) -> None:
+    """Add the schemas of ``events``, and of ``bodies`` that routes read themselves, to the document of ``app``."""
     without_events = app.openapi
+    sent: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = [(event, "serialization") for event in events]
+    read: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = [(body, "validation") for body in bodies]
 
     def openapi() -> dict[str, Any]:
         known = app.openapi_schema is not None
         document = without_events()
         if not known:
-            _, definitions = models_json_schema([(event, "serialization") for event in events], ref_template=_REF)
+            _, definitions = models_json_schema([*sent, *read], ref_template=_REF)
             schemas: dict[str, Any] = document["components"]["schemas"]
             for name, schema in definitions["$defs"].items():
                 schemas.setdefault(name, schema)

@@ -1,0 +1,102 @@
+"""The lattice of information: what a variable tells, whatever its values are called.
+
+Delsol, Rioul, Beguinot, Rabiet and Souloumiac, "An Information Theoretic Condition for Perfect Reconstruction", Entropy
+26(1):86, 2024 (arXiv 2306.15540). Two variables are the same information if each is a function of the other, and X is below Y
+if X is a function of Y. A variable is given by its codes, ``(n,)`` whole numbers 0, 1, ... k - 1 that all occur, one for each
+of n equally probable samples; all figures are those of the empirical distribution, in nats. The theory is the paper's; samples
+in place of a known distribution, and the threshold in :func:`meet`, are ours.
+"""
+
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+
+from entropy.core import IntArray, entropy_of_counts
+from entropy.libraries import needed
+
+_DENSE = 4
+"""Pairs of values are counted in a table of up to so many cells per sample, and sorted beyond."""
+
+TOLERANCE = 1e-9
+"""Entropies this near, in nats, are equal: what rounding leaves of a difference that is zero."""
+
+
+def codes_of(values: Iterable[Hashable]) -> IntArray:
+    """Codes of the values in order of first occurrence."""
+    known: dict[Hashable, int] = {}
+    return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.intp)
+
+
+def n_values(x: IntArray) -> int:
+    """How many values there are."""
+    return int(x.max()) + 1
+
+
+def sample_of_each(x: IntArray) -> IntArray:
+    """Index of a sample with each value, ``(k,)``."""
+    where = np.empty(n_values(x), dtype=np.intp)
+    where[x] = np.arange(x.size)
+    return where
+
+
+def join(x: IntArray, y: IntArray) -> IntArray:
+    """The least information above both: the pair (x, y)."""
+    pairs, n_pairs = x * n_values(y) + y, n_values(x) * n_values(y)
+    if n_pairs > _DENSE * x.size:
+        return np.asarray(np.unique(pairs, return_inverse=True)[1], dtype=np.intp)
+    seen = np.bincount(pairs, minlength=n_pairs) > 0
+    return np.asarray((np.cumsum(seen) - 1)[pairs])
+
+
+def meet(x: IntArray, y: IntArray, *, min_count: int = 1) -> IntArray:
+    """The greatest information below both, their common information: connected components of values that occur together.
+
+    The paper's Algorithm 1. The meet is not continuous in the probabilities (Prop. 19): one stray sample merges two classes.
+    Samples whose pair of values was seen fewer than ``min_count`` times are therefore left out (ours); their code is -1.
+    """
+    sparse, csgraph = needed("scipy.sparse", "entropy"), needed("scipy.sparse.csgraph", "entropy")
+    pairs = join(x, y)
+    edges = sample_of_each(pairs)[np.bincount(pairs) >= min_count]
+    n_x, n_y = n_values(x), n_values(y)
+    graph = sparse.coo_array((np.ones(edges.size, np.int8), (x[edges], n_x + y[edges])), shape=(n_x + n_y, n_x + n_y))
+    component = csgraph.connected_components(graph, directed=False)[1]
+    code_of_x = np.full(n_x, -1, dtype=np.intp)
+    code_of_x[x[edges]] = np.unique(component[x[edges]], return_inverse=True)[1]
+    return np.asarray(np.where(np.bincount(pairs)[pairs] >= min_count, code_of_x[x], -1))
+
+
+def complement(x: IntArray, y: IntArray) -> IntArray:
+    """What x lacks of y, where x is a function of y: z with join(x, z) = y and meet(x, z) = 0, up to names.
+
+    The paper's Proposition 8 and Algorithm 2: z numbers the values of y within each value of x. It is not unique; numbering
+    them from the most frequent one, which keeps H(z) low, is ours.
+    """
+    counts = np.bincount(y)
+    x_of_y = x[sample_of_each(y)]
+    order = np.lexsort((-counts, x_of_y))
+    place = np.arange(order.size)
+    first = np.concatenate(([True], np.diff(x_of_y[order]) > 0))
+    index = np.empty_like(order)
+    index[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return np.asarray(index[y])
+
+
+def entropy_of(x: IntArray) -> float:
+    """H(X); samples with the code -1 are left out."""
+    return entropy_of_counts(np.bincount(x[x >= 0]))
+
+
+def conditional_entropy(x: IntArray, y: IntArray) -> float:
+    """H(X|Y), zero if X is a function of Y."""
+    return max(0.0, entropy_of(join(x, y)) - entropy_of(y))
+
+
+def shannon_distance(x: IntArray, y: IntArray) -> float:
+    """D(X,Y) = H(X|Y) + H(Y|X) in nats, a metric of informations."""
+    return conditional_entropy(x, y) + conditional_entropy(y, x)
+
+
+def rajski_distance(x: IntArray, y: IntArray) -> float:
+    """d(X,Y) = D(X,Y) / H(X,Y), a metric in [0, 1]; 0 between two constants."""
+    joint = entropy_of(join(x, y))
+    return shannon_distance(x, y) / joint if joint > TOLERANCE else 0.0

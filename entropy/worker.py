@@ -1,0 +1,40 @@
+"""The process that computes for the service, so that heavy work blocks nothing and can be killed: ``python -m entropy.worker``.
+
+Protocol on standard input and output, lengths as eight bytes, big end first. Request: a tool's name and a body in JSON, each
+after its length. Reply: a pickled :class:`~entropy.outcome.Outcome` after its length. The process ends with its standard input.
+"""
+
+import os
+import pickle
+import sys
+from typing import IO
+
+from entropy.outcome import outcome_of
+
+MEMORY_BYTES = 4 * 1024**3
+"""Address space of a worker: what needs more raises MemoryError instead of taking the machine with it."""
+
+
+def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Answer requests until their stream ends."""
+    while length := requests.read(8):
+        name = requests.read(int.from_bytes(length)).decode()
+        body = requests.read(int.from_bytes(requests.read(8)))
+        reply = pickle.dumps(outcome_of(name, body), protocol=pickle.HIGHEST_PROTOCOL)
+        replies.write(len(reply).to_bytes(8) + reply)
+        replies.flush()
+
+
+def main() -> None:
+    """Serve on standard input and output; anything else that is printed goes nowhere."""
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    serve(sys.stdin.buffer, replies)
+
+
+if __name__ == "__main__":
+    main()
