@@ -15,7 +15,7 @@ from errors import InvalidRequest
 SAMPLES_PER_VALUE = 5
 """Below so many samples per distinct value a plug-in entropy is much too low."""
 
-SUM_TOLERANCE = 1e-6
+SUM_TOLERANCE = 1e-5
 """So far from one may the sum of a distribution be, as what was written with six digits is."""
 
 
@@ -44,7 +44,7 @@ def distributions(field: str, rows: Sequence[Sequence[float]] | FloatArray, *, m
     """Rows that are probability distributions, ``(n, k)``.
 
     Raises:
-        InvalidRequest: as :func:`matrix`; a negative number; a row that does not sum to one within 1e-6.
+        InvalidRequest: as :func:`matrix`; a negative number; a row that does not sum to one within 1e-5.
     """
     p = matrix(field, rows, max_values=max_values)
     for i, j in np.argwhere(p < 0)[:1]:

@@ -12,6 +12,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+def example(**fields: Any) -> ConfigDict:
+    """For ``model_config``: a whole request that can be sent as it stands, shown in the schema and tried by the tests."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class _OneComplaint:
     """Of a union: one message in place of one for each arm, which would name the arm as if it were a field."""
 

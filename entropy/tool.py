@@ -38,7 +38,7 @@ class Tool(Generic[In, Out]):
         name: of the endpoint and the command, in small letters with hyphens.
         question: that the tool answers, as a person with traces would ask it.
         paper: title and identifier.
-        input: model of the request's body; a :class:`TraceInput` if it may be made of traces.
+        input: model of the request's body, with an example; a :class:`TraceInput` if it may be made of traces.
         arrays: names of its fields without which there is nothing to compute, and which traces take the place of.
         output: model of the answer.
         run: computes the answer; raises ``InvalidRequest`` for input that the model cannot refuse.
@@ -62,6 +62,12 @@ class Tool(Generic[In, Out]):
     def endpoint(self) -> str:
         """Path of the HTTP route."""
         return f"/entropy/{self.name}"
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """A whole request, the first example of the input's schema."""
+        example: dict[str, Any] = self.input.model_json_schema()["examples"][0]
+        return example
 
     def answer(self, given: In) -> Out:
         """Answer for arrays or traces. Raises ``InvalidRequest`` for bad input, ``NotInstalled`` for a missing library."""

@@ -38,7 +38,7 @@ class Workers:
         Raises:
             Overloaded: too many requests wait already.
             DeadlineExceeded: time was up.
-            ChildProcessError: the process died of the request.
+            ChildProcessError: two processes died of the request.
         """
         if self._places.locked() and self._n_waiting >= self._max_waiting:
             raise Overloaded("Too many requests wait for a worker: try again later.", retry_after_s=1.0)
@@ -61,16 +61,19 @@ class Workers:
             self._places.release()
 
     async def _ask(self, tool: str, body: bytes) -> Outcome:
-        process = await self._idle_one()
-        try:
-            outcome = await _converse(process, tool, body)
-        except (BrokenPipeError, ConnectionResetError, asyncio.IncompleteReadError):
-            raise ChildProcessError(f"the worker died with exit code {await process.wait()}") from None
-        except BaseException:
-            await _killed(process)
-            raise
-        self._idle.append(process)
-        return outcome
+        for _ in range(2):  # killed from outside while idle, or by this very request? Only a second death tells
+            process = await self._idle_one()
+            try:
+                outcome = await _converse(process, tool, body)
+            except (BrokenPipeError, ConnectionResetError, asyncio.IncompleteReadError):
+                await _killed(process)
+            except BaseException:
+                await _killed(process)
+                raise
+            else:
+                self._idle.append(process)
+                return outcome
+        raise ChildProcessError(f"a worker died with exit code {process.returncode}")
 
     async def _idle_one(self) -> Process:
         while self._idle:

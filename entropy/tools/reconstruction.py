@@ -9,7 +9,7 @@ from pydantic import Field
 from entropy.checks import at_most, refuse
 from entropy.core import Unit, in_unit
 from entropy.reconstruction import reconstruction
-from entropy.schema import Label, Result, Strict
+from entropy.schema import Label, Result, Strict, example
 from entropy.tool import Table, Tool
 from entropy.traces import Trace, TraceInput
 
@@ -27,15 +27,17 @@ Labels = Annotated[list[Label], Field(min_length=1)]
 class ReconstructionInput(TraceInput):
     """Columns of labels, one label per trace, and the one that is to be recovered from the others; or traces."""
 
+    model_config = example(
+        columns={"answer": ["4", "4", "6", "6"], "step_1": ["add", "add", "times", "times"], "step_2": [1, 2, 1, 2]},
+        target="answer",
+    )
+
     columns: dict[str, Labels] = Field(
         {},
         max_length=MAX_COLUMNS,
         description="Labels of each trace by what they are: step labels, score bins, cluster ids, answers.",
-        examples=[{"answer": ["4", "4", "6", "6"], "step 1": ["a", "a", "b", "b"], "step 2": ["x", "y", "x", "y"]}],
     )
-    target: str | None = Field(
-        None, description="Column to recover. Of traces: correct where it is known, else answer.", examples=["answer"]
-    )
+    target: str | None = Field(None, description="Column to recover. Of traces: correct where it is known, else answer.")
     min_count: int = Field(1, ge=1, description="Pairs of values seen less often do not count for what two columns share.")
     unit: Unit = Field("nats", description="Of all informations.")
     use: list[str] = Field(

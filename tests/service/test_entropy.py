@@ -1,0 +1,189 @@
+"""The entropy tools over HTTP: every tool by its example, refusals that name row and field, and work that can be killed."""
+
+import asyncio
+import json
+import os
+import random
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from entropy.registry import TOOLS
+from service.app import create_app
+from service.limits import MAX_BODY_BYTES
+from service.settings import Settings
+from service.workers import Workers
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.service.serving import GUARD_S, client_of, posted, served, until
+
+EXAMPLES = {name: tool.example for name, tool in TOOLS.items()}
+BODY = EXAMPLES["reconstruction"]
+
+_random = random.Random(0)
+HEAVY = {
+    "columns": {f"c{i}": [_random.randrange(9) for _ in range(50_000)] for i in range(40)},
+    "target": "c0",
+}
+"""Takes a worker several seconds."""
+
+
+def app(**settings: Any) -> Any:
+    return create_app(ScriptedGenerator(), ScriptedRewardModel(), Settings(**settings))
+
+
+def ask(name: str, **sent: Any) -> httpx.Response:
+    async def post() -> httpx.Response:
+        async with client_of(app()) as client:
+            return await client.post(f"/entropy/{name}", **sent)
+
+    return asyncio.run(post())
+
+
+def workers_of_this_process() -> set[int]:
+    """Process ids of our workers, from the kernel."""
+    if sys.platform != "linux":
+        pytest.skip("reads /proc")
+    found = set()
+    for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        with suppress(OSError):  # it may end while we look
+            if b"entropy.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(int(pid))
+    return found
+
+
+def test_tools_are_listed_with_their_schemas() -> None:
+    async def get() -> httpx.Response:
+        async with client_of(app()) as client:
+            return await client.get("/entropy")
+
+    listed = asyncio.run(get()).json()["tools"]
+    assert [tool["name"] for tool in listed] == list(TOOLS)
+    for tool in listed:
+        assert set(tool) == {"name", "question", "paper", "endpoint", "input_schema"}
+        assert tool["endpoint"] == f"/entropy/{tool['name']}"
+        assert tool["question"].endswith("?")
+        assert tool["input_schema"]["type"] == "object"
+
+
+def test_every_tool_answers_its_example() -> None:
+    async def post() -> dict[str, httpx.Response]:
+        async with client_of(app()) as client:
+            return {name: await client.post(f"/entropy/{name}", json=example) for name, example in EXAMPLES.items()}
+
+    for name, response in asyncio.run(post()).items():
+        assert response.status_code == 200, response.text
+        TOOLS[name].output.model_validate_json(response.content)
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "code"),
+    [
+        ({"target": "answer"}, "columns", "invalid_value"),
+        ({**BODY, "columns": {"answer": [1, 2], "b": [1, 2.5]}}, "columns.b.1", "invalid_value"),
+        ({**BODY, "columns": {"answer": [1, 2], "b": [1]}}, "columns.b", "invalid_value"),
+        ({**BODY, "min_count": 0}, "min_count", "invalid_value"),
+        ({**BODY, "unit": "bans"}, "unit", "invalid_value"),
+        ({**BODY, "min_counts": 1}, "min_counts", "unknown_field"),
+        ({**BODY, "traces": [{"correct": True}]}, "columns", "invalid_value"),
+        ({"traces": [{"correct": True}, {"scores": [0.5, 2.0]}]}, "traces.1.scores.1", "invalid_value"),
+        ([], None, "invalid_json"),
+    ],
+)
+def test_what_is_wrong_is_named(body: Any, param: str | None, code: str) -> None:
+    response = ask("reconstruction", json=body)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], error["code"]) == (param, code)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"a": \xff}', b"[" * 100_000, b'{"columns": {"a": [' + b"9" * 10_000 + b"]}}"]
+)
+def test_what_is_no_json_is_refused(content: bytes) -> None:
+    response = ask("reconstruction", content=content, headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_bodies_have_a_limit_of_their_own() -> None:
+    async def post() -> tuple[int, int, int]:
+        padding = " " * MAX_BODY_BYTES
+        async with client_of(app(max_entropy_body_bytes=2 * MAX_BODY_BYTES)) as client:
+            return (
+                (await client.post("/entropy/reconstruction", content=json.dumps(BODY) + padding)).status_code,
+                (await client.post("/entropy/reconstruction", content=json.dumps(BODY) + 2 * padding)).status_code,
+                (await client.post("/score", content=json.dumps({"problem": "x", "steps": ["a"]}) + padding)).status_code,
+            )
+
+    assert asyncio.run(post()) == (200, 413, 413)
+
+
+def test_others_are_answered_meanwhile_and_a_full_house_says_so() -> None:
+    async def post() -> None:
+        async with client_of(app(max_entropy_workers=1, max_entropy_waiting=0)) as client:
+            heavy = asyncio.create_task(client.post("/entropy/reconstruction", json=HEAVY))
+            await until(lambda: bool(workers_of_this_process()))
+            assert (await client.get("/healthz")).status_code == 200
+            refused = await client.post("/entropy/reconstruction", json=BODY)
+            assert refused.status_code == 503
+            assert refused.json()["error"]["code"] == "overloaded"
+            assert not heavy.done()
+            heavy.cancel()
+            await asyncio.gather(heavy, return_exceptions=True)
+            assert not workers_of_this_process()
+
+    asyncio.run(post())
+
+
+def test_deadline_kills_the_work() -> None:
+    async def post() -> httpx.Response:
+        async with client_of(app(max_entropy_seconds=0.01)) as client:
+            response = await client.post("/entropy/reconstruction", json=HEAVY)
+            assert not workers_of_this_process()
+            return response
+
+    response = asyncio.run(post())
+    assert response.status_code == 504
+    assert response.json()["error"]["code"] == "deadline_exceeded"
+
+
+def test_work_is_killed_when_its_client_goes_away() -> None:
+    async def leave() -> None:
+        async with asyncio.timeout(GUARD_S), served(app()) as address:
+            async with posted(address, "/entropy/reconstruction", HEAVY):
+                await until(lambda: bool(workers_of_this_process()))
+            await until(lambda: not workers_of_this_process())
+
+    asyncio.run(leave())
+
+
+def test_a_call_that_is_cancelled_while_its_process_starts_leaves_none() -> None:
+    async def cancel() -> None:
+        workers = Workers(2, max_waiting=100, limit_s=GUARD_S)
+        body = json.dumps(HEAVY).encode()
+        for n_turns in range(40):
+            call = asyncio.create_task(workers.run("reconstruction", body))
+            for _ in range(n_turns):
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+        assert not workers_of_this_process()
+        await workers.aclose()
+
+    asyncio.run(cancel())
+
+
+def test_a_worker_that_was_killed_is_replaced() -> None:
+    async def kill() -> None:
+        async with client_of(app(max_entropy_workers=1)) as client:
+            for _ in range(3):
+                assert (await client.post("/entropy/reconstruction", json=BODY)).status_code == 200
+                (pid,) = workers_of_this_process()
+                os.kill(pid, 9)
+
+    asyncio.run(kill())
+    assert not workers_of_this_process()
