@@ -27,6 +27,9 @@ class _OneComplaint:
         return {**handler(source), "custom_error_type": "wrong_type", "custom_error_message": self._message}
 
 
+Number = Annotated[float, Field(ge=-1e9, le=1e9)]
+"""A score, logit or log probability: so far from what overflows that sums and squares need no care."""
+
 Label = Annotated[str | bool | int, _OneComplaint("must be a string, a whole number, true or false")]
 """What a trace is labelled with."""
 

@@ -9,6 +9,7 @@ or a whole result of a search with its particles (``return_particles``), which b
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from pydantic_core import PydanticCustomError
 
 from entropy.checks import at_most, explained, refuse, same_length
-from entropy.schema import Label, Strict
+from entropy.schema import Label, Number, Strict
 from errors import InvalidRequest
 
 MAX_TRACES = 100_000
@@ -24,7 +25,7 @@ MAX_STEPS = 10_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-PerToken = Annotated[list[list[float]], Field(max_length=MAX_STEPS)]
+PerToken = Annotated[list[list[Number]], Field(max_length=MAX_STEPS)]
 
 
 class Trace(Strict):
@@ -40,27 +41,38 @@ class Trace(Strict):
     scores: list[Probability] | None = Field(
         None, max_length=MAX_STEPS, description="A reward model's probability after each step, or one for the whole."
     )
-    judges: dict[str, float] = Field({}, description="Scores of other judges for the whole, by name; higher is better.")
+    judges: dict[str, Number] = Field({}, description="Scores of other judges for the whole, by name; higher is better.")
     answer: str | None = Field(None, description="Final answer.")
     correct: bool | None = Field(None, description="Whether the final answer is right.")
-    log_weight: float | None = Field(None, description="Of the particle at the end of its search; null for a dead one.")
+    log_weight: Number | None = Field(None, description="Of the particle at the end of its search; null for a dead one.")
     labels: dict[str, Label] = Field({}, description="Anything else that is known of the trace, by name.")
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
         """Everything per step has one item per step, everything per token one per token."""
-        try:
+        with _as_pydantic_s():
             per_token = [name for name in ("token_ids", "logprobs", "entropies") if getattr(self, name) is not None]
             for name in per_token:
                 same_length(name, getattr(self, name), "steps", self.steps)
                 for i, (items, others) in enumerate(zip(getattr(self, name), getattr(self, per_token[0]), strict=True)):
                     same_length(f"{name}.{i}", items, f"{per_token[0]}.{i}", others)
-            if self.scores is not None and len(self.scores) != 1:
-                same_length("scores", self.scores, "steps", self.steps)
-        except InvalidRequest as error:
-            # As pydantic's own, so that the trace's place in the request is told with it.
-            raise PydanticCustomError("misaligned", "{complaint}", {"complaint": error.message.rstrip(".")}) from None
+            _check_scores(self.scores, self.steps)
         return self
+
+
+@contextmanager
+def _as_pydantic_s() -> Iterator[None]:
+    """A refusal of ours as a complaint of pydantic's, so that the trace's place in the request is told with it."""
+    try:
+        yield
+    except InvalidRequest as error:
+        raise PydanticCustomError("misaligned", "{complaint}", {"complaint": error.message.rstrip(".")}) from None
+
+
+def _check_scores(scores: list[float] | None, steps: Sequence[object]) -> None:
+    """One for each step, one for the whole, or none."""
+    if scores is not None and len(scores) != 1:
+        same_length("scores", scores, "steps", steps)
 
 
 class SolvedStep(BaseModel):
@@ -79,7 +91,13 @@ class SolvedParticle(BaseModel):
     steps: list[SolvedStep] = Field(max_length=MAX_STEPS)
     scores: list[Probability] = Field(max_length=MAX_STEPS)
     answer: str | None
-    log_weight: float | None
+    log_weight: Number | None
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Self:
+        with _as_pydantic_s():
+            _check_scores(self.scores or None, self.steps)
+        return self
 
 
 class Solved(BaseModel):

@@ -1,5 +1,6 @@
 """``GET /entropy`` and ``POST /entropy/{tool}``: one route for each tool of the registry."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from service.disconnect import ClientGone, until_client_leaves
 from service.errors import error_response, explain
 from service.openapi import json_body
 from service.schemas import ErrorBody
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["entropy"], responses={"default": {"model": ErrorBody, "description": "Any error"}})
 
@@ -54,7 +57,8 @@ def _response(outcome: Outcome, tool: AnyTool) -> Response:
     if outcome.refusal is not None:
         raise outcome.refusal
     if outcome.bug is not None:
-        raise RuntimeError(f"the tool {tool.name} failed: {outcome.bug}")
+        logger.error("%s failed: %s", tool.endpoint, outcome.bug)
+        raise RuntimeError("a tool failed")
     if outcome.complaints is not None:
         complaint = outcome.complaints[0]
         if complaint["type"] == "json_invalid":

@@ -93,6 +93,7 @@ def test_a_wrong_row_is_named_with_its_field(tmp_path, change, told):
         ('{"steps": []}\n[1]\n', "Row 2 of "),
         ("[" * 100_000, "Row 1 of "),
         ('{"particles": []}', "Row 1: `particles`"),
+        (json.dumps({"particles": [{**PARTICLE, "scores": [0.1, 0.2, 0.3]}]}), "Row 1: `particles.0`: `scores` has 3 items"),
     ],
 )
 def test_what_is_no_file_of_traces_is_refused(tmp_path, text, told):

@@ -1,0 +1,176 @@
+"""PLD against its published form: exact values, the gradient by finite differences, and the identities of its special cases."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import optimize, special, stats
+
+from entropy.kendall import kendall_tau
+from entropy.ranking import ranking, target_order
+from entropy.registry import TOOLS
+from errors import InvalidRequest
+
+TOOL = TOOLS["ranking"]
+LOGITS = st.floats(-30, 30)
+
+
+def of(student, teacher, right=0, tau=1.0):
+    return ranking(np.array([student], dtype=float), np.array([teacher], dtype=float), np.array([right]), tau=tau)
+
+
+@st.composite
+def problems(draw):
+    n, c = draw(st.integers(1, 4)), draw(st.integers(2, 7))
+    student, teacher = (draw(arrays(float, (n, c), elements=LOGITS)) for _ in range(2))
+    return student, teacher, draw(arrays(np.intp, (n,), elements=st.integers(0, c - 1)))
+
+
+def test_exact_values():
+    first = of([2, 1, 0.5], [3, 1, 0])
+    assert first.loss[0] == pytest.approx(0.4459692506198805, abs=1e-15)
+    np.testing.assert_allclose(first.gradient[0], [-0.31344298, 0.15199218, 0.1614508], atol=5e-9)
+    second = of([2, 1, 0.5], [3, 1, 0], right=1)
+    assert second.loss[0] == pytest.approx(0.3371753486902558, abs=1e-15)
+    assert second.order[0].tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("c", [1, 2, 3, 10, 100])
+def test_who_cannot_tell_candidates_apart_pays_the_mean_log_factorial(c):
+    assert of(np.zeros(c), np.zeros(c)).loss[0] == pytest.approx(math.lgamma(c + 1) / c, rel=1e-12)
+
+
+def test_a_teacher_that_is_sure_leaves_cross_entropy():
+    student = np.array([0.3, -1.2, 2.0, 0.1])
+    found = of(student, [0, 0, 1e6, 0], right=2)
+    assert found.loss[0] == pytest.approx(special.logsumexp(student) - student[2])
+    np.testing.assert_allclose(found.gradient[0], special.softmax(student) - [0, 0, 1, 0], atol=1e-12)
+
+
+def test_equal_teacher_logits_keep_the_order_of_candidates():
+    assert target_order(np.array([[1.0, 2.0, 1.0, 2.0]]), np.array([2])).tolist() == [[2, 1, 3, 0]]
+
+
+@given(problems())
+def test_loss_is_the_weighted_sum_over_what_is_left(problem):
+    student, teacher, right = problem
+    found = ranking(student, teacher, right, tau=2.0)
+    for s, t, order, loss in zip(student, teacher, found.order, found.loss, strict=True):
+        alpha = special.softmax(t / 2.0)
+        expected = sum(alpha[i] * (special.logsumexp(s[order[k:]]) - s[i]) for k, i in enumerate(order))
+        assert loss == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@given(problems())
+def test_gradient_is_that_of_the_loss(problem):
+    student, teacher, right = problem
+    found = ranking(student, teacher, right)
+
+    def loss(s):
+        return ranking(s.reshape(student.shape), teacher, right).loss.sum()
+
+    numeric = optimize.approx_fprime(student.ravel(), loss, 1e-6)
+    np.testing.assert_allclose(found.gradient.ravel(), numeric, atol=2e-5)
+    np.testing.assert_allclose(found.gradient.sum(axis=1), 0, atol=1e-12)
+
+
+@given(problems(), st.floats(-1e3, 1e3), st.randoms())
+def test_a_shift_and_the_order_of_candidates_do_not_matter(problem, shift, random):
+    student, teacher, right = problem
+    found = ranking(student, teacher, right)
+    assert ranking(student + shift, teacher, right).loss == pytest.approx(found.loss, rel=1e-6, abs=1e-9)
+    if len(np.unique(teacher)) == teacher.size:  # else the stable sort breaks ties by the order
+        places = np.array(random.sample(range(student.shape[1]), student.shape[1]))
+        moved = ranking(student[:, places], teacher[:, places], np.argsort(places)[right])
+        np.testing.assert_allclose(moved.loss, found.loss, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(moved.gradient, found.gradient[:, places], atol=1e-12)
+
+
+@given(problems(), st.floats(0, 1))
+def test_loss_is_convex_in_the_student_and_never_negative(problem, weight):
+    one, teacher, right = problem
+    other = one[:, ::-1]
+    between = ranking(weight * one + (1 - weight) * other, teacher, right).loss
+    ends = weight * ranking(one, teacher, right).loss + (1 - weight) * ranking(other, teacher, right).loss
+    assert (between <= ends + 1e-9).all()
+    assert (between >= 0).all()
+
+
+def test_where_the_student_leaves_the_teacher():
+    teacher = [4, 3, 2, 1]
+    assert of([9, 8, 7, 6], teacher).diverges_at[0] == 4
+    assert of([9, 8, 6, 7], teacher).diverges_at[0] == 2
+    assert of([9, 9, 6, 7], teacher).diverges_at[0] == 0  # it cannot tell the first two apart
+    assert not of([9, 9, 6, 7], teacher).same_best[0]
+
+
+def test_huge_logits_do_not_overflow():
+    found = of([1e9, -1e9, 0], [-1e9, 1e9, 0], tau=1e-3)
+    assert np.isfinite(found.loss).all()
+    assert np.isfinite(found.gradient).all()
+
+
+@given(arrays(float, st.tuples(st.integers(1, 3), st.integers(2, 40)), elements=st.integers(0, 9)))
+def test_kendall_s_tau_is_scipy_s(values):
+    expected = [stats.kendalltau(row, range(row.size)).statistic if np.ptp(row) else 0.0 for row in values]
+    np.testing.assert_allclose(kendall_tau(values), expected, atol=1e-12)
+
+
+def answer(**fields):
+    return TOOL.answer(TOOL.input(**fields))
+
+
+def test_problems_may_have_different_numbers_of_candidates():
+    scores = [[2.0, 1.0, 0.5], [0.1, 0.4], [2.0, 1.0, 0.5]], [[3.0, 1.0, 0.0], [1.0, 2.0], [3.0, 1.0, 0.0]]
+    found = answer(student_scores=scores[0], teacher_scores=scores[1], right=[0, None, 1])
+    alone = [answer(student_scores=[s], teacher_scores=[t], right=[r]) for s, t, r in zip(*scores, [0, None, 1], strict=True)]
+    assert [problem.loss for problem in found.problems] == pytest.approx([one.loss for one in alone])
+    assert [problem.gradient for problem in found.problems] == [one.problems[0].gradient for one in alone]
+    assert found.loss == pytest.approx(np.mean([one.loss for one in alone]))
+    assert [rank.n_problems for rank in found.ranks] == [3, 3, 2]
+    assert sum(rank.share for rank in found.ranks) == pytest.approx(1)
+    assert found.ranks[0].followed == pytest.approx(2 / 3)
+
+
+def test_traces_of_one_problem_are_its_candidates():
+    def trace(problem, score, big, correct):
+        return {"problem": problem, "steps": ["a"], "scores": [score], "judges": {"big": big}, "correct": correct}
+
+    traces = [
+        trace("p", 0.5, 1.0, False), trace("q", 0.2, 0.0, False), trace("p", 0.9, 0.5, True), trace("q", 0.3, 2.0, False),
+    ]  # fmt: skip
+    found = answer(traces=traces, teacher="big")
+    odds = special.logit
+    expected = answer(
+        student_scores=[[odds(0.5), odds(0.9)], [odds(0.2), odds(0.3)]],
+        teacher_scores=[[1.0, 0.5], [0.0, 2.0]],
+        right=[1, None],
+    )
+    assert found.loss == pytest.approx(expected.loss)
+    assert answer(traces=traces, teacher="big", student="big").kl == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"student_scores": [[1.0]], "teacher_scores": []}, "teacher_scores"),
+        ({"student_scores": [[1.0], [1.0, 2.0]], "teacher_scores": [[1.0], [1.0]]}, "teacher_scores.1"),
+        ({"student_scores": [[1.0]], "teacher_scores": [[1.0]], "right": [1]}, "right.0"),
+        ({"student_scores": [[1.0]], "teacher_scores": [[1.0]], "right": [0, 0]}, "right"),
+        (
+            {"student_scores": [[1.0]] * 2000 + [[1.0] * 501], "teacher_scores": [[1.0]] * 2000 + [[1.0] * 501]},
+            "student_scores",
+        ),
+        ({"traces": [{"scores": [0.5]}]}, "teacher"),
+        ({"traces": [{"scores": [0.5], "judges": {"a": 1.0}}, {"scores": [0.5]}], "teacher": "a"}, "traces.1.judges.a"),
+        ({"traces": [{"judges": {"a": 1.0}}], "teacher": "a"}, "traces.0.scores"),
+        ({"traces": [{"scores": [0.5]}], "teacher": "logprobs"}, "traces.0.logprobs"),
+    ],
+)
+def test_scores_that_do_not_fit_are_refused(fields, param):
+    with pytest.raises(InvalidRequest) as refused:
+        answer(**fields)
+    assert refused.value.param == param
