@@ -5,22 +5,31 @@ import numpy as np
 from entropy.core import FloatArray, IntArray
 
 
-def kendall_tau(values: FloatArray) -> FloatArray:
-    """Kendall's tau-b of each row ``(n, c)`` with the order of its columns, ``(n,)``: 1 where it rises, -1 where it falls.
+def kendall_tau(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Kendall's tau-b of each row of ``x`` with that row of ``y``, both ``(n, c)``, in [-1, 1], ``(n,)``.
 
     0 where all values of a row are equal, or there is one. O(n c log^2 c).
     """
-    n, c = values.shape
-    ranks = _dense_ranks(values)
-    pairs = c * (c - 1) / 2
-    sizes = np.bincount((np.arange(n)[:, None] * c + ranks).ravel(), minlength=n * c).reshape(n, c)
-    untied = pairs - (sizes * (sizes - 1) / 2).sum(axis=1)
+    ranks_x, ranks_y = _dense_ranks(x), _dense_ranks(y)
+    c = x.shape[1]
+    pairs, tied_x, tied_y = c * (c - 1) / 2, _ties(ranks_x), _ties(ranks_y)
+    tied_both = _ties(_dense_ranks(ranks_x * c + ranks_y))
+    # Equal y are laid by rising x, so that no pair of them counts as an inversion.
+    order = np.lexsort((ranks_x, ranks_y), axis=1)
+    discordant = _inversions(np.take_along_axis(ranks_x, order, axis=1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        tau = (untied - 2 * _inversions(ranks)) / np.sqrt(untied * pairs)
-    return np.asarray(np.where(untied > 0, tau, 0.0))
+        tau = (pairs - tied_x - tied_y + tied_both - 2 * discordant) / np.sqrt((pairs - tied_x) * (pairs - tied_y))
+    return np.asarray(np.where((tied_x < pairs) & (tied_y < pairs), tau, 0.0))
 
 
-def _dense_ranks(values: FloatArray) -> IntArray:
+def _ties(ranks: IntArray) -> FloatArray:
+    """Number of pairs of equal ranks in each row, ``(n,)``."""
+    n, c = ranks.shape
+    sizes = np.bincount((np.arange(n)[:, None] * c + ranks).ravel(), minlength=n * c).reshape(n, c)
+    return np.asarray((sizes * (sizes - 1) / 2).sum(axis=1))
+
+
+def _dense_ranks(values: FloatArray | IntArray) -> IntArray:
     """Rank of each value among the distinct ones of its row, from 0; equal values have one rank."""
     order = np.argsort(values, axis=1, kind="stable")
     ordered = np.take_along_axis(values, order, axis=1)

@@ -9,7 +9,9 @@ choice weighted by what the teacher thinks of the candidate:
 
 The loss, its gradient and the weights are the paper's; only the weights are softened by tau, never the student. Equal teacher
 logits keep the order of the candidates (a stable sort). What is measured beside the loss is ours: Kullback-Leibler divergence,
-agreement on the best, Kendall's tau-b, and the first rank at which the student's choice is another.
+agreement on the best, Kendall's tau-b, and the first rank at which the student prefers another. These compare the student with
+the goal, the teacher's logits with the right candidate raised above all; between candidates that are equal in the goal, such as
+twins, the student may choose freely.
 """
 
 from dataclasses import dataclass
@@ -31,9 +33,10 @@ class Ranking:
         gradient: of the loss by the student's logits in the candidates' own order, ``(n, c)``; each row sums to 0.
         order: candidates in the order pi*, ``(n, c)``.
         kl: KL(softmax(t / tau) || softmax(s)) in nats, ``(n,)``.
-        same_best: the student puts the first of pi* above all others, ``(n,)``.
-        kendall_tau: rank correlation tau-b of student and pi*, in [-1, 1], ``(n,)``; 0 if the student cannot tell any apart.
-        diverges_at: first rank, from 0, whose candidate the student does not put above all that are left, ``(n,)``; c if none.
+        decided: the goal tells some candidates apart, ``(n,)``; otherwise any ranking agrees with it.
+        same_best: the student puts one of the goal's best above all others, ``(n,)``.
+        kendall_tau: rank correlation tau-b of student and goal, in [-1, 1], ``(n,)``; 0 if the student cannot tell any apart.
+        diverges_at: first rank, from 0, whose candidate the student does not put above all lower ones, ``(n,)``; c if none.
     """
 
     loss: FloatArray
@@ -41,6 +44,7 @@ class Ranking:
     gradient: FloatArray
     order: IntArray
     kl: FloatArray
+    decided: NDArray[np.bool_]
     same_best: NDArray[np.bool_]
     kendall_tau: FloatArray
     diverges_at: IntArray
@@ -68,16 +72,33 @@ def ranking(student: FloatArray, teacher: FloatArray, right: IntArray, *, tau: f
     log_pull = s + np.logaddexp.accumulate(log_alpha - log_left, axis=1)
     gradient = np.empty_like(s)
     np.put_along_axis(gradient, order, np.exp(log_pull) - alpha, axis=1)
-    best_after = np.full_like(s, -np.inf)
-    best_after[:, :-1] = np.maximum.accumulate(s[:, :0:-1], axis=1)[:, ::-1]
-    differs = s <= best_after
+    goal = np.array(teacher, dtype=np.float64)
+    rows, best = np.arange(len(goal)), goal.max(axis=1)
+    goal[rows, right] = np.where(goal[rows, right] < best, best + 1.0 + np.abs(best), best)
+    goal_in_order = np.take_along_axis(goal, order, axis=1)
+    follows = s > _best_of_lower(s, goal_in_order)
     return Ranking(
         loss=contributions.sum(axis=1),
         contributions=contributions,
         gradient=gradient,
         order=order,
         kl=kl(np.exp(log_q), np.exp(log_softmax(student))),
-        same_best=~differs[:, 0],
-        kendall_tau=kendall_tau(-s),
-        diverges_at=np.where(differs.any(axis=1), differs.argmax(axis=1), s.shape[1]),
+        decided=goal_in_order[:, 0] > goal_in_order[:, -1],
+        same_best=(follows & (goal_in_order == goal_in_order[:, :1])).any(axis=1),
+        kendall_tau=kendall_tau(np.asarray(student), goal),
+        diverges_at=np.where(follows.all(axis=1), s.shape[1], follows.argmin(axis=1)),
     )
+
+
+def _best_of_lower(s: FloatArray, goal: FloatArray) -> FloatArray:
+    """The student's highest logit among candidates with a lower goal than each, ``(n, c)``, -inf where there are none.
+
+    Both are in the order of falling ``goal``.
+    """
+    n, c = s.shape
+    after = np.full((n, c + 1), -np.inf)
+    after[:, :c] = np.maximum.accumulate(s[:, ::-1], axis=1)[:, ::-1]
+    # Where the next lower goal begins: the nearest fall to the right.
+    falls = np.full((n, c), c)
+    falls[:, :-1] = np.where(goal[:, 1:] < goal[:, :-1], np.arange(1, c), c)
+    return np.take_along_axis(after, np.minimum.accumulate(falls[:, ::-1], axis=1)[:, ::-1], axis=1)

@@ -58,7 +58,7 @@ class RankOut(Strict):
     loss: float = Field(description="Mean contribution to the loss.")
     uninformed_loss: float = Field(description="That of a student that cannot tell candidates apart.")
     share: float = Field(description="Part of the whole loss.")
-    followed: float = Field(description="Part of the problems in which the student has chosen as the teacher up to this rank.")
+    followed: float | None = Field(description="Part of the problems in which the student agrees up to this rank.")
 
 
 class ProblemOut(Strict):
@@ -68,7 +68,7 @@ class ProblemOut(Strict):
     loss: float
     kl: float
     kendall_tau: float
-    diverges_at: int | None = Field(description="First rank, from 1, at which the student would choose another; null if none.")
+    diverges_at: int | None = Field(description="First rank, from 1, at which the student prefers a lower one; null if none.")
     gradient: list[float] = Field(description="Of the loss in nats by each of the student's logits.")
 
 
@@ -77,11 +77,14 @@ class RankingOutput(Result):
 
     unit: Unit
     n_problems: int
+    n_decided: int = Field(description="Problems whose candidates differ for the teacher; agreement is counted over these.")
     loss: float = Field(description="PLD.")
     uninformed_loss: float = Field(description="Loss of a student that cannot tell candidates apart.")
     kl: float = Field(description="Divergence of the student's distribution from the teacher's.")
-    same_best: float = Field(description="Part of the problems whose first candidate the student puts above all others.")
-    kendall_tau: float = Field(description="Rank correlation tau-b, in [-1, 1].")
+    same_best: float | None = Field(
+        description="Part of the problems in which the student puts one of the best above all others; null if none is decided."
+    )
+    kendall_tau: float | None = Field(description="Rank correlation tau-b, in [-1, 1]; null likewise.")
     ranks: list[RankOut]
     problems: list[ProblemOut]
 
@@ -97,6 +100,10 @@ def run(given: RankingInput) -> RankingOutput:
     def told(nats: FloatArray | float) -> float:
         return float(in_unit(np.mean(nats), given.unit))
 
+    def agreeing(values: Any, among: Any = True) -> float | None:
+        chosen = values[found.decided & among]
+        return float(chosen.mean()) if chosen.size else None
+
     whole = float(found.loss.sum())
     ranks = []
     for k in range(sizes.max()):
@@ -108,17 +115,25 @@ def run(given: RankingInput) -> RankingOutput:
                 loss=told(found.contributions[has, k]),
                 uninformed_loss=told(flat.contributions[has, k]),
                 share=float(found.contributions[:, k].sum()) / whole if whole > 0 else 0.0,
-                followed=float((found.diverges_at[has] > k).mean()),
+                followed=agreeing(found.diverges_at > k, has),
             )
+        )
+    n_decided = int(found.decided.sum())
+    warnings = []
+    if n_decided < len(sizes):
+        warnings.append(
+            f"{len(sizes) - n_decided} of {len(sizes)} problems have candidates that are all equal to the teacher; agreement "
+            "is counted over the others."
         )
     return RankingOutput(
         unit=given.unit,
         n_problems=len(sizes),
+        n_decided=n_decided,
         loss=told(found.loss),
         uninformed_loss=told(flat.loss),
         kl=told(found.kl),
-        same_best=float(found.same_best.mean()),
-        kendall_tau=float(found.kendall_tau.mean()),
+        same_best=agreeing(found.same_best),
+        kendall_tau=agreeing(found.kendall_tau),
         ranks=ranks,
         problems=[
             ProblemOut(
@@ -131,7 +146,7 @@ def run(given: RankingInput) -> RankingOutput:
             )
             for i, size in enumerate(sizes)
         ],
-        warnings=[],
+        warnings=warnings,
     )
 
 
@@ -237,7 +252,7 @@ def plot(found: RankingOutput, figure: "Figure") -> None:
     left.bar(ranks + 0.2, [rank.uninformed_loss for rank in shown], width=0.4, label=f"uninformed, {found.uninformed_loss:.3g}")
     left.set_ylabel(f"loss, {found.unit}")
     left.legend(frameon=False)
-    right.plot(ranks, [rank.followed for rank in shown], "o-")
+    right.plot(ranks, [np.nan if rank.followed is None else rank.followed for rank in shown], "o-")
     right.set_ylim(0, 1)
     right.set_ylabel("part of the problems followed so far")
     for axes in (left, right):

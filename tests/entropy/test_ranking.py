@@ -105,6 +105,10 @@ def test_where_the_student_leaves_the_teacher():
     assert of([9, 8, 6, 7], teacher).diverges_at[0] == 2
     assert of([9, 9, 6, 7], teacher).diverges_at[0] == 0  # it cannot tell the first two apart
     assert not of([9, 9, 6, 7], teacher).same_best[0]
+    assert of([6, 9, 8, 7], teacher, right=1).diverges_at[0] == 1
+    assert of([8, 9, 6, 7], [3, 3, 1, 1]).diverges_at[0] == 4  # equal to the teacher, free to the student
+    assert of([7, 9, 6, 8], [3, 3, 1, 2], right=1).same_best[0]
+    assert not of([1, 2, 3], [0, 0, 0]).decided[0]
 
 
 def test_huge_logits_do_not_overflow():
@@ -115,8 +119,11 @@ def test_huge_logits_do_not_overflow():
 
 @given(arrays(float, st.tuples(st.integers(1, 3), st.integers(2, 40)), elements=st.integers(0, 9)))
 def test_kendall_s_tau_is_scipy_s(values):
-    expected = [stats.kendalltau(row, range(row.size)).statistic if np.ptp(row) else 0.0 for row in values]
-    np.testing.assert_allclose(kendall_tau(values), expected, atol=1e-12)
+    others = np.roll(values, 1, axis=1) // 3
+    expected = [
+        stats.kendalltau(x, y).statistic if np.ptp(x) and np.ptp(y) else 0.0 for x, y in zip(values, others, strict=True)
+    ]
+    np.testing.assert_allclose(kendall_tau(values, others), expected, atol=1e-12)
 
 
 def answer(**fields):
@@ -133,6 +140,14 @@ def test_problems_may_have_different_numbers_of_candidates():
     assert [rank.n_problems for rank in found.ranks] == [3, 3, 2]
     assert sum(rank.share for rank in found.ranks) == pytest.approx(1)
     assert found.ranks[0].followed == pytest.approx(2 / 3)
+
+
+def test_agreement_is_counted_where_there_is_something_to_copy():
+    found = answer(student_scores=[[2, 1], [1, 2], [3, 4]], teacher_scores=[[1, 0], [1, 0], [5, 5]])
+    assert (found.n_decided, found.same_best, found.kendall_tau) == (2, 0.5, 0)
+    assert [rank.followed for rank in found.ranks] == [0.5, 0.5]
+    assert "1 of 3 problems" in found.warnings[0]
+    assert answer(student_scores=[[2, 1]], teacher_scores=[[5, 5]]).same_best is None
 
 
 def test_traces_of_one_problem_are_its_candidates():

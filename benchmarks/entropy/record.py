@@ -1,0 +1,106 @@
+"""Records searches of the embedded pair as traces: ``python -m benchmarks.entropy.record --out runs/entropy/searches.jsonl``.
+
+Held-out problems of 4 to 8 steps. A row is a particle as its search ended with it; every prefix is judged by the reward model,
+whatever the method. ``judges.right_steps`` is the part of its steps that are right by exact labels, a teacher that knows more
+than any model here; ``labels.first_wrong`` is the first wrong step from 0, -1 for none; entropies are those of the generator's
+whole distribution at temperature 1.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from embedded.config import SHIPPED, load_config
+from embedded.decoder import Decoder
+from entropy.core import entropy, log_softmax
+from entropy.traces import Trace
+from generators.embedded import EmbeddedGenerator
+from generators.protocol import Message
+from generators.training.problems import Problem, problems
+from reward_models.embedded import EmbeddedRewardModel
+from reward_models.training.labels import step_labels
+from search import Particle, SearchConfig, asolve
+
+PROBLEM_SEED = 8_000_001
+
+
+class Entropies:
+    """Entropy of the generator's next token after every prefix of a solution."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder(SHIPPED / "generator", load_config(SHIPPED / "generator"), 1, 1)
+
+    def of(self, prompt: tuple[int, ...], tokens: list[list[int]]) -> list[list[float]]:
+        """In nats, one for each token of each step: of the distribution that it was drawn from."""
+        logits, length = self._decoder.extend(0, 0, prompt), len(prompt)
+        found: list[list[float]] = []
+        for step in tokens:
+            found.append([])
+            for token in step:
+                found[-1].append(round(float(entropy(np.exp(log_softmax(logits)))), 4))
+                logits = self._decoder.decode(np.array([token]), np.array([length]))[0]
+                length += 1
+        return found
+
+
+async def traces(asked: list[Problem], method: str, n: int, seed: int) -> list[Trace]:
+    """All particles of one search for each problem."""
+    entropies = Entropies()
+    async with aclosing(EmbeddedGenerator()) as generator, aclosing(EmbeddedRewardModel()) as reward_model:
+
+        async def trace(problem: Problem, particle: Particle) -> Trace:
+            steps = [step.text for step in particle.steps]
+            right = step_labels(problem, tuple(steps))
+            tokens = [list(step.token_ids) for step in particle.steps]
+            return Trace(
+                problem=problem.text,
+                steps=steps,
+                token_ids=tokens,
+                logprobs=[[round(log_prob, 4) for log_prob in step.log_probs] for step in particle.steps],
+                entropies=entropies.of(generator.prompt_ids([Message("user", problem.text)]), tokens),
+                scores=[
+                    round((await reward_model.score(problem.text, steps[: k + 1])).probability, 6) for k in range(len(steps))
+                ],
+                judges={"right_steps": round(sum(right) / len(right), 4)},
+                answer=particle.answer,
+                correct=particle.answer == str(problem.answer),
+                log_weight=particle.log_weight if particle.log_weight > float("-inf") else None,
+                labels={"first_wrong": right.index(False) if False in right else -1},
+            )
+
+        found = []
+        for problem in asked:
+            config = SearchConfig(n_particles=n, seed=seed, max_steps=20, max_tokens_per_step=48)
+            result = await asolve(problem.text, method=method, config=config, generator=generator, reward_model=reward_model)
+            found.extend([await trace(problem, particle) for particle in result.particles if particle.steps])
+        return found
+
+
+def lines(found: list[Trace]) -> Iterator[str]:
+    """Rows of the file."""
+    for trace in found:
+        yield trace.model_dump_json(exclude_none=True) + "\n"
+
+
+def main() -> None:
+    """Record and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--problems", type=int, default=40)
+    parser.add_argument("--skip", type=int, default=0, help="problems to leave out at the beginning")
+    parser.add_argument("--n", type=int, default=16, help="particles of each")
+    parser.add_argument("--method", default="epf")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    asked = list(islice(problems(PROBLEM_SEED, "test", 4, 8), args.skip, args.skip + args.problems))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text("".join(lines(asyncio.run(traces(asked, args.method, args.n, args.seed)))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
