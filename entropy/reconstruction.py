@@ -49,6 +49,7 @@ class Column:
         entropy: H.
         distance: d to what is to be recovered.
         dependency: rho = 1 - d.
+        tells: how much it tells of the target by itself, their mutual information.
         lost_without: how much less is known of the target without this column, H(target | others) - H(target | all).
     """
 
@@ -57,6 +58,7 @@ class Column:
     entropy: float
     distance: float
     dependency: float
+    tells: float
     lost_without: float
 
 
@@ -149,6 +151,7 @@ def reconstruction(columns: Mapping[str, Sequence[Hashable]], target: str, *, mi
                 entropy_of(codes[name]),
                 distance,
                 1.0 - distance,
+                tells=max(0.0, entropy_of(wanted) - distinct.unknown([name])),
                 lost_without=max(0.0, distinct.unknown([other for other in names if other != name]) - unknown),
             )
             for name, distance in zip(names, distances, strict=True)

@@ -57,6 +57,7 @@ class ColumnOut(Strict):
     entropy: float
     distance: float = Field(description="Rajski distance to what is to be recovered, in [0, 1].")
     dependency: float = Field(description="1 - distance.")
+    tells: float = Field(description="Mutual information with the target: what the column tells of it by itself.")
     lost_without: float = Field(description="So much less is known of the target without this column; 0: it is redundant.")
 
 
@@ -133,6 +134,7 @@ def run(given: ReconstructionInput) -> ReconstructionOutput:
                 entropy=told(column.entropy),
                 distance=column.distance,
                 dependency=column.dependency,
+                tells=told(column.tells),
                 lost_without=told(column.lost_without),
             )
             for column in found.columns
@@ -214,8 +216,8 @@ def tables(found: ReconstructionOutput) -> list[Table]:
     )
     columns = Table(
         "Columns",
-        ("column", "values", f"H, {found.unit}", "distance", "dependency", "lost without it"),
-        tuple((c.name, c.n_values, c.entropy, c.distance, c.dependency, c.lost_without) for c in found.columns),
+        ("column", "values", f"H, {found.unit}", "distance", "tells", "lost without it"),
+        tuple((c.name, c.n_values, c.entropy, c.distance, c.tells, c.lost_without) for c in found.columns),
     )
     nearest = sorted(found.pairs, key=lambda pair: pair.rajski)[:10]
     pairs = Table(
@@ -240,9 +242,13 @@ def plot(found: ReconstructionOutput, figure: "Figure") -> None:
     left.set_yticks(range(len(names)), names)
     left.set_title("Rajski distance")
     figure.colorbar(image, ax=left, shrink=0.8)
-    right.barh([column.name for column in found.columns], [column.lost_without for column in found.columns])
+    own = [column.name for column in found.columns]
+    right.barh(own, [column.tells for column in found.columns], color="0.8", label="told by the column alone")
+    right.barh(own, [column.lost_without for column in found.columns], height=0.4, label="lost without it")
+    right.axvline(found.target_entropy, color="0.4", ls=":", lw=1)
     right.invert_yaxis()
-    right.set_xlabel(f"lost of `{found.target}` without the column, {found.unit}")
+    right.legend(frameon=False)
+    right.set_xlabel(f"of `{found.target}`, {found.unit}")
     right.set_title(f"{found.verdict}: {found.unknown:.3g} of {found.target_entropy:.3g} {found.unit} unknown")
 
 

@@ -1,0 +1,51 @@
+"""Runs the commands of docs/entropy.md in order, which draws its pictures: ``python -m benchmarks.entropy [TOOL ...]``.
+
+With names of tools only their sections are run. A command whose input is not there is left out: the public data sets are not
+part of this repository.
+"""
+
+import argparse
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.main import main as epf
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "entropy.md"
+
+
+def commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Heading of the section and words of every ``epf`` and ``python -m`` line in a block of shell commands."""
+    for section in re.split(r"^## ", text, flags=re.MULTILINE):
+        for block in re.findall(r"^```sh\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                if line.startswith(("epf entropy ", "python -m benchmarks.entropy")):
+                    yield section.splitlines()[0], shlex.split(line)
+
+
+def run(words: list[str]) -> int:
+    """Run one command and return its exit code."""
+    print(f"\n$ {shlex.join(words)}", flush=True)
+    if words[0] == "python":
+        return subprocess.run([sys.executable, *words[1:]]).returncode
+    if not Path(words[3]).exists():
+        print(f"left out: {words[3]} is not there")
+        return 0
+    return epf(words[1:])
+
+
+def main() -> None:
+    """Run them all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tools", nargs="*", help="only the sections of these tools, and the data that all read")
+    args = parser.parse_args()
+    wanted = {*args.tools, "Data"}
+    chosen = [words for title, words in commands(DOCUMENT.read_text(encoding="utf-8")) if not args.tools or title in wanted]
+    sys.exit(max(map(run, chosen), default=0))
+
+
+if __name__ == "__main__":
+    main()

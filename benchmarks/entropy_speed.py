@@ -1,0 +1,98 @@
+"""Time of each entropy tool by the size of its input: ``python -m benchmarks.entropy_speed`` writes docs/entropy/speed.md.
+
+A tool adds one entry to ``CASES``. The exponent is the slope of log time over log size between the two largest sizes; 1 is
+linear. Times are the best of three runs, of the plain function on arrays that are there already.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+
+import numpy as np
+
+from entropy.ranking import ranking
+from entropy.reconstruction import reconstruction
+
+OUT = Path(__file__).parents[1] / "docs" / "entropy" / "speed.md"
+SIZES = (10**3, 10**4, 10**5, 10**6)
+N_RUNS = 3
+
+Job = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is measured: ``make`` an input of a size, in ``unit``, and return the work on it."""
+
+    tool: str
+    unit: str
+    make: Callable[[int, np.random.Generator], Job]
+    largest: int = SIZES[-1]
+
+
+def _reconstruction(n: int, rng: np.random.Generator) -> Job:
+    columns = {f"c{k}": rng.integers(0, 8, n).tolist() for k in range(4)}
+    return lambda: reconstruction(columns, "c0")
+
+
+def _ranking(n: int, rng: np.random.Generator) -> Job:
+    student, teacher = rng.normal(size=(2, n // 8, 8))
+    right = rng.integers(0, 8, n // 8)
+    return lambda: ranking(student, teacher, right)
+
+
+def _long_ranking(n: int, rng: np.random.Generator) -> Job:
+    student, teacher = rng.normal(size=(2, 1, n))
+    return lambda: ranking(student, teacher, np.zeros(1, dtype=np.intp))
+
+
+CASES = (
+    Case("ranking", "candidates, 8 per problem", _ranking),
+    Case("ranking", "candidates of one problem", _long_ranking),
+    Case("reconstruction", "traces with 4 columns of 8 values", _reconstruction),
+)
+
+
+def measure(case: Case) -> list[float | None]:
+    """Seconds at each size; None beyond the case's largest."""
+    times: list[float | None] = []
+    for n in SIZES:
+        if n > case.largest:
+            times.append(None)
+            continue
+        job = case.make(n, np.random.default_rng(0))
+        runs = []
+        for _ in range(N_RUNS):
+            began = time.perf_counter()
+            job()
+            runs.append(time.perf_counter() - began)
+        times.append(min(runs))
+    return times
+
+
+def row(case: Case, times: list[float | None]) -> str:
+    """One line of the table."""
+    known = [(n, t) for n, t in zip(SIZES, times, strict=True) if t is not None]
+    (n0, t0), (n1, t1) = known[-2:]
+    cells = ["" if t is None else f"{t:.3g}" for t in times]
+    return f"| {case.tool} | {case.unit} | {' | '.join(cells)} | {log(t1 / t0) / log(n1 / n0):.2f} |"
+
+
+def main() -> None:
+    """Measure and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=OUT)
+    args = parser.parse_args()
+    head = f"| tool | size counts | {' | '.join(f'{n:,} (s)' for n in SIZES)} | exponent |"
+    lines = [head, "|---" * (3 + len(SIZES)) + "|"]
+    for case in CASES:
+        lines.append(row(case, measure(case)))
+        print(lines[-1], flush=True)
+    args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
