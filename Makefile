@@ -9,6 +9,7 @@
 # make bench-calibration       fit and measure a calibration of the embedded reward model
 # make bench-service           measure what HTTP adds to a search
 # make bench-overhead          measure the search against plain sampling and its_hub on one vLLM (about an hour)
+# make docs-figures            record what docs/entropy.md shows and draw its pictures
 # make bench-speed             measure their speed, against transformers too (needs torch)
 # make constraints             write down the exact versions that the images install
 # make tools                   what checks of the deployment need: Debian's docker-compose (as root) and Prometheus
@@ -33,7 +34,7 @@ ITS_HUB_VENV := .venv-its-hub
 ITS_HUB := $(ITS_HUB_VENV)/.installed
 
 .PHONY: solve test test-fuzz test-clients test-vllm check train constraints tools clean
-.PHONY: bench bench-pair bench-calibration bench-service bench-overhead bench-speed
+.PHONY: bench bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -77,6 +78,9 @@ bench-service: $(DEV)
 
 bench-overhead: $(VLLM) $(ITS_HUB)
 	$(VLLM_VENV)/bin/python -m benchmarks.search_overhead --its-hub $(ITS_HUB_VENV)/bin/python
+
+docs-figures: $(DEV)
+	$(VENV)/bin/python -m benchmarks.entropy
 
 bench-speed: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed

@@ -20,6 +20,9 @@ from entropy.tool import AnyTool, Cell, Table
 from entropy.traces import is_trace, read_rows, traces_of
 from errors import InvalidRequest
 
+PIPED_WIDTH = 160
+"""Columns of a table that goes into a file or another program."""
+
 _OPTION = "option_"
 
 
@@ -93,6 +96,8 @@ def _save(figure: Any, path: Path) -> None:
 
 def _print(tables: Sequence[Table]) -> None:
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
     for table in tables:
         drawn = Drawn(title=table.title, title_justify="left", box=SIMPLE)
         for i, name in enumerate(table.header):

@@ -42,7 +42,7 @@ def entropy_of_counts(counts: ArrayLike, *, miller_madow: bool = False) -> float
     c = np.asarray(counts, dtype=np.float64)
     c = c[c > 0]
     n = c.sum()
-    if n == 0:
+    if c.size <= 1:
         return 0.0
     plug_in = max(0.0, float(np.log(n) - (c * np.log(c)).sum() / n))
     return plug_in + (c.size - 1) / (2.0 * float(n)) if miller_madow else plug_in

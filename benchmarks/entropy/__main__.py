@@ -23,7 +23,7 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
         for block in re.findall(r"^```sh\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
                 if line.startswith(("epf entropy ", "python -m benchmarks.entropy")):
-                    yield section.splitlines()[0], shlex.split(line)
+                    yield section.splitlines()[0], shlex.split(line, comments=True)
 
 
 def run(words: list[str]) -> int:
@@ -31,8 +31,9 @@ def run(words: list[str]) -> int:
     print(f"\n$ {shlex.join(words)}", flush=True)
     if words[0] == "python":
         return subprocess.run([sys.executable, *words[1:]]).returncode
-    if not Path(words[3]).exists():
-        print(f"left out: {words[3]} is not there")
+    file = words[3] if len(words) > 3 else None
+    if file is not None and not Path(file).exists():
+        print(f"left out: {file} is not there")
         return 0
     return epf(words[1:])
 
