@@ -14,7 +14,7 @@ ROOMS = {
 MAY_IMPORT = {
     "search": {"search", "generators", "reward_models", "errors"},
     "generators": {"generators", "embedded", "errors", "reward_models", "upstream"},
-    "reward_models": {"reward_models", "embedded", "errors", "generators", "upstream"},
+    "reward_models": {"reward_models", "embedded", "errors", "generators", "upstream", "entropy"},
     "embedded": {"embedded", "generators", "reward_models", "errors"},
     "upstream": {"upstream", "errors"},
     "entropy": {"entropy", "errors"},

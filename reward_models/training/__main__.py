@@ -25,6 +25,10 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=3_000, help="problems to sample solutions of")
     parser.add_argument("--n", type=int, default=4, help="solutions of each")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
+    parser.add_argument(
+        "--extra-layers", type=int, default=Recipe().extra_layers, help="layers to train on top of the backbone"
+    )
+    parser.add_argument("--teacher", type=Path, help="directory of a stronger reward model, whose ranking is distilled too")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -34,8 +38,11 @@ def main() -> None:
         write_samples(args.generator, partial, args.problems, args.n, args.seed)
         partial.rename(samples)
     tokenizer = Tokenizer.from_file(str(args.generator / "tokenizer.json"))
-    recipe = Recipe(steps=args.steps, seed=args.seed)
-    train_reward_model(tokenizer, args.backbone, samples, args.out, recipe).save_pretrained(args.out / "final")
+    usual = Recipe()
+    decay_from = args.steps * usual.decay_from // usual.steps
+    recipe = Recipe(steps=args.steps, decay_from=decay_from, extra_layers=args.extra_layers, seed=args.seed)
+    model = train_reward_model(tokenizer, args.backbone, samples, args.out, recipe, args.teacher)
+    model.save_pretrained(args.out / "final")
     publish(args.out / "final", args.generator, args.publish, "embedded-reward-model")
 
 

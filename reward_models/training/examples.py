@@ -74,13 +74,17 @@ def fresh_rows(tokenizer: Tokenizer, rng: np.random.Generator, n_solutions: int)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows padded to one length: ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``, ``mask`` ``(b, 1, t, t)``."""
+    """Rows padded to one length: ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``, ``mask`` ``(b, 1, t, t)``.
+
+    ``ends`` ``(b, s)`` are the places where solutions end, at their last separator; -1 where a row has fewer.
+    """
 
     ids: torch.Tensor
     positions: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
     mask: torch.Tensor
+    ends: torch.Tensor
 
 
 def collate(tokenizer: Tokenizer, rows: Sequence[Row]) -> Batch:
@@ -100,4 +104,6 @@ def collate(tokenizer: Tokenizer, rows: Sequence[Row]) -> Batch:
         )
     causal = torch.ones(length, length, dtype=torch.bool).tril()
     same = (segments[:, :, None] == segments[:, None, :]) | (segments[:, None, :] == 0)
-    return Batch(ids, positions, labels, weights, (causal & same)[:, None])
+    numbers = torch.arange(1, int(segments.max()) + 1)
+    places = torch.where(segments[:, None] == numbers[:, None], torch.arange(length), -1)
+    return Batch(ids, positions, labels, weights, (causal & same)[:, None], places.amax(dim=2))

@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM, LlamaForSequenceClassification
 
 from generators.training.loop import fit
+from reward_models.training.distil import Teacher, at_ends, ranking_loss
 from reward_models.training.examples import Batch, Row, collate, fresh_rows, row
 from reward_models.training.samples import read_samples
 
@@ -131,9 +132,9 @@ def look_back(model: LlamaForSequenceClassification, layer: int, batch: Batch) -
 
 
 def train_reward_model(
-    tokenizer: Tokenizer, backbone_folder: Path, samples: Path, folder: Path, recipe: Recipe
+    tokenizer: Tokenizer, backbone_folder: Path, samples: Path, folder: Path, recipe: Recipe, teacher_folder: Path | None = None
 ) -> LlamaForSequenceClassification:
-    """Train and return the model; ``folder`` gets checkpoints and ``log.jsonl``."""
+    """Train and return the model, with a teacher by its ranking too; ``folder`` gets checkpoints and ``log.jsonl``."""
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     language_model = LlamaForCausalLM.from_pretrained(backbone_folder).to(device)
@@ -143,6 +144,7 @@ def train_reward_model(
     look_back(model, language_model.config.num_hidden_layers, next(stream))
     model = model.to(device)
     backbone = torch.compile(model.model, dynamic=True)
+    teacher = None if teacher_folder is None else Teacher(teacher_folder, device)
 
     def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
         judged = batch.labels >= 0
@@ -156,7 +158,11 @@ def train_reward_model(
         logits = model.score(hidden[judged].float())[:, 0]
         targets, weights = batch.labels[judged].float().to(device), batch.weights[judged].to(device)
         per_token = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        return (per_token * weights).sum() / weights.sum(), batch.ids.numel()
+        loss = (per_token * weights).sum() / weights.sum()
+        if teacher is not None:
+            student = model.score(at_ends(hidden, batch).float())[..., 0]
+            loss = loss + ranking_loss(student, teacher.logits(batch), batch)
+        return loss, batch.ids.numel()
 
     fit(model, stream, loss_of, recipe, folder)
     return model
