@@ -21,7 +21,8 @@ JSON = {"content-type": "application/json"}
 
 
 def service(**settings: Any) -> Any:
-    return create_app(ScriptedGenerator(), ScriptedRewardModel(), Settings(max_body_bytes=LIMIT, **settings))
+    limits = {"max_body_bytes": LIMIT, "max_entropy_body_bytes": LIMIT}
+    return create_app(ScriptedGenerator(), ScriptedRewardModel(), Settings(**limits, **settings))
 
 
 def scoring() -> Any:
