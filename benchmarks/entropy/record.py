@@ -2,14 +2,14 @@
 
 Held-out problems of 4 to 8 steps. A row is a particle as its search ended with it; every prefix is judged by the reward model,
 whatever the method. ``judges.right_steps`` is the part of its steps that are right by exact labels, a teacher that knows more
-than any model here; ``labels.first_wrong`` is the first wrong step from 0, -1 for none; entropies are those of the generator's
-whole distribution at temperature 1.
+than any model here, and ``--judge NAME=DIRECTORY`` adds the last log odds of another reward model. ``labels.first_wrong`` is the
+first wrong step from 0, -1 for none; entropies are those of the generator's whole distribution at temperature 1.
 """
 
 import argparse
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from generators.training.problems import Problem, problems
 from reward_models.embedded import EmbeddedRewardModel
 from reward_models.training.labels import step_labels
 from search import Particle, SearchConfig, asolve
+from search.smc.weights import logit
 
 PROBLEM_SEED = 8_000_001
 
@@ -48,14 +49,24 @@ class Entropies:
         return found
 
 
-async def traces(asked: list[Problem], method: str, n: int, seed: int) -> list[Trace]:
+async def traces(asked: list[Problem], method: str, n: int, seed: int, judges: dict[str, Path]) -> list[Trace]:
     """All particles of one search for each problem."""
     entropies = Entropies()
-    async with aclosing(EmbeddedGenerator()) as generator, aclosing(EmbeddedRewardModel()) as reward_model:
+    async with AsyncExitStack() as stack:
+        generator = await stack.enter_async_context(aclosing(EmbeddedGenerator()))
+        reward_model = await stack.enter_async_context(aclosing(EmbeddedRewardModel()))
+        others = {
+            name: await stack.enter_async_context(aclosing(EmbeddedRewardModel(directory)))
+            for name, directory in judges.items()
+        }
 
         async def trace(problem: Problem, particle: Particle) -> Trace:
             steps = [step.text for step in particle.steps]
             right = step_labels(problem, tuple(steps))
+            log_odds = {
+                name: round(float(logit((await judge.score(problem.text, steps)).probability)), 4)
+                for name, judge in others.items()
+            }
             tokens = [list(step.token_ids) for step in particle.steps]
             return Trace(
                 problem=problem.text,
@@ -66,7 +77,7 @@ async def traces(asked: list[Problem], method: str, n: int, seed: int) -> list[T
                 scores=[
                     round((await reward_model.score(problem.text, steps[: k + 1])).probability, 6) for k in range(len(steps))
                 ],
-                judges={"right_steps": round(sum(right) / len(right), 4)},
+                judges={"right_steps": round(sum(right) / len(right), 4), **log_odds},
                 answer=particle.answer,
                 correct=particle.answer == str(problem.answer),
                 log_weight=particle.log_weight if particle.log_weight > float("-inf") else None,
@@ -96,10 +107,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=16, help="particles of each")
     parser.add_argument("--method", default="epf")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--judge", action="append", default=[], metavar="NAME=DIRECTORY", help="another reward model")
     args = parser.parse_args()
+    judges = {name: Path(directory) for name, _, directory in (judge.partition("=") for judge in args.judge)}
     asked = list(islice(problems(PROBLEM_SEED, "test", 4, 8), args.skip, args.skip + args.problems))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text("".join(lines(asyncio.run(traces(asked, args.method, args.n, args.seed)))), encoding="utf-8")
+    args.out.write_text("".join(lines(asyncio.run(traces(asked, args.method, args.n, args.seed, judges)))), encoding="utf-8")
 
 
 if __name__ == "__main__":
