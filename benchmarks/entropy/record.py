@@ -2,8 +2,8 @@
 
 Held-out problems of 4 to 8 steps. A row is a particle as its search ended with it; every prefix is judged by the reward model,
 whatever the method. ``judges.right_steps`` is the part of its steps that are right by exact labels, a teacher that knows more
-than any model here, and ``--judge NAME=DIRECTORY`` adds the last log odds of another reward model. ``labels.first_wrong`` is the
-first wrong step from 0, -1 for none; entropies are those of the generator's whole distribution at temperature 1.
+than any model here, and ``--judge NAME=DIRECTORY`` adds the last log odds of another reward model. ``labels.first_wrong`` is
+the first wrong step from 0, -1 for none; entropies are those of the generator's whole distribution at temperature 1.
 """
 
 import argparse
