@@ -1,7 +1,9 @@
 """What a tool is: a question about reasoning traces, the paper that answers it, and what HTTP and command line need to ask it.
 
 To add a tool: write the maths in ``entropy/NAME.py`` (plain functions over arrays that return frozen dataclasses), bind it in
-``entropy/tools/NAME.py`` (input, output, table and picture), and add the binding to ``entropy/registry.py``.
+``entropy/tools/NAME.py`` (input with an example, output, table and picture), and add the binding to ``entropy/registry.py``.
+Its route, its command, and the tests of both are made from that. Beside them it gets tests of its maths in ``tests/entropy/``,
+a section of docs/entropy.md, whose commands ``make docs-figures`` runs, and a case in ``benchmarks/entropy_speed.py``.
 """
 
 from collections.abc import Callable, Sequence

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_SCORES = 1_000_000
+MAX_CANDIDATES = 10_000
 MOST_SHOWN = 16
 """Ranks in the table and the picture."""
 CLIP = 1e-7
 """Probabilities are held this far from 0 and 1 before their log odds are taken, as a search does."""
 
-Logits = Annotated[list[Number], Field(min_length=1)]
+Logits = Annotated[list[Number], Field(min_length=1, max_length=MAX_CANDIDATES)]
 
 
 class RankingInput(TraceInput):
