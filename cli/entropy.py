@@ -31,9 +31,8 @@ def add_tools(parser: argparse.ArgumentParser) -> None:
     tools = parser.add_subparsers(dest="tool", metavar="TOOL")
     for tool in TOOLS.values():
         command = tools.add_parser(tool.name, help=tool.question, description=f"{tool.question} After: {tool.paper}.")
-        arrays = " and ".join(f"`{name}`" for name in tool.arrays)
         traces = "traces in JSON Lines, a result of a search with its particles, or " if tool.from_traces else ""
-        command.add_argument("file", type=Path, metavar="FILE", help=f"{traces}one JSON object with {arrays}")
+        command.add_argument("file", type=Path, metavar="FILE", help=f"{traces}one JSON object with {tool.needs}")
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
         command.add_argument("--plot", type=Path, metavar="PNG", help="draw the answer into this file (extra `plots`)")
         for name, field in tool.input.model_fields.items():
@@ -75,7 +74,7 @@ def _input(tool: AnyTool, arguments: argparse.Namespace) -> Any:
     _, first = rows[0]
     if is_trace(first):
         if tool.from_traces is None:
-            raise refuse("file", f"has traces, but {tool.name} needs arrays", f"write {' and '.join(tool.arrays)} into it")
+            raise refuse("file", f"has traces, but {tool.name} needs arrays", f"write {tool.needs} into it")
         given: dict[str, Any] = {"traces": traces_of(rows)}
     elif len(rows) > 1:
         raise refuse("file", f"has {len(rows)} objects that are no traces", "give one object with arrays, or traces")

@@ -1,12 +1,13 @@
 """The tools by name."""
 
 from entropy.tool import AnyTool
-from entropy.tools import ranking, reconstruction
+from entropy.tools import ranking, reconstruction, tokens
 
 TOOLS: dict[str, AnyTool] = {
     tool.name: tool
     for tool in (
         ranking.TOOL,
         reconstruction.TOOL,
+        tokens.TOOL,
     )
 }  # fmt: skip

@@ -47,6 +47,7 @@ class Tool(Generic[In, Out]):
         from_traces: the same input with its arrays filled in from traces; None for a tool that takes arrays only.
         tables: the answer for a terminal.
         plot: draws the answer into an empty figure, whose size it may change.
+        one_of: one of ``arrays`` is enough.
     """
 
     name: str
@@ -59,6 +60,12 @@ class Tool(Generic[In, Out]):
     from_traces: Callable[[Sequence[Trace], In], In] | None
     tables: Callable[[Out], Sequence[Table]]
     plot: Callable[[Out, "Figure"], None]
+    one_of: bool = False
+
+    @property
+    def needs(self) -> str:
+        """Its arrays, as a phrase."""
+        return (" or " if self.one_of else " and ").join(self.arrays)
 
     @property
     def endpoint(self) -> str:
@@ -81,7 +88,7 @@ class Tool(Generic[In, Out]):
             given = self.from_traces(traces, given)
         elif not arrays:
             others = ", or traces" if self.from_traces else ""
-            raise refuse(self.arrays[0], "is missing", f"give {' and '.join(self.arrays)}{others}")
+            raise refuse(self.arrays[0], "is missing", f"give {self.needs}{others}")
         return self.run(given)
 
 

@@ -1,0 +1,206 @@
+"""STEER's change of entropy against exact steps of a softmax policy, and the weights that the authors' code gives."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import special, stats
+
+from entropy.advantages import outcome_advantages, process_advantages
+from entropy.registry import TOOLS
+from entropy.tokens import Clip, Drawn, drawn_from, entropy_bounds, entropy_change, steer_weights
+from errors import InvalidRequest
+
+PI, H, ADVANTAGE = np.array([0.9, 0.5, 0.1, 0.02]), np.array([0.4, 0.7, 1.5, 2.0]), np.array([1.0, 1.0, -1.0, 1.0])
+NO_CLIP = Clip(low=1.0, high=math.inf)
+LOGITS = arrays(float, st.integers(2, 8), elements=st.floats(-5, 5))
+
+
+def change(drawn, advantage=1.0, log_ratio=0.0, form="theorem", clip=NO_CLIP):
+    n = np.ones_like(drawn.log_p)
+    return entropy_change(drawn, advantage * n, log_ratio * n, form=form, clip=clip)
+
+
+def entropy_of(logits):
+    return float(stats.entropy(special.softmax(logits)))
+
+
+def test_released_form_and_its_weights_to_the_stated_digits():
+    found = change(Drawn(np.log(PI), H), ADVANTAGE, form="released")
+    np.testing.assert_allclose(np.abs(found), [0.02946395, 0.00342641, 0.72232658, 1.87378255], atol=5e-9)
+    assert np.sign(found).tolist() == [-1, -1, -1, 1]  # likely pushed, likely pushed, rare suppressed, rare pushed
+    for kind, low, expected in (
+        ("linear", 0.8, [1.19443153, 1.2, 1.04625384, 0.8]),
+        ("exponential", 0.8, [0.99649737, 0.99959204, 0.917576, 0.8]),
+        ("exponential", 0.7, [0.99440723, 0.99934799, 0.87153868, 0.7]),
+    ):
+        np.testing.assert_allclose(steer_weights(found, kind, low=low, high=1.2), expected, atol=5e-9)
+
+
+@given(LOGITS, st.floats(-2, 2), st.floats(-1, 1), st.data())
+def test_theorem_and_full_form_are_the_entropy_s_slope(logits, advantage, log_ratio, data):
+    k = data.draw(st.integers(0, len(logits) - 1))
+    p, step = special.softmax(logits), 1e-5
+    drawn = drawn_from(logits[None], np.array([k]))
+    force = advantage * math.exp(log_ratio)
+    moves = {"theorem": np.eye(len(p))[k] * (1 - p[k]), "full": np.eye(len(p))[k] - p}
+    for form, move in moves.items():
+        slope = (entropy_of(logits + step * force * move) - entropy_of(logits - step * force * move)) / (2 * step)
+        assert change(drawn, advantage, log_ratio, form)[0] == pytest.approx(slope, abs=1e-7)
+
+
+@given(LOGITS)
+def test_released_form_is_one_factor_pi_short_of_the_theorem(logits):
+    drawn = drawn_from(np.tile(logits, (len(logits), 1)), np.arange(len(logits)))
+    np.testing.assert_allclose(change(drawn, form="released") * np.exp(drawn.log_p), change(drawn), atol=1e-12)
+
+
+@pytest.mark.parametrize(("d", "expected"), [(0.1, -0.00047), (0.3, -0.00474)])
+def test_at_a_uniform_branch_the_first_order_is_zero_and_the_second_lowers_entropy(d, expected):
+    uniform = np.zeros(10)
+    for form in ("theorem", "released", "full"):
+        assert change(drawn_from(uniform[None], np.array([3])), form=form)[0] == pytest.approx(0, abs=1e-15)
+    assert entropy_of(uniform + d * np.eye(10)[3]) - math.log(10) == pytest.approx(expected, abs=5e-6)
+
+
+def test_clipping_stops_what_ppo_stops():
+    ratio, advantage = np.array([1.3, 1.2, 0.7, 0.9, 1.3, 0.7]), np.array([1.0, 1, -1, -1, -1, 1])
+    stopped = [True, False, True, False, False, False]
+    drawn = drawn_from(np.tile([0.0, 1.0, 3.0], (6, 1)), np.zeros(6, dtype=int))
+    for form in ("theorem", "full"):
+        found = entropy_change(drawn, advantage, np.log(ratio), form=form, clip=Clip())
+        assert (found == 0).tolist() == stopped
+    assert (entropy_change(drawn, advantage, np.log(ratio), form="released", clip=Clip()) != 0).all()
+
+
+@given(
+    arrays(float, st.integers(1, 20), elements=st.floats(-3, 3)),
+    st.floats(1.0, 100),
+    st.sampled_from(["linear", "exponential"]),
+)
+def test_weights_stay_in_their_range_fall_with_the_change_and_ignore_its_scale(found, scale, kind):
+    weights = steer_weights(found, kind, low=0.8, high=1.2)
+    top = 1.2 if kind == "linear" else 1.0
+    assert ((weights >= 0.8 - 1e-12) & (weights <= top + 1e-12)).all()
+    order = np.argsort(np.abs(found))
+    assert (np.diff(weights[order]) <= 1e-12).all()
+    if np.abs(found).max() > 0.02 and np.ptp(np.abs(found)) > 1e-9:
+        np.testing.assert_allclose(steer_weights(found * scale, kind, low=0.8, high=1.2), weights, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "weight"), [("linear", 1.1), ("exponential", 1.0)])
+def test_a_batch_that_changes_nothing_is_weighted_alike(kind, weight):
+    assert steer_weights(np.zeros(3), kind, low=0.8, high=1.4).tolist() == pytest.approx([weight] * 3)
+
+
+@given(arrays(float, st.integers(3, 12), elements=st.floats(-8, 8)), st.integers(1, 12))
+def test_entropy_lies_within_the_bounds_that_the_likeliest_tokens_leave(logits, k):
+    log_p = np.sort(special.log_softmax(logits))[::-1]
+    least, most = entropy_bounds(log_p[None, :k], len(logits))
+    assert least[0] - 1e-9 <= entropy_of(logits) <= most[0] + 1e-9
+    if k >= len(logits) - 1:
+        assert least[0] == pytest.approx(most[0], abs=1e-9)
+
+
+def answer(**fields):
+    return TOOLS["tokens"].answer(TOOLS["tokens"].input(**fields))
+
+
+ROWS = {"logprobs": [[-0.1, -2.0], [-0.5]], "entropies": [[0.4, 1.0], [0.7]]}
+TRACE = {"problem": "p", "steps": ["a", "b"], **ROWS}
+
+
+def test_rows_add_up_and_the_largest_changes_are_named():
+    found = answer(**ROWS, advantages=[1.0, -2.0], names=["first", "second"], old_logprobs=[[-0.6, -2.0], [-0.5]])
+    assert [row.change for row in found.rows] == pytest.approx([sum(row.changes) for row in found.rows])
+    assert found.change == pytest.approx(sum(row.change for row in found.rows))
+    assert (found.rows[0].clipped, found.rows[0].changes[0], found.n_clipped) == ([0], 0, 1)
+    assert sum(quadrant.n_tokens for quadrant in found.quadrants) == 2
+    assert {(q.pushed, q.effect) for q in found.quadrants if q.n_tokens} == {("up", "opens"), ("down", "opens")}
+    assert [(fork.name, fork.position) for fork in found.forks] == [("first", 1), ("second", 0), ("first", 0)]
+    assert found.half_in == 1
+
+
+def test_whole_distributions_and_their_entropies_say_the_same():
+    logits = np.array([[2.0, 0.0, -1.0], [0.5, 0.5, 0.0]])
+    drawn = drawn_from(logits, np.array([0, 2]))
+    whole = answer(logits=[logits.tolist()], chosen=[[0, 2]])
+    told = answer(logprobs=[drawn.log_p.tolist()], entropies=[drawn.entropy.tolist()])
+    assert whole.rows[0].changes == pytest.approx(told.rows[0].changes)
+    likeliest = np.sort(special.log_softmax(logits, axis=1))[:, ::-1]
+    exact = answer(logprobs=[drawn.log_p.tolist()], top_logprobs=[likeliest.tolist()], vocabulary=3)
+    assert exact.rows[0].changes == pytest.approx(told.rows[0].changes)
+    assert exact.rows[0].other_changes == pytest.approx(told.rows[0].changes)
+    bounded = answer(
+        logprobs=[drawn.log_p.tolist()], top_logprobs=[[likeliest[0, :1].tolist(), likeliest[1].tolist()]], vocabulary=9
+    )
+    low, high = bounded.rows[0].changes, bounded.rows[0].other_changes
+    assert min(low[0], high[0]) < told.rows[0].changes[0] < max(low[0], high[0])
+    assert high[1] == pytest.approx(low[1])
+    assert answer(logprobs=[[-0.7]], top_logprobs=[[[-0.7]]], vocabulary=9).n_undecided == 1
+    assert "vocabulary" in answer(logprobs=[[-0.7]], top_logprobs=[[[-0.7]]]).warnings[0]
+
+
+def test_traces_become_rows_of_steps_with_the_advantages_of_grpo():
+    traces = [
+        {**TRACE, "correct": True, "scores": [0.9, 0.8]},
+        {**TRACE, "correct": False, "scores": [0.5, 0.2]},
+        {**TRACE, "problem": "q", "correct": True, "scores": [0.5, 0.5]},
+    ]
+    found = answer(traces=traces)
+    assert [row.name for row in found.rows] == ["0.0", "0.1", "1.0", "1.1", "2.0", "2.1"]
+    assert found.rows[0].changes == pytest.approx(answer(**ROWS).rows[0].changes)
+    outcome = [row.advantage for row in answer(traces=traces, advantage="correct").rows]
+    assert outcome == pytest.approx([math.sqrt(0.5)] * 2 + [-math.sqrt(0.5)] * 2 + [0, 0])
+    z = stats.zscore([0.9, 0.8, 0.5, 0.2], ddof=1)
+    process = [row.advantage for row in answer(traces=traces, advantage="scores").rows]
+    assert process == pytest.approx([z[0] + z[1], z[1], z[2] + z[3], z[3], 0, 0])
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 2)), min_size=1, max_size=12))
+def test_advantages_of_a_group_cancel(rewards):
+    values, groups = zip(*rewards, strict=True)
+    found = outcome_advantages(values, groups)
+    for group in set(groups):
+        assert found[np.array(groups) == group].sum() == pytest.approx(0, abs=1e-6)
+    assert [steps.tolist() for steps in process_advantages([[v] for v in values], groups)] == [[a] for a in found]
+
+
+def test_an_entropy_that_no_distribution_with_this_probability_has_is_warned_of():
+    assert "1 of 3 tokens" in answer(logprobs=[[-0.7, -0.1, -0.5]], entropies=[[0.1, 0.4, 0.7]]).warnings[0]
+    assert not answer(**ROWS).warnings
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({}, "logprobs"),
+        ({"logprobs": [[-0.1]]}, "entropies"),
+        ({**ROWS, "top_logprobs": [[[-1.0]]]}, "top_logprobs"),
+        ({**ROWS, "entropies": [[0.4, 1.0], [0.7, 0.1]]}, "entropies.1"),
+        ({**ROWS, "chosen": [[0]]}, "chosen"),
+        ({**ROWS, "vocabulary": 9}, "vocabulary"),
+        ({**ROWS, "form": "full"}, "form"),
+        ({**ROWS, "weights": "exponential", "wmax": 1.2}, "wmax"),
+        ({**ROWS, "advantages": [1.0]}, "advantages"),
+        ({**ROWS, "names": ["a"]}, "names"),
+        ({**ROWS, "old_logprobs": [[-0.1, -30.0], [-0.5]]}, "old_logprobs.0.1"),
+        ({"logits": [[[1.0, 2.0]]], "chosen": [[2]]}, "chosen.0.0"),
+        ({"logits": [[[1.0, 2.0], [1.0, 2.0, 3.0]]], "chosen": [[0, 0]]}, "logits.0.1"),
+        ({"logprobs": [[-0.7]], "top_logprobs": [[[-0.1, -0.2]]]}, "top_logprobs.0.0"),
+        ({"logprobs": [[-0.7]], "top_logprobs": [[[-0.7, -0.8]]], "vocabulary": 1}, "vocabulary"),
+        ({"traces": [TRACE], "advantages": [1.0]}, "advantages"),
+        ({"traces": [{**TRACE, "entropies": None}]}, "traces.0.entropies"),
+        ({"traces": [TRACE, {**TRACE, "logprobs": [[-0.1, 0.5], [-0.1]]}]}, "traces.1.logprobs.0.1"),
+        ({"traces": [{"steps": [], "logprobs": [], "entropies": []}]}, "traces"),
+        ({"traces": [TRACE], "advantage": "correct"}, "traces.0.correct"),
+        ({"traces": [{**TRACE, "scores": [0.5]}], "advantage": "scores"}, "traces.0.scores"),
+    ],
+)
+def test_tokens_that_do_not_fit_are_refused(fields, param):
+    with pytest.raises(InvalidRequest) as refused:
+        answer(**fields)
+    assert refused.value.param == param
