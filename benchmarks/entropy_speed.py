@@ -15,6 +15,7 @@ import numpy as np
 
 from entropy.ranking import ranking
 from entropy.reconstruction import reconstruction
+from entropy.tokens import Clip, Drawn, entropy_change, steer_weights
 
 OUT = Path(__file__).parents[1] / "docs" / "entropy" / "speed.md"
 SIZES = (10**3, 10**4, 10**5, 10**6)
@@ -49,10 +50,23 @@ def _long_ranking(n: int, rng: np.random.Generator) -> Job:
     return lambda: ranking(student, teacher, np.zeros(1, dtype=np.intp))
 
 
+def _tokens(n: int, rng: np.random.Generator) -> Job:
+    drawn = Drawn(-rng.exponential(size=n), rng.exponential(size=n))
+    advantage, on_policy = rng.normal(size=n), np.zeros(n)
+
+    def work() -> object:
+        return steer_weights(
+            entropy_change(drawn, advantage, on_policy, form="theorem", clip=Clip()), "linear", low=0.8, high=1.2
+        )
+
+    return work
+
+
 CASES = (
     Case("ranking", "candidates, 8 per problem", _ranking),
     Case("ranking", "candidates of one problem", _long_ranking),
     Case("reconstruction", "traces with 4 columns of 8 values", _reconstruction),
+    Case("tokens", "tokens", _tokens),
 )
 
 

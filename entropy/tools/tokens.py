@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 12
 """Tokens and rows in the tables."""
-MOST_DRAWN = 20_000
-"""Tokens in the picture."""
+MOST_PLACES = 24
+"""Places of a row in the picture."""
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ def _quadrants(advantage: FloatArray, change: FloatArray) -> list[QuadrantOut]:
 def tables(found: TokensOutput) -> list[Table]:
     """The four kinds of tokens, the tokens and the rows that change most."""
     quadrants = Table(
-        f"{found.n_tokens} tokens ({found.form}): half of all change is in {found.half_in} of them",
+        f"{found.n_tokens} tokens, half of all change in {found.half_in}",
         ("pushed", "effect on the policy", "tokens", "change, nats"),
         tuple((q.pushed, q.effect, q.n_tokens, q.change) for q in found.quadrants),
     )
@@ -197,13 +197,14 @@ def plot(found: TokensOutput, figure: "Figure") -> None:
     left.set_xscale("log")
     left.set_xlabel("tokens, the largest change first")
     left.set_ylabel("sum of changes, nats")
-    left.legend(frameon=False)
-    weights = np.concatenate([row.weights for row in found.rows])
-    shown = np.linspace(0, changes.size - 1, min(changes.size, MOST_DRAWN)).astype(int)
-    right.scatter(changes[shown], weights[shown], s=6, c=np.sign(changes[shown]), cmap="coolwarm", vmin=-1.5, vmax=1.5)
-    right.axvline(0, color="grey", linewidth=0.6)
-    right.set_xlabel("change of entropy, nats for a learning rate of 1")
-    right.set_ylabel("STEER's weight")
+    left.legend(frameon=False, loc="upper left")
+    places = np.concatenate([np.arange(len(row.changes)) for row in found.rows])
+    for sign in (-1, 1):
+        here = (np.sign(changes) == sign) & (places < MOST_PLACES)
+        right.bar(np.arange(MOST_PLACES), np.bincount(places[here], changes[here], minlength=MOST_PLACES))
+    right.axhline(0, color="grey", linewidth=0.6)
+    right.set_xlabel("place of the token in its row")
+    right.set_ylabel("sum of changes, nats")
 
 
 TOOL = Tool(

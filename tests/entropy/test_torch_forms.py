@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy import optimize
 
+from entropy import tokens
 from entropy.ranking import ranking
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `torch` or `train` has it")
 
+from entropy.training import steer  # noqa: E402
 from entropy.training.pld import pld_loss  # noqa: E402
 
 
@@ -53,3 +56,60 @@ def test_the_teacher_is_not_trained():
     student, teacher, right = (torch.tensor(part) for part in problems())
     pld_loss(student.requires_grad_(), teacher.requires_grad_(), right).sum().backward()
     assert teacher.grad is None
+
+
+def drawn(n=40, k=6, seed=1):
+    """Logits of n tokens, which were drawn, with what log probability under the old policy, and their advantages."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, k))
+    chosen = rng.integers(0, k, n)
+    log_p = tokens.drawn_from(logits, chosen).log_p
+    return logits, chosen, log_p + rng.normal(0, 0.3, n), rng.normal(0, 1, n)
+
+
+@pytest.mark.parametrize("form", ["theorem", "released", "full"])
+@pytest.mark.parametrize("weights", ["linear", "exponential"])
+def test_steer_s_weights_are_those_of_the_plain_function(form, weights):
+    logits, chosen, old, advantage = drawn()
+    plain = tokens.drawn_from(logits, chosen)
+    expected = tokens.entropy_change(plain, advantage, plain.log_p - old, form=form, clip=tokens.Clip())
+    parts = [torch.tensor(part) for part in (logits, chosen, old, advantage)]
+    found = steer.entropy_change(*parts, form=form, clip=tokens.Clip())
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    mask = torch.arange(len(chosen)) % 5 > 0
+    weight = steer.steer_weights(found, mask, weights, low=0.7, high=1.3)
+    some = tokens.steer_weights(expected[mask.numpy()], weights, low=0.7, high=1.3)
+    np.testing.assert_allclose(weight[mask], some, atol=1e-12)
+    assert (weight[~mask] == 0).all()
+    alike = steer.steer_weights(torch.ones(3), torch.ones(3, dtype=torch.bool), weights, low=0.7, high=1.3)
+    np.testing.assert_allclose(alike, tokens.steer_weights(np.ones(3), weights, low=0.7, high=1.3), rtol=1e-6)
+
+
+def test_steer_s_gradient_is_that_of_finite_differences_of_the_weighted_loss():
+    logits, chosen, old, advantage = (torch.tensor(part) for part in drawn())
+    mask = torch.arange(len(chosen)) % 5 > 0
+    logits.requires_grad_()
+    steer.steer_loss(logits, chosen, old, advantage, mask).backward()
+    change = steer.entropy_change(logits, chosen, old, advantage, form="theorem", clip=tokens.Clip())
+    weight = steer.steer_weights(change, mask, "linear", low=0.8, high=1.2).numpy()
+
+    def loss(x):  # the weights stay as they are
+        ratio = np.exp(tokens.drawn_from(x.reshape(logits.shape), chosen.numpy()).log_p - old.numpy())
+        gain = np.minimum(ratio * advantage.numpy(), np.clip(ratio, 0.8, 1.28) * advantage.numpy())
+        return -(weight * gain).sum() / mask.sum().item()
+
+    numeric = optimize.approx_fprime(logits.detach().numpy().ravel(), loss, 1e-7)
+    np.testing.assert_allclose(logits.grad.ravel(), numeric, atol=1e-7)
+    assert (logits.grad[~mask] == 0).all()
+
+
+def test_a_step_on_steer_s_loss_changes_entropy_as_the_full_form_says():
+    logits, chosen, old, advantage = (torch.tensor(part) for part in drawn())
+    everything, rate = torch.ones_like(chosen, dtype=torch.bool), 1e-4
+    change = steer.entropy_change(logits, chosen, old, advantage, form="full", clip=tokens.Clip())
+    weight = steer.steer_weights(change, everything, "linear", low=0.8, high=1.2)
+    before = torch.distributions.Categorical(logits=logits).entropy()
+    logits.requires_grad_()
+    (len(chosen) * steer.steer_loss(logits, chosen, old, advantage, everything, form="full")).backward()
+    after = torch.distributions.Categorical(logits=logits - rate * logits.grad).entropy()
+    np.testing.assert_allclose((after - before).detach() / rate, weight * change, atol=1e-3)
