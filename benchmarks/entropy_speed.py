@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from entropy.features import effective_features, effective_values
 from entropy.ranking import ranking
 from entropy.reconstruction import reconstruction
 from entropy.tokens import Clip, Drawn, entropy_change, steer_weights
@@ -32,6 +33,16 @@ class Case:
     unit: str
     make: Callable[[int, np.random.Generator], Job]
     largest: int = SIZES[-1]
+
+
+def _features(n: int, rng: np.random.Generator) -> Job:
+    codes = rng.exponential(size=(n // 100, 100))
+    return lambda: effective_features(codes, resamples=400, rng=rng)
+
+
+def _answers(n: int, rng: np.random.Generator) -> Job:
+    counts = np.bincount(rng.integers(0, 100, n))
+    return lambda: effective_values(counts, resamples=400, rng=rng)
 
 
 def _reconstruction(n: int, rng: np.random.Generator) -> Job:
@@ -63,6 +74,8 @@ def _tokens(n: int, rng: np.random.Generator) -> Job:
 
 
 CASES = (
+    Case("features", "activations, 100 features, 400 resamples", _features),
+    Case("features", "answers of 100 kinds, 400 resamples", _answers),
     Case("ranking", "candidates, 8 per problem", _ranking),
     Case("ranking", "candidates of one problem", _long_ranking),
     Case("reconstruction", "traces with 4 columns of 8 values", _reconstruction),

@@ -70,7 +70,10 @@ def effective_values(counts: IntArray, *, resamples: int, rng: np.random.Generat
 
 
 def _effective(mass: FloatArray, resampled: list[FloatArray], most_entropy: float) -> Effective:
-    """The interval is the basic bootstrap one, of the entropy: what is lost once by resampling was lost before by sampling."""
+    """The interval is the basic bootstrap one, of the entropy: what resampling loses, sampling has lost before.
+
+    It is widened to hold the number itself, which for few samples of many values is too low to be likely.
+    """
     p = shares_of(mass)
     active = int((p > 0).sum())
     if active == 0:
@@ -79,5 +82,5 @@ def _effective(mass: FloatArray, resampled: list[FloatArray], most_entropy: floa
     low = high = None
     if resampled:
         least, most = 2 * h - np.quantile(np.concatenate(resampled), (0.975, 0.025))
-        low, high = (float(np.exp(min(max(0.0, end), most_entropy))) for end in (least, most))
+        low, high = float(np.exp(min(h, max(0.0, least)))), float(np.exp(max(h, min(most, most_entropy))))
     return Effective(p, float(np.exp(h)), low, high, active, float(hill(p, 2)))

@@ -97,19 +97,17 @@ def encoded(given: FeaturesInput, x: FloatArray) -> tuple[FloatArray, Fitted | N
 
 
 def from_traces(traces: Sequence[Trace], given: FeaturesInput) -> FeaturesInput:
-    """One group for each problem, numbered in the order in which they first occur."""
+    """One group for each problem, numbered in the order in which they first occur; no answer counts as one of its own."""
     if "groups" in given.model_fields_set:
         raise refuse("groups", "is given beside traces", "leave it out: each problem is a group")
+    field = "answer" if given.of == "answers" else "log_weight"
+    if all(getattr(trace, field) is None for trace in traces):
+        raise refuse(f"traces.0.{field}", "is missing, as in all traces", "give it, or choose something else to count")
     problem = codes_of(trace.problem for trace in traces)
+    several = int(problem.max()) > 0
     if given.of == "answers":
-        for i, trace in enumerate(traces):
-            if "answer" not in trace.model_fields_set:
-                raise refuse(f"traces.{i}.answer", "is missing", "give the answer, null for none")
         answers = [trace.answer if trace.answer is not None else NO_ANSWER for trace in traces]
-        return given.model_copy(update={"labels": answers, "groups": problem.tolist()})
-    for i, trace in enumerate(traces):
-        if "log_weight" not in trace.model_fields_set:
-            raise refuse(f"traces.{i}.log_weight", "is missing", "give the particle's weight, null for a dead one")
+        return given.model_copy(update={"labels": answers, "groups": problem.tolist() if several else []})
     rows = members(problem.tolist())
     widest = max(len(row) for _, row in rows)
     at_most("traces", len(rows) * widest, MAX_NUMBERS, "particles, with all problems as the largest")
@@ -118,4 +116,5 @@ def from_traces(traces: Sequence[Trace], given: FeaturesInput) -> FeaturesInput:
         alive = [log for log in (traces[i].log_weight for i in row) if log is not None]
         if alive:
             weights[number, : len(alive)] = np.exp(log_softmax(alive))
-    return given.model_copy(update={"activations": weights.tolist(), "groups": list(range(len(rows)))})
+    groups = list(range(len(rows))) if several else []
+    return given.model_copy(update={"activations": weights.tolist(), "groups": groups})

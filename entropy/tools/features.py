@@ -151,7 +151,7 @@ def _counted(
     if given.groups:
         same_length("groups", given.groups, field, range(n))
     groups = [_group(name, rows.size, count(rows), neurons) for name, rows in members(given.groups)]
-    common = len(groups) < 2 or not (given.traces or given.solved)
+    common = not groups or not (given.traces or given.solved)
     whole = count(np.arange(n)) if common else None
     return FeaturesOutput(
         n_features=len(names),

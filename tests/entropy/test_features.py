@@ -74,6 +74,12 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     assert 180 <= coded <= 199
 
 
+def test_an_interval_holds_the_number_itself_even_of_samples_that_are_all_different():
+    found = effective_values(np.ones(9, dtype=int), resamples=200, rng=np.random.default_rng(0))
+    assert found.low <= found.number <= found.high
+    assert found.number == pytest.approx(9)
+
+
 def test_one_sample_has_no_interval():
     assert of([[1, 2]], resamples=10).low is None
     assert effective_values(np.array([1]), resamples=10, rng=np.random.default_rng(0)).high is None
@@ -161,7 +167,8 @@ def test_traces_are_counted_by_problem():
     assert [(group.group, group.active) for group in answers.groups] == [(0, 2), (1, 1)]
     assert answers.groups[0].effective == pytest.approx(float(hill([2 / 3, 1 / 3], 1)))
     assert answers.whole is None
-    assert answer(traces=[trace for trace in traces if trace["problem"] == "p"]).whole.active == 2
+    alone = answer(traces=[trace for trace in traces if trace["problem"] == "p"])
+    assert (alone.whole.active, alone.groups) == (2, [])
     particles = answer(traces=traces, of="particles")
     assert [group.order_2 for group in particles.groups] == pytest.approx([ess([0.0, -1.0, -math.inf]), 2])
     assert particles.groups[0].low is None
@@ -182,7 +189,7 @@ def test_traces_are_counted_by_problem():
         ({"activations": [[1.0] * 500] * 500, "resamples": 10_000}, "resamples"),
         ({"labels": ["a", "b"], "neurons": 3}, "neurons"),
         ({"traces": [{"answer": "1"}], "groups": ["a"]}, "groups"),
-        ({"traces": [{"answer": "1"}, {"correct": True}]}, "traces.1.answer"),
+        ({"traces": [{"correct": True}]}, "traces.0.answer"),
         ({"traces": [{"answer": "1"}], "of": "particles"}, "traces.0.log_weight"),
     ],
 )
