@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from entropy.attention import bins_of, penalties, row_entropies
 from entropy.features import effective_features, effective_values
 from entropy.ranking import ranking
 from entropy.reconstruction import reconstruction
@@ -33,6 +34,17 @@ class Case:
     unit: str
     make: Callable[[int, np.random.Generator], Job]
     largest: int = SIZES[-1]
+
+
+def _attention(n: int, rng: np.random.Generator) -> Job:
+    maps = rng.exponential(size=(n // 100, 10, 10))
+    maps /= maps.sum(axis=-1, keepdims=True)
+
+    def work() -> object:
+        heads = row_entropies(maps).mean(axis=-1)
+        return bins_of(heads), penalties(heads, 10, theta=0.5, gamma=0.2)
+
+    return work
 
 
 def _features(n: int, rng: np.random.Generator) -> Job:
@@ -74,6 +86,7 @@ def _tokens(n: int, rng: np.random.Generator) -> Job:
 
 
 CASES = (
+    Case("attention", "numbers of maps of 10 tokens", _attention),
     Case("features", "activations, 100 features, 400 resamples", _features),
     Case("features", "answers of 100 kinds, 400 resamples", _answers),
     Case("ranking", "candidates, 8 per problem", _ranking),

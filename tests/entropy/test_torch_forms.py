@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from entropy import attention as plain_attention
 from entropy import tokens
 from entropy.ranking import ranking
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `torch` or `train` has it")
 
 from entropy.training import steer  # noqa: E402
+from entropy.training.attention import attention_penalty, row_entropies  # noqa: E402
 from entropy.training.pld import pld_loss  # noqa: E402
 
 
@@ -113,3 +115,33 @@ def test_a_step_on_steer_s_loss_changes_entropy_as_the_full_form_says():
     (len(chosen) * steer.steer_loss(logits, chosen, old, advantage, everything, form="full")).backward()
     after = torch.distributions.Categorical(logits=logits - rate * logits.grad).entropy()
     np.testing.assert_allclose((after - before).detach() / rate, weight * change, atol=1e-3)
+
+
+def causal_maps(logits):
+    """Attention of logits ``(..., t, t)`` under a causal mask."""
+    masked = torch.ones(logits.shape[-2:], dtype=torch.bool).triu(1)
+    return torch.softmax(logits.masked_fill(masked, -torch.inf), dim=-1)
+
+
+@pytest.mark.parametrize("granularity", ["head", "query"])
+def test_the_attention_penalty_and_its_gradient(granularity):
+    logits = torch.tensor(np.random.default_rng(3).normal(0, 3, (2, 3, 5, 5)), requires_grad=True)
+    theta = torch.tensor(np.random.default_rng(4).uniform(0.2, 0.8, (2, 3)), requires_grad=True)
+    maps = causal_maps(logits).detach().numpy()
+    rows = plain_attention.row_entropies(maps)
+    charged = rows.mean(axis=-1, keepdims=True) if granularity == "head" else rows
+    expected = plain_attention.penalties(charged, 5, theta=theta.detach().numpy()[..., None], gamma=0.15)
+    assert 0 < (expected == 0).sum() < expected.size
+    np.testing.assert_allclose(row_entropies(torch.tensor(maps)), rows, atol=1e-12)
+
+    def penalty(logits, theta):
+        return attention_penalty(causal_maps(logits), theta, gamma=0.15, granularity=granularity)
+
+    assert penalty(logits, theta).item() == pytest.approx(expected.mean())
+    assert torch.autograd.gradcheck(penalty, (logits, theta))
+
+
+def test_attention_to_one_token_only_has_a_gradient_of_numbers():
+    maps = torch.eye(4, dtype=torch.float64).expand(1, 1, 4, 4).clone().requires_grad_()
+    attention_penalty(maps, torch.tensor(0.5, dtype=torch.float64)).backward()
+    assert torch.isfinite(maps.grad).all()
