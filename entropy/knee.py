@@ -1,0 +1,20 @@
+"""Where a falling curve stops to fall much."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+_FLAT = 1e-12
+"""A curve whose ends and points differ by less, relative to its largest value, has no knee."""
+
+
+def knee(x: ArrayLike, y: ArrayLike) -> int:
+    """Index of the point that lies furthest below the straight line between the ends of a curve, ``(n,)`` each, x ascending.
+
+    This is the rule of "Kneedle" (Satopaa et al. 2011) without its smoothing. 0 if no point lies below. It depends on where the
+    curve begins and ends, as any such rule does.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    spread = x[-1] - x[0]
+    along = (x - x[0]) / spread if spread > 0 else np.zeros_like(x)
+    below = y[0] + along * (y[-1] - y[0]) - y
+    return int(np.argmax(below)) if below.max() > _FLAT * np.abs(y).max() else 0

@@ -1,0 +1,134 @@
+"""The Gibbs coupling against exact values: the discrete identity, two Gaussians in closed form, and Sinkhorn's plan by POT."""
+
+import numpy as np
+import ot
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from entropy.core import hill, log_softmax
+from entropy.coupling import costs, coupling, elbow, entropic_plan, matches, total_variation, uniform
+from entropy.knee import knee
+from search.smc.weights import normalise
+
+EPS = st.floats(0.05, 50)
+
+
+@st.composite
+def problems(draw):
+    n, m = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    cost = draw(arrays(float, (n, m), elements=st.floats(0, 10)))
+    mu, nu = (draw(arrays(float, (k,), elements=st.floats(0.1, 1))) for k in (n, m))
+    return cost, draw(EPS), mu / mu.sum(), nu / nu.sum()
+
+
+def test_weights_of_known_distances():
+    x, y = np.array([[0.0, 0.0]]), np.array([[1.0, 0.0], [2.0, 4.0]])
+    found = coupling(costs(x, y, "euclidean"), 2.0, uniform(1), uniform(2)).q[0]
+    np.testing.assert_allclose(found / found.sum(), np.array([0.60653066, 0.10687793]) / (0.60653066 + 0.10687793), rtol=1e-7)
+
+
+def test_the_coupling_is_the_entropic_plan_between_its_own_marginals():
+    cost = np.random.default_rng(0).random((6, 7)) * 3
+    found = coupling(cost, 0.5, uniform(6), uniform(7))
+    kernel = np.exp(-cost / 0.5)
+    np.testing.assert_allclose(found.q, kernel / kernel.sum(), atol=1e-16)
+    plan, converged = entropic_plan(cost, 0.5, found.x_marginal, found.y_marginal)
+    assert converged
+    np.testing.assert_allclose(plan, found.q, atol=1e-9)
+    np.testing.assert_allclose(
+        plan, ot.sinkhorn(found.x_marginal, found.y_marginal, cost, 0.5, method="sinkhorn_log"), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("eps", "correlation", "variance", "of_plan"),
+    [
+        (1.0, 0.5, 2 / 3, 0.6180339887),
+        (0.1, 0.9090909091, 0.5238095238, 0.9512492197),
+        (5.0, 1 / 6, 0.8571428571, 0.1925824036),
+    ],
+)
+def test_two_standard_gaussians(eps, correlation, variance, of_plan):
+    points = np.linspace(-8, 8, 161)
+    weights = stats.norm.pdf(points)
+    weights /= weights.sum()
+    cost = (points[:, None] - points) ** 2 / 2
+    found = coupling(cost, eps, weights, weights)
+    assert points**2 @ found.x_marginal == pytest.approx(variance, abs=1e-9)
+    assert points @ found.q @ points / variance == pytest.approx(correlation, abs=1e-9)
+    plan, converged = entropic_plan(cost, eps, weights, weights)
+    assert converged
+    assert points @ plan @ points == pytest.approx(of_plan, abs=1e-7)
+    np.testing.assert_allclose(plan.sum(axis=1), weights, atol=1e-8)
+    # Both f and the tilted marginal are Gaussian: E f^2 / (E f)^2 in closed form.
+    assert found.x_tilt == pytest.approx((eps + 2) / np.sqrt((eps + 1) * (eps + 3)) - 1, abs=1e-9)
+
+
+@given(problems())
+def test_marginals_tilts_and_what_bounds_them(problem):
+    cost, eps, mu, nu = problem
+    found = coupling(cost, eps, mu, nu)
+    assert found.q.sum() == pytest.approx(1)
+    w = np.exp(-cost / eps)
+    f, g = w @ nu, mu @ w
+    np.testing.assert_allclose(found.x_marginal, mu * f / (mu @ f), atol=1e-12)
+    np.testing.assert_allclose(found.y_marginal, nu * g / (nu @ g), atol=1e-12)
+    assert found.x_tilt == pytest.approx(mu @ (f - mu @ f) ** 2 / (mu @ f) ** 2, rel=1e-6, abs=1e-12)
+    assert found.y_tilt == pytest.approx(nu @ (g - nu @ g) ** 2 / (nu @ g) ** 2, rel=1e-6, abs=1e-12)
+    assert 1 - 1e-9 <= found.ess <= cost.size + 1e-9
+    assert found.marginal_gap <= np.sqrt(found.tilt) / 2 + 1e-12  # Cauchy and Schwarz
+    plan, converged = entropic_plan(cost, eps, mu, nu)
+    if converged:
+        assert found.marginal_gap <= total_variation(found.q, plan) + 1e-8  # the gap of a pair is at least that of one side
+
+
+@given(problems(), st.floats(0.1, 10), st.floats(-5, 5), st.randoms())
+def test_scale_shift_order_and_side_do_not_matter(problem, scale, shift, random):
+    cost, eps, mu, nu = problem
+    found = coupling(cost, eps, mu, nu)
+    np.testing.assert_allclose(coupling(cost * scale + shift, eps * scale, mu, nu).q, found.q, atol=1e-9)
+    rows = random.sample(range(len(mu)), len(mu))
+    np.testing.assert_allclose(coupling(cost[rows], eps, mu[rows], nu).q, found.q[rows], atol=1e-12)
+    turned = coupling(cost.T, eps, nu, mu)
+    np.testing.assert_allclose(turned.q, found.q.T, atol=1e-12)
+    assert (turned.x_tilt, turned.y_tilt) == (pytest.approx(found.y_tilt), pytest.approx(found.x_tilt))
+
+
+@given(arrays(float, st.integers(1, 20), elements=st.floats(-30, 30)), EPS)
+def test_gibbs_weights_are_those_of_a_resampling_at_this_temperature(log_weights, temperature):
+    found = coupling(-log_weights[None], temperature, uniform(1), uniform(log_weights.size))
+    np.testing.assert_allclose(found.q[0], normalise(log_weights / temperature), atol=1e-12)
+    np.testing.assert_allclose(found.q[0], np.exp(log_softmax(log_weights / temperature)), atol=1e-12)
+    assert found.ess == pytest.approx(float(hill(normalise(log_weights / temperature), 2)))
+
+
+def test_a_high_eps_pairs_independently_and_a_low_one_only_the_nearest():
+    cost = np.array([[0.0, 5.0, 9.0], [4.0, 1.0, 9.0]])
+    high, low = (coupling(cost, eps, uniform(2), uniform(3)) for eps in (1e9, 1e-9))
+    np.testing.assert_allclose(high.q, 1 / 6)
+    assert (high.tilt, high.ess) == (pytest.approx(0, abs=1e-12), pytest.approx(6))
+    assert low.q.tolist() == [[1, 0, 0], [0, 0, 0]]
+    assert (low.x_tilt, low.y_tilt, low.ess) == (pytest.approx(1), pytest.approx(2), 1)
+    plan, _ = entropic_plan(cost, 1e-4, uniform(2), uniform(3))
+    np.testing.assert_allclose(plan, [[1 / 3, 0, 1 / 6], [0, 1 / 3, 1 / 6]], atol=1e-9)  # the only plan without entropy left
+
+
+def test_matches_do_not_underflow():
+    cost = np.array([[0.0, 5.0], [900.0, 901.0], [3.0, 0.0]])
+    found = matches(cost, 1.0, uniform(3), uniform(2))
+    assert found.partner.tolist() == [0, 0, 1]
+    assert found.mutual.tolist() == [True, False, True]
+    assert found.probability[1] == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+def test_the_knee_of_a_curve():
+    x = np.arange(7.0)
+    assert knee(x, [6, 3, 1, 0.8, 0.6, 0.4, 0.2]) == 2
+    assert knee(x * 5, np.array([6, 3, 1, 0.8, 0.6, 0.4, 0.2]) * 3) == 2
+    assert knee(x, np.full(7, 0.3)) == 0
+    assert knee(x, -x) == 0
+    assert knee([1], [1]) == 0
+    assert elbow(np.exp(x), np.array([6, 3, 1, 0.8, 0.6, 0.4, 0.2])) == 2
