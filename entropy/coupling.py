@@ -1,7 +1,7 @@
 """Gibbs coupling of two sets of traces, as weighted conditional flow matching (W-CFM) uses it, and what it costs in bias.
 
-Calvo-Ordonez, Meunier, Cartea, Reisinger, Gal and Hernandez-Lobato, "Weighted Conditional Flow Matching" (arXiv 2507.22270). Its
-full text was not available to us; the definitions are those that others report of it. Pairs of independent draws x ~ mu, y ~ nu
+Calvo-Ordonez et al., "Weighted Conditional Flow Matching" (arXiv 2507.22270). Its full text was not available to us; the
+definitions are those that others report of it. Pairs of independent draws x ~ mu, y ~ nu
 are weighted by w(x, y) = exp(-c(x, y) / eps), which is as if they were drawn from the coupling q = mu nu w / Z. The entropic
 optimal transport plan exp(phi(x) + psi(y)) mu nu w would keep the marginals mu and nu; q does not. It is that plan, but between
 the tilted marginals mu f / Z and nu g / Z, where f(x) = E_nu w(x, Y), g(y) = E_mu w(X, y) and Z = E_mu f = E_nu g. The tilt is

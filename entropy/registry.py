@@ -1,12 +1,13 @@
 """The tools by name."""
 
 from entropy.tool import AnyTool
-from entropy.tools import attention, features, ranking, reconstruction, tokens
+from entropy.tools import attention, coupling, features, ranking, reconstruction, tokens
 
 TOOLS: dict[str, AnyTool] = {
     tool.name: tool
     for tool in (
         attention.TOOL,
+        coupling.TOOL,
         features.TOOL,
         ranking.TOOL,
         reconstruction.TOOL,

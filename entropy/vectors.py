@@ -1,4 +1,7 @@
-"""Vectors that stand for traces, made of what traces have; whoever has embeddings or hidden states gives those instead. All ours."""
+"""Vectors that stand for traces, made of what traces have. Whoever has embeddings or hidden states gives those instead.
+
+All of it is ours.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -22,8 +25,8 @@ N_BUCKETS = 512
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?|[^\w\s]")
 
 
-def vectors_of(traces: Sequence[Trace], kind: Kind) -> FloatArray:
-    """One vector per trace, ``(n, k)``.
+def vectors_of(traces: Sequence[Trace], rows: Sequence[int], kind: Kind) -> FloatArray:
+    """One vector for each of the traces with these numbers, ``(n, k)``.
 
     ``scores``: the reward model's scores along the steps, k = 16. ``logprobs``: the mean log probability of each step's tokens,
     likewise. ``words``: how often each word, number and sign occurs, scaled to length 1, k = 512; of 100
@@ -32,7 +35,7 @@ def vectors_of(traces: Sequence[Trace], kind: Kind) -> FloatArray:
     Raises:
         InvalidRequest: a trace lacks what is asked for.
     """
-    return np.array([_VECTOR[kind](trace, f"traces.{i}") for i, trace in enumerate(traces)])
+    return np.array([_VECTOR[kind](traces[i], f"traces.{i}") for i in rows])
 
 
 def _scores(trace: Trace, field: str) -> FloatArray:

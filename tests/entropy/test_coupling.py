@@ -11,8 +11,11 @@ from scipy import stats
 from entropy.core import hill, log_softmax
 from entropy.coupling import costs, coupling, elbow, entropic_plan, matches, total_variation, uniform
 from entropy.knee import knee
+from entropy.registry import TOOLS
+from errors import InvalidRequest
 from search.smc.weights import normalise
 
+TOOL = TOOLS["coupling"]
 EPS = st.floats(0.05, 50)
 
 
@@ -132,3 +135,86 @@ def test_the_knee_of_a_curve():
     assert knee(x, -x) == 0
     assert knee([1], [1]) == 0
     assert elbow(np.exp(x), np.array([6, 3, 1, 0.8, 0.6, 0.4, 0.2])) == 2
+
+
+def answer(**fields):
+    return TOOL.answer(TOOL.input(**fields))
+
+
+def test_an_answer_tells_the_tilt_the_plan_and_who_belongs_together():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(6, 3))
+    y = x[::-1] + 0.01
+    found = answer(x=x.tolist(), y=y.tolist(), kappa=[0.05], plan=True, matrices=True)
+    assert (found.eps, found.chosen_by) == (pytest.approx(0.05 * np.sqrt(3)), "given")
+    assert found.grid[0].kappa == pytest.approx(0.05)
+    assert [match.y for match in found.matches] == [5, 4, 3, 2, 1, 0]
+    assert found.n_mutual == 6
+    weights, q, plan = (np.array(m) for m in (found.matrices.weights, found.matrices.coupling, found.matrices.plan))
+    np.testing.assert_allclose(weights, np.exp(-costs(x, y, "euclidean") / found.eps))
+    np.testing.assert_allclose(q, weights / weights.sum())
+    assert found.plan.gap == pytest.approx(total_variation(q, plan))
+    assert found.mean_cost < found.independent_cost
+    of_costs = answer(costs=costs(x, y, "euclidean").tolist(), eps=[found.eps], plan=True)
+    assert of_costs.plan == found.plan
+    assert of_costs.grid[0].kappa is None
+
+
+def test_eps_is_chosen_at_the_elbow_and_a_large_tilt_is_warned_of():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(40, 2)).tolist(), (3 * rng.normal(size=(30, 2))).tolist()
+    found = answer(x=x, y=y)
+    tilts = [max(row.x_tilt, row.y_tilt) for row in found.grid]
+    assert found.chosen_by == "elbow"
+    assert found.grid[0].eps < found.eps < found.grid[-1].eps
+    assert tilts[-1] < 0.05
+    assert "not negligible" in answer(x=x, y=y, eps=[0.1]).warnings[0]
+    assert not answer(x=x, y=y, eps=[100.0]).warnings
+
+
+def test_traces_are_split_by_what_is_known_of_them():
+    def trace(steps, correct, model, scores=(0.5,)):
+        return {"steps": steps, "correct": correct, "labels": {"model": model}, "scores": list(scores)}
+
+    traces = [
+        trace(["3 + 4 = 7."], True, "a"), trace(["a cat"], False, "b", [0.2]), trace(["3 + 4 = 7!"], False, "b", [0.6]),
+        trace(["A cat"], True, "c"),
+    ]  # fmt: skip
+    found = answer(traces=traces, vectors="words", eps=[0.1])
+    assert [match.y for match in found.matches] == [1, 0]
+    assert found.matches[1].cost == pytest.approx(0)
+    by_score = answer(traces=traces, eps=[0.1], split="model", between=["b", "a"])
+    assert (by_score.n_x, by_score.n_y) == (2, 1)
+    assert [match.cost for match in by_score.matches] == pytest.approx([4 * 0.3, 4 * 0.1])  # 16 points, each so far apart
+
+
+VECTORS = {"x": [[0.0, 1.0]], "y": [[1.0, 1.0]]}
+TRACES = [{"scores": [0.5], "correct": True}, {"scores": [0.5], "correct": False}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"x": [[1.0]]}, "y"),
+        ({**VECTORS, "y": [[1.0]]}, "y.0"),
+        ({**VECTORS, "y": [[1.0, 2.0], [1.0]]}, "y.1"),
+        ({**VECTORS, "costs": [[1.0]]}, "costs"),
+        ({"costs": [[1.0]], "kappa": [1.0]}, "kappa"),
+        ({**VECTORS, "kappa": [1.0], "eps": [1.0]}, "kappa"),
+        ({**VECTORS, "eps": [1.0, 2.0]}, "eps"),
+        ({"x": [[1.0]], "y": [[1.0], [0.0]], "metric": "cosine"}, "y.1"),
+        ({"x": [[1.0]] * 3000, "y": [[1.0]] * 3000}, "x"),
+        ({"x": [[1.0]] * 1100, "y": [[1.0]] * 1000, "eps": [1.0], "plan": True}, "plan"),
+        ({"x": [[1.0]] * 600, "y": [[1.0]] * 600, "eps": [1.0], "matrices": True}, "matrices"),
+        ({"traces": TRACES[:1]}, "split"),
+        ({"traces": TRACES, "between": ["true"]}, "between"),
+        ({"traces": TRACES, "between": ["true", "b"]}, "between.1"),
+        ({"traces": [*TRACES, {"correct": True}]}, "traces.2.scores"),
+        ({"traces": TRACES, "vectors": "logprobs"}, "traces.0.logprobs"),
+        ({"traces": TRACES, "vectors": "words"}, "traces.0.steps"),
+    ],
+)
+def test_what_does_not_fit_is_refused(fields, param):
+    with pytest.raises(InvalidRequest) as refused:
+        answer(**fields)
+    assert refused.value.param == param
