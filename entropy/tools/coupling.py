@@ -281,6 +281,7 @@ def plot(found: CouplingOutput, figure: "Figure") -> None:
     left.axvline(found.eps, color="grey", linewidth=1)
     left.set_xscale("log")
     left.set_yscale("symlog", linthresh=0.01)
+    left.set_ylim(bottom=0)
     left.set_xlabel("eps")
     left.set_title(f"eps {found.eps:.3g}, {found.chosen_by}")
     left.legend(frameon=False)
