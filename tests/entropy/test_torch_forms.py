@@ -6,12 +6,14 @@ from scipy import optimize
 
 from entropy import attention as plain_attention
 from entropy import tokens
+from entropy.coupling import costs, coupling, uniform
 from entropy.ranking import ranking
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `torch` or `train` has it")
 
 from entropy.training import steer  # noqa: E402
 from entropy.training.attention import attention_penalty, row_entropies  # noqa: E402
+from entropy.training.flow import flow_matching_loss, gibbs_weights  # noqa: E402
 from entropy.training.pld import pld_loss  # noqa: E402
 
 
@@ -145,3 +147,48 @@ def test_attention_to_one_token_only_has_a_gradient_of_numbers():
     maps = torch.eye(4, dtype=torch.float64).expand(1, 1, 4, 4).clone().requires_grad_()
     attention_penalty(maps, torch.tensor(0.5, dtype=torch.float64)).backward()
     assert torch.isfinite(maps.grad).all()
+def pairs(n=8, d=3, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    x, y = (torch.randn(n, d, dtype=torch.float64, generator=generator) for _ in range(2))
+    return x, y, torch.rand(n, 1, dtype=torch.float64, generator=generator)
+
+
+def test_weighted_flow_matching_weighs_by_the_coupling():
+    x, y, t = pairs()
+    weights = gibbs_weights(x, y, 0.7)
+    q = coupling(costs(x.numpy(), y.numpy(), "euclidean"), 0.7, uniform(8), uniform(8)).q.diagonal()
+    np.testing.assert_allclose(weights / weights.sum(), q / q.sum(), rtol=1e-12)
+    still = flow_matching_loss(lambda t, place: 0 * place, x, y, t, eps=0.7)
+    assert float(still) == pytest.approx(float((weights * (y - x).square().sum(1)).mean()))
+    right = flow_matching_loss(lambda t, place: (y - place) / (1 - t), x, y, t, eps=0.7)
+    assert float(right) == pytest.approx(0, abs=1e-20)
+    matrix = torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    plain, wide = (flow_matching_loss(lambda t, place: t * place @ matrix, x, y, t, eps=eps) for eps in (None, 1e12))
+    assert float(plain) == pytest.approx(float(wide))
+
+
+def test_the_gradient_of_weighted_flow_matching_is_that_of_finite_differences():
+    x, y, t = pairs()
+    matrix = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda matrix: flow_matching_loss(lambda t, place: torch.tanh(t * place @ matrix), x, y, t, eps=0.7), matrix
+    )
+
+
+def test_the_weighted_loss_is_least_for_the_velocity_of_the_coupling():
+    """All ends and starts at one time: the best constant field is the mean step under the Gibbs coupling."""
+    x, y = torch.tensor([[0.0], [1.0]], dtype=torch.float64), torch.tensor([[0.5], [4.0]], dtype=torch.float64)
+    starts, ends = x.repeat_interleave(2, 0), y.repeat(2, 1)
+    q = coupling(costs(x.numpy(), y.numpy(), "euclidean"), 0.9, uniform(2), uniform(2)).q
+    best = float((torch.tensor(q) * (y.T - x)).sum())
+    step = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([step])
+
+    def closure():
+        optimiser.zero_grad()
+        loss = flow_matching_loss(lambda t, place: step.expand_as(place), starts, ends, torch.zeros(4, 1), eps=0.9)
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    assert step.item() == pytest.approx(best, rel=1e-6)
