@@ -1,6 +1,6 @@
 """Weighted flow matching against the plain and the optimal-transport version: ``python -m benchmarks.entropy.two_moons``.
 
-From a standard Gaussian to two moons in the plane, the same small net, steps and batches for each. Needs torch, torchcfm and the
+From a standard Gaussian to two moons in the plane, the same small net, steps and batches for each. Needs torch, torchcfm, the
 extras ``entropy`` and ``plots``; writes docs/entropy/two_moons.md and .png. Wasserstein distances are exact, by POT. For
 each eps the table tells what the tool says before any training: how far the marginals will be off.
 """
