@@ -18,7 +18,7 @@ import numpy as np
 from entropy.coding import encode, information, table
 from entropy.core import FloatArray, IntArray, kl, log_softmax
 from entropy.priors import Prior, probabilities, rounded
-from entropy.probe import fitted
+from entropy.probe import probes
 
 MAX_FOLDS = 5
 WORD_BITS = 32
@@ -104,7 +104,7 @@ class Task:
     """
 
     def __init__(self, vectors: FloatArray, target: FloatArray, folds: IntArray, groups: IntArray) -> None:
-        self._probes = [(folds == fold, fitted(vectors[folds != fold], target[folds != fold])) for fold in np.unique(folds)]
+        self._probes = probes(vectors, target, folds)
         self._target, self._groups = target, groups
         self._whole = self._read(vectors)
         self.error = self._error(self._whole)
@@ -135,8 +135,8 @@ class Task:
 
     def _read(self, vectors: FloatArray) -> FloatArray:
         read = np.empty_like(self._target)
-        for here, probe in self._probes:
-            read[here] = probe.read(vectors[here])
+        for probe in self._probes:
+            read[probe.rows] = probe.read(vectors[probe.rows])
         return read
 
     def _error(self, read: FloatArray) -> float:

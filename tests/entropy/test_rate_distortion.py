@@ -11,7 +11,7 @@ from scipy import stats
 from entropy.coding import PRECISION, encode, information, model, table
 from entropy.core import entropy_of_counts
 from entropy.priors import PRIORS, cells, probabilities, rounded
-from entropy.probe import fitted
+from entropy.probe import probes
 from entropy.rate_distortion import Task, folds_of, rate
 from entropy.registry import TOOLS
 from errors import InvalidRequest
@@ -150,14 +150,31 @@ def test_groups_stay_together():
     assert all(len(set(folds[groups == group])) == 1 for group in range(7))
 
 
-def test_the_probe_reads_what_is_linear_and_shrinks_what_is_noise():
+def read(x, y, folds):
+    found = np.empty(y.shape)
+    for probe in probes(x, y, folds):
+        found[probe.rows] = probe.read(x[probe.rows])
+    return found
+
+
+def test_the_probe_reads_what_is_linear_and_is_silent_about_noise():
     rng = np.random.default_rng(3)
-    x = rng.normal(size=(60, 4))
+    x, folds = rng.normal(size=(60, 4)), folds_of(np.arange(60))
     y = x @ rng.normal(size=(4, 2)) + 3
-    np.testing.assert_allclose(fitted(x, y).read(x), y, atol=1e-5)
-    noise = rng.normal(size=(60, 50))
-    assert fitted(noise, y).read(rng.normal(size=(500, 50))).var() < 2 * y.var()
-    np.testing.assert_allclose(fitted(np.ones((5, 2)), y[:5]).read(np.ones((1, 2)))[0], y[:5].mean(axis=0))
+    np.testing.assert_allclose(read(x, y, folds), y, atol=1e-5)
+    of_noise = read(rng.normal(size=(60, 50)), y, folds)
+    assert ((of_noise - y) ** 2).mean() < 1.1 * y.var(axis=0).mean()
+    np.testing.assert_allclose(read(np.ones((60, 2)), y, folds)[folds == 0][0], y[folds != 0].mean(axis=0))
+
+
+def test_no_probe_has_seen_the_rows_that_it_reads():
+    rng = np.random.default_rng(8)
+    x, y, folds = rng.normal(size=(30, 3)), rng.normal(size=(30, 1)), folds_of(np.arange(30))
+    for probe in probes(x, y, folds):
+        others = y.copy()
+        others[probe.rows] = 0.0
+        again = next(other for other in probes(x, others, folds) if (other.rows == probe.rows).all())
+        assert np.corrcoef(again.weights[:, 0], probe.weights[:, 0])[0, 1] > 0.9  # only the shared penalty may differ
 
 
 def test_decisions_of_scores_in_groups():
