@@ -1,13 +1,14 @@
 """The tools by name."""
 
 from entropy.tool import AnyTool
-from entropy.tools import attention, coupling, features, ranking, rate_distortion, reconstruction, tokens
+from entropy.tools import attention, coupling, epiplexity, features, ranking, rate_distortion, reconstruction, tokens
 
 TOOLS: dict[str, AnyTool] = {
     tool.name: tool
     for tool in (
         attention.TOOL,
         coupling.TOOL,
+        epiplexity.TOOL,
         features.TOOL,
         ranking.TOOL,
         rate_distortion.TOOL,
