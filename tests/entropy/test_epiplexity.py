@@ -209,7 +209,7 @@ def test_curves_that_break_the_assumptions_are_warned_of(fields, told):
         (run_of(loss=[3.0, 2.0]), "runs.0.loss"),
         (run_of(tokens=[1.0, 3.0, 3.0]), "runs.0.tokens.2"),
         (run_of(tokens=[1.0], loss=[1.0]), "runs.0.loss"),
-        (run_of(epoch_tokens=3.0), "runs.0.tokens.2"),
+        (run_of(epoch_tokens=2.0), "runs.0.tokens.2"),
         ({**run_of(), "test_tokens": None}, "test_tokens"),
         ({"runs": [*run_of()["runs"], *run_of()["runs"]], "test_tokens": 1.0}, "runs.0.parameters"),
         ({"runs": [*run_of(parameters=1.0)["runs"], *run_of(kl=[1.0] * 3)["runs"]], "test_tokens": 1.0}, "runs.1.parameters"),
