@@ -147,6 +147,8 @@ def test_attention_to_one_token_only_has_a_gradient_of_numbers():
     maps = torch.eye(4, dtype=torch.float64).expand(1, 1, 4, 4).clone().requires_grad_()
     attention_penalty(maps, torch.tensor(0.5, dtype=torch.float64)).backward()
     assert torch.isfinite(maps.grad).all()
+
+
 def pairs(n=8, d=3, seed=1):
     generator = torch.Generator().manual_seed(seed)
     x, y = (torch.randn(n, d, dtype=torch.float64, generator=generator) for _ in range(2))
