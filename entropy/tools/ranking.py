@@ -154,6 +154,8 @@ def run(given: RankingInput) -> RankingOutput:
 def _checked(given: RankingInput) -> IntArray:
     """Index of each problem's first candidate, ``(n,)``; raises ``InvalidRequest`` for scores that do not fit together."""
     students, teachers = given.student_scores, given.teacher_scores
+    if not students:
+        raise refuse("student_scores", "has no row", "give one of at least two logits for each problem")
     same_length("teacher_scores", teachers, "student_scores", students)
     if given.right:
         same_length("right", given.right, "student_scores", students)

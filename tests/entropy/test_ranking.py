@@ -189,3 +189,10 @@ def test_scores_that_do_not_fit_are_refused(fields, param):
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param
+
+
+def test_scores_without_a_row_are_refused() -> None:
+    tool = TOOLS["ranking"]
+    body = tool.input.model_validate({"student_scores": [], "teacher_scores": [], "traces": []})
+    with pytest.raises(InvalidRequest, match="student_scores"):
+        tool.run(body)
