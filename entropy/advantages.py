@@ -34,9 +34,11 @@ def _normalised(rewards: Sequence[Sequence[float]], groups: Sequence[Hashable]) 
     found = [np.zeros(len(steps)) for steps in rewards]
     for rows in members.values():
         everything = np.concatenate([np.asarray(rewards[i], dtype=np.float64) for i in rows])
-        if everything.size < 2 or np.ptp(everything) == 0:
+        if everything.size < 2:
             continue
         mean, deviation = everything.mean(), everything.std(ddof=1)
+        if np.ptp(everything) == 0 or deviation == 0:  # the least differences have squares of zero
+            continue
         for i in rows:
             found[i] = (np.asarray(rewards[i], dtype=np.float64) - mean) / deviation
     return found
