@@ -51,13 +51,12 @@ test-vllm: $(VLLM) $(TOOLS)
 test-fuzz: $(DEV)
 	FUZZ_EXAMPLES=1000 $(VENV)/bin/python -m pytest tests/service/test_fuzz.py -s
 
-check: $(DEV) $(TOOLS) $(VLLM)
+check: $(DEV) $(TOOLS)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest
 	$(VENV)/bin/python -m tests.clients.run
-	$(VLLM_VENV)/bin/python -m pytest tests/vllm
 
 train: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m generators.training

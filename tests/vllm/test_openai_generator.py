@@ -183,6 +183,12 @@ def settings(server: VllmServer, **options: Any) -> Settings:
     return Settings(generator="openai", generator_url=server.url, generator_tokenizer=WEIGHTS / "generator", **options)
 
 
+async def loaded(client: httpx.AsyncClient) -> None:
+    """Wait until the service's models are there; the test's own guard ends it otherwise."""
+    while (await client.get("/readyz")).status_code != 200:
+        await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("judge", ["epf serve-prm", "vllm serve"])
 def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmServer, VllmServer], judge: str) -> None:
     there: dict[str, Any] = {"reward_model": "http", "reward_model_url": servers[1].url}
@@ -197,6 +203,7 @@ def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmSer
                 there["reward_model_url"] = "http://{}:{}".format(*prm)
             address = await stack.enter_async_context(served(create_app(settings=settings(servers[0], **there))))
             async with httpx.AsyncClient(base_url="http://{}:{}".format(*address), timeout=100) as client:
+                await loaded(client)
                 body = {"problem": PROBLEM, "n_particles": 8, "seed": 1}
                 first, second = [(await client.post("/solve", json=body)).json() for _ in range(2)]
             assert first["answer"] == second["answer"] == "31"
@@ -208,6 +215,8 @@ def test_a_client_of_the_service_that_leaves_ends_its_search_in_the_servers(serv
     async def main() -> None:
         body = {"problem": PROBLEM, "n_particles": 16, "temperature": 2.0, "separator": "@", "max_tokens_per_step": 400}
         async with served(create_app(settings=settings(server))) as address:
+            async with httpx.AsyncClient(base_url="http://{}:{}".format(*address)) as client:
+                await loaded(client)
             before = await server.count(FINISHED)
             async with posted(address, "/solve", body):
                 await server.until(RUNNING, 1)
