@@ -1,7 +1,7 @@
 """The tools by name."""
 
 from entropy.tool import AnyTool
-from entropy.tools import attention, coupling, epiplexity, features, ranking, rate_distortion, reconstruction, tokens
+from entropy.tools import attention, coupling, epiplexity, features, maxent, ranking, rate_distortion, reconstruction, tokens
 
 TOOLS: dict[str, AnyTool] = {
     tool.name: tool
@@ -10,6 +10,7 @@ TOOLS: dict[str, AnyTool] = {
         coupling.TOOL,
         epiplexity.TOOL,
         features.TOOL,
+        maxent.TOOL,
         ranking.TOOL,
         rate_distortion.TOOL,
         reconstruction.TOOL,

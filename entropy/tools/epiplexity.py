@@ -28,7 +28,7 @@ def run(given: EpiplexityInput) -> EpiplexityOutput:
     forms = {"runs": of_runs, "sequences": _of_sequences, "law": _of_law}
     chosen = [name for name in forms if getattr(given, name)]
     if not chosen:
-        raise refuse("runs", "is empty", "give runs, sequences or a law")
+        raise refuse("runs", "is empty", f"give {TOOL.needs}")
     if len(chosen) > 1:
         raise refuse(chosen[1], f"is given beside {chosen[0]}", "give one or the other")
     return forms[chosen[0]](given)
@@ -226,4 +226,5 @@ TOOL = Tool(
     from_traces=from_traces,
     tables=tables,
     plot=plot,
+    one_of=True,
 )

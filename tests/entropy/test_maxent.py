@@ -1,0 +1,210 @@
+"""Maximum entropy: known laws, the identities of its calculus by finite differences, agreement with a search's weights."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from entropy.core import entropy, hill, kl
+from entropy.maxent import TOLERANCE, gibbs, maxent
+from entropy.registry import TOOLS
+from errors import InvalidRequest
+from search.smc import weights as smc
+
+TOOL = TOOLS["maxent"]
+DICE = np.arange(1.0, 7.0)[:, None]
+EQUAL = np.zeros(6)
+
+
+@st.composite
+def laws(draw):
+    """Features, and the means of some law with every row in it."""
+    n, k = draw(st.integers(2, 12)), draw(st.integers(1, 3))
+    features = draw(arrays(float, (n, k), elements=st.integers(-5, 5)))
+    log_weights = draw(arrays(float, (n,), elements=st.floats(-4, 4)))
+    assume((np.ptp(features, axis=0) > 0).all())
+    return features, smc.normalise(log_weights)
+
+
+def answer(**fields):
+    return TOOL.answer(TOOL.input(**fields))
+
+
+def test_jaynes_dice():
+    found = maxent(DICE, np.array([4.5]), EQUAL)
+    assert found.multipliers == pytest.approx([-0.371048938], abs=5e-10)
+    assert np.exp(found.log_z) == pytest.approx(26.6636528, abs=5e-8)
+    expected = [0.05435317, 0.07877155, 0.11415998, 0.1654468, 0.23977444, 0.34749407]
+    np.testing.assert_allclose(found.weights, expected, atol=5e-9)
+    assert found.entropy == pytest.approx(1.613581098, abs=5e-10)
+    assert found.covariance == pytest.approx(2.29817537, abs=5e-9)
+
+
+@pytest.mark.parametrize("b", [-2.0, 0.0, 0.7, 3.0])
+def test_two_levels(b):
+    found = gibbs(np.array([[0.0], [1.0]]), np.array([b]), np.zeros(2))
+    assert found.log_z == pytest.approx(np.log1p(np.exp(-b)))
+    assert found.means == pytest.approx([1 / (1 + np.exp(b))])
+    assert b**2 * found.covariance == pytest.approx(b**2 * np.exp(b) / (1 + np.exp(b)) ** 2)  # the heat capacity
+
+
+@given(laws())
+def test_means_are_met_and_no_other_law_that_meets_them_has_more_entropy(law):
+    features, p = law
+    found = maxent(features, p @ features, np.zeros(len(p)))
+    np.testing.assert_allclose(found.means, p @ features, atol=1e-7)
+    assert found.entropy == pytest.approx(float(entropy(found.weights)), abs=1e-8)
+    assert found.entropy >= entropy(p) - 1e-8
+    # Pythagoras: from p to uniform by way of the law.
+    assert entropy(found.weights) - entropy(p) == pytest.approx(float(kl(p, found.weights)), abs=1e-7)
+
+
+@given(laws(), st.floats(0.1, 100), st.floats(-50, 50), st.randoms())
+def test_units_zero_points_and_the_order_of_rows_do_not_matter(law, scale, shift, random):
+    features, p = law
+    found = maxent(features, p @ features, np.zeros(len(p)))
+    moved = features * scale + shift
+    np.testing.assert_allclose(maxent(moved, p @ moved, np.zeros(len(p))).weights, found.weights, atol=1e-7)
+    places = random.sample(range(len(p)), len(p))
+    np.testing.assert_allclose(
+        maxent(features[places], p @ features, np.zeros(len(p))).weights, found.weights[places], atol=1e-7
+    )
+
+
+@given(laws(), st.randoms())
+def test_derivatives_of_the_partition_function_are_means_and_fluctuations(law, random):
+    features, p = law
+    multipliers = np.array([random.uniform(-1, 1) for _ in range(features.shape[1])])
+    found = gibbs(features, multipliers, np.log(p))
+    assert found.entropy == pytest.approx(-float(kl(found.weights, p)), abs=1e-9)
+    for k, step in enumerate(1e-5 * np.eye(len(multipliers))):
+        up, down = (gibbs(features, multipliers + sign * step, np.log(p)) for sign in (1, -1))
+        assert (up.log_z - down.log_z) / 2e-5 == pytest.approx(-found.means[k], abs=1e-6)
+        np.testing.assert_allclose((up.means - down.means) / 2e-5, -found.covariance[k], atol=1e-5)
+        # dS = l . dF
+        assert (up.entropy - down.entropy) / 2e-5 == pytest.approx(
+            float(multipliers @ (up.means - down.means)) / 2e-5, abs=1e-5
+        )
+
+
+def test_rows_without_prior_weight_stay_out_and_cannot_help():
+    prior = np.array([0.0, 0.0, 0.0, 0.0, 0.0, -np.inf])
+    assert maxent(DICE, np.array([4.5]), prior).weights[5] == 0
+    with pytest.raises(InvalidRequest, match="between 1 and 5"):
+        maxent(DICE, np.array([5.5]), prior)
+
+
+def test_large_features_that_differ_little_lose_no_digits():
+    found = maxent(1e9 + DICE / 8, np.array([1e9 + 4.5 / 8]), EQUAL)
+    np.testing.assert_allclose(found.weights, maxent(DICE, np.array([4.5]), EQUAL).weights, rtol=1e-10)
+
+
+def test_means_come_as_near_as_is_said_whatever_the_scales_of_the_features():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        n, k = rng.integers(20, 200), rng.integers(1, 6)
+        features = rng.normal(size=(n, k)) * 10 ** rng.uniform(-3, 3, size=k) + rng.normal(size=k) * 10 ** rng.uniform(-2, 4)
+        means = smc.normalise(rng.normal(size=n) * rng.choice([0.1, 1, 4])) @ features
+        found = maxent(features, means, np.zeros(n))
+        assert (np.abs(found.means - means) <= TOLERANCE * np.abs(features - means).max(axis=0)).all()
+
+
+CORNERS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("features", "targets", "param", "told"),
+    [
+        ([[1.0], [2.0]], [2.5], "targets.0", "between 1 and 2"),
+        ([[1.0], [2.0]], [2.0], "targets.0", "strictly between"),
+        ([[1.0, 3.0], [2.0, 3.0]], [1.5, 4.0], "targets.1", "between 3 and 3"),
+        (CORNERS, [0.6, 0.6], "targets", "cannot hold all at once"),
+        (CORNERS, [0.5, 0.5], "targets", "on the edge"),
+        (CORNERS, [None, 1.5], "targets.1", "between 0 and 1"),
+    ],
+)
+def test_means_out_of_reach_are_refused(features, targets, param, told):
+    with pytest.raises(InvalidRequest, match=told) as refused:
+        answer(features=features, targets=targets)
+    assert refused.value.param == param
+
+
+def test_means_near_the_edge_are_reached():
+    found = answer(features=CORNERS, targets=[0.5 - 1e-5, 0.5])
+    assert [one.mean for one in found.fit.features] == pytest.approx([0.5 - 1e-5, 0.5], abs=1e-12)
+
+
+def test_features_that_are_not_constrained_are_told():
+    found = answer(features=[[1, 0], [2, 0], [3, 1], [4, 1]], targets=[3.0, None], names=["score", "correct"]).fit
+    assert [one.multiplier == 0 for one in found.features] == [False, True]
+    assert (found.features[1].before, found.features[1].temperature) == (0.5, None)
+    assert found.features[1].mean == pytest.approx(found.weights[2] + found.weights[3])
+    raised = answer(features=[[1, 0], [2, 0], [3, 1], [4, 1]], targets=[3.0 + 1e-5, None]).fit
+    change = raised.features[0].multiplier - found.features[0].multiplier
+    assert (raised.features[1].mean - found.features[1].mean) / change == pytest.approx(-found.response[0][1], rel=1e-4)
+
+
+def test_features_that_depend_on_each_other_are_warned_of():
+    found = answer(features=[[1, 2], [2, 4], [4, 8]], targets=[2.0, 4.0])
+    assert "depend linearly" in found.warnings[0]
+    assert found.fit.features[0].mean == pytest.approx(2)
+    assert not answer(features=[[1, 2], [2, 1], [4, 8], [0, 0]], targets=[2.0, 3.0]).warnings
+
+
+def test_another_law_has_more_free_energy():
+    fit = answer(features=DICE.tolist(), targets=[4.5], compare=[1.0] * 6, unit="bits").fit
+    assert fit.excess == pytest.approx((np.log2(6) - np.log2(fit.weights).mean()) - 2 * np.log2(6))
+    assert fit.excess > 0
+    assert answer(features=DICE.tolist(), targets=[3.5], compare=[2.0] * 6).fit.excess == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_weights_are_those_that_a_search_resamples_by(temperature):
+    scores = [0.2, 0.9, 0.99, 1.0, 0.0]
+    fit = answer(traces=[{"scores": [score]} for score in scores], temperature=temperature).fit
+    log_weights = smc.logit(scores) / temperature
+    np.testing.assert_allclose(fit.weights, smc.normalise(log_weights), atol=1e-15)
+    assert fit.ess == pytest.approx(smc.ess(log_weights))
+    assert fit.ess == pytest.approx(float(hill(fit.weights, 2)))
+    assert np.log(fit.effective) == pytest.approx(smc.entropy(log_weights))
+    assert fit.log_z == pytest.approx(smc.log_sum(log_weights))
+    odds = next(one for one in fit.features if one.name == "log_odds")
+    assert odds.temperature == pytest.approx(temperature)
+
+
+def test_traces_are_rows_and_a_mean_is_a_constraint():
+    traces = [
+        {"steps": ["a"], "scores": [score], "correct": score > 0.5, "judges": {"big": score + 1}} for score in (0.1, 0.4, 0.8)
+    ]
+    fit = answer(traces=traces, mean=["correct=0.6", "big=1.6"]).fit
+    means = {one.name: one.mean for one in fit.features}
+    assert list(means) == ["log_odds", "first_score", "lowest_score", "last_score", "n_steps", "correct", "big"]
+    assert (means["correct"], means["big"], means["last_score"]) == pytest.approx((0.6, 1.6, 0.6))
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"features": [[1.0]]}, "targets"),
+        ({"features": [[1.0]], "targets": [1.0], "multipliers": [1.0]}, "targets"),
+        ({"features": [[1.0], [2.0]], "targets": [1.5, 1.0]}, "targets"),
+        ({"features": [[1.0], [2.0]], "multipliers": [1.5, 1.0]}, "multipliers"),
+        ({"features": [[1.0], [2.0, 1.0]], "multipliers": [1.5]}, "features.1"),
+        ({"features": [[1.0] * 65], "multipliers": [1.0] * 65}, "features.0"),
+        ({"features": [[1.0], [2.0]], "multipliers": [1.0], "names": ["a", "b"]}, "names"),
+        ({"features": [[1.0], [2.0]], "multipliers": [1.0], "prior": [1.0]}, "prior"),
+        ({"features": [[1.0], [2.0]], "multipliers": [1.0], "prior": [0.0, 0.0]}, "prior"),
+        ({"features": [[1.0], [2.0]], "multipliers": [1.0], "prior": [1.0, 0.0], "compare": [1.0, 1.0]}, "compare.1"),
+        ({"features": []}, "features"),
+        ({"traces": [{"scores": [0.5]}]}, "traces"),
+        ({"traces": [{"scores": [0.5]}], "mean": ["last_score"]}, "mean.0"),
+        ({"traces": [{"scores": [0.5]}], "mean": ["last_score=x"]}, "mean.0"),
+        ({"traces": [{"scores": [0.5]}], "mean": ["last_score=0.5"], "temperature": 1.0}, "temperature"),
+        ({"traces": [{"scores": [0.5]}, {}], "temperature": 1.0}, "temperature"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(fields, param):
+    with pytest.raises(InvalidRequest) as refused:
+        answer(**fields)
+    assert refused.value.param == param
