@@ -15,6 +15,8 @@ import numpy as np
 
 from entropy.attention import bins_of, penalties, row_entropies
 from entropy.features import effective_features, effective_values
+from entropy.maxent import maxent
+from entropy.ngram import ngrams
 from entropy.ranking import ranking
 from entropy.reconstruction import reconstruction
 from entropy.tokens import Clip, Drawn, entropy_change, steer_weights
@@ -85,10 +87,22 @@ def _tokens(n: int, rng: np.random.Generator) -> Job:
     return work
 
 
+def _ngrams(n: int, rng: np.random.Generator) -> Job:
+    sequences = list(rng.zipf(1.5, (n // 100, 100)) % 100)
+    return lambda: list(ngrams(sequences, 100))
+
+
+def _maxent(n: int, rng: np.random.Generator) -> Job:
+    features = rng.normal(size=(n, 3))
+    return lambda: maxent(features, np.full(3, 0.5), np.zeros(n))
+
+
 CASES = (
     Case("attention", "numbers of maps of 10 tokens", _attention),
+    Case("epiplexity", "symbols in 6 orders, 100 each", _ngrams),
     Case("features", "activations, 100 features, 400 resamples", _features),
     Case("features", "answers of 100 kinds, 400 resamples", _answers),
+    Case("maxent", "rows of 3 features", _maxent),
     Case("ranking", "candidates, 8 per problem", _ranking),
     Case("ranking", "candidates of one problem", _long_ranking),
     Case("reconstruction", "traces with 4 columns of 8 values", _reconstruction),

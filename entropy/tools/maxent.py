@@ -244,7 +244,7 @@ def plot(found: MaxentOutput, figure: "Figure") -> None:
         matrix_axes.set_ylabel("state")
         figure.colorbar(image, ax=matrix_axes, shrink=0.8)
         shown = steps.pairs[:MOST_SHOWN]
-        pairs_axes.barh([f"{pair.a}, {pair.b}" for pair in shown], [pair.production for pair in shown])
+        pairs_axes.barh([f"{pair.a} to {pair.b}" for pair in shown], [pair.production for pair in shown])
         pairs_axes.invert_yaxis()
         pairs_axes.set_xlabel(f"entropy production, {found.unit} a step")
         pairs_axes.set_title(f"{steps.production:.3g} in all")
