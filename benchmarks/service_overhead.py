@@ -12,7 +12,6 @@ import asyncio
 import http.client
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -33,6 +32,7 @@ from reward_models.embedded import EmbeddedRewardModel
 from search import SearchConfig, asolve
 from search.answers.equality import AnswerChecker
 from service.app import create_app
+from service.server import listen
 from service.settings import Settings
 
 RESULTS = Path(__file__).parent / "results"
@@ -101,7 +101,7 @@ async def served() -> AsyncIterator[int]:
     settings = Settings(max_particles_in_flight=1024, max_particles_per_key=1024)
     async with aclosing(EmbeddedGenerator()) as generator, aclosing(EmbeddedRewardModel()) as reward_model:
         app = create_app(generator, reward_model, settings)
-        with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
+        with listen("127.0.0.1", 0) as listening:
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", access_log=False))
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             try:

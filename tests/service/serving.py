@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from service.gate import UVICORN
+from service.server import listen
 
 
 class Connection(NamedTuple):
@@ -29,7 +29,7 @@ GUARD_S = 60
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """Serve ``app`` with uvicorn; its host and port. Connections queue in the socket until the server has started."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         server = uvicorn.Server(uvicorn.Config(app, **UVICORN, lifespan="on", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from fastapi import FastAPI
 
 from generators.protocol import Message, Sampling, Step
 from reward_models.protocol import Score
+from service.server import listen
 
 EOS = 256
 PROMPT = 1000
@@ -114,7 +114,7 @@ class Judge:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """A client of ``app``, served by uvicorn on a socket in a thread."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
