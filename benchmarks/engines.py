@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -78,13 +79,16 @@ def counters(url: str, names: Sequence[str]) -> dict[str, float]:
 @contextmanager
 def _running(command: Sequence[str], settings: Mapping[str, str], url: str, health: str) -> Iterator[str]:
     environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_LOGGING_LEVEL": "ERROR"} | dict(settings)
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
+    with (
+        tempfile.TemporaryFile() as told,  # a pipe that nobody reads would fill up, and stop the server
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=told) as server,
+    ):
         try:
             give_up = time.monotonic() + START_S
             while not _answers(url + health):
                 if server.poll() is not None or time.monotonic() > give_up:
-                    told = server.stderr.read().decode()[-3000:] if server.stderr and server.poll() is not None else "no answer"
-                    raise RuntimeError(f"{' '.join(command[:4])} did not start: {told}")
+                    told.seek(0)
+                    raise RuntimeError(f"{' '.join(command[:4])} did not start: {told.read().decode()[-3000:] or 'no answer'}")
                 time.sleep(0.5)
             yield url
         finally:

@@ -4,7 +4,8 @@ The same problems and seeds, hence the same searches, are solved in this process
 on a socket of the same process; its clients run in a process of their own. One caller at a time shows what a request costs,
 many at a time what it costs in throughput. Every cell begins with engines that have nothing cached; cells alternate, in turning
 order, and medians over the rounds are reported: of one caller's seconds paired by problem, of many callers' problems per second
-paired by round. Results go to ``benchmarks/results/service_overhead.json`` and, as a table, ``.md``.
+paired by round. Searches differ from run to run by more than HTTP adds, so what a call took outside of its search, by the
+search's own clock, is told too. Results go to ``benchmarks/results/service_overhead.json`` and, as a table, ``.md``.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -53,9 +55,10 @@ def call_of(arm: str, problem: str, seed: int) -> tuple[str, dict[str, Any]]:
 
 
 class Times(NamedTuple):
-    """Seconds of each call, as its caller saw them, and of all together."""
+    """Seconds of each call as its caller saw them, those of its search by the search's own clock, and of all together."""
 
     seconds: list[float]
+    search_s: list[float]
     wall_s: float
 
 
@@ -77,22 +80,22 @@ async def in_process(asked: Sequence[Problem], callers: int) -> Times:
         aclosing(AnswerChecker()) as checker,
     ):
 
-        async def one(i: int) -> float:
+        async def one(i: int) -> tuple[float, float]:
             async with room:
                 began = time.perf_counter()
-                await asolve(
+                result = await asolve(
                     asked[i].text,
                     config=SearchConfig(seed=i, **OPTIONS),
                     generator=generator,
                     reward_model=reward_model,
                     checker=checker,
                 )
-                return time.perf_counter() - began
+                return time.perf_counter() - began, result.usage.total_s
 
         await asolve("What is 1 + 1?", generator=generator, reward_model=reward_model, checker=checker)
         begun = time.perf_counter()
-        seconds = await asyncio.gather(*(one(i) for i in range(len(asked))))
-        return Times(seconds, time.perf_counter() - begun)
+        seconds, search_s = zip(*await asyncio.gather(*(one(i) for i in range(len(asked)))), strict=True)
+        return Times(list(seconds), list(search_s), time.perf_counter() - begun)
 
 
 @asynccontextmanager
@@ -130,7 +133,7 @@ def clients() -> None:
     work = json.load(sys.stdin)
     calls: list[tuple[str, dict[str, Any]]] = work["calls"]
     waiting = iter(range(len(calls)))
-    seconds = [0.0] * len(calls)
+    seconds, search_s = [0.0] * len(calls), [0.0] * len(calls)
     ready = Barrier(work["callers"] + 1)
 
     def caller() -> None:
@@ -139,8 +142,9 @@ def clients() -> None:
         ready.wait()
         for i in waiting:
             began = time.perf_counter()
-            _post(connection, *calls[i])
+            answer = _post(connection, *calls[i])
             seconds[i] = time.perf_counter() - began
+            search_s[i] = float(re.findall(rb'"total_s": ?([\d.e-]+)', answer)[-1])
 
     with ThreadPoolExecutor(work["callers"]) as threads:
         callers = [threads.submit(caller) for _ in range(work["callers"])]
@@ -148,15 +152,16 @@ def clients() -> None:
         begun = time.perf_counter()
         for done in callers:
             done.result()
-    json.dump(Times(seconds, time.perf_counter() - begun), sys.stdout)
+    json.dump(Times(seconds, search_s, time.perf_counter() - begun), sys.stdout)
 
 
-def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> None:
+def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> bytes:
     connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
     response = connection.getresponse()
     content = response.read()
     if response.status != 200 or b'"answer"' not in content:
         raise RuntimeError(f"status {response.status}: {content[-300:]!r}")
+    return content
 
 
 def summarise(cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -172,6 +177,7 @@ def summarise(cells: Sequence[Cell]) -> list[dict[str, Any]]:
             ratios = rates / np.array([len(cell.times.seconds) / cell.times.wall_s for cell in base])
             line: dict[str, Any] = {"arm": arm, "callers": callers, "problems": seconds.size, "rounds": len(base)}
             line["median_s"], line["p95_s"] = float(np.median(seconds)), float(np.percentile(seconds, 95))
+            line["outside_search_ms"] = 1000 * float(np.median([_outside(cell) for cell in of[arm]]))
             line["problems_per_s"] = float(np.median(rates))
             if arm != IN_PROCESS:
                 line["added_ms"] = 1000 * float(np.median(added))
@@ -181,18 +187,23 @@ def summarise(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     return lines
 
 
+def _outside(cell: Cell) -> float:
+    """Median of the seconds of a call that its search did not take."""
+    return float(np.median(np.subtract(cell.times.seconds, cell.times.search_s)))
+
+
 def markdown(lines: Sequence[dict[str, Any]]) -> str:
     """The table as the documentation shows it."""
     rows = [
-        "| callers | search | median s | 95th percentile s | problems/s | added at the median | throughput |",
-        "|---|---|---|---|---|---|---|",
+        "| callers | search | median s | p95 s | problems/s | outside the search | added at the median | throughput |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for line in lines:
         added = f"{line['added_ms']:+.1f} ms" if "added_ms" in line else ""
         ratio = f"{100 * line['throughput_ratio']:.1f} %" if "throughput_ratio" in line else "100 %"
         rows.append(
             f"| {line['callers']} | {line['arm']} | {line['median_s']:.3f} | {line['p95_s']:.3f} | "
-            f"{line['problems_per_s']:.2f} | {added} | {ratio} |"
+            f"{line['problems_per_s']:.2f} | {line['outside_search_ms']:.1f} ms | {added} | {ratio} |"
         )
     return "\n".join(rows) + "\n"
 
