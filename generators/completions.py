@@ -1,6 +1,6 @@
 """``/v1/completions`` as OpenAI-compatible servers speak it: what is asked, and what a streamed answer says."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -34,9 +34,12 @@ class Completion:
     stop_reason: str | int | None
 
 
-def request(model: str, prompt: Sequence[int] | str, sampling: Sampling, max_tokens: int, seed: int) -> dict[str, Any]:
-    """Body of a request, but for where to stop. What is not asked for is switched off: servers have their own defaults.
+def request(
+    model: str, prompt: Sequence[int] | str, sampling: Sampling, max_tokens: int, seed: int, n: int = 1
+) -> dict[str, Any]:
+    """Body of a request for ``n`` continuations, but for where to stop.
 
+    What is not asked for is switched off: servers have their own defaults.
     Raw log probabilities are those at temperature 1. Where a step stops at a text, its last token is told whole.
     """
     body: dict[str, Any] = {
@@ -54,56 +57,95 @@ def request(model: str, prompt: Sequence[int] | str, sampling: Sampling, max_tok
         "return_token_ids": True,
     }
     if not isinstance(prompt, str):
-        body |= {"logprobs": 0, "return_tokens_as_token_ids": True, "include_stop_str_in_output": True}
+        body |= {"n": n, "logprobs": 0, "return_tokens_as_token_ids": True, "include_stop_str_in_output": True}
     return body
 
 
-async def read(events: AsyncIterator[dict[str, Any]], *, separator: str | None = None) -> Completion:
-    """Read a streamed answer: by ids to its end, or to where it tells none; by text, given a separator, to where it holds that.
+async def read(
+    events: AsyncIterator[dict[str, Any]],
+    told: Callable[[int, Completion], None],
+    *,
+    n: int = 1,
+    separator: str | None = None,
+) -> None:
+    """Read a streamed answer with ``n`` choices and tell of each when it has ended.
+
+    By ids it is read to its end, or to where it tells none; by text, given a separator, to where it holds that.
 
     Raises:
-        GeneratorError: it is no answer with one choice.
+        GeneratorError: it is no answer with so many choices.
         Failed: the server gave up.
     """
-    text, end, stop_reason = "", "", None
-    token_ids: list[int] | None = []
-    log_probs: list[float] = []
+    readings = [_Reading(separator) for _ in range(n)]
     async for event in events:
-        choice = _choice(event)
-        if choice is None:
-            continue
-        text += _text(choice)
-        ids = choice.get("token_ids")
-        if ids is None and separator is None:
-            return Completion(text, None, (), "stop", None)
-        token_ids = None if token_ids is None or ids is None else [*token_ids, *_ids(ids)]
-        log_probs += _log_probs(choice)
-        if separator and separator in text:
-            end = "separator"
-            break
-        end, stop_reason = choice.get("finish_reason") or end, choice.get("stop_reason", stop_reason)
-    if end == "abort":
-        raise Failed("the server gave the request up", unreachable=True)
-    if end not in get_args(End):
+        touched: list[int] = []
+        for choice in _choices(event):
+            index = choice.get("index", 0)
+            if type(index) is not int or not 0 <= index < n or readings[index].ended:
+                raise _miscounted()
+            readings[index].add(choice)
+            touched.append(index)
+        for index in touched:
+            if readings[index].ended:
+                told(index, readings[index].whole())
+        if any(readings[index].left for index in touched):
+            return
+    if not all(reading.ended for reading in readings):
         raise GeneratorError("the generator's server ended its answer for no reason that is known")
-    if token_ids is not None and len(log_probs) not in (0, len(token_ids)):
-        raise GeneratorError("the generator's server answered with more or fewer log probabilities than tokens")
-    return Completion(text, None if token_ids is None else tuple(token_ids), tuple(log_probs), cast(End, end), stop_reason)
 
 
-def _choice(event: dict[str, Any]) -> dict[str, Any] | None:
-    """The only choice; None for an event that counts tokens and has none."""
+class _Reading:
+    """One choice as far as it was read; ``left`` tells that no more of it is wanted than was read."""
+
+    def __init__(self, separator: str | None) -> None:
+        self._separator = separator
+        self._text = ""
+        self._token_ids: list[int] | None = []
+        self._log_probs: list[float] = []
+        self._end: str | None = None
+        self._stop_reason: str | int | None = None
+        self.left = False
+
+    @property
+    def ended(self) -> bool:
+        return self._end is not None
+
+    def add(self, choice: dict[str, Any]) -> None:
+        self._text += _text(choice)
+        ids = choice.get("token_ids")
+        if ids is None and self._separator is None:
+            self._token_ids, self._log_probs, self._end, self.left = None, [], "stop", True
+            return
+        self._token_ids = None if self._token_ids is None or ids is None else [*self._token_ids, *_ids(ids)]
+        self._log_probs += _log_probs(choice)
+        if self._separator and self._separator in self._text:
+            self._end, self.left = "separator", True
+        else:
+            self._end, self._stop_reason = choice.get("finish_reason"), choice.get("stop_reason")
+
+    def whole(self) -> Completion:
+        if self._end == "abort":
+            raise Failed("the server gave the request up", unreachable=True)
+        if self._end not in get_args(End):
+            raise GeneratorError("the generator's server ended its answer for no reason that is known")
+        if self._token_ids is not None and len(self._log_probs) not in (0, len(self._token_ids)):
+            raise GeneratorError("the generator's server answered with more or fewer log probabilities than tokens")
+        ids = None if self._token_ids is None else tuple(self._token_ids)
+        return Completion(self._text, ids, tuple(self._log_probs), cast(End, self._end), self._stop_reason)
+
+
+def _choices(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the event says of choices; an event that counts tokens says nothing."""
     choices = event.get("choices")
     if choices == [] and event.get("usage"):
-        return None
-    if (
-        not isinstance(choices, list)
-        or len(choices) != 1
-        or not isinstance(choices[0], dict)
-        or choices[0].get("index", 0) != 0
-    ):
-        raise GeneratorError("the generator's server did not answer with one choice")
-    return choices[0]
+        return []
+    if not isinstance(choices, list) or not choices or not all(isinstance(choice, dict) for choice in choices):
+        raise _miscounted()
+    return choices
+
+
+def _miscounted() -> GeneratorError:
+    return GeneratorError("the generator's server did not answer with as many choices as were asked for")
 
 
 def _text(choice: dict[str, Any]) -> str:

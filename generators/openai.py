@@ -1,7 +1,8 @@
 """A generator behind any OpenAI-compatible server: by token ids where it speaks them, as vLLM does, else by text.
 
 By ids nothing is tokenised twice: prompts go out as ids and steps come back as the ids that were sampled. Answers are streamed,
-since a server sees at once that a stream has lost its reader, and stops.
+since a server sees at once that a stream has lost its reader, and stops. Steps after the same prefix share a request
+(:mod:`generators.twins`).
 
 By text, the ids of a prefix are spelled out, and the answer is cut at the separator and tokenised here. So the ids of a step
 need not be those that the server sampled, and there are no log probabilities. Which it is the first answer tells.
@@ -11,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from generators.checks import step_limit
 from generators.completions import Completion, read, request
 from generators.protocol import Message, Sampling, Step
 from generators.served import Served, served_by
+from generators.twins import Twins
 from upstream.connections import MAX_ANSWER_BYTES
 from upstream.pool import Upstream
 from upstream.refused import Refused
@@ -69,6 +72,7 @@ class OpenAiGenerator:
         self._context_length = context_length
         self._affinity = Affinity(tokenizer.render)
         self._stops = lru_cache(maxsize=SEPARATORS_KEPT)(self._find_stops)
+        self._twins = Twins(self._by_ids)
         self._speaks_ids: bool | None = None
 
     @property
@@ -101,8 +105,11 @@ class OpenAiGenerator:
             vocabulary=self._tokenizer.size,
             context_length=self._context_length,
         )
-        step = await self._by_ids(prefix_ids, sampling, max_tokens, seed)
-        return await self._by_text(prefix_ids, sampling, max_tokens, seed) if step is None else step
+        sampling = replace(sampling, max_tokens=max_tokens)
+        if self._speaks_ids:
+            return await self._twins.step(prefix_ids, sampling, seed)
+        step = None if self._speaks_ids is False else await self._by_ids_perhaps(prefix_ids, sampling, seed)
+        return await self._by_text(prefix_ids, sampling, seed) if step is None else step
 
     async def ready(self) -> None:
         """Raise GeneratorError unless a server says that it is well, or that it has models."""
@@ -112,31 +119,43 @@ class OpenAiGenerator:
         """Fail open calls and close the connections."""
         await self._upstream.aclose()
 
-    async def _by_ids(self, prefix_ids: tuple[int, ...], sampling: Sampling, max_tokens: int, seed: int) -> Step | None:
-        """None where the server speaks text alone, as far as is known."""
-        if self._speaks_ids is False:
-            return None
-        body = request(self._served, prefix_ids, sampling, max_tokens, seed) | self._stops(sampling.separator)
+    async def _by_ids(
+        self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int, n: int, told: Callable[[int, Step], None]
+    ) -> None:
+        """Steps with ``n`` seeds in a row, from a server that told ids before."""
+
+        def read_one(i: int, answer: Completion) -> None:
+            if answer.token_ids is None:
+                raise GeneratorError("the generator's server answered without token ids, which it gave before")
+            told(i, sampled_step(answer, answer.token_ids, prefix_ids, sampling.separator, self._tokenizer))
+
+        body = request(self._served, prefix_ids, sampling, sampling.max_tokens, seed, n) | self._stops(sampling.separator)
         try:
-            answer = await self._ask(body, prefix_ids, read, max_tokens)
+            await self._ask(body, prefix_ids, partial(read, told=read_one, n=n), n * sampling.max_tokens)
+        except Refused as refused:
+            raise self._as_ours(refused) from None
+
+    async def _by_ids_perhaps(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step | None:
+        """None where the server speaks text alone, as far as its answer tells."""
+        body = request(self._served, prefix_ids, sampling, sampling.max_tokens, seed) | self._stops(sampling.separator)
+        try:
+            answer = await self._ask_one(body, prefix_ids, sampling.max_tokens)
         except Refused as refused:
             if self._speaks_ids is None and _may_be_about_ids(refused):
                 return None
             raise self._as_ours(refused) from None
         if answer.token_ids is None:
-            if self._speaks_ids:
-                raise GeneratorError("the generator's server answered without token ids, which it gave before")
             return None
         step = sampled_step(answer, answer.token_ids, prefix_ids, sampling.separator, self._tokenizer)
         if self._speaks_ids is None and check_spelling(answer.token_ids, answer.text, self._tokenizer):
             self._speaks_ids = True
         return step
 
-    async def _by_text(self, prefix_ids: tuple[int, ...], sampling: Sampling, max_tokens: int, seed: int) -> Step:
+    async def _by_text(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """The server goes on beyond the separator, and is left there: few tell such a stop from the model's own end."""
-        body = request(self._served, self._tokenizer.spelled(prefix_ids), sampling, max_tokens, seed)
+        body = request(self._served, self._tokenizer.spelled(prefix_ids), sampling, sampling.max_tokens, seed)
         try:
-            answer = await self._ask(body, prefix_ids, partial(read, separator=sampling.separator), max_tokens)
+            answer = await self._ask_one(body, prefix_ids, sampling.max_tokens, separator=sampling.separator)
         except Refused as refused:
             raise self._as_ours(refused) from None
         if answer.token_ids is not None:
@@ -144,16 +163,28 @@ class OpenAiGenerator:
         if self._speaks_ids is None:
             self._speaks_ids = False
             logger.warning("the generator's server speaks text alone: steps have no log probabilities, and cost it more")
-        return written_step(answer, prefix_ids, sampling.separator, max_tokens, self._tokenizer)
+        return written_step(answer, prefix_ids, sampling.separator, sampling.max_tokens, self._tokenizer)
+
+    async def _ask_one(
+        self, body: dict[str, Any], prefix_ids: tuple[int, ...], max_tokens: int, separator: str | None = None
+    ) -> Completion:
+        answers: list[Completion] = []
+
+        async def read_one(events: AsyncIterator[dict[str, Any]]) -> None:
+            answers.clear()
+            await read(events, lambda _, answer: answers.append(answer), separator=separator)
+
+        await self._ask(body, prefix_ids, read_one, max_tokens)
+        return answers[0]
 
     async def _ask(
         self,
         body: dict[str, Any],
         prefix_ids: tuple[int, ...],
-        reader: Callable[[AsyncIterator[dict[str, Any]]], Awaitable[Completion]],
+        reader: Callable[[AsyncIterator[dict[str, Any]]], Awaitable[None]],
         max_tokens: int,
-    ) -> Completion:
-        return await self._upstream.stream(
+    ) -> None:
+        await self._upstream.stream(
             "/v1/completions",
             body,
             reader,

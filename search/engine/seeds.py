@@ -12,11 +12,16 @@ Stage = Literal["step", "lookahead", "resampling", "selection"]
 _STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3}
 
 
-def sequence(seed: int, stage: Stage, t: int = 0, slot: int = 0) -> np.random.SeedSequence:
-    """Child of ``seed`` for one draw: the stage, the step number and the particle's slot."""
-    return np.random.SeedSequence(seed, spawn_key=(_STAGES[stage], t, slot))
+def sequence(seed: int, stage: Stage, t: int = 0) -> np.random.SeedSequence:
+    """Child of ``seed`` for the draws of a stage of one step."""
+    return np.random.SeedSequence(seed, spawn_key=(_STAGES[stage], t))
 
 
 def call_seed(seed: int, stage: Stage, t: int, slot: int) -> int:
-    """Seed in [0, 2^53) of one generator call; that range is exact in JSON too."""
-    return int(sequence(seed, stage, t, slot).generate_state(1, np.uint64)[0] >> np.uint64(11))
+    """Seed in [0, 2^53) of one generator call; that range is exact in JSON too.
+
+    Those of neighbouring slots follow each other, which lets a generator draw them together. A generator's random numbers do
+    not show that: each seed begins a sequence of its own.
+    """
+    first = int(sequence(seed, stage, t).generate_state(1, np.uint64)[0] >> np.uint64(11))
+    return (first + slot) % 2**53

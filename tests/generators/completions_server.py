@@ -1,7 +1,9 @@
 """A server of ``/v1/completions`` over an embedded generator: one that speaks token ids, as vLLM does, or text alone."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from tokenizers import Tokenizer
 
 from generators.embedded import EmbeddedGenerator
-from generators.protocol import Sampling
+from generators.protocol import Sampling, Step
 
 NAME = "tiny"
 
@@ -43,20 +45,27 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
             return JSONResponse({"error": {"message": "too long", "type": "exceed_context_size_error", "code": 400}}, 400)
         separator = "".join(body.get("stop", []))
         sampling = Sampling(body["temperature"], body["top_p"], body["max_tokens"], separator)
-        step = await generator.step(ids, sampling, body["seed"])
-        spelled = b"".join(map(generator.token_bytes, step.token_ids)).decode()
+        seeds = range(body["seed"], body["seed"] + body.get("n", 1))
+        steps = await asyncio.gather(*(generator.step(ids, sampling, seed) for seed in seeds))
 
         async def events() -> AsyncIterator[str]:
-            pieces = zip(spelled.ljust(len(step.token_ids), "\0"), step.token_ids, step.log_probs, strict=False)
-            for character, token_id, log_prob in pieces:
-                choice: dict[str, Any] = {"index": 0, "text": character.strip("\0"), "finish_reason": None}
-                if by_ids:
-                    choice |= {"token_ids": [token_id], "logprobs": {"token_logprobs": [log_prob]}}
-                yield f"data: {json.dumps({'choices': [choice]})}\n\n"
-            last: dict[str, Any] = {"index": 0, "text": spelled[len(step.token_ids) :]}
-            last |= {"finish_reason": "length" if step.finish == "length" else "stop", "token_ids": [] if by_ids else None}
-            yield f"data: {json.dumps({'choices': [last]})}\n\ndata: [DONE]\n\n"
+            told = [_told(step, index, generator, by_ids=by_ids) for index, step in enumerate(steps)]
+            for choice in chain.from_iterable(zip_longest(*told)):
+                if choice is not None:
+                    yield f"data: {json.dumps({'choices': [choice]})}\n\n"
+            yield "data: [DONE]\n\n"
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
     return app
+
+
+def _told(step: Step, index: int, generator: EmbeddedGenerator, *, by_ids: bool) -> Iterator[dict[str, Any]]:
+    """What events say of one choice, token by token."""
+    spelled = b"".join(map(generator.token_bytes, step.token_ids)).decode()
+    pieces = zip(spelled.ljust(len(step.token_ids), "\0"), step.token_ids, step.log_probs, strict=False)
+    for character, token_id, log_prob in pieces:
+        choice: dict[str, Any] = {"index": index, "text": character.strip("\0"), "finish_reason": None}
+        yield choice | ({"token_ids": [token_id], "logprobs": {"token_logprobs": [log_prob]}} if by_ids else {})
+    last: dict[str, Any] = {"index": index, "text": spelled[len(step.token_ids) :]}
+    yield last | {"finish_reason": "length" if step.finish == "length" else "stop", "token_ids": [] if by_ids else None}

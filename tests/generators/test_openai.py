@@ -108,6 +108,22 @@ def test_by_ids_the_server_gets_the_ids_and_nothing_of_its_own_taste(directory: 
     assert "stop" not in asked[1]
 
 
+def test_steps_of_one_prefix_share_a_request_and_are_what_each_would_be_alone(directory: Path) -> None:
+    asked: list[Any] = []
+    sampling = Sampling(temperature=1.0, max_tokens=20)
+
+    async def test(generator: OpenAiGenerator) -> None:
+        ids = generator.prompt_ids(PROMPT)
+        alone = [await generator.step(ids, sampling, seed) for seed in range(6)]
+        del asked[:]
+        together = await asyncio.gather(*(generator.step(ids, sampling, seed) for seed in range(6)))
+        assert together == alone
+        assert len({step.token_ids for step in alone}) > 1
+        assert [(body["seed"], body["n"]) for body in asked] == [(0, 6)]
+
+    run(directory, test, by_ids=True, asked=asked)
+
+
 @pytest.mark.parametrize("refuses_ids", [False, True])
 def test_a_server_of_text_is_found_out_at_the_first_answer_and_told_of_once(
     directory: Path, refuses_ids: bool, caplog: pytest.LogCaptureFixture
