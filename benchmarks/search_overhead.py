@@ -6,11 +6,11 @@ One ``vllm serve`` generates and one ``epf serve-prm`` over vLLM scores, for all
 - ePF, and ePF with look-ahead, through our client for OpenAI-compatible servers;
 - its_hub's particle filtering, in a process and an environment of its own, with the same servers.
 
-Models: the embedded pair, and one of about 100 million random weights each (:mod:`benchmarks.random_pair`). Seconds are
-compared per generated token, by the server's own counter. The share at the barrier is the part of all particles' time that went
-by between a particle's last event of a round and the end of the round. Results go to
-``benchmarks/results/search_overhead.json``, every search to ``.jsonl``, tables to ``.md``. A run that was cut short goes on
-from the rows.
+Models: the embedded pair, and one of about 100 million random weights each (:mod:`benchmarks.random_pair`). Each engine has a
+core of its own: threads of two engines on the same cores wait for each other. Seconds are compared per generated token, by the
+server's own counter. The share at the barrier is the part of all particles' time that went by between a particle's last event
+of a round and the end of the round. Results go to ``benchmarks/results/search_overhead.json``, every search to ``.jsonl``,
+tables to ``.md``. A run that was cut short goes on from the rows.
 """
 
 import argparse
@@ -279,8 +279,8 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", default=["embedded", "random"], choices=["embedded", "random"])
     parser.add_argument("--n", type=int, nargs="+", default=[4, 16, 64])
     parser.add_argument("--problems", type=int, default=50)
-    parser.add_argument("--generator-cores", default="0-1", help="of the generator's engine")
-    parser.add_argument("--scorer-cores", default="0-1", help="of the reward model's engine")
+    parser.add_argument("--generator-cores", default="0", help="of the generator's engine")
+    parser.add_argument("--scorer-cores", default="1", help="of the reward model's engine")
     parser.add_argument("--out", type=Path, default=RESULTS / "search_overhead")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -296,7 +296,7 @@ def main() -> None:
         }
         if "random" in args.pairs:
             generator, reward_model = random_pair.write(Path(folder))
-            options = {"temperature": 1.0, "max_steps": 4, "max_tokens_per_step": 32}
+            options = {"temperature": 1.0, "max_steps": 2, "max_tokens_per_step": 32}
             pairs["random"] = Pair("100 M random weights", generator, reward_model, "bfloat16", options, None)
         asyncio.run(run(args, [pairs[name] for name in args.pairs]))
 
