@@ -64,7 +64,8 @@ def _coupling(n: int, rng: np.random.Generator) -> Job:
 
 def _plan(n: int, rng: np.random.Generator) -> Job:
     side = round(n**0.5)
-    cost = costs(*rng.normal(size=(2, side, 16)), "euclidean")
+    x, y = rng.normal(size=(2, side, 16))
+    cost = costs(x, y, "euclidean")
     return lambda: entropic_plan(cost, 1.0, uniform(side), uniform(side))
 
 
