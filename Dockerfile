@@ -1,4 +1,4 @@
-# The service with its embedded pair: no torch, no GPU, and nothing is fetched when it starts.
+# The service with its embedded pair and all entropy tools: no torch, no GPU, and nothing is fetched when it starts.
 # deploy/constraints.txt was made, and the tests run, on this Python of Debian. Its digest could not be looked up: pin it too.
 FROM python:3.11.15-slim-bookworm AS build
 WORKDIR /src

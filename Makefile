@@ -86,7 +86,7 @@ bench-speed: $(TRAIN)
 
 constraints:
 	$(PYTHON) -m venv --clear .venv-constraints
-	.venv-constraints/bin/pip install --quiet --editable .
+	.venv-constraints/bin/pip install --quiet --editable '.[entropy]'
 	echo '# What the images install. Made by make constraints.' > deploy/constraints.txt
 	.venv-constraints/bin/pip freeze --exclude-editable >> deploy/constraints.txt
 

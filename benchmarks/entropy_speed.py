@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from entropy.attention import bins_of, penalties, row_entropies
+from entropy.coupling import costs, coupling, entropic_plan, matches, uniform
 from entropy.features import effective_features, effective_values
 from entropy.maxent import maxent
 from entropy.ngram import ngrams
 from entropy.ranking import ranking
+from entropy.rate_distortion import Task, folds_of, rate
 from entropy.reconstruction import reconstruction
 from entropy.tokens import Clip, Drawn, entropy_change, steer_weights
 
@@ -49,6 +51,24 @@ def _attention(n: int, rng: np.random.Generator) -> Job:
     return work
 
 
+def _coupling(n: int, rng: np.random.Generator) -> Job:
+    side = round(n**0.5)
+    x, y = rng.normal(size=(2, side, 16))
+
+    def work() -> object:
+        cost = costs(x, y, "euclidean")
+        return coupling(cost, 1.0, uniform(side), uniform(side)), matches(cost, 1.0, uniform(side), uniform(side))
+
+    return work
+
+
+def _plan(n: int, rng: np.random.Generator) -> Job:
+    side = round(n**0.5)
+    x, y = rng.normal(size=(2, side, 16))
+    cost = costs(x, y, "euclidean")
+    return lambda: entropic_plan(cost, 1.0, uniform(side), uniform(side))
+
+
 def _features(n: int, rng: np.random.Generator) -> Job:
     codes = rng.exponential(size=(n // 100, 100))
     return lambda: effective_features(codes, resamples=400, rng=rng)
@@ -68,6 +88,17 @@ def _ranking(n: int, rng: np.random.Generator) -> Job:
     student, teacher = rng.normal(size=(2, n // 8, 8))
     right = rng.integers(0, 8, n // 8)
     return lambda: ranking(student, teacher, right)
+
+
+def _rate_distortion(n: int, rng: np.random.Generator) -> Job:
+    vectors = rng.normal(size=(n // 16, 16))
+    rows = np.arange(n // 16)
+    scores, folds, groups = vectors[:, :1], folds_of(rows), rows // 8
+
+    def work() -> object:
+        return Task(vectors, scores, folds, groups).decisions(rate(vectors, 0.5, "factorised", folds).values)
+
+    return work
 
 
 def _long_ranking(n: int, rng: np.random.Generator) -> Job:
@@ -99,12 +130,15 @@ def _maxent(n: int, rng: np.random.Generator) -> Job:
 
 CASES = (
     Case("attention", "numbers of maps of 10 tokens", _attention),
+    Case("coupling", "pairs of vectors of 16 numbers", _coupling),
+    Case("coupling", "pairs, the entropic plan of given costs", _plan),
     Case("epiplexity", "symbols in 6 orders, 100 each", _ngrams),
     Case("features", "activations, 100 features, 400 resamples", _features),
     Case("features", "answers of 100 kinds, 400 resamples", _answers),
     Case("maxent", "rows of 3 features", _maxent),
     Case("ranking", "candidates, 8 per problem", _ranking),
     Case("ranking", "candidates of one problem", _long_ranking),
+    Case("rate-distortion", "numbers, 16 a row, at one step", _rate_distortion),
     Case("reconstruction", "traces with 4 columns of 8 values", _reconstruction),
     Case("tokens", "tokens", _tokens),
 )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli import entropy, serve, serve_prm, solve
+from cli import entropy, serve, serve_prm, solve, trace
 from cli.options import add_search_options
 from cli.solve import LoadModels
 from errors import InvalidRequest, SearchServiceError
@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None, *, load_models: LoadModels = embedde
             return serve_prm.run(arguments)
         if arguments.command == "entropy":
             return entropy.run(arguments)
+        if arguments.command == "trace":
+            return trace.run(arguments)
         return solve.run(arguments, load_models)
     except SearchServiceError as error:
         print(f"epf: {error.message}", file=sys.stderr)
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
             description="Tools that answer questions about reasoning traces; without a tool they are listed.",
         )
     )
+    trace.add_commands(commands.add_parser("trace", help="what goes on in a model that reads traces"))
     return parser
 
 

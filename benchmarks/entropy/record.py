@@ -4,10 +4,12 @@ Held-out problems of 4 to 8 steps. A row is a particle as its search ended with 
 whatever the method. ``judges.right_steps`` is the part of its steps that are right by exact labels, a teacher that knows more
 than any model here, and ``--judge NAME=DIRECTORY`` adds the last log odds of another reward model. ``labels.first_wrong`` is
 the first wrong step from 0, -1 for none; entropies are those of the generator's whole distribution at temperature 1.
+``--balanced`` keeps as many right particles of each problem as wrong ones, so that who compares the two compares no problems.
 """
 
 import argparse
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, aclosing
 from itertools import islice
@@ -92,6 +94,19 @@ async def traces(asked: list[Problem], method: str, n: int, seed: int, judges: d
         return found
 
 
+def balanced(found: list[Trace]) -> list[Trace]:
+    """Of each problem the first right traces and as many wrong ones, or the other way round, in their order."""
+    n = Counter((trace.problem, trace.correct) for trace in found)
+    left = {key: min(n[key], n[key[0], not key[1]]) for key in n}
+    kept = []
+    for trace in found:
+        key = trace.problem, trace.correct
+        if left[key] > 0:
+            left[key] -= 1
+            kept.append(trace)
+    return kept
+
+
 def lines(found: list[Trace]) -> Iterator[str]:
     """Rows of the file."""
     for trace in found:
@@ -107,12 +122,14 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=16, help="particles of each")
     parser.add_argument("--method", default="epf")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--balanced", action="store_true", help="as many right particles of each problem as wrong ones")
     parser.add_argument("--judge", action="append", default=[], metavar="NAME=DIRECTORY", help="another reward model")
     args = parser.parse_args()
     judges = {name: Path(directory) for name, _, directory in (judge.partition("=") for judge in args.judge)}
     asked = list(islice(problems(PROBLEM_SEED, "test", 4, 8), args.skip, args.skip + args.problems))
+    found = asyncio.run(traces(asked, args.method, args.n, args.seed, judges))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text("".join(lines(asyncio.run(traces(asked, args.method, args.n, args.seed, judges)))), encoding="utf-8")
+    args.out.write_text("".join(lines(balanced(found) if args.balanced else found)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from entropy.schema import Label, Number, example
 from entropy.traces import Trace, TraceInput
 
 MAX_NUMBERS = 4_000_000
+MAX_CODES = 16_000_000
+"""Most states times features."""
 MAX_FIT_WORK = 1e11
 """Most states times dimensions times features times epochs: about 40 s on one core."""
 EPOCHS = 800
@@ -76,7 +78,8 @@ def encoded(given: FeaturesInput, x: FloatArray) -> tuple[FloatArray, Fitted | N
         if n < 2:
             raise refuse("activations", "has one state", "give more, or the encoder to use")
         width = given.expansion * d
-        at_most("expansion", n * width, MAX_NUMBERS, "codes to compute")
+        if n * width > MAX_CODES:
+            raise refuse("expansion", f"makes {n * width} codes", f"at most {MAX_CODES}: lower it, or give fewer states")
         affordable = int(MAX_FIT_WORK / (n * d * width))
         if affordable < (given.epochs or 1):
             raise refuse(
@@ -92,7 +95,8 @@ def encoded(given: FeaturesInput, x: FloatArray) -> tuple[FloatArray, Fitted | N
     if given.encoder_bias:
         same_length("encoder_bias", given.encoder_bias, "encoder.0", given.encoder[0])
         bias = np.array(given.encoder_bias)
-    at_most("encoder", n * weights.shape[1], MAX_NUMBERS, "codes to compute")
+    if n * weights.shape[1] > MAX_CODES:
+        raise refuse("activations", f"makes {n * weights.shape[1]} codes", f"at most {MAX_CODES}: give fewer states")
     return np.asarray(encode(x, weights, bias), dtype=np.float64), None
 
 

@@ -17,7 +17,9 @@ from entropy.tools.feature_samples import MAX_NUMBERS, FeaturesInput, encoded, f
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAX_RESAMPLED = 2e9
+MAX_DRAWS = 4e8
+"""Most samples times resamples."""
+MAX_RESAMPLED = 1e10
 """Most numbers times resamples."""
 MOST_SHOWN = 10
 """Features in the tables."""
@@ -82,7 +84,7 @@ def _of_labels(given: FeaturesInput) -> FeaturesOutput:
             raise refuse(name, "is given beside labels", "it belongs to activations; leave it out")
     labels, rng = codes_of((type(label), label) for label in given.labels), np.random.default_rng(given.seed)
     at_most("labels", len(labels), MAX_NUMBERS, "labels")
-    _affordable(given, len(labels))
+    _affordable(given, len(labels), 1)
 
     def count(rows: IntArray) -> Effective:
         return effective_values(np.unique(labels[rows], return_counts=True)[1], resamples=given.resamples, rng=rng)
@@ -105,7 +107,7 @@ def _of_activations(given: FeaturesInput) -> FeaturesOutput:
     if not states and (given.encoder or given.encoder_bias):
         raise refuse("encoder", "is for hidden states", "set kind to hidden_states, or leave it out")
     codes, fitted = encoded(given, x) if states else (x, None)
-    _affordable(given, codes.size)
+    _affordable(given, *codes.shape)
     rng = np.random.default_rng(given.seed)
 
     def count(rows: IntArray) -> Effective:
@@ -133,10 +135,10 @@ def _of_activations(given: FeaturesInput) -> FeaturesOutput:
     return found.model_copy(update={"warnings": warnings, "fitted": told})
 
 
-def _affordable(given: FeaturesInput, size: int) -> None:
-    if given.resamples * size > MAX_RESAMPLED:
-        limit = int(MAX_RESAMPLED / size)
-        raise refuse("resamples", f"is {given.resamples}, too many for {size} numbers", f"at most {limit}")
+def _affordable(given: FeaturesInput, n: int, width: int) -> None:
+    limit = int(min(MAX_DRAWS / n, MAX_RESAMPLED / (n * width)))
+    if given.resamples > limit:
+        raise refuse("resamples", f"is {given.resamples}, too many for {n} samples of {width} numbers", f"at most {limit}")
 
 
 def _counted(

@@ -8,11 +8,11 @@ import numpy as np
 
 from entropy.checks import at_most, matrix, refuse, same_length, too_few
 from entropy.core import FloatArray, hill, in_unit, kl
-from entropy.irreversibility import Process, process
+from entropy.irreversibility import process
 from entropy.maxent import Gibbs, gibbs, maxent
-from entropy.schema import Label
 from entropy.tool import Table, Tool
-from entropy.tools.maxent_schema import MAX_STATES, FeatureOut, FitOut, MaxentInput, MaxentOutput, PairOut, ProcessOut
+from entropy.tools.maxent_process import MOST_SHOWN, counted, process_out, process_tables
+from entropy.tools.maxent_schema import FeatureOut, FitOut, MaxentInput, MaxentOutput
 from entropy.tools.maxent_traces import from_traces
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 MAX_FEATURES = 1_000_000
 MAX_COLUMNS = 64
-MAX_LABELS = 5_000_000
-MOST_SHOWN = 12
 
 
 def run(given: MaxentInput) -> MaxentOutput:
@@ -29,8 +27,10 @@ def run(given: MaxentInput) -> MaxentOutput:
     if not (given.features or given.chains or given.counts):
         raise refuse("features", "is empty", f"give {TOOL.needs}")
     fit = _fit(given) if given.features else None
-    states, counts = _counted(given)
+    states, counts = counted(given)
     found = process(counts, given.smoothing) if counts.size else None
+    if found is None and given.drift is not None:
+        raise refuse("drift", "is of steps, and none are given", "give chains or counts")
     warnings = [] if fit is None else _dependent(fit)
     if found is not None:
         warnings += too_few("transitions", int(counts.sum()), int((counts > 0).sum()))
@@ -42,7 +42,7 @@ def run(given: MaxentInput) -> MaxentOutput:
     return MaxentOutput(
         unit=given.unit,
         fit=fit,
-        process=None if found is None else _process_out(found, states, counts, given),
+        process=None if found is None else process_out(found, states, counts, given),
         warnings=warnings,
     )
 
@@ -118,66 +118,6 @@ def _log_weights(field: str, weights: Sequence[float], n: int) -> FloatArray:
         return np.asarray(np.log(np.array(weights) / np.sum(weights)))
 
 
-def _counted(given: MaxentInput) -> tuple[list[Label], FloatArray]:
-    """States and their transitions, ``(s, s)``; of neither chains nor counts, none."""
-    if given.chains and given.counts:
-        raise refuse("counts", "is given beside chains", "give one or the other")
-    if given.counts:
-        counts = matrix("counts", given.counts, max_values=MAX_STATES**2)
-        if counts.shape[0] != counts.shape[1]:
-            raise refuse("counts", f"has {counts.shape[0]} rows of {counts.shape[1]}", "give a row for each state")
-        if not counts.any():
-            raise refuse("counts", "is zero everywhere", "give the transitions that were seen")
-        return list(range(len(counts))), counts
-    if not given.chains:
-        return [], np.zeros((0, 0))
-    lengths = np.array([len(chain) for chain in given.chains])
-    at_most("chains", int(lengths.sum()), MAX_LABELS, "labels")
-    labels = [label for chain in given.chains for label in chain]
-    states = sorted(set(labels), key=lambda label: (isinstance(label, str), label))
-    at_most("chains", len(states), MAX_STATES, "different states")
-    place = {state: i for i, state in enumerate(states)}
-    codes, begins = np.array([place[label] for label in labels], dtype=np.intp), np.zeros(len(labels) + 1, dtype=bool)
-    begins[np.cumsum(lengths)] = True
-    inside = ~begins[1:-1]
-    if not inside.any():
-        raise refuse("chains", "has no chain of two steps", "give at least one")
-    counts = np.zeros((len(states), len(states)))
-    np.add.at(counts, (codes[:-1][inside], codes[1:][inside]), 1.0)
-    return states, counts
-
-
-def _process_out(found: Process, states: Sequence[Label], counts: FloatArray, given: MaxentInput) -> ProcessOut:
-    def told(nats: float) -> float:
-        return float(in_unit(nats, given.unit))
-
-    flow = found.flow
-    pairs = [
-        PairOut(
-            a=states[i],
-            b=states[j],
-            forward=float(flow[i, j]),
-            backward=float(flow[j, i]),
-            production=told((flow[i, j] - flow[j, i]) * math.log(flow[i, j] / flow[j, i])),
-        )
-        for i, j in np.argwhere((flow > flow.T) | np.triu((flow == flow.T) & (flow > 0), 1))
-    ]
-    return ProcessOut(
-        states=list(states),
-        n_transitions=float(counts.sum()),
-        transition=found.transition.tolist(),
-        observed=found.observed.tolist(),
-        stationary=found.stationary.tolist(),
-        production=told(found.production),
-        production_observed=told(found.production_observed),
-        production_unsmoothed=told(found.production_unsmoothed) if math.isfinite(found.production_unsmoothed) else None,
-        smoothing=given.smoothing,
-        n_one_way=found.n_one_way,
-        forgotten=told(found.forgotten),
-        pairs=sorted(pairs, key=lambda pair: -pair.production),
-    )
-
-
 def tables(found: MaxentOutput) -> list[Table]:
     """The means and the law's figures; the process and the pairs that tell its direction."""
     shown = []
@@ -197,27 +137,8 @@ def tables(found: MaxentOutput) -> list[Table]:
                 ),
             ),
         ]
-    if (steps := found.process) is not None:
-        shown += [
-            Table(
-                f"Entropy production of {steps.n_transitions:.0f} steps, {found.unit} a step, smoothed by {steps.smoothing:g}",
-                ("stationary", "observed", "unsmoothed", "pairs seen one way", "forgotten"),
-                (
-                    (
-                        steps.production,
-                        steps.production_observed,
-                        "infinite" if steps.production_unsmoothed is None else steps.production_unsmoothed,
-                        steps.n_one_way,
-                        steps.forgotten,
-                    ),
-                ),
-            ),
-            Table(
-                "Pairs of states",
-                ("a", "b", "a to b", "back", f"production, {found.unit}"),
-                tuple((str(p.a), str(p.b), p.forward, p.backward, p.production) for p in steps.pairs[:MOST_SHOWN]),
-            ),
-        ]
+    if found.process is not None:
+        shown += process_tables(found.process, found.unit)
     return shown
 
 

@@ -37,6 +37,13 @@ class MaxentInput(TraceInput):
     smoothing: float = Field(
         0.5, gt=0, le=1e6, description="Pseudo-count of both directions between states of which one was seen."
     )
+    drift: float | None = Field(
+        None,
+        ge=-1e9,
+        le=1e9,
+        description="Mean change of the state in a step that must hold: the least committal process that has it is told. "
+        "States must be numbers; of traces they are the bins.",
+    )
     unit: Unit = Field("nats", description="Of entropies, divergences and entropy production.")
     mean: list[str] = Field(
         [],
@@ -90,6 +97,18 @@ class PairOut(Strict):
     production: float = Field(description="What the pair adds to the entropy production.")
 
 
+class DrivenOut(Strict):
+    """The process of largest caliber whose state changes by so much a step."""
+
+    before: float = Field(description="Mean change of the state in a step of the process as it was observed, smoothed.")
+    drift: float
+    multiplier: float = Field(description="Steps are weighted by exp(- multiplier . change).")
+    transition: list[list[float]] = Field(description="Probability of the column's state after the row's.")
+    caliber: float = Field(description="Minus what a step of it adds to the observed process: their divergence; at most 0.")
+    free_energy: float = Field(description="Of the process, natural, in units of temperature.")
+    response: float = Field(description="Raising the multiplier by a little e lowers the drift by e times this.")
+
+
 class ProcessOut(Strict):
     """The process of steps as a Markov chain."""
 
@@ -105,6 +124,7 @@ class ProcessOut(Strict):
     n_one_way: int = Field(description="Pairs of states that were seen in one direction only.")
     forgotten: float = Field(description="So much of what tells the observed law from the stationary one a step loses.")
     pairs: list[PairOut] = Field(description="By falling production.")
+    driven: DrivenOut | None = Field(description="With the drift that was asked for; null if none was.")
 
 
 class MaxentOutput(Result):

@@ -195,13 +195,16 @@ def plot(found: TokensOutput, figure: "Figure") -> None:
             np.arange(1, sizes.size + 1), np.cumsum(sizes), label=f"{name}: {sizes.sum():.3g} nats in {sizes.size} tokens"
         )
     left.set_xscale("log")
+    left.margins(y=0.2)  # room for the legend
+    left.set_ylim(bottom=0)
     left.set_xlabel("tokens, the largest change first")
     left.set_ylabel("sum of changes, nats")
     left.legend(frameon=False, loc="upper left")
     places = np.concatenate([np.arange(len(row.changes)) for row in found.rows])
+    shown = min(MOST_PLACES, int(places.max()) + 1)
     for sign in (-1, 1):
-        here = (np.sign(changes) == sign) & (places < MOST_PLACES)
-        right.bar(np.arange(MOST_PLACES), np.bincount(places[here], changes[here], minlength=MOST_PLACES))
+        here = (np.sign(changes) == sign) & (places < shown)
+        right.bar(np.arange(shown), np.bincount(places[here], changes[here], minlength=shown))
     right.axhline(0, color="grey", linewidth=0.6)
     right.set_xlabel("place of the token in its row")
     right.set_ylabel("sum of changes, nats")

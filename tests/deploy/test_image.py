@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from docker.utils.build import exclude_paths
@@ -21,6 +22,7 @@ from dockerfile_parse import DockerfileParser
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from entropy.registry import TOOLS
 from tests.deploy.tools import ROOT
 
 DOCKERFILES = ("Dockerfile", "deploy/prm.Dockerfile")
@@ -79,7 +81,7 @@ def test_the_service_s_image_has_a_user_and_no_tools() -> None:
 
 
 def test_pinned_versions_are_those_that_the_package_allows() -> None:
-    for text in PYPROJECT["project"]["dependencies"]:
+    for text in [*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["entropy"]]:
         requirement = Requirement(text)
         assert PINNED[canonicalize_name(requirement.name)] in requirement.specifier, "make constraints"
     assert not {"torch", "transformers", "vllm", "setuptools", "pip"} & PINNED.keys()
@@ -193,6 +195,9 @@ def test_the_image_s_own_commands_install_a_service_that_solves(tmp_path: Path) 
                 asked = subprocess.run(line.replace("8000", port), shell=True, capture_output=True, text=True)
                 assert asked.returncode == 0, asked.stderr
                 assert '"answer":"28"' in asked.stdout
+        for tool in TOOLS.values():
+            answered = httpx.post(f"http://127.0.0.1:{port}{tool.endpoint}", json=tool.example, timeout=GUARD_S)
+            assert answered.status_code == 200, answered.text
         process.send_signal(getattr(signal, last("Dockerfile", "STOPSIGNAL")))
         seconds = float(compose["stop_grace_period"].removesuffix("s"))
         assert process.wait(seconds) in (0, -signal.SIGTERM)

@@ -102,6 +102,16 @@ def test_both_distances_are_metrics_and_ignore_names(three):
     assert 0 <= rajski_distance(x, y) <= 1 + 1e-12
 
 
+@given(variables(2), st.integers(1, 3))
+def test_a_function_is_as_far_as_it_forgets(pair, n_left):
+    x = join(*pair)
+    y = codes_of((pair[0] % n_left).tolist())  # a function of x
+    forgotten = entropy_of(x) - entropy_of(y)
+    assert shannon_distance(x, y) == pytest.approx(forgotten, abs=1e-12)
+    if entropy_of(x) > 0:
+        assert rajski_distance(x, y) == pytest.approx(1 - entropy_of(y) / entropy_of(x), abs=1e-12)
+
+
 @given(variables(3))
 def test_apollonius(three):
     x, y, z = join(three[0], join(three[1], three[2])), three[1], three[2]

@@ -36,6 +36,10 @@ def test_exact_values():
     second = of([2, 1, 0.5], [3, 1, 0], right=1)
     assert second.loss[0] == pytest.approx(0.3371753486902558, abs=1e-15)
     assert second.order[0].tolist() == [1, 0, 2]
+    # What each rank adds, over what is left there, is the teacher's weight of its candidate.
+    left = np.array([special.logsumexp([2, 1, 0.5]) - 2, special.logsumexp([1, 0.5]) - 1])
+    np.testing.assert_allclose(first.contributions[0, :2] / left, [0.84379473, 0.1141952], atol=5e-9)
+    assert of([0, 0, 0], [0, 0, 0]).loss[0] == pytest.approx(0.5972531564, abs=5e-11)
 
 
 @pytest.mark.parametrize("c", [1, 2, 3, 10, 100])

@@ -1,12 +1,15 @@
 """The tools on real traces: the recorded sample in docs, and public data where its files are at hand."""
 
+import json
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from benchmarks.entropy.__main__ import DOCUMENT, commands
 from benchmarks.entropy.public import DATA, SETS, solvers
+from benchmarks.entropy.record import balanced
 from cli.main import main
 from entropy.registry import TOOLS
 from entropy.traces import read_rows, traces_of
@@ -38,19 +41,59 @@ def test_the_sample_is_small_and_whole():
         assert trace.judges["right_steps"] == 1 or trace.labels["first_wrong"] >= 0
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=shlex.join)
-def test_the_commands_of_the_documentation_run_on_the_sample(words, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words[1] == "entropy"], ids=shlex.join)
+def test_the_commands_of_the_documentation_run_on_the_sample(words, tmp_path, capsys):
     """Those that read other files of recorded searches too: the form is the same."""
     if "gsm8k" in words[3]:
         pytest.skip("reads a public data set, which is not part of this repository")
+    if "states" in words[3]:
+        pytest.skip("reads hidden states; the test of what writes them runs it")
     options = words[4:]
     if "--plot" in options:
         options[options.index("--plot") + 1] = str(tmp_path / "picture.png")
-    file = tmp_path / "one.jsonl"
-    one = "one_problem" in words[3]
-    file.write_text("".join(SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)[: 16 if one else None]))
+    file = ROOT / words[3]
+    if file.suffix == ".jsonl":
+        file = tmp_path / "one.jsonl"
+        one = "one_problem" in words[3]
+        file.write_text("".join(SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)[: 16 if one else None]))
     assert main(["entropy", words[2], str(file), *options]) == 0
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words[1] == "trace"], ids=shlex.join)
+def test_what_goes_on_in_a_model_is_written_and_read_as_documented(words, tmp_path, capsys):
+    pytest.importorskip("torch", reason="torch is not installed; the extra `torch` has it")
+    pytest.importorskip("transformers", reason="transformers is not installed; the extra `torch` has it")
+    options, written = list(words[4:]), tmp_path / "internals.json"
+    place = options.index("--hidden" if "--hidden" in options else "--attention") + 1
+    (reading,) = [other for other in COMMANDS if other[3] == options[place]]
+    options[place] = str(written)
+    options[options.index("--model") + 1] = str(ROOT / options[options.index("--model") + 1])
+    file = tmp_path / "some.jsonl"
+    rows = SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(rows[:4]))
+    assert main(["trace", "internals", str(file), *options]) == 0
+    read = [part for part in reading[4:] if part != "--plot" and not part.endswith(".png")]
+    few_epochs = ["--epochs", "2"] if reading[2] == "features" else []
+    assert main(["entropy", reading[2], str(written), *read, *few_epochs]) == 0
+    assert capsys.readouterr().out
+
+
+def test_the_written_attention_is_that_of_the_sample():
+    """The file that the documentation draws from, by its steps; the test above needs torch to write it again."""
+    trace, found = traces_of(read_rows(SAMPLE))[0], json.loads((SAMPLE.parent / "attention.json").read_text(encoding="utf-8"))
+    assert trace.token_ids is not None
+    steps = [k for k, step in enumerate(trace.token_ids) for _ in step]
+    assert [step for step in found["step_of"] if step is not None] == steps
+
+
+def test_a_balanced_recording_has_as_many_right_as_wrong_of_each_problem():
+    found = traces_of(read_rows(SAMPLE))
+    kept = Counter((trace.problem, trace.correct) for trace in balanced(found))
+    recorded = Counter((trace.problem, trace.correct) for trace in found)
+    for problem, right in recorded:
+        assert kept[problem, right] == kept[problem, not right] == min(recorded[problem, right], recorded[problem, not right])
+    assert sum(kept.values()) > 4
 
 
 def test_the_reward_model_ranks_the_sample_better_than_chance():

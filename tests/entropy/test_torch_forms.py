@@ -6,6 +6,8 @@ from scipy import optimize
 
 from entropy import attention as plain_attention
 from entropy import tokens
+from entropy.coding import encode, information, table
+from entropy.core import entropy_of_counts
 from entropy.coupling import costs, coupling, uniform
 from entropy.ranking import ranking
 
@@ -13,8 +15,18 @@ torch = pytest.importorskip("torch", reason="torch is not installed; the extra `
 
 from entropy.training import steer  # noqa: E402
 from entropy.training.attention import attention_penalty, row_entropies  # noqa: E402
+from entropy.training.bottleneck import FactorisedPrior, StochasticBottleneck  # noqa: E402
 from entropy.training.flow import flow_matching_loss, gibbs_weights  # noqa: E402
 from entropy.training.pld import pld_loss  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tensors here are so small that threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def problems(n=6, c=5, seed=0):
@@ -194,3 +206,71 @@ def test_the_weighted_loss_is_least_for_the_velocity_of_the_coupling():
 
     optimiser.step(closure)
     assert step.item() == pytest.approx(best, rel=1e-6)
+
+
+def test_a_learned_prior_is_a_density_and_its_gradient_that_of_finite_differences():
+    torch.manual_seed(0)
+    prior = FactorisedPrior(2).double()
+    whole = torch.arange(-300.0, 301.0, dtype=torch.float64)[:, None].expand(-1, 2)
+    np.testing.assert_allclose(prior.likelihood(whole + 0.3).sum(0).detach(), 1, atol=1e-5)
+    np.testing.assert_allclose(prior.logits(prior.medians()[None]).detach(), 0, atol=1e-9)
+    z = torch.randn(4, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(prior.likelihood, z)
+    (-torch.log2(prior.likelihood(z)).sum()).backward()
+    for parameter in prior.parameters():
+        assert torch.isfinite(parameter.grad).all()
+
+
+def test_a_learned_prior_comes_near_the_entropy_and_the_coder_keeps_to_it():
+    """Two peaks and one wide one: no logistic or Gaussian prior would fit the first."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    data = np.stack([np.where(rng.random(4000) < 0.5, -6.0, 6.0) + rng.normal(size=4000), rng.normal(2, 3, 4000)], axis=1)
+    z = torch.tensor(data, dtype=torch.float32)
+    bottleneck = StochasticBottleneck(2)
+    optimiser = torch.optim.Adam(bottleneck.parameters(), 2e-2)
+    for _ in range(1500):
+        optimiser.zero_grad()
+        bottleneck(z[torch.randint(4000, (256,))])[1].mean().backward()
+        optimiser.step()
+    bottleneck.eval()
+    with torch.no_grad():
+        coarse, bits = bottleneck(z)
+        np.testing.assert_array_less((coarse - z).abs(), 0.5 + 1e-4)
+        medians = bottleneck.prior.medians()
+        steps = torch.round(coarse - medians).to(torch.int64).numpy()
+        least = sum(entropy_of_counts(np.unique(column, return_counts=True)[1]) / np.log(2) for column in steps.T)
+        assert least <= float(bits.mean()) < least + 0.15
+        low, high = steps.min(), steps.max()
+        p = bottleneck.prior.likelihood(torch.arange(low, high + 1)[:, None] + medians).double().numpy()
+    parts = [(steps[:, j] - low, table(p[:, j])) for j in range(2)]
+    information_bits = sum(float(information(symbols, frequencies).sum()) for symbols, frequencies in parts)
+    assert information_bits == pytest.approx(float(bits.sum()), rel=1e-2)  # the table also shares out what lies beyond its ends
+    assert information_bits <= 32 * encode(parts).size <= 1.001 * information_bits + 64
+
+
+def test_bits_that_cost_more_are_spent_on_what_the_task_needs():
+    """Of two inputs one decides: the other is no longer sent when bits have a price."""
+    rng = np.random.default_rng(1)
+    x = torch.tensor(rng.normal(size=(2000, 2)), dtype=torch.float32)
+
+    def trained(beta):
+        torch.manual_seed(0)
+        encoder, bottleneck, reader = torch.nn.Linear(2, 2), StochasticBottleneck(2), torch.nn.Linear(2, 1)
+        parameters = [*encoder.parameters(), *bottleneck.parameters(), *reader.parameters()]
+        optimiser = torch.optim.Adam(parameters, 1e-2)
+        for _ in range(600):
+            rows = x[torch.randint(2000, (128,))]
+            optimiser.zero_grad()
+            coarse, bits = bottleneck(encoder(rows))
+            ((reader(coarse)[:, 0] - rows[:, 0]).square() + beta * bits).mean().backward()
+            optimiser.step()
+        bottleneck.eval()
+        with torch.no_grad():
+            coarse, bits = bottleneck(encoder(x))
+            return float(bits.mean()), float((reader(coarse)[:, 0] - x[:, 0]).square().mean())
+
+    (rich_bits, rich_error), (poor_bits, poor_error) = trained(0.001), trained(0.1)
+    assert poor_bits < 0.6 * rich_bits
+    assert rich_error < 0.05 < poor_error < 0.5
+    assert poor_error >= 2.0 ** (-2 * poor_bits)  # the least that R(D) of a Gaussian allows
