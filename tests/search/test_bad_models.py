@@ -178,6 +178,14 @@ def test_a_length_cut_step_goes_on_and_is_read_as_one():
     assert generator.calls[1].prefix == "It is \\box"
 
 
+@pytest.mark.parametrize("method", SEARCHES)
+def test_a_step_that_is_cut_before_it_has_any_text_is_not_put_to_the_judge(method):
+    pieces = [step(" ", "length"), step("a \\boxed{3}", "eos")]
+    result, _, reward_model = run(lambda call: pieces[len(call.prefix)], method=method, n_particles=2)
+    assert result.answer == "3"
+    assert set(reward_model.calls) <= {(" a \\boxed{3}",)}
+
+
 def test_an_answer_cut_in_two_is_found():
     pieces = iter([step("It is \\boxed{4", "length"), step("2}")])
     result, *_ = run(lambda call: next(pieces), n_particles=1)
