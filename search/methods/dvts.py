@@ -25,15 +25,13 @@ async def run_dvts(run: Run) -> Outcome:
 
 
 def best_children(chains: Sequence[Chain], log_weights: FloatArray, beam_width: int) -> list[int]:
-    """The best child of each subtree in all its slots; a subtree with neither a running nor a finished child stays as it is."""
+    """The best child of each subtree in all its slots; of children with equal scores that in the lower slot is better."""
     n = len(chains)
     n_subtrees = -(-n // beam_width)
     ancestors: list[int] = []
     for k in range(n_subtrees):
         subtree = range(n * k // n_subtrees, n * (k + 1) // n_subtrees)
-        alive = [slot for slot in subtree if chains[slot].status in ("running", "finished")]
-        best = max(alive, key=lambda slot: log_weights[slot], default=None)
-        ancestors += subtree if best is None else [best] * len(subtree)
+        ancestors += [max(subtree, key=lambda slot: float(log_weights[slot]))] * len(subtree)
     return ancestors
 
 

@@ -230,20 +230,23 @@ def test_every_round_is_told_as_a_filter_s_is(method):
     assert rounds[-1].answer == result.answer
 
 
-@pytest.mark.parametrize("method", REFERENCES)
-def test_dead_and_stuck_particles_give_their_slots_to_others(method):
+@pytest.mark.parametrize(
+    ("method", "width", "kept"), [("beam", 4, {"brief"}), ("beam", 1, {"brief", "brief too"}), ("dvts", 4, {"brief"})]
+)
+def test_dead_and_stuck_particles_give_their_slots_to_others(method, width, kept):
     def troubled(call):
         if call.depth == 0:
             return step(["", "wordy", "brief", "brief too"][call.n % 4])
         if call.prefix.startswith("wordy"):
             raise ContextTooLong("full")
-        return step("\\boxed{7}", "eos")
+        return step("\\boxed{7}", "eos") if call.depth == 2 else step(f"more {call.seed}")
 
-    result = drive(
-        searched(method, lambda steps: 0.9 if steps[0] == "brief" else 0.1, troubled, n_particles=4, beam_width=4, seed=1)
-    )
+    def by_first_line(steps):
+        return {"wordy": 0.05, "brief": 0.9, "brief too": 0.5}[steps[0]]
+
+    result = drive(searched(method, by_first_line, troubled, n_particles=4, beam_width=width, seed=1))
     assert [particle.answer for particle in result.particles] == ["7"] * 4
-    assert {particle.steps[0].text for particle in result.particles} == {"brief"}
+    assert {particle.steps[0].text for particle in result.particles} == kept
 
 
 def test_a_subtree_that_died_leaves_the_others_alone():
@@ -266,6 +269,33 @@ def test_a_deadline_answers_from_the_beams_that_have_finished(method):
         assert (generator.in_flight, generator.n_cancelled) == (0, 3)
 
     drive(scenario())
+
+
+@pytest.mark.parametrize("method", REFERENCES)
+def test_at_the_limit_of_steps_whoever_has_finished_votes(method):
+    def one_ends(call):
+        return step("\\boxed{7}", "eos") if call.n == 0 else step("promising")
+
+    result = drive(
+        searched(method, lambda steps: 0.9 if steps == ("promising",) else 0.1, one_ends, n_particles=4, max_steps=1)
+    )
+    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "max_steps")
+
+
+@pytest.mark.parametrize("method", REFERENCES)
+def test_no_room_for_anyone_shows_the_best_partial_solution(method):
+    """The best by the aggregated score, though another one's last line is better."""
+    scores = {"a": 0.2, "b": 0.6, "a more": 0.7, "b more": 0.6}
+
+    def until_full(call):
+        if call.depth == 2:
+            raise ContextTooLong("full")
+        return step("ab"[call.n % 2]) if call.depth == 0 else step(f"{call.prefix[0]} more")
+
+    result = drive(
+        searched(method, lambda steps: scores[steps[-1]], until_full, n_particles=2, beam_width=1, seed=1, aggregation="min")
+    )
+    assert (result.solution, result.stop_reason) == ("b\n\nb more", "context")
 
 
 @pytest.mark.parametrize("method", REFERENCES)
