@@ -74,21 +74,21 @@ def boxed_answer(text: str) -> str | None:
 def _boxes(text: str) -> list[_Box]:
     """All closed boxes with content, in order; of nested ones the inner."""
     boxes: list[_Box] = []
-    open_braces: list[tuple[re.Match[str], int]] = []
+    open_braces: list[tuple[bool, int, int, int]] = []
     n_content = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
         if kind in ("box", "open"):
-            open_braces.append((token, n_content))
+            open_braces.append((kind == "box", *token.span(), n_content))
         elif kind == "bare":
             n_content += 1
             boxes.append(_Box(token.start(), token["bare"], token.end()))
         elif kind == "close":
             if open_braces:
-                opening, n_before = open_braces.pop()
-                is_outer = bool(boxes) and boxes[-1].start > opening.start()
-                if opening.lastgroup == "box" and n_content > n_before and not is_outer:
-                    boxes.append(_Box(opening.start(), text[opening.end() : token.start()].strip(), token.end()))
+                is_box, start, begin, n_before = open_braces.pop()
+                is_outer = bool(boxes) and boxes[-1].start > start
+                if is_box and n_content > n_before and not is_outer:
+                    boxes.append(_Box(start, text[begin : token.start()].strip(), token.end()))
         else:
             n_content += 1
     return boxes

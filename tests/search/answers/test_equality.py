@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -109,6 +109,26 @@ def test_equality_is_symmetric_and_survives_odd_input() -> None:
                 assert await it.equal(b, a) is equal, (b, a)
 
     asyncio.run(run())
+
+
+LATEX = [
+    "\\frac", "\\sqrt", "\\text", "\\begin{pmatrix}", "\\end{pmatrix}", "\\cup", "\\infty", "\\{", "\\}", "\\left(", "\\right)",
+    "\\%", "{", "}", "(", ")", "[", "]", "$", ",", "=", "+", "-", "/", "!", "_", "&", "\\\\", "x", "y", "0", "1", "2.5", " cm",
+    " ", "\n", "\x00",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one_checker() -> Iterator[AnswerChecker]:
+    it = AnswerChecker(limit_s=5.0, n_workers=1)
+    yield it
+    asyncio.run(it.aclose())
+
+
+@settings(deadline=None, derandomize=True, max_examples=50, database=None)
+@given(st.lists(st.sampled_from(LATEX), max_size=8).map("".join), st.lists(st.sampled_from(LATEX), max_size=8).map("".join))
+def test_any_two_texts_get_a_verdict(one_checker: AnswerChecker, a: str, b: str) -> None:
+    assert asyncio.run(one_checker.equal(a, b)) is asyncio.run(one_checker.equal(b, a))
 
 
 @on_linux
