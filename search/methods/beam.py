@@ -26,9 +26,10 @@ async def run_beam(run: Run) -> Outcome:
 
 
 def best_prefixes(chains: Sequence[Chain], log_weights: FloatArray, beam_width: int) -> list[int]:
-    """Finished beams and the best running prefixes stay in their slots, all others continue one of the latter.
+    """Finished beams stay in their slots, all other slots continue the best running prefixes, in the order of their slots.
 
-    Of beams with equal scores that in the lower slot is better.
+    So continuations of one prefix are neighbours, which a generator may draw together. Of beams with equal scores that in the
+    lower slot is better.
     """
     ancestors = list(range(len(chains)))
     free = [slot for slot in ancestors if chains[slot].status != "finished"]
@@ -37,9 +38,13 @@ def best_prefixes(chains: Sequence[Chain], log_weights: FloatArray, beam_width: 
     for slot in sorted(running, key=lambda slot: (-log_weights[slot], slot)):
         best_first.setdefault(chains[slot].token_ids, slot)
     kept = list(best_first.values())[: -(-len(free) // beam_width)]
-    pruned = [slot for slot in free if slot not in kept] if kept else []
-    for k, slot in enumerate(pruned):
-        ancestors[slot] = kept[k % len(kept)]
+    if not kept:
+        return ancestors
+    each, n_more = divmod(len(free), len(kept))
+    copies = {slot: each + (rank < n_more) for rank, slot in enumerate(kept)}
+    side_by_side = [slot for slot in sorted(kept) for _ in range(copies[slot])]
+    for slot, ancestor in zip(free, side_by_side, strict=True):
+        ancestors[slot] = ancestor
     return ancestors
 
 

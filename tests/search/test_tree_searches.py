@@ -66,9 +66,9 @@ def reference_beam(seed, n, width):
         if not places:
             break
         survivors = sorted({beams[i] for i in places}, key=odds, reverse=True)[: math.ceil(len(places) / width)]
-        stay = {beams.index(survivor) for survivor in survivors}
-        for turn, i in enumerate(i for i in places if i not in stay):
-            beams[i] = survivors[turn % len(survivors)]
+        dealt = sorted((survivors * len(places))[: len(places)], key=beams.index)  # in turn, twins then side by side
+        for i, survivor in zip(places, dealt, strict=True):
+            beams[i] = survivor
     return beams
 
 
@@ -167,7 +167,7 @@ def test_equal_prefixes_are_one_beam():
 
     value = {"good": 0.9, "fair": 0.7, "poor": 0.2, "bad": 0.1}
     result = drive(searched("beam", lambda steps: value[steps[0]], twins, n_particles=6, beam_width=2, seed=1))
-    assert [p.answer for p in result.particles] == ["good", "fair", "good", "fair", "poor", "poor"]
+    assert [p.answer for p in result.particles] == ["good", "good", "fair", "fair", "poor", "poor"]
     assert result.steps[0].distinct_ancestors == 3
 
 
