@@ -7,6 +7,7 @@
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
 # make bench                   compare the search methods on the embedded models
 # make bench-calibration       fit and measure a calibration of the embedded reward model
+# make bench-answers           measure how well and how fast answers are compared (needs public data sets)
 # make bench-service           measure what HTTP adds to a search
 # make bench-overhead          measure the search against plain sampling and its_hub on one vLLM (about an hour)
 # make docs-figures            record what docs/entropy.md shows and draw its pictures
@@ -34,7 +35,7 @@ ITS_HUB_VENV := .venv-its-hub
 ITS_HUB := $(ITS_HUB_VENV)/.installed
 
 .PHONY: solve test test-fuzz test-clients test-vllm check train constraints tools clean
-.PHONY: bench bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
+.PHONY: bench bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -71,6 +72,9 @@ bench-pair: $(DEV)
 
 bench-calibration: $(DEV)
 	$(VENV)/bin/python -m benchmarks.calibration
+
+bench-answers: $(DEV)
+	$(VENV)/bin/python -m benchmarks.answers
 
 bench-service: $(DEV)
 	$(VENV)/bin/python -m benchmarks.service_overhead

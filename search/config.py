@@ -10,6 +10,7 @@ Resampling = Literal["systematic", "stratified", "residual", "multinomial"]
 LookAhead = Literal["none", "reuse", "redraw"]
 Weighting = Literal["current", "incremental"]
 AnswerSelection = Literal["weighted_vote", "argmax", "sample", "majority"]
+Aggregation = Literal["last", "min", "product", "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class SearchConfig:
         seed: of everything random; None draws one, which the result reports.
         max_seconds: wall-clock limit; the best answer so far is returned, marked. None is no limit.
         max_total_tokens: most generated tokens of all particles together; likewise. None is no limit.
+        aggregation: how methods that do not filter make one score of the scores of all steps; ``last`` is the newest step's.
+        beam_width: most continuations of one kept prefix in a tree search.
     """
 
     n_particles: int = 8
@@ -65,6 +68,8 @@ class SearchConfig:
     seed: int | None = None
     max_seconds: float | None = None
     max_total_tokens: int | None = None
+    aggregation: Aggregation = "last"
+    beam_width: int = 4
 
     def __post_init__(self) -> None:
         """Raise ``InvalidRequest`` for an option that is out of its range."""

@@ -97,7 +97,7 @@ class SearchResult:
         distribution: all answers, most probable first; probabilities sum to one unless it is empty.
         answer_entropy: of that distribution, in nats.
         stop_reason: ``finished``, or the limit that cut the search short: then the answer is the best so far.
-        log_evidence: estimate of the log normalising constant of the weighting's target.
+        log_evidence: estimate of the log normalising constant of the weighting's target; NaN of a method that has none.
     """
 
     answer: str | None

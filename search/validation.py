@@ -21,7 +21,7 @@ MAX_STOPS = 4
 MAX_STOP_CHARS = 256
 MAX_SEED = 2**63 - 1
 
-CHOICES = ("annealing", "lookahead", "resampling", "weighting", "answer_selection")
+CHOICES = ("annealing", "lookahead", "resampling", "weighting", "answer_selection", "aggregation")
 
 
 def check_config(config: "SearchConfig") -> None:
@@ -30,6 +30,7 @@ def check_config(config: "SearchConfig") -> None:
     _whole(config, "max_steps", 1, MAX_STEPS)
     _whole(config, "max_tokens_per_step", 1, MAX_TOKENS_PER_STEP)
     _whole(config, "horizon", 1, MAX_STEPS)
+    _whole(config, "beam_width", 1, MAX_PARTICLES)
     _real(config, "temperature", 0.0, MAX_TEMPERATURE)
     _real(config, "top_p", 0.0, 1.0, above_low=True)
     _real(config, "ess_threshold", 0.0, 1.0)

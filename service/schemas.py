@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from generators.protocol import Finish
-from search.config import Annealing, AnswerSelection, LookAhead, Resampling, SearchConfig, Weighting
+from search.config import Aggregation, Annealing, AnswerSelection, LookAhead, Resampling, SearchConfig, Weighting
 from search.methods import METHODS
 from search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
 from search.validation import (
@@ -104,6 +104,15 @@ class SearchOptions(BaseModel):
     )
     max_total_tokens: int | None = Field(
         DEFAULTS.max_total_tokens, ge=1, description="Most generated tokens of all particles together; likewise."
+    )
+    aggregation: Aggregation = Field(
+        DEFAULTS.aggregation, description="How best-of-n, beam search and DVTS make one score of the scores of all steps."
+    )
+    beam_width: int = Field(
+        DEFAULTS.beam_width,
+        ge=1,
+        le=MAX_PARTICLES,
+        description="Most continuations of one kept prefix in beam search and DVTS.",
     )
 
     def chosen(self) -> dict[str, Any]:

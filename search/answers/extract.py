@@ -1,10 +1,12 @@
-r"""Find the answer in a solution text: the content of its last ``\boxed{}``.
+r"""Find the answer in a solution text: its last ``\boxed{}``, or the last line ``#### n`` that solutions of GSM8K end with.
 
 A regular expression such as ``\\boxed\{([^}]+)\}`` cuts ``\boxed{\frac{1}{2}}`` at the first closing brace; here braces are
 matched as TeX matches them (``\{`` and ``\}`` are characters, not braces), in one pass over the text.
 """
 
 import re
+from itertools import pairwise
+from typing import NamedTuple
 
 _TOKEN = re.compile(
     r"""
@@ -17,30 +19,76 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SPACES = r"(?:\s|[$~]|\\q?quad(?![A-Za-z])|\\[,;:!()\[\]\ ])*"
+_JOINED = re.compile(
+    rf"""
+    {_SPACES}
+    (?:[A-Za-z]+{_SPACES})??                                                    # a unit: \boxed{{3}} boys and \boxed{{4}} girls
+    (?: ,\s*(?:and|or)\b | \b(?:and|or)\b | [,;] | \\(?:text|textrm|mathrm|mbox)\{{\s*,?\s*(?:and|or)\s*\}} )
+    {_SPACES}
+    """,
+    re.VERBOSE,
+)
+_HASHED = re.compile(r"\#{4}[ \t]*(?P<number>[-+]?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)[ \t]*\.?")
+
+
+class _Box(NamedTuple):
+    """A box with something in it: where it begins, what is in it, where it ends."""
+
+    start: int
+    content: str
+    end: int
+
+
+def final_answer(text: str) -> str | None:
+    r"""The answer of :func:`boxed_answer`, or without a box that of :func:`hashed_answer`; None if there is neither."""
+    boxed = boxed_answer(text)
+    return hashed_answer(text) if boxed is None else boxed
+
+
+def hashed_answer(text: str) -> str | None:
+    """The number of a last line ``#### 1,234``; None for any other line, such as a heading of Markdown. Never raises."""
+    match = _HASHED.fullmatch(text.rstrip().rpartition("\n")[2].strip())
+    return None if match is None else match["number"]
 
 
 def boxed_answer(text: str) -> str | None:
     r"""Content of the last box of ``text`` that is closed and not empty, stripped; None if there is none.
 
     ``\boxed{...}`` and ``\fbox{...}`` count, and ``\boxed 42`` with a plain number. Of nested boxes the inner one is taken. A
-    box of spaces, braces and boxes only is empty, so a text that merely speaks of ``\boxed{}`` has no answer. Never raises;
-    linear in ``len(text)``.
+    box of spaces, braces and boxes only is empty, so a text that merely speaks of ``\boxed{}`` has no answer. Boxes with no
+    more between them than a comma, "and" or "or", such as ``\boxed{1} and \boxed{-2}``, are one answer: ``1, -2``, each
+    content once. Never raises; linear in ``len(text)``.
     """
-    answer: tuple[int, int] | None = None
-    open_braces: list[tuple[int, bool, int]] = []
+    boxes = _boxes(text)
+    if not boxes:
+        return None
+    contents = [boxes[-1].content]
+    for following, box in pairwise(reversed(boxes)):
+        if not _JOINED.fullmatch(text, box.end, following.start):
+            break
+        contents.append(box.content)
+    return ", ".join(dict.fromkeys(reversed(contents)))
+
+
+def _boxes(text: str) -> list[_Box]:
+    """All closed boxes with content, in order; of nested ones the inner."""
+    boxes: list[_Box] = []
+    open_braces: list[tuple[bool, int, int, int]] = []
     n_content = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
         if kind in ("box", "open"):
-            open_braces.append((token.end(), kind == "box", n_content))
+            open_braces.append((kind == "box", *token.span(), n_content))
         elif kind == "bare":
             n_content += 1
-            answer = token.span("bare")
+            boxes.append(_Box(token.start(), token["bare"], token.end()))
         elif kind == "close":
             if open_braces:
-                start, is_box, n_before = open_braces.pop()
-                if is_box and n_content > n_before and (answer is None or start > answer[0]):
-                    answer = (start, token.start())
+                is_box, start, begin, n_before = open_braces.pop()
+                is_outer = bool(boxes) and boxes[-1].start > start
+                if is_box and n_content > n_before and not is_outer:
+                    boxes.append(_Box(start, text[begin : token.start()].strip(), token.end()))
         else:
             n_content += 1
-    return None if answer is None else text[slice(*answer)].strip()
+    return boxes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from generators.protocol import Step
-from search.answers.extract import boxed_answer
+from search.answers.extract import final_answer
 
 Status = Literal["running", "finished", "dead", "stuck"]
 """``dead`` wrote an empty step or repeats itself; ``stuck`` has no room left in a model's context."""
@@ -61,7 +61,7 @@ def grown(chain: Chain, step: Step, separator: str, stop: Sequence[str] = ()) ->
     if end is not None:
         step = replace(step, text=step.text[: max(0, end - len(_written(chain.steps, separator)))], finish="eos")
     written = _joined((*chain.steps, step))
-    if step.finish == "separator" and boxed_answer(written[-1]) is not None:
+    if step.finish == "separator" and final_answer(written[-1]) is not None:
         step = replace(step, finish="answer")
     else:
         step = replace(step)

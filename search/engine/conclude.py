@@ -7,7 +7,7 @@ import numpy as np
 
 from errors import ContextTooLong, DeadlineExceeded, SearchFailed
 from search.answers.equality import AnswerChecker
-from search.answers.extract import boxed_answer
+from search.answers.extract import final_answer
 from search.answers.vote import choose
 from search.config import SearchConfig
 from search.engine.chain import Chain
@@ -86,7 +86,7 @@ async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: R
 
 
 def _votes(chains: Sequence[Chain], config: SearchConfig) -> list[str | None]:
-    return [boxed_answer(chain.solution(config.separator)) if chain.status == "finished" else None for chain in chains]
+    return [final_answer(chain.solution(config.separator)) if chain.status == "finished" else None for chain in chains]
 
 
 def _best(outcome: Outcome) -> int:
@@ -106,6 +106,6 @@ def _particle(chain: Chain, log_weight: float, config: SearchConfig) -> Particle
         scores=chain.scores,
         lineage=chain.lineage,
         finished=chain.status == "finished",
-        answer=boxed_answer(chain.solution(config.separator)),
+        answer=final_answer(chain.solution(config.separator)),
         log_weight=float(log_weight),
     )

@@ -25,6 +25,9 @@ from search.smc.weights import FloatArray
 GRADING_GRACE_S = 0.5
 """A search that its deadline ended may still take so long to recognise equal answers."""
 
+NOTHING_WRITTEN = 0.5
+"""Score of a step that was cut before it had any text to judge."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -156,7 +159,7 @@ class Run:
     async def judge(self, chain: Chain, longer: Chain, t: int, slot: int, *, lookahead: bool = False) -> Chain:
         """``longer`` with its newest step's score; ``chain``, stuck, if that trace does not fit into the reward model."""
         try:
-            score = await self._score(longer.texts)
+            score = await self._score(longer.texts) if longer.texts else NOTHING_WRITTEN
         except ContextTooLong:
             return replace(chain, status="stuck")
         self.emit(Scored(slot, t, score, lookahead))

@@ -3,7 +3,9 @@
 from typing import Final
 
 from errors import InvalidRequest
+from search.methods.beam import BEAM
 from search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
+from search.methods.dvts import DVTS
 from search.methods.epf import EPF
 from search.methods.method import Method
 from search.methods.pf import PF
@@ -11,7 +13,7 @@ from search.methods.sample import SAMPLE
 from search.methods.self_consistency import SELF_CONSISTENCY
 
 METHODS: Final[dict[str, Method]] = {
-    method.name: method for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE)
+    method.name: method for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE, BEAM, DVTS)
 }
 
 

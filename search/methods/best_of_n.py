@@ -1,22 +1,41 @@
-"""Best of n: independent solutions, each judged once when whole; the best one wins or, weighted, answers vote by odds."""
+"""Best of n: independent solutions, each judged when whole; the best one wins or, weighted, answers vote by odds.
+
+Choosing the best of n by a process reward model is Lightman et al.'s (arXiv 2305.20050); adding up the scores of equal answers
+is the weighted best-of-n of Snell et al. (arXiv 2408.03314) and search-and-learn, which add up probabilities. Ours is to vote
+by odds, as the filters here do.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 
 from search.engine.chain import Chain
 from search.engine.run import Outcome, Run
+from search.methods.aggregation import aggregated
 from search.methods.method import Method
 from search.methods.sampled import NO_SEARCH, sample_chains
 from search.smc.weights import log_mean, logit
 
 
 async def run_best_of_n(run: Run) -> Outcome:
-    """Weight: odds of the whole solution's score; a chain without one has none. Target: p(x) odds(x)."""
+    """Weight: odds of the whole solution's score; a chain without one has none. Target: p(x) odds(x).
+
+    With ``aggregation`` ``last`` the reward model is asked once for a solution, otherwise once after each of its steps, in
+    their order, so that an engine's prefix cache computes no token twice.
+    """
+    aggregation = run.config.aggregation
 
     async def judged(chain: Chain, slot: int) -> Chain:
-        return await run.judge(chain, chain, len(chain.steps), slot)
+        first = len(chain.steps) if aggregation == "last" else 1
+        for t in range(first, len(chain.steps) + 1):
+            prefix = await run.judge(chain, replace(chain, steps=chain.steps[:t]), t, slot)
+            if prefix.status == "stuck":
+                return replace(prefix, scores=())
+            chain = replace(chain, scores=prefix.scores)
+        return chain
 
     chains, cut = await sample_chains(run, judged)
-    log_weights = np.array([float(logit(chain.scores[-1])) if chain.scores else -np.inf for chain in chains])
+    log_weights = np.array([float(logit(aggregated(chain, aggregation))) if chain.scores else -np.inf for chain in chains])
     return Outcome(tuple(chains), log_weights, log_mean(log_weights), cut=cut)
 
 

@@ -15,7 +15,7 @@ from search.engine.chain import Chain
 from search.engine.conclude import best_so_far
 from search.engine.run import Outcome, Run
 from search.events import Resampled, Scored, StepTaken
-from search.methods.method import Method
+from search.methods.method import Method, unused
 from search.result import StepRecord, StopReason
 from search.smc import filter as smc
 from search.smc.weights import logit
@@ -31,7 +31,7 @@ async def run_filter(run: Run) -> Outcome:
     state = smc.start(n)
     records: list[StepRecord] = []
     for t in range(1, config.max_steps + 1):
-        chains, successors, cut = await _propagate(run, chains, kept, t)
+        chains, successors, cut = await propagate(run, chains, kept, t)
         running = any(chain.status == "running" for chain in chains)
         observation = _observe(chains, successors, last=not running or t == config.max_steps)
         if cut is not None:
@@ -68,7 +68,7 @@ def kernel_config(config: SearchConfig) -> smc.FilterConfig:
     )
 
 
-async def _propagate(
+async def propagate(
     run: Run, chains: Sequence[Chain], kept: Sequence[Chain | None], t: int
 ) -> tuple[list[Chain], list[Chain | None], StopReason | None]:
     """Step ``t`` of every running particle: chains, drawn successors, and the limit that cut the round short.
@@ -152,4 +152,7 @@ def _tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
         run.emit(Scored(slot, t, chain.scores[-1], False))
 
 
-EPF = Method("epf", "entropic particle filtering: annealed resampling, look-ahead on request", run_filter)
+NO_TREE = unused("aggregation", "beam_width")
+"""A filter weighs by the newest score and draws who goes on."""
+
+EPF = Method("epf", "entropic particle filtering: annealed resampling, look-ahead on request", run_filter, fixed=NO_TREE)

@@ -2,13 +2,26 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from errors import InvalidRequest
 from search.config import SearchConfig
 from search.engine.run import Outcome, Run
 
 _DEFAULTS = SearchConfig()
+
+
+def unused(*names: str) -> dict[str, Any]:
+    """Options that say nothing to a method, for its ``fixed``: held at their defaults, so that no other choice is ignored."""
+    return {name: getattr(_DEFAULTS, name) for name in names}
+
+
+NO_FILTER: Final[Mapping[str, Any]] = {
+    "annealing": "none",
+    "lookahead": "none",
+    **unused("ess_threshold", "early_phase", "horizon", "lookahead_weight", "resampling", "weighting", "resample_finished"),
+}
+"""``fixed`` of a method that draws no ancestors by weight."""
 
 
 @dataclass(frozen=True, slots=True)

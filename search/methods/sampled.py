@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from search.engine.chain import Chain
 from search.engine.run import Run
+from search.methods.method import NO_FILTER, unused
 from search.result import StopReason
 
-NO_SEARCH = {"annealing": "none", "lookahead": "none"}
-"""Nothing is resampled, so options of resampling say nothing."""
+NO_SEARCH = {**NO_FILTER, **unused("straggler_quantile", "beam_width")}
+"""Nothing is resampled and there are no rounds, so their options say nothing."""
 
 
 async def sample_chains(

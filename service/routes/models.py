@@ -39,6 +39,6 @@ async def list_models(models: LoadedModels, settings: ServerSettings) -> ModelLi
 
 @router.get("/models/{id:path}")
 async def get_model(id: str, models: LoadedModels, settings: ServerSettings) -> ModelOut:
-    """One model by its name, which may have slashes: the generator, epf, epf-16, best-of-n-8 ..."""
+    """One model by its name, which may have slashes: the generator, epf, epf-16, beam-8 ..."""
     options_of(id, models.generator.name, settings.max_particles)
     return ModelOut(id=id)

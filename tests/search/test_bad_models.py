@@ -178,6 +178,14 @@ def test_a_length_cut_step_goes_on_and_is_read_as_one():
     assert generator.calls[1].prefix == "It is \\box"
 
 
+@pytest.mark.parametrize("method", SEARCHES)
+def test_a_step_that_is_cut_before_it_has_any_text_is_not_put_to_the_judge(method):
+    pieces = [step(" ", "length"), step("a \\boxed{3}", "eos")]
+    result, _, reward_model = run(lambda call: pieces[len(call.prefix)], method=method, n_particles=2)
+    assert result.answer == "3"
+    assert set(reward_model.calls) <= {(" a \\boxed{3}",)}
+
+
 def test_an_answer_cut_in_two_is_found():
     pieces = iter([step("It is \\boxed{4", "length"), step("2}")])
     result, *_ = run(lambda call: next(pieces), n_particles=1)
@@ -191,14 +199,16 @@ def test_a_length_cut_step_is_never_a_solution():
     assert not any(particle.finished for particle in result.particles)
 
 
-@pytest.mark.parametrize(("text", "answer"), [("\\boxed{1}", "1"), ("so \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}")])
-def test_a_boxed_answer_ends_a_particle(text, answer):
+@pytest.mark.parametrize(
+    ("text", "answer"), [("\\boxed{1}", "1"), ("so \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}"), ("so\n#### 7", "7")]
+)
+def test_a_written_answer_ends_a_particle(text, answer):
     result, generator, _ = run(lambda call: step(text), n_particles=2)
     assert (result.answer, len(generator.calls)) == (answer, 2)
     assert result.particles[0].steps[-1].finish == "answer"
 
 
-@pytest.mark.parametrize("text", ["\\boxed{}", "\\boxed{ }", "\\boxed{1", "boxed 1"])
+@pytest.mark.parametrize("text", ["\\boxed{}", "\\boxed{ }", "\\boxed{1", "boxed 1", "\n#### Step 1"])
 def test_an_empty_or_open_box_does_not(text):
     result, *_ = run(lambda call: step(f"{call.n} {text}"), n_particles=2, max_steps=2)
     assert result.stop_reason == "max_steps"

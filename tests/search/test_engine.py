@@ -309,6 +309,15 @@ def test_pf_is_pf():
         ("pf", "annealing", "cess"),
         ("self_consistency", "answer_selection", "argmax"),
         ("best_of_n", "lookahead", "redraw"),
+        ("best_of_n", "resampling", "residual"),
+        ("weighted_best_of_n", "straggler_quantile", 0.5),
+        ("self_consistency", "aggregation", "min"),
+        ("epf", "aggregation", "mean"),
+        ("pf", "beam_width", 2),
+        ("beam", "annealing", "cess"),
+        ("beam", "weighting", "incremental"),
+        ("dvts", "lookahead", "reuse"),
+        ("dvts", "resample_finished", False),
     ],
 )
 def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method, option, value):

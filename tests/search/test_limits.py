@@ -88,7 +88,7 @@ def test_deadline_before_the_first_step(method):
     assert caught.value.param == "max_seconds"
 
 
-@pytest.mark.parametrize(("method", "lookahead"), ways(["epf", "self_consistency"]))
+@pytest.mark.parametrize(("method", "lookahead"), ways(["epf", "self_consistency", "beam", "dvts"]))
 def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method, lookahead):
     result, generator, _ = run(
         lambda call: endless(call) if call.depth < 2 else hold(),
@@ -137,7 +137,7 @@ def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting):
     assert result.confidence == pytest.approx(9.0 / (9.0 + 1.5))
 
 
-@pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency"])
+@pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency", "beam", "dvts"])
 def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method):
     def write(call):
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()

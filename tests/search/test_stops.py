@@ -61,7 +61,7 @@ def test_a_stop_may_be_cut_in_two_by_the_token_limit():
     assert result.solution == "aaa"
 
 
-@pytest.mark.parametrize("method", ["epf", "best_of_n", "self_consistency", "sample"])
+@pytest.mark.parametrize("method", ["epf", "best_of_n", "self_consistency", "sample", "beam", "dvts"])
 def test_no_particle_is_longer_than_its_limit(method):
     result, generator = solved(
         method, lambda call: step("x" * call.sampling.max_tokens, "length"), max_tokens_per_particle=10, max_tokens_per_step=4

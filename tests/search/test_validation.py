@@ -14,7 +14,10 @@ BAD = [
     *(("temperature", value) for value in (-0.1, 2.1, math.nan, math.inf, "hot", True)),
     *(("top_p", value) for value in (0, -1, 1.1, math.nan)),
     *(("separator", value) for value in ("x" * 17, None, 3)),
-    *((name, "no such thing") for name in ("annealing", "lookahead", "resampling", "weighting", "answer_selection")),
+    *(
+        (name, "no such thing")
+        for name in ("annealing", "lookahead", "resampling", "weighting", "answer_selection", "aggregation")
+    ),
     *(("annealing", value) for value in (None, ["ess"])),
     *(
         (name, value)
@@ -22,6 +25,7 @@ BAD = [
         for value in (-0.01, 1.01, math.nan, None)
     ),
     *(("horizon", value) for value in (0, 2.0)),
+    *(("beam_width", value) for value in (0, MAX_PARTICLES + 1, 2.0, None)),
     *(("resample_finished", value) for value in (1, None)),
     *(("seed", value) for value in (-1, 2**63, 1.0, "1")),
     *(("max_tokens_per_particle", value) for value in (0, 1.5)),

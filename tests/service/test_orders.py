@@ -93,6 +93,7 @@ SIZE = {"n_particles": 2, "max_steps": 3, "max_tokens_per_step": 5}
         ({"max_tokens_per_particle": 7}, 30),
         ({"method": "pf", "max_tokens_per_particle": 7}, 30),
         ({"method": "best_of_n", "max_tokens_per_particle": 7}, 14),
+        ({"method": "beam", "max_tokens_per_particle": 7}, 30),
         ({"method": "self_consistency", "max_tokens_per_particle": 100}, 30),
     ],
 )

@@ -32,9 +32,10 @@ def streamed(**body: Any) -> list[dict[str, Any]]:
     return events_of(response.text)
 
 
-def test_one_event_for_everything_that_happens() -> None:
+@pytest.mark.parametrize("method", ["epf", "beam", "dvts"])
+def test_one_event_for_everything_that_happens(method: str) -> None:
     n = 4
-    events = streamed(n_particles=n, seed=3)
+    events = streamed(n_particles=n, seed=3, method=method)
     kinds = [event["type"] for event in events]
     assert kinds[0] == "started"
     assert kinds[-1] == "answer"
@@ -42,7 +43,7 @@ def test_one_event_for_everything_that_happens() -> None:
     assert kinds.count("resampled") == N_STEPS
     assert set(kinds) == {"started", "step", "scored", "resampled", "answer"}
     started = events[0]
-    assert (started["method"], started["n_particles"], started["seed"]) == ("epf", n, 3)
+    assert (started["method"], started["n_particles"], started["seed"]) == (method, n, 3)
     resampled = next(event for event in events if event["type"] == "resampled")
     assert len(resampled["ancestors"]) == n
     assert {"t", "ess", "entropy", "temperature", "resampled", "distinct_ancestors", "n_finished", "answer"} < set(resampled)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -107,6 +108,26 @@ def test_equality_is_symmetric_and_survives_odd_input() -> None:
             for a, b, equal in PAIRS:
                 assert await it.equal(a, b) is equal, (a, b)
                 assert await it.equal(b, a) is equal, (b, a)
+
+    asyncio.run(run())
+
+
+LATEX = [
+    "\\frac", "\\sqrt", "\\text", "\\begin{pmatrix}", "\\end{pmatrix}", "\\cup", "\\infty", "\\{", "\\}", "\\left(", "\\right)",
+    "\\%", "{", "}", "(", ")", "[", "]", "$", ",", "=", "+", "-", "/", "!", "_", "&", "\\\\", "x", "y", "0", "1", "2.5", " cm",
+    " ", "\n", "\x00",
+]  # fmt: skip
+
+
+def test_any_two_texts_get_a_verdict() -> None:
+    chance = random.Random(1)
+    texts = ["".join(chance.choices(LATEX, k=chance.randrange(9))) for _ in range(100)]
+
+    async def run() -> None:
+        async with checker(limit_s=5.0) as it:
+            for a, b in zip(texts[::2], texts[1::2], strict=True):
+                assert await it.equal(a, b) in (True, False)
+                assert await it.equal(a, a)
 
     asyncio.run(run())
 

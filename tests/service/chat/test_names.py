@@ -14,6 +14,8 @@ from service.chat.names import listed, options_of
         ("best-of-n", {"method": "best_of_n"}),
         ("best-of-n-16", {"method": "best_of_n", "n_particles": 16}),
         ("weighted-best-of-n-8", {"method": "weighted_best_of_n", "n_particles": 8}),
+        ("beam-16", {"method": "beam", "n_particles": 16}),
+        ("dvts-16", {"method": "dvts", "n_particles": 16}),
         ("self-consistency-64", {"method": "self_consistency", "n_particles": 64}),
         ("org/model-7b", {"method": "sample"}),
     ],

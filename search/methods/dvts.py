@@ -1,0 +1,38 @@
+"""Diverse verifier tree search: independent subtrees, in each of which the best child goes on.
+
+After Beeching, Tunstall & Rush, "Scaling test-time compute with open models" (2024), and search-and-learn: the n particles are
+split into n / m subtrees of m, m being ``beam_width``; each round the child with the best score is kept and continued m times,
+so that a prefix with a high score cannot crowd out the other subtrees. A subtree ends when its best child is finished.
+
+Ours: where n / m is not whole, ceil(n / m) subtrees of sizes as even as possible; n <= m is one subtree, n = 1 a plain sample.
+The best child fills all slots of its subtree, so what votes (by odds, or as the caller selects) is the subtrees' ends, each as
+often as it has slots; search-and-learn returns all children of the last round, also unfinished ones. Only where a limit ends
+the search every finished child votes. No distribution is targeted: scores only rank.
+"""
+
+from collections.abc import Sequence
+
+from search.engine.chain import Chain
+from search.engine.run import Outcome, Run
+from search.methods.method import NO_FILTER, Method
+from search.methods.stepwise import run_stepwise
+from search.smc.weights import FloatArray
+
+
+async def run_dvts(run: Run) -> Outcome:
+    """Rounds in every subtree."""
+    return await run_stepwise(run, best_children)
+
+
+def best_children(chains: Sequence[Chain], log_weights: FloatArray, beam_width: int) -> list[int]:
+    """The best child of each subtree in all its slots; of children with equal scores that in the lower slot is better."""
+    n = len(chains)
+    n_subtrees = -(-n // beam_width)
+    ancestors: list[int] = []
+    for k in range(n_subtrees):
+        subtree = range(n * k // n_subtrees, n * (k + 1) // n_subtrees)
+        ancestors += [max(subtree, key=lambda slot: float(log_weights[slot]))] * len(subtree)
+    return ancestors
+
+
+DVTS = Method("dvts", "diverse verifier tree search: the best child of each subtree goes on", run_dvts, fixed=NO_FILTER)

@@ -1,0 +1,63 @@
+"""Searches over steps in which a rule says who goes on: what beam search and DVTS share.
+
+Every round all running particles draw a step and have it judged, as in a filter. Then the rule names, for each slot, the
+particle that it continues. Nothing is drawn at random but the steps.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from search.engine.chain import Chain
+from search.engine.conclude import best_so_far
+from search.engine.run import Outcome, Run
+from search.events import Resampled
+from search.methods.aggregation import aggregated
+from search.methods.epf import propagate
+from search.result import StepRecord
+from search.smc.weights import FloatArray, entropy, ess, logit
+
+Rule = Callable[[Sequence[Chain], FloatArray, int], list[int]]
+"""``(chains (n,), log_weights (n,), beam_width)`` to the particle that each slot continues, ``(n,)``."""
+
+
+async def run_stepwise(run: Run, rule: Rule) -> Outcome:
+    """Rounds until no particle is running, or until a limit cuts them short; then whoever has finished votes.
+
+    Weight: odds of the aggregated score. There is no target, so no evidence either (NaN).
+    """
+    config = run.config
+    n = config.n_particles
+    chains = [Chain()] * n
+    nothing_kept: list[Chain | None] = [None] * n
+    records: list[StepRecord] = []
+    for t in range(1, config.max_steps + 1):
+        chains, _, cut = await propagate(run, chains, nothing_kept, t)
+        log_weights = _weights(run, chains)
+        if cut is not None:
+            return Outcome(tuple(chains), log_weights, math.nan, tuple(records), cut)
+
+        with run.ledger.doing("resampling"):
+            slots = list(range(n))
+            ancestors = slots if t == config.max_steps else rule(chains, log_weights, config.beam_width)
+            pruned = ancestors != slots
+            records.append(StepRecord(t, ess(log_weights), entropy(log_weights), 1.0, pruned, len(set(ancestors))))
+            if pruned:
+                chains = [replace(chains[a], lineage=(*chains[a].lineage, a)) for a in ancestors]
+                log_weights = log_weights[ancestors]
+            n_finished = sum(chain.status == "finished" for chain in chains)
+            answer = best_so_far(chains, log_weights, config)
+        run.emit(Resampled(records[-1], tuple(ancestors), n_finished, answer))
+        if not any(chain.status == "running" for chain in chains):
+            return Outcome(tuple(chains), log_weights, math.nan, tuple(records))
+    return Outcome(tuple(chains), log_weights, math.nan, tuple(records), "max_steps")
+
+
+def _weights(run: Run, chains: Sequence[Chain]) -> FloatArray:
+    """Log odds ``(n,)``; -inf of a dead particle, and of a stuck one unless nothing better is left."""
+    better = any(chain.status in ("running", "finished") for chain in chains)
+    log_odds = logit([aggregated(chain, run.config.aggregation) for chain in chains])
+    out = [chain.status == "dead" or (chain.status == "stuck" and better) for chain in chains]
+    return np.where(out, -np.inf, log_odds)
