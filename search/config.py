@@ -41,6 +41,11 @@ class SearchConfig:
         seed: of everything random; None draws one, which the result reports.
         max_seconds: wall-clock limit; the best answer so far is returned, marked. None is no limit.
         max_total_tokens: most generated tokens of all particles together; likewise. None is no limit.
+        iterations: sweeps of particle Gibbs that share the particles; never more than there are particles.
+        entropy_zscore: intrinsic particle filtering weighs by z-scores of a round's entropies; else by the entropies, which has
+            a target that is known.
+        pool_fraction: share of the pool of earlier prefixes in the draw after a round that pruned much, in ePF with a pool.
+        certainty: adaptive sampling stops at this probability that the leading answer is the most frequent one; 1 draws all.
     """
 
     n_particles: int = 8
@@ -65,6 +70,10 @@ class SearchConfig:
     seed: int | None = None
     max_seconds: float | None = None
     max_total_tokens: int | None = None
+    iterations: int = 2
+    entropy_zscore: bool = True
+    pool_fraction: float = 0.2
+    certainty: float = 0.95
 
     def __post_init__(self) -> None:
         """Raise ``InvalidRequest`` for an option that is out of its range."""

@@ -10,6 +10,7 @@ from search.config import Annealing, AnswerSelection, LookAhead, Resampling, Sea
 from search.methods import METHODS
 from search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
 from search.validation import (
+    MAX_ITERATIONS,
     MAX_PARTICLES,
     MAX_SEED,
     MAX_SEPARATOR_CHARS,
@@ -104,6 +105,28 @@ class SearchOptions(BaseModel):
     )
     max_total_tokens: int | None = Field(
         DEFAULTS.max_total_tokens, ge=1, description="Most generated tokens of all particles together; likewise."
+    )
+
+    iterations: int = Field(
+        DEFAULTS.iterations,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="Sweeps of particle_gibbs that share the particles; never more than there are particles.",
+    )
+    entropy_zscore: bool = Field(
+        DEFAULTS.entropy_zscore, description="ipf weighs by z-scores of a round's entropies; false by the entropies themselves."
+    )
+    pool_fraction: float = Field(
+        DEFAULTS.pool_fraction,
+        ge=0,
+        le=1,
+        description="epf_pool: share of the pool of earlier prefixes in the draw after a round that pruned much.",
+    )
+    certainty: float = Field(
+        DEFAULTS.certainty,
+        ge=0,
+        le=1,
+        description="adaptive stops at this probability that the leading answer is the most frequent one; 1 draws all.",
     )
 
     def chosen(self) -> dict[str, Any]:

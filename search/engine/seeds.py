@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-Stage = Literal["step", "lookahead", "resampling", "selection"]
+Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
 
-_STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3}
+_STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3, "reference": 4}
 
 
 def sequence(seed: int, stage: Stage, t: int = 0) -> np.random.SeedSequence:

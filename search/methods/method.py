@@ -2,13 +2,26 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from errors import InvalidRequest
 from search.config import SearchConfig
 from search.engine.run import Outcome, Run
 
 _DEFAULTS = SearchConfig()
+
+OF_ONE_METHOD: Final = ("iterations", "entropy_zscore", "pool_fraction", "certainty")
+"""Options that only one method reads."""
+
+
+def unused(*names: str) -> dict[str, Any]:
+    """Options that say nothing to a method, for its ``fixed``: held at their defaults, so that no other choice is ignored."""
+    return {name: getattr(_DEFAULTS, name) for name in names}
+
+
+def only_own(*own: str) -> dict[str, Any]:
+    """For ``fixed``: of the options of one method those that are not ``own``."""
+    return unused(*(name for name in OF_ONE_METHOD if name not in own))
 
 
 @dataclass(frozen=True, slots=True)

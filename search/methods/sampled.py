@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from search.engine.chain import Chain
 from search.engine.run import Run
+from search.methods.method import only_own
 from search.result import StopReason
 
-NO_SEARCH = {"annealing": "none", "lookahead": "none"}
+NO_SEARCH = {"annealing": "none", "lookahead": "none", **only_own()}
 """Nothing is resampled, so options of resampling say nothing."""
 
 
