@@ -5,6 +5,7 @@ from typing import Final
 from errors import InvalidRequest
 from search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
 from search.methods.epf import EPF
+from search.methods.ipf import IPF
 from search.methods.method import Method
 from search.methods.particle_gibbs import PARTICLE_GIBBS
 from search.methods.pf import PF
@@ -12,7 +13,7 @@ from search.methods.sample import SAMPLE
 from search.methods.self_consistency import SELF_CONSISTENCY
 
 METHODS: Final[dict[str, Method]] = {
-    method.name: method for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE, PARTICLE_GIBBS)
+    method.name: method for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE, PARTICLE_GIBBS, IPF)
 }
 
 

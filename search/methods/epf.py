@@ -5,7 +5,7 @@ particle goes from one to the next without waiting for others. The only barrier 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,9 @@ from search.result import StepRecord, StopReason
 from search.smc import filter as smc
 from search.smc.weights import FloatArray, log_normalised, logit
 
+Extend = Callable[..., Awaitable[Chain]]
+"""As ``Run.extend``."""
+
 Potential = Callable[[FloatArray, Sequence[Chain], Sequence[Chain]], FloatArray]
 """Log potentials ``(m,)`` of prefixes, from those before the round ``(m,)`` and the chains before and after it."""
 
@@ -32,13 +35,14 @@ class Group:
         slots: index of each in the search, ``(m,)``.
         reference: the trajectory that the last of them retraces; None if all are drawn.
         earlier, earlier_log_weights: particles of groups before this one and their votes, for the best answer so far.
-        potential: what weighs them in place of the reward model, which then is not asked.
+        extend, potential: how they draw a step and what weighs it, in place of the reward model.
     """
 
     slots: tuple[int, ...]
     reference: Chain | None = None
     earlier: tuple[Chain, ...] = ()
     earlier_log_weights: tuple[float, ...] = ()
+    extend: Extend | None = None
     potential: Potential | None = None
 
 
@@ -107,8 +111,8 @@ async def propagate(
 
     A particle that kept its successor takes it, free of cost. Without budget for all, only those go on.
     """
-    slots = range(len(chains)) if group is None else group.slots
-    extend = run.draw if group is not None and group.potential is not None else run.extend
+    slots = tuple(range(len(chains))) if group is None else group.slots
+    extend: Extend = (group and group.extend) or run.extend
     config = run.config
     moved = list(chains)
     successors: list[Chain | None] = [None] * len(chains)
