@@ -3,6 +3,7 @@
 from typing import Final
 
 from errors import InvalidRequest
+from search.methods.adaptive import ADAPTIVE
 from search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
 from search.methods.epf import EPF
 from search.methods.ipf import IPF
@@ -13,7 +14,8 @@ from search.methods.sample import SAMPLE
 from search.methods.self_consistency import SELF_CONSISTENCY
 
 METHODS: Final[dict[str, Method]] = {
-    method.name: method for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE, PARTICLE_GIBBS, IPF)
+    method.name: method
+    for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE, PARTICLE_GIBBS, IPF, ADAPTIVE)
 }
 
 

@@ -97,10 +97,11 @@ INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
         ({**INCREMENTAL, "annealing": "ess", "lookahead": "redraw"}, target),
         ({**INCREMENTAL, "annealing": "none", "lookahead": "reuse", "lookahead_weight": 0.0}, target),
         ({"method": "weighted_best_of_n"}, target),
+        ({"method": "adaptive", "certainty": 1.0}, target),
         ({**INTRINSIC, "annealing": "none"}, intrinsic_target),
         ({**INTRINSIC, "annealing": "base", "early_phase": 1.0}, intrinsic_target),
     ],
-    ids=["plain", "annealed", "redraw", "reuse without guide", "best of n", "intrinsic", "intrinsic, annealed"],
+    ids=["plain", "annealed", "redraw", "reuse without guide", "best of n", "adaptive", "intrinsic", "intrinsic, annealed"],
 )
 def test_weighted_answers_match_enumeration(options, gamma):
     table = asyncio.run(estimates(options))
