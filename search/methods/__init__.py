@@ -6,6 +6,7 @@ from errors import InvalidRequest
 from search.methods.adaptive import ADAPTIVE
 from search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
 from search.methods.epf import EPF
+from search.methods.epf_pool import EPF_POOL
 from search.methods.ipf import IPF
 from search.methods.method import Method
 from search.methods.particle_gibbs import PARTICLE_GIBBS
@@ -15,7 +16,7 @@ from search.methods.self_consistency import SELF_CONSISTENCY
 
 METHODS: Final[dict[str, Method]] = {
     method.name: method
-    for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE, PARTICLE_GIBBS, IPF, ADAPTIVE)
+    for method in (EPF, PF, BEST_OF_N, WEIGHTED_BEST_OF_N, SELF_CONSISTENCY, SAMPLE, PARTICLE_GIBBS, IPF, EPF_POOL, ADAPTIVE)
 }
 
 

@@ -65,7 +65,7 @@ async def run_filter(run: Run, group: Group | None = None) -> Outcome:
         before = chains
         chains, successors, cut = await propagate(run, before, kept, t, group)
         running = any(chain.status == "running" for chain in chains)
-        logits = logit([_score(chain) for chain in chains])
+        logits = logit([score_of(chain) for chain in chains])
         if group.potential is not None:
             logits = group.potential(state.logits, before, chains)
         observation = _observe(logits, chains, successors, last=not running or t == config.max_steps)
@@ -132,7 +132,7 @@ async def propagate(
             left -= len(chain.token_ids) - len(chains[slot].token_ids)
         else:
             chain = replace(chain, lineage=chains[slot].lineage)
-            _tell_again(run, chain, t, slots[slot])
+            tell_again(run, chain, t, slots[slot])
         moved[slot] = chain
         if looking and left > 0 and chain.status == "running":
             successors[slot] = await extend(chain, t + 1, slots[slot], allowance=min(left, longest), lookahead=True)
@@ -163,15 +163,16 @@ def _observe(logits: FloatArray, chains: Sequence[Chain], successors: Sequence[C
     )
 
 
-def _score(chain: Chain) -> float:
+def score_of(chain: Chain) -> float:
+    """Newest score; 0.5, no opinion, before the first step."""
     return chain.scores[-1] if chain.scores else 0.5
 
 
 def _successor_score(chain: Chain, successor: Chain | None) -> float:
     """Score to look ahead with: a successor that died counts as surely wrong, one that there is no room for tells nothing."""
     if successor is None or successor.status == "stuck":
-        return _score(chain)
-    return 0.0 if successor.status == "dead" else _score(successor)
+        return score_of(chain)
+    return 0.0 if successor.status == "dead" else score_of(successor)
 
 
 def _record(t: int, info: smc.FilterInfo) -> StepRecord:
@@ -189,7 +190,8 @@ def _told(run: Run, group: Group, chains: Sequence[Chain], info: smc.FilterInfo,
     return Resampled(record, tuple(ancestors), n_finished, best_so_far(everyone, log_weights, run.config))
 
 
-def _tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
+def tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
+    """Tell the newest step of ``chain`` as step ``t`` of ``slot``, which took it over free of cost."""
     if chain.status in ("running", "finished"):
         run.emit(StepTaken(slot, t, chain.steps[-1].text, chain.steps[-1].finish, 0, False))
         run.emit(Scored(slot, t, chain.scores[-1], False))

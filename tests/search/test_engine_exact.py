@@ -86,6 +86,7 @@ async def estimates(options):
 
 
 INCREMENTAL = {"weighting": "incremental", "ess_threshold": 0.9}
+POOL = {"method": "epf_pool", "ess_threshold": 0.95, "pool_fraction": 0.5}
 INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
 
 
@@ -98,10 +99,23 @@ INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
         ({**INCREMENTAL, "annealing": "none", "lookahead": "reuse", "lookahead_weight": 0.0}, target),
         ({"method": "weighted_best_of_n"}, target),
         ({"method": "adaptive", "certainty": 1.0}, target),
+        ({**POOL, "annealing": "none"}, target),
+        ({**POOL, "annealing": "base", "early_phase": 1.0}, target),
         ({**INTRINSIC, "annealing": "none"}, intrinsic_target),
         ({**INTRINSIC, "annealing": "base", "early_phase": 1.0}, intrinsic_target),
     ],
-    ids=["plain", "annealed", "redraw", "reuse without guide", "best of n", "adaptive", "intrinsic", "intrinsic, annealed"],
+    ids=[
+        "plain",
+        "annealed",
+        "redraw",
+        "reuse without guide",
+        "best of n",
+        "adaptive",
+        "pool",
+        "pool, annealed",
+        "intrinsic",
+        "intrinsic, annealed",
+    ],
 )
 def test_weighted_answers_match_enumeration(options, gamma):
     table = asyncio.run(estimates(options))
