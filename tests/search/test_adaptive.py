@@ -47,6 +47,9 @@ def test_it_draws_until_the_answer_is_certain(answers, scores, certainty, drawn)
     assert len(result.particles) == rounds[-1].n_finished == result.usage.prm_calls == drawn
     assert (result.answer, result.stop_reason) == ("a", "finished")
     assert all(len(event.ancestors) == 16 for event in rounds)
+    odds = [scores[particle.answer] / (1 - scores[particle.answer]) for particle in result.particles]
+    assert [particle.log_weight for particle in result.particles] == pytest.approx(np.log(odds))
+    assert result.log_evidence == pytest.approx(math.log(np.mean(odds)))
 
 
 def test_an_answer_that_leads_by_odds_and_not_by_votes_is_not_certain():

@@ -77,3 +77,14 @@ def test_a_disappointment_goes_back():
     _, chosen, held = smc.draw(pool, bad, np.zeros(2, dtype=bool), fraction=0.5, **draw)
     assert set(chosen.tolist()) <= {0, 1}
     np.testing.assert_allclose(np.exp(held), [2.5, 2.5], rtol=1e-4)
+
+
+def test_the_number_that_goes_on_is_right_on_average():
+    drawn = []
+    for seed in range(600):
+        draw = {"fraction": 0.0, "temperature": 1.0, "scheme": "systematic", "rng": np.random.default_rng(seed)}
+        _, chosen, held = smc.draw(smc.start(), np.log([7.0, 2.0, 1.0]), np.array([True, False, False]), 4, **draw)
+        assert chosen.size in (1, 2)
+        np.testing.assert_allclose(np.exp(held), 10.0 / 4)
+        drawn.append(chosen.size)
+    assert abs(np.mean(drawn) - 1.2) < 4 * 0.4 / np.sqrt(600)
