@@ -85,9 +85,9 @@ class Run:
         async with asyncio.timeout_at(deadline_s), self._until.limit(grace_s):
             yield
 
-    def rng(self, stage: Stage, t: int = 0, slot: int = 0) -> np.random.Generator:
-        """Random numbers of one stage of step ``t``, of the particles from ``slot`` on where some search after others."""
-        return np.random.default_rng(sequence(self._seed, stage, t, slot))
+    def rng(self, stage: Stage, t: int = 0, *first: int) -> np.random.Generator:
+        """Random numbers of one stage of step ``t``, of the particles from slot ``first`` on where groups take turns."""
+        return np.random.default_rng(sequence(self._seed, stage, t, *first))
 
     def share(self, n: int) -> int:
         """Tokens that each of ``n`` tasks about to start may generate, while none is under way; below 1 nothing can start.

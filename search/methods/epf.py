@@ -52,6 +52,7 @@ async def run_filter(run: Run, group: Group | None = None) -> Outcome:
     The outcome is that of the particles of ``group``, by default of all.
     """
     config = run.config
+    turn = () if group is None else group.slots[:1]
     group = group or Group(tuple(range(config.n_particles)))
     n = len(group.slots)
     kernel = kernel_config(config)
@@ -74,7 +75,7 @@ async def run_filter(run: Run, group: Group | None = None) -> Outcome:
             return Outcome(tuple(chains), log_weights, state.log_evidence, tuple(records), cut)
 
         with run.ledger.doing("resampling"):
-            rng = run.rng("resampling", t, group.slots[0])
+            rng = run.rng("resampling", t, *turn)
             state, info = smc.step(state, observation, rng, kernel, None if group.reference is None else n - 1)
             records.append(_record(t, info))
             told = _told(run, group, chains, info, records[-1])

@@ -56,7 +56,7 @@ async def run_particle_gibbs(run: Run) -> Outcome:
             break
         weights = normalise(outcome.log_weights)
         if weights.any():
-            drawn = slots[multinomial(weights, 1, run.rng("reference", slot=first))[0]]
+            drawn = slots[multinomial(weights, 1, run.rng("reference", 0, first))[0]]
             reference = None if chains[drawn].status == "stuck" else drawn
     return Outcome(tuple(chains), votes[: len(chains)], log_evidence, tuple(records), cut)
 
