@@ -31,7 +31,7 @@ class Outcome:
     """What a method ends with.
 
     Attributes:
-        chains, log_weights: the particles, ``(n,)``; -inf has no vote.
+        chains, log_weights: the particles, n unless the method says otherwise; -inf has no vote.
         log_evidence: see ``SearchResult``.
         records: one per resampling round.
         cut: the limit that ended it early, None if it came to its own end.

@@ -13,7 +13,7 @@ _STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "select
 
 
 def sequence(seed: int, stage: Stage, t: int = 0, *first: int) -> np.random.SeedSequence:
-    """Child of ``seed`` for the draws of a stage of one step, of the particles from slot ``first`` on where groups take turns."""
+    """Child of ``seed`` for a stage of one step, and for the particles from slot ``first`` on where groups take turns."""
     return np.random.SeedSequence(seed, spawn_key=(_STAGES[stage], t, *first))
 
 
