@@ -25,7 +25,7 @@ from search.engine.conclude import best_so_far
 from search.engine.run import Outcome, Run
 from search.events import Resampled
 from search.methods.epf import Group, propagate, score_of, tell_again
-from search.methods.method import Method, only_own
+from search.methods.method import Method, only_own, unused
 from search.result import StepRecord, StopReason
 from search.smc import pool as smc
 from search.smc.annealing import temperature
@@ -115,5 +115,10 @@ EPF_POOL = Method(
     "epf_pool",
     "entropic particle filtering that may go back to prefixes of earlier rounds",
     run_epf_pool,
-    fixed={"weighting": "incremental", "lookahead": "none", **only_own("pool_fraction")},
+    fixed={
+        "weighting": "incremental",
+        "lookahead": "none",
+        **only_own("pool_fraction"),
+        **unused("lookahead_weight", "resample_finished"),
+    },
 )

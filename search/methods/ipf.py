@@ -23,7 +23,7 @@ from errors import InvalidRequest
 from search.engine.chain import Chain
 from search.engine.run import Outcome, Run
 from search.methods.epf import Group, run_filter
-from search.methods.method import Method, only_own
+from search.methods.method import Method, only_own, unused
 from search.smc.intrinsic import log_potentials, step_entropy
 from search.smc.weights import FloatArray
 
@@ -54,6 +54,6 @@ IPF = Method(
     "ipf",
     "intrinsic particle filtering: weighs by the language model's own certainty, no reward model",
     run_ipf,
-    fixed={"weighting": "incremental", "lookahead": "none", **only_own("entropy_zscore")},
+    fixed={"weighting": "incremental", "lookahead": "none", **only_own("entropy_zscore"), **unused("lookahead_weight")},
     needs_reward_model=False,
 )

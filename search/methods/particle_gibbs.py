@@ -27,7 +27,7 @@ import numpy as np
 from search.engine.chain import Chain
 from search.engine.run import Outcome, Run
 from search.methods.epf import Group, run_filter
-from search.methods.method import Method, only_own
+from search.methods.method import Method, only_own, unused
 from search.result import StepRecord, StopReason
 from search.smc.resampling import multinomial
 from search.smc.weights import log_normalised, normalise
@@ -71,5 +71,6 @@ PARTICLE_GIBBS = Method(
         "lookahead": "none",
         "straggler_quantile": None,
         **only_own("iterations"),
+        **unused("lookahead_weight"),
     },
 )

@@ -331,6 +331,8 @@ def test_pf_is_pf():
         ("best_of_n", "lookahead", "redraw"),
         ("particle_gibbs", "resampling", "residual"),
         ("epf", "iterations", 3),
+        ("epf_pool", "resample_finished", False),
+        ("ipf", "lookahead_weight", 0.25),
         ("self_consistency", "certainty", 0.9),
     ],
 )
