@@ -44,6 +44,11 @@ class SearchConfig:
         max_total_tokens: most generated tokens of all particles together; likewise. None is no limit.
         aggregation: how methods that do not filter make one score of the scores of all steps; ``last`` is the newest step's.
         beam_width: most continuations of one kept prefix in a tree search.
+        iterations: sweeps of particle Gibbs that share the particles; never more than there are particles.
+        entropy_zscore: intrinsic particle filtering weighs by z-scores of a round's entropies; else by the entropies, which has
+            a target that is known.
+        pool_fraction: share of the pool of earlier prefixes in the draw after a round that pruned much, in ePF with a pool.
+        certainty: adaptive sampling stops at this probability that the leading answer is the most frequent one; 1 draws all.
     """
 
     n_particles: int = 8
@@ -70,6 +75,10 @@ class SearchConfig:
     max_total_tokens: int | None = None
     aggregation: Aggregation = "last"
     beam_width: int = 4
+    iterations: int = 2
+    entropy_zscore: bool = True
+    pool_fraction: float = 0.2
+    certainty: float = 0.95
 
     def __post_init__(self) -> None:
         """Raise ``InvalidRequest`` for an option that is out of its range."""

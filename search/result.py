@@ -41,7 +41,7 @@ class AnswerShare:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What resampling round ``t`` (1-based) saw and did.
+    """What resampling round ``t`` saw and did; 1-based, anew in each sweep of a method that sweeps several times.
 
     Attributes:
         ess: effective sample size before annealing, in [1, n].

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_PARTICLES = 256
 MAX_STEPS = 1000
+MAX_ITERATIONS = MAX_PARTICLES
 MAX_TOKENS_PER_STEP = 8192
 MAX_TEMPERATURE = 2.0
 MAX_SEPARATOR_CHARS = 16
@@ -31,19 +32,23 @@ def check_config(config: "SearchConfig") -> None:
     _whole(config, "max_tokens_per_step", 1, MAX_TOKENS_PER_STEP)
     _whole(config, "horizon", 1, MAX_STEPS)
     _whole(config, "beam_width", 1, MAX_PARTICLES)
+    _whole(config, "iterations", 1, MAX_ITERATIONS)
     _real(config, "temperature", 0.0, MAX_TEMPERATURE)
     _real(config, "top_p", 0.0, 1.0, above_low=True)
     _real(config, "ess_threshold", 0.0, 1.0)
     _real(config, "early_phase", 0.0, 1.0)
     _real(config, "lookahead_weight", 0.0, 1.0)
+    _real(config, "pool_fraction", 0.0, 1.0)
+    _real(config, "certainty", 0.0, 1.0)
     for name in CHOICES:
         _choice(config, name)
     if not isinstance(config.separator, str) or len(config.separator) > MAX_SEPARATOR_CHARS:
         raise _refusal(config, "separator", f"must be a text of at most {MAX_SEPARATOR_CHARS} characters")
     if not isinstance(config.stop, tuple) or len(config.stop) > MAX_STOPS or not all(map(_is_stop, config.stop)):
         raise _refusal(config, "stop", f"must be at most {MAX_STOPS} texts of 1 to {MAX_STOP_CHARS} characters")
-    if not isinstance(config.resample_finished, bool):
-        raise _refusal(config, "resample_finished", "must be true or false")
+    for name in ("resample_finished", "entropy_zscore"):
+        if not isinstance(getattr(config, name), bool):
+            raise _refusal(config, name, "must be true or false")
     if config.seed is not None:
         _whole(config, "seed", 0, MAX_SEED)
     if config.max_tokens_per_particle is not None:

@@ -10,6 +10,7 @@ from search.config import Aggregation, Annealing, AnswerSelection, LookAhead, Re
 from search.methods import METHODS
 from search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
 from search.validation import (
+    MAX_ITERATIONS,
     MAX_PARTICLES,
     MAX_SEED,
     MAX_SEPARATOR_CHARS,
@@ -113,6 +114,28 @@ class SearchOptions(BaseModel):
         ge=1,
         le=MAX_PARTICLES,
         description="Most continuations of one kept prefix in beam search and DVTS.",
+    )
+
+    iterations: int = Field(
+        DEFAULTS.iterations,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="Sweeps of particle_gibbs that share the particles; never more than there are particles.",
+    )
+    entropy_zscore: bool = Field(
+        DEFAULTS.entropy_zscore, description="ipf weighs by z-scores of a round's entropies; false by the entropies themselves."
+    )
+    pool_fraction: float = Field(
+        DEFAULTS.pool_fraction,
+        ge=0,
+        le=1,
+        description="epf_pool: share of the pool of earlier prefixes in the draw after a round that pruned much.",
+    )
+    certainty: float = Field(
+        DEFAULTS.certainty,
+        ge=0,
+        le=1,
+        description="adaptive stops at this probability that the leading answer is the most frequent one; 1 draws all.",
     )
 
     def chosen(self) -> dict[str, Any]:

@@ -42,6 +42,12 @@ class Chain:
         """The steps as a reader sees them: one that was cut at its token limit is joined to what follows it; none is empty."""
         return tuple(text for text in _joined(self.steps) if text.strip())
 
+    def prefix(self, n_steps: int) -> "Chain":
+        """The first steps as they were when they were written; the whole chain if it has no more."""
+        if n_steps >= len(self.steps):
+            return self
+        return Chain(self.steps[:n_steps], self.scores[:n_steps])
+
     def solution(self, separator: str) -> str:
         """The whole text."""
         return separator.join(self.texts) if self.end is None else _written(self.steps, separator)[: self.end]

@@ -34,7 +34,7 @@ class Outcome:
     """What a method ends with.
 
     Attributes:
-        chains, log_weights: the particles, ``(n,)``; -inf has no vote.
+        chains, log_weights: the particles, n unless the method says otherwise; -inf has no vote.
         log_evidence: see ``SearchResult``.
         records: one per resampling round.
         cut: the limit that ended it early, None if it came to its own end.
@@ -88,9 +88,9 @@ class Run:
         async with asyncio.timeout_at(deadline_s), self._until.limit(grace_s):
             yield
 
-    def rng(self, stage: Stage, t: int = 0) -> np.random.Generator:
-        """Random numbers of one stage of step ``t``."""
-        return np.random.default_rng(sequence(self._seed, stage, t))
+    def rng(self, stage: Stage, t: int = 0, *first: int) -> np.random.Generator:
+        """Random numbers of one stage of step ``t``, of the particles from slot ``first`` on where groups take turns."""
+        return np.random.default_rng(sequence(self._seed, stage, t, *first))
 
     def share(self, n: int) -> int:
         """Tokens that each of ``n`` tasks about to start may generate, while none is under way; below 1 nothing can start.

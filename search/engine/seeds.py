@@ -7,14 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-Stage = Literal["step", "lookahead", "resampling", "selection"]
+Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
 
-_STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3}
+_STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3, "reference": 4}
 
 
-def sequence(seed: int, stage: Stage, t: int = 0) -> np.random.SeedSequence:
-    """Child of ``seed`` for the draws of a stage of one step."""
-    return np.random.SeedSequence(seed, spawn_key=(_STAGES[stage], t))
+def sequence(seed: int, stage: Stage, t: int = 0, *first: int) -> np.random.SeedSequence:
+    """Child of ``seed`` for a stage of one step, and for the particles from slot ``first`` on where groups take turns."""
+    return np.random.SeedSequence(seed, spawn_key=(_STAGES[stage], t, *first))
 
 
 def call_seed(seed: int, stage: Stage, t: int, slot: int) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from search.engine.chain import Chain
 from search.engine.run import Outcome, Run
-from search.methods.method import NO_FILTER, Method
+from search.methods.method import NO_FILTER, Method, only_own
 from search.methods.stepwise import run_stepwise
 from search.smc.weights import FloatArray
 
@@ -48,4 +48,9 @@ def best_prefixes(chains: Sequence[Chain], log_weights: FloatArray, beam_width: 
     return ancestors
 
 
-BEAM = Method("beam", "beam search: the best prefixes by the reward model go on", run_beam, fixed=NO_FILTER)
+BEAM = Method(
+    "beam",
+    "beam search: the best prefixes by the reward model go on",
+    run_beam,
+    fixed={**NO_FILTER, **only_own("aggregation", "beam_width")},
+)

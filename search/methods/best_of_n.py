@@ -12,7 +12,7 @@ import numpy as np
 from search.engine.chain import Chain
 from search.engine.run import Outcome, Run
 from search.methods.aggregation import aggregated
-from search.methods.method import Method
+from search.methods.method import Method, only_own
 from search.methods.sampled import NO_SEARCH, sample_chains
 from search.smc.weights import log_mean, logit
 
@@ -43,13 +43,13 @@ BEST_OF_N = Method(
     "best_of_n",
     "independent solutions, the best one by the reward model",
     run_best_of_n,
-    fixed={"answer_selection": "argmax", **NO_SEARCH},
+    fixed={"answer_selection": "argmax", **NO_SEARCH, **only_own("aggregation")},
     resamples=False,
 )
 WEIGHTED_BEST_OF_N = Method(
     "weighted_best_of_n",
     "independent solutions, answers vote by the reward model's odds",
     run_best_of_n,
-    fixed={"answer_selection": "weighted_vote", **NO_SEARCH},
+    fixed={"answer_selection": "weighted_vote", **NO_SEARCH, **only_own("aggregation")},
     resamples=False,
 )

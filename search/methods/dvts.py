@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from search.engine.chain import Chain
 from search.engine.run import Outcome, Run
-from search.methods.method import NO_FILTER, Method
+from search.methods.method import NO_FILTER, Method, only_own
 from search.methods.stepwise import run_stepwise
 from search.smc.weights import FloatArray
 
@@ -35,4 +35,9 @@ def best_children(chains: Sequence[Chain], log_weights: FloatArray, beam_width: 
     return ancestors
 
 
-DVTS = Method("dvts", "diverse verifier tree search: the best child of each subtree goes on", run_dvts, fixed=NO_FILTER)
+DVTS = Method(
+    "dvts",
+    "diverse verifier tree search: the best child of each subtree goes on",
+    run_dvts,
+    fixed={**NO_FILTER, **only_own("aggregation", "beam_width")},
+)

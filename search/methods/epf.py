@@ -5,8 +5,8 @@ particle goes from one to the next without waiting for others. The only barrier 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,36 +15,73 @@ from search.engine.chain import Chain
 from search.engine.conclude import best_so_far
 from search.engine.run import Outcome, Run
 from search.events import Resampled, Scored, StepTaken
-from search.methods.method import Method, unused
+from search.methods.method import Method, only_own
 from search.result import StepRecord, StopReason
 from search.smc import filter as smc
-from search.smc.weights import logit
+from search.smc.weights import FloatArray, log_normalised, logit
+
+Extend = Callable[..., Awaitable[Chain]]
+"""As ``Run.extend``."""
+
+Potential = Callable[[FloatArray, Sequence[Chain], Sequence[Chain]], FloatArray]
+"""Log potentials ``(m,)`` of prefixes, from those before the round ``(m,)`` and the chains before and after it."""
 
 
-async def run_filter(run: Run) -> Outcome:
-    """Filter until no particle is running, or until a limit cuts it short; then finished particles keep their newest weight."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Particles of a search that are filtered together.
+
+    Attributes:
+        slots: index of each in the search, ``(m,)``.
+        reference: the trajectory that the last of them retraces; None if all are drawn.
+        earlier, earlier_log_weights: particles of groups before this one and their votes, for the best answer so far.
+        extend, potential: how they draw a step and what weighs it, in place of the reward model.
+    """
+
+    slots: tuple[int, ...]
+    reference: Chain | None = None
+    earlier: tuple[Chain, ...] = ()
+    earlier_log_weights: tuple[float, ...] = ()
+    extend: Extend | None = None
+    potential: Potential | None = None
+
+
+async def run_filter(run: Run, group: Group | None = None) -> Outcome:
+    """Filter until no particle is running, or until a limit cuts it short; then finished particles keep their newest weight.
+
+    The outcome is that of the particles of ``group``, by default of all.
+    """
     config = run.config
-    n = config.n_particles
+    turn = () if group is None else group.slots[:1]
+    group = group or Group(tuple(range(config.n_particles)))
+    n = len(group.slots)
     kernel = kernel_config(config)
     chains = [Chain()] * n
     kept: list[Chain | None] = [None] * n
     state = smc.start(n)
     records: list[StepRecord] = []
     for t in range(1, config.max_steps + 1):
-        chains, successors, cut = await propagate(run, chains, kept, t)
+        if group.reference is not None:
+            kept[-1] = group.reference.prefix(t)
+        before = chains
+        chains, successors, cut = await propagate(run, before, kept, t, group)
         running = any(chain.status == "running" for chain in chains)
-        observation = _observe(chains, successors, last=not running or t == config.max_steps)
+        logits = logit([score_of(chain) for chain in chains])
+        if group.potential is not None:
+            logits = group.potential(state.logits, before, chains)
+        observation = _observe(logits, chains, successors, last=not running or t == config.max_steps)
         if cut is not None:
             log_weights = smc.weigh(state, observation, kernel)
             return Outcome(tuple(chains), log_weights, state.log_evidence, tuple(records), cut)
 
         with run.ledger.doing("resampling"):
-            state, info = smc.step(state, observation, run.rng("resampling", t), kernel)
+            rng = run.rng("resampling", t, *turn)
+            state, info = smc.step(state, observation, rng, kernel, None if group.reference is None else n - 1)
             records.append(_record(t, info))
-            told = _told(run, chains, info, records[-1])
+            told = _told(run, group, chains, info, records[-1])
             ancestors = info.ancestors.tolist()
             if info.resampled:
-                chains = [replace(chains[a], lineage=(*chains[a].lineage, a)) for a in ancestors]
+                chains = [replace(chains[a], lineage=(*chains[a].lineage, group.slots[a])) for a in ancestors]
             keep = not info.resampled or config.lookahead == "reuse"
             kept = [successors[a] if keep and first else None for a, first in zip(ancestors, info.first_copy, strict=True)]
         run.emit(told)
@@ -69,12 +106,14 @@ def kernel_config(config: SearchConfig) -> smc.FilterConfig:
 
 
 async def propagate(
-    run: Run, chains: Sequence[Chain], kept: Sequence[Chain | None], t: int
+    run: Run, chains: Sequence[Chain], kept: Sequence[Chain | None], t: int, group: Group | None = None
 ) -> tuple[list[Chain], list[Chain | None], StopReason | None]:
     """Step ``t`` of every running particle: chains, drawn successors, and the limit that cut the round short.
 
     A particle that kept its successor takes it, free of cost. Without budget for all, only those go on.
     """
+    slots = tuple(range(len(chains))) if group is None else group.slots
+    extend: Extend = (group and group.extend) or run.extend
     config = run.config
     moved = list(chains)
     successors: list[Chain | None] = [None] * len(chains)
@@ -90,14 +129,14 @@ async def propagate(
         left = allowance
         chain = kept[slot]
         if chain is None:
-            chain = await run.extend(chains[slot], t, slot, allowance=min(left, longest))
+            chain = await extend(chains[slot], t, slots[slot], allowance=min(left, longest))
             left -= len(chain.token_ids) - len(chains[slot].token_ids)
         else:
             chain = replace(chain, lineage=chains[slot].lineage)
-            _tell_again(run, chain, t, slot)
+            tell_again(run, chain, t, slots[slot])
         moved[slot] = chain
         if looking and left > 0 and chain.status == "running":
-            successors[slot] = await run.extend(chain, t + 1, slot, allowance=min(left, longest), lookahead=True)
+            successors[slot] = await extend(chain, t + 1, slots[slot], allowance=min(left, longest), lookahead=True)
 
     if await run.gather(advance(slot) for slot in going):
         return moved, successors, "deadline"
@@ -112,12 +151,12 @@ def _longest_step(chains: Sequence[Chain], config: SearchConfig) -> int:
     return math.ceil(np.quantile(lengths, config.straggler_quantile))
 
 
-def _observe(chains: Sequence[Chain], successors: Sequence[Chain | None], *, last: bool) -> smc.Observation:
+def _observe(logits: FloatArray, chains: Sequence[Chain], successors: Sequence[Chain | None], *, last: bool) -> smc.Observation:
     """What the kernel sees. A stuck particle is as good as dead unless nothing better is left."""
     better = any(chain.status in ("running", "finished") for chain in chains)
     ahead = [_successor_score(c, s) for c, s in zip(chains, successors, strict=True)]
     return smc.Observation(
-        logits=logit([_score(chain) for chain in chains]),
+        logits=logits,
         finished=np.array([chain.status == "finished" for chain in chains]),
         dead=np.array([chain.status == "dead" or (chain.status == "stuck" and better) for chain in chains]),
         successor_logits=logit(ahead) if any(successors) else None,
@@ -125,34 +164,38 @@ def _observe(chains: Sequence[Chain], successors: Sequence[Chain | None], *, las
     )
 
 
-def _score(chain: Chain) -> float:
+def score_of(chain: Chain) -> float:
+    """Newest score; 0.5, no opinion, before the first step."""
     return chain.scores[-1] if chain.scores else 0.5
 
 
 def _successor_score(chain: Chain, successor: Chain | None) -> float:
     """Score to look ahead with: a successor that died counts as surely wrong, one that there is no room for tells nothing."""
     if successor is None or successor.status == "stuck":
-        return _score(chain)
-    return 0.0 if successor.status == "dead" else _score(successor)
+        return score_of(chain)
+    return 0.0 if successor.status == "dead" else score_of(successor)
 
 
 def _record(t: int, info: smc.FilterInfo) -> StepRecord:
     return StepRecord(t, info.ess, info.entropy, info.temperature, info.resampled, len(set(info.ancestors.tolist())))
 
 
-def _told(run: Run, chains: Sequence[Chain], info: smc.FilterInfo, record: StepRecord) -> Resampled:
-    n_finished = sum(chain.status == "finished" for chain in chains)
-    answer = best_so_far(chains, info.log_weights, run.config)
-    return Resampled(record, tuple(info.ancestors.tolist()), n_finished, answer)
+def _told(run: Run, group: Group, chains: Sequence[Chain], info: smc.FilterInfo, record: StepRecord) -> Resampled:
+    drawn = len(chains) - (group.reference is not None)
+    everyone = (*group.earlier, *chains[:drawn])
+    log_weights = np.array([*group.earlier_log_weights, *log_normalised(info.log_weights)[:drawn]])
+    ancestors = list(range(run.config.n_particles))
+    for slot, ancestor in zip(group.slots, info.ancestors.tolist(), strict=True):
+        ancestors[slot] = group.slots[ancestor]
+    n_finished = sum(chain.status == "finished" for chain in everyone)
+    return Resampled(record, tuple(ancestors), n_finished, best_so_far(everyone, log_weights, run.config))
 
 
-def _tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
+def tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
+    """Tell the newest step of ``chain`` as step ``t`` of ``slot``, which took it over free of cost."""
     if chain.status in ("running", "finished"):
         run.emit(StepTaken(slot, t, chain.steps[-1].text, chain.steps[-1].finish, 0, False))
         run.emit(Scored(slot, t, chain.scores[-1], False))
 
 
-NO_TREE = unused("aggregation", "beam_width")
-"""A filter weighs by the newest score and draws who goes on."""
-
-EPF = Method("epf", "entropic particle filtering: annealed resampling, look-ahead on request", run_filter, fixed=NO_TREE)
+EPF = Method("epf", "entropic particle filtering: annealed resampling, look-ahead on request", run_filter, fixed=only_own())

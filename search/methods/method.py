@@ -10,10 +10,18 @@ from search.engine.run import Outcome, Run
 
 _DEFAULTS = SearchConfig()
 
+OF_FEW: Final = ("iterations", "entropy_zscore", "pool_fraction", "certainty", "aggregation", "beam_width")
+"""Options that most methods do not read."""
+
 
 def unused(*names: str) -> dict[str, Any]:
     """Options that say nothing to a method, for its ``fixed``: held at their defaults, so that no other choice is ignored."""
     return {name: getattr(_DEFAULTS, name) for name in names}
+
+
+def only_own(*own: str) -> dict[str, Any]:
+    """For ``fixed``: of the options of few methods those that are not ``own``."""
+    return unused(*(name for name in OF_FEW if name not in own))
 
 
 NO_FILTER: Final[Mapping[str, Any]] = {

@@ -3,7 +3,7 @@
 The paper draws ancestors multinomially, an option here; systematic resampling, the default, has less variance.
 """
 
-from search.methods.epf import NO_TREE, run_filter
-from search.methods.method import Method
+from search.methods.epf import run_filter
+from search.methods.method import Method, only_own
 
-PF = Method("pf", "plain particle filtering", run_filter, fixed={"annealing": "none", "lookahead": "none", **NO_TREE})
+PF = Method("pf", "plain particle filtering", run_filter, fixed={"annealing": "none", "lookahead": "none", **only_own()})

@@ -7,20 +7,20 @@ from search.engine.run import Run
 from search.methods.method import NO_FILTER, unused
 from search.result import StopReason
 
-NO_SEARCH = {**NO_FILTER, **unused("straggler_quantile", "beam_width")}
+NO_SEARCH = {**NO_FILTER, **unused("straggler_quantile")}
 """Nothing is resampled and there are no rounds, so their options say nothing."""
 
 
 async def sample_chains(
-    run: Run, judged: Callable[[Chain, int], Awaitable[Chain]] | None = None
+    run: Run, judged: Callable[[Chain, int], Awaitable[Chain]] | None = None, slots: range | None = None
 ) -> tuple[list[Chain], StopReason | None]:
-    """``n_particles`` independent chains and the limit that left one of them unfinished.
+    """Independent chains, by default all ``n_particles``, and the limit that left one of them unfinished.
 
     ``judged`` is applied to a chain (and its slot) as soon as it has finished.
     """
-    n = run.config.n_particles
-    chains = [Chain()] * n
-    share = run.share(n)
+    slots = range(run.config.n_particles) if slots is None else slots
+    chains = [Chain()] * len(slots)
+    share = run.share(len(slots))
     spent = False
 
     async def finish(slot: int) -> None:
@@ -34,11 +34,11 @@ async def sample_chains(
             chain = await run.draw(chain, t, slot, allowance=left)
             if chain.status == "finished" and judged is not None:
                 chain = await judged(chain, slot)
-            chains[slot] = chain
+            chains[slot - slots.start] = chain
             if chain.status != "running":
                 return
 
-    if await run.gather(finish(slot) for slot in range(n)):
+    if await run.gather(finish(slot) for slot in slots):
         return chains, "deadline"
     if not any(chain.status == "running" for chain in chains):
         return chains, None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from search.engine.run import Outcome, Run
-from search.methods.method import Method, unused
+from search.methods.method import Method, only_own
 from search.methods.sampled import NO_SEARCH, sample_chains
 
 
@@ -18,7 +18,7 @@ SELF_CONSISTENCY = Method(
     "self_consistency",
     "independent solutions, majority vote, no reward model",
     run_self_consistency,
-    fixed={"answer_selection": "majority", **NO_SEARCH, **unused("aggregation")},
+    fixed={"answer_selection": "majority", **NO_SEARCH, **only_own()},
     needs_reward_model=False,
     resamples=False,
 )

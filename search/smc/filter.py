@@ -22,6 +22,9 @@ there).
 published, which forgets how much weight each group had: every particle is judged by its newest score, and no target is
 claimed.
 
+A ``reference`` makes it conditional SMC (Andrieu, Doucet & Holenstein 2010): that particle retraces a given trajectory, always
+continues itself, and the others draw their ancestors among all, independently (``multinomial``).
+
 ``log_evidence`` estimates the log of the target's normalising constant. Its exponential is unbiased under ``incremental``, and
 under ``current`` without annealing, in both cases with every particle taking part and look-ahead ``none`` or ``redraw``.
 """
@@ -138,14 +141,20 @@ def weigh(state: FilterState, observation: Observation, config: FilterConfig) ->
 
 
 def step(
-    state: FilterState, observation: Observation, rng: np.random.Generator, config: FilterConfig
+    state: FilterState,
+    observation: Observation,
+    rng: np.random.Generator,
+    config: FilterConfig,
+    reference: int | None = None,
 ) -> tuple[FilterState, FilterInfo]:
-    """Weigh the particles of step ``state.t + 1`` and draw who goes on.
+    """Weigh the particles of step ``state.t + 1`` and draw who goes on; ``reference`` is a particle that always does.
 
     With every participating particle dead nothing is drawn: the state holds the weights as they are (all -inf if all are dead).
-    Raises ``ValueError`` for an observation of another n.
+    Raises ``ValueError`` for an observation of another n, and for a reference with a scheme whose draws depend on each other.
     """
     n = state.log_weights.size
+    if reference is not None and config.resampling != "multinomial":
+        raise ValueError(f"draws beside a reference are independent: multinomial, not {config.resampling}")
     if observation.logits.size != n:
         raise ValueError(f"{n} particles but an observation of {observation.logits.size}")
     t = state.t + 1
@@ -168,7 +177,9 @@ def step(
     )
     drawn_with = steer / temp
     ancestors = np.arange(n)
-    ancestors[slots] = slots[RESAMPLERS[config.resampling](normalise(drawn_with[slots]), slots.size, rng)]
+    free = slots if reference is None else slots[slots != reference]
+    if free.size:
+        ancestors[free] = slots[RESAMPLERS[config.resampling](normalise(drawn_with[slots]), free.size, rng)]
     log_factor = log_mean(drawn_with[slots])
 
     incremental = config.weighting == "incremental"

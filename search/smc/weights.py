@@ -60,6 +60,12 @@ def normalise(log_weights: ArrayLike) -> FloatArray:
     return np.asarray(weights / weights.sum())
 
 
+def log_normalised(log_weights: ArrayLike) -> FloatArray:
+    """Log weights ``(n,)`` shifted so that the weights sum to one; as they are if every one is -inf."""
+    lw, total = checked(log_weights), log_sum(log_weights)
+    return lw if np.isneginf(total) else lw - total
+
+
 def ess(log_weights: ArrayLike) -> float:
     """Effective sample size 1 / sum p^2 of p = softmax(log_weights) (Kong, Liu & Wong 1994), in [1, n]; 0 if all are -inf."""
     p = normalise(log_weights)

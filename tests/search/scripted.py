@@ -11,13 +11,16 @@ from search import METHODS
 PROMPT = (1, 1, 1)
 SEARCHES = sorted(set(METHODS) - {"sample"})
 """Methods that write step by step, with as many particles as one likes."""
+AT_ONCE = {"particle_gibbs": {"iterations": 1}, "adaptive": {"certainty": 1.0}}
+"""Options by which methods that search by turns begin with all their particles."""
 SEPARATOR, EOS = 0, 2
 
 
 def step(text, finish="separator"):
-    """One token per character, plus one for a separator or an end."""
+    """One token per character, plus one for a separator or an end; all equally probable."""
     end = {"separator": (SEPARATOR,), "eos": (EOS,), "length": ()}[finish]
-    return Step(tuple(ord(c) for c in text) + end, text, finish)
+    token_ids = tuple(ord(c) for c in text) + end
+    return Step(token_ids, text, finish, (-0.5,) * len(token_ids))
 
 
 @dataclass

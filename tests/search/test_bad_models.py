@@ -9,7 +9,7 @@ from errors import GeneratorError, InvalidRequest, RewardModelError, SearchFaile
 from reward_models.protocol import Score
 from search import METHODS, SearchConfig, asolve, stream
 from search.engine import driver
-from tests.search.scripted import SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
+from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
 
@@ -83,8 +83,9 @@ BAD_STEPS = {
 @pytest.mark.parametrize("write", BAD_STEPS.values(), ids=BAD_STEPS)
 def test_a_generator_that_fails_fails_this_search(write, method):
     generator = Generator(lambda call: write(call) if call.n == 2 else hold())
+    options = {"method": method, "n_particles": 4, "max_seconds": 10, **AT_ONCE.get(method, {})}
     with pytest.raises(GeneratorError):
-        drive(asolve("p", method=method, generator=generator, reward_model=RewardModel(), n_particles=4, max_seconds=10))
+        drive(asolve("p", generator=generator, reward_model=RewardModel(), **options))
     assert generator.in_flight == 0
     assert generator.n_cancelled >= 2
 

@@ -8,7 +8,7 @@ from errors import DeadlineExceeded
 from search import asolve
 from search.answers.equality import AnswerChecker
 from search.engine.deadline import Deadline
-from tests.search.scripted import SEARCHES, Generator, RewardModel, drive, hold, step, ways
+from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, step, ways
 
 
 def now():
@@ -32,7 +32,9 @@ async def begun(n, write, until, **options):
 def test_running_searches_end_together_with_what_they_have(method, lookahead):
     async def scenario():
         until = Deadline()
-        begun_ones = [await begun(3, one_finishes, until, method=method, lookahead=lookahead) for _ in range(2)]
+        begun_ones = [
+            await begun(3, one_finishes, until, method=method, lookahead=lookahead, **AT_ONCE.get(method, {})) for _ in range(2)
+        ]
         bystander, held = await begun(3, one_finishes, Deadline())
         assert not until.over
         until.set(now())

@@ -9,7 +9,20 @@ import pytest
 
 from errors import InvalidRequest
 from search import Answered, Resampled, Scored, SearchConfig, Started, StepTaken, asolve, stream
-from tests.search.scripted import EOS, PROMPT, SEARCHES, SEPARATOR, Generator, RewardModel, drive, hold, solution, step, ways
+from tests.search.scripted import (
+    AT_ONCE,
+    EOS,
+    PROMPT,
+    SEARCHES,
+    SEPARATOR,
+    Generator,
+    RewardModel,
+    drive,
+    hold,
+    solution,
+    step,
+    ways,
+)
 
 
 def varied(steps):
@@ -105,7 +118,14 @@ def test_cancelling_the_client_cancels_every_upstream_call(method):
 
     async def main():
         task = asyncio.create_task(
-            asolve("problem", method=method, generator=generator, reward_model=RewardModel(), n_particles=5)
+            asolve(
+                "problem",
+                method=method,
+                generator=generator,
+                reward_model=RewardModel(),
+                n_particles=5,
+                **AT_ONCE.get(method, {}),
+            )
         )
         await generator.until_in_flight(5)
         task.cancel()
@@ -318,6 +338,11 @@ def test_pf_is_pf():
         ("beam", "weighting", "incremental"),
         ("dvts", "lookahead", "reuse"),
         ("dvts", "resample_finished", False),
+        ("particle_gibbs", "resampling", "residual"),
+        ("epf", "iterations", 3),
+        ("epf_pool", "resample_finished", False),
+        ("ipf", "lookahead_weight", 0.25),
+        ("self_consistency", "certainty", 0.9),
     ],
 )
 def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method, option, value):

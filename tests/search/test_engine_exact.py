@@ -6,6 +6,7 @@ are an unbiased estimate of p(x) odds(x), the unnormalised target of incremental
 
 import asyncio
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,9 +39,35 @@ def target():
     return gamma
 
 
+def intrinsic_target():
+    """p(x) times the geometric mean of each step's token probabilities."""
+    return {
+        leaf: gamma
+        * (1 - SCORE[leaf])
+        / SCORE[leaf]
+        * math.prod(math.exp(np.mean(log_probs(leaf[:i]))) for i in prefixes(leaf))
+        for leaf, gamma in target().items()
+    }
+
+
+def prefixes(leaf):
+    return range(1, len(leaf) + 1)
+
+
+def log_probs(path):
+    """Of the tokens of the step that ends at ``path``; its value decides nothing else."""
+    return [-0.1 - 0.4 * SCORE[path] * len(path), -2.0 * (1 - SCORE[path])]
+
+
+def write_surely(call):
+    made = write(call)
+    path = call.prefix.replace("\n", "") + made.text[0]
+    return replace(made, log_probs=tuple(log_probs(path) * (len(made.token_ids) // 2)))
+
+
 async def estimates(options):
     table = np.zeros((N_SEEDS, len(LEAVES)))
-    generator, reward_model, checker = Generator(write), RewardModel(judge), AnswerChecker()
+    generator, reward_model, checker = Generator(write_surely), RewardModel(judge), AnswerChecker()
     for seed, row in enumerate(table):
         result = await asolve(
             "problem",
@@ -48,9 +75,7 @@ async def estimates(options):
             reward_model=reward_model,
             seed=seed,
             checker=checker,
-            n_particles=3,
-            weighting="incremental",
-            **options,
+            **{"n_particles": 3, **options},
         )
         log_weights = np.array([particle.log_weight for particle in result.particles])
         weights = np.exp(log_weights - log_weights.max())
@@ -60,19 +85,41 @@ async def estimates(options):
     return table
 
 
+INCREMENTAL = {"weighting": "incremental", "ess_threshold": 0.9}
+POOL = {"method": "epf_pool", "ess_threshold": 0.95, "pool_fraction": 0.5}
+INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("options", "gamma"),
     [
-        {"annealing": "none", "ess_threshold": 0.9},
-        {"annealing": "ess", "ess_threshold": 0.9, "early_phase": 1.0},
-        {"annealing": "ess", "ess_threshold": 0.9, "lookahead": "redraw"},
-        {"annealing": "none", "ess_threshold": 0.9, "lookahead": "reuse", "lookahead_weight": 0.0},
+        ({**INCREMENTAL, "annealing": "none"}, target),
+        ({**INCREMENTAL, "annealing": "ess", "early_phase": 1.0}, target),
+        ({**INCREMENTAL, "annealing": "ess", "lookahead": "redraw"}, target),
+        ({**INCREMENTAL, "annealing": "none", "lookahead": "reuse", "lookahead_weight": 0.0}, target),
+        ({"method": "weighted_best_of_n"}, target),
+        ({"method": "adaptive", "certainty": 1.0}, target),
+        ({**POOL, "annealing": "none"}, target),
+        ({**POOL, "annealing": "base", "early_phase": 1.0}, target),
+        ({**INTRINSIC, "annealing": "none"}, intrinsic_target),
+        ({**INTRINSIC, "annealing": "base", "early_phase": 1.0}, intrinsic_target),
     ],
-    ids=["plain", "annealed", "redraw", "reuse without guide"],
+    ids=[
+        "plain",
+        "annealed",
+        "redraw",
+        "reuse without guide",
+        "best of n",
+        "adaptive",
+        "pool",
+        "pool, annealed",
+        "intrinsic",
+        "intrinsic, annealed",
+    ],
 )
-def test_weighted_answers_match_enumeration(options):
+def test_weighted_answers_match_enumeration(options, gamma):
     table = asyncio.run(estimates(options))
-    exact = np.array(list(target().values()))
+    exact = np.array(list(gamma().values()))
     table, exact = np.column_stack([table, table.sum(axis=1)]), np.append(exact, exact.sum())
     standard_error = table.std(axis=0, ddof=1) / np.sqrt(N_SEEDS)
     assert (np.abs(table.mean(axis=0) - exact) < 4 * standard_error).all()

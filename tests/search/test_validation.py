@@ -21,12 +21,13 @@ BAD = [
     *(("annealing", value) for value in (None, ["ess"])),
     *(
         (name, value)
-        for name in ("ess_threshold", "early_phase", "lookahead_weight")
+        for name in ("ess_threshold", "early_phase", "lookahead_weight", "pool_fraction", "certainty")
         for value in (-0.01, 1.01, math.nan, None)
     ),
     *(("horizon", value) for value in (0, 2.0)),
     *(("beam_width", value) for value in (0, MAX_PARTICLES + 1, 2.0, None)),
-    *(("resample_finished", value) for value in (1, None)),
+    *((name, value) for name in ("resample_finished", "entropy_zscore") for value in (1, None)),
+    *(("iterations", value) for value in (0, MAX_PARTICLES + 1, 1.5, True)),
     *(("seed", value) for value in (-1, 2**63, 1.0, "1")),
     *(("max_tokens_per_particle", value) for value in (0, 1.5)),
     *(("stop", value) for value in ("END", ["END"], ("",), ("x",) * 5, ("x" * 257,), (7,))),
