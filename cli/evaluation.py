@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from evaluation.settings import settings_of
 from evaluation.store import Store, open_store, read_run
 from evaluation.text import markdown
 from evaluation.worker import LoadModels, Searcher, Worker
-from search.config import SearchConfig
 from service.models import models_of
 from service.settings import Settings
 from service.version import VERSION
@@ -86,16 +85,16 @@ def run(arguments: argparse.Namespace, load_models: LoadModels | None) -> int:
     if arguments.dataset is None or arguments.out is None:
         raise InvalidRequest("epf eval needs --dataset and --out, or --compare with two runs.", param="dataset")
     settings = read_settings()
-    config = _config(settings, arguments)
+    options = _options(settings, arguments)
     plan = make_plan(
         load_problems(arguments.dataset, arguments.limit),
         read_contenders(arguments.methods),
         arguments.budgets,
         seeds=arguments.seeds,
         timed=max(0, arguments.timed),
-        config=config,
+        options=options,
     )
-    asked = settings_of(plan, config, dataset=arguments.dataset, models=_models(settings), version=VERSION)
+    asked = settings_of(plan, options, dataset=arguments.dataset, models=_models(settings), version=VERSION)
     for reason in plan.left_out:
         print(f"left out: {reason}", file=sys.stderr)
     with open_store(arguments.out, asked) as store:
@@ -159,10 +158,10 @@ def _write_report(store: Store, plan: Plan, asked: Mapping[str, Any]) -> Report:
     return report
 
 
-def _config(settings: Settings, arguments: argparse.Namespace) -> SearchConfig:
+def _options(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     """Options that all searches share: the command line wins over the settings."""
     defaults = {name: value for name, value in settings.search.chosen().items() if name not in (*NOT_SHARED, "method")}
-    return replace(SearchConfig(), **{**defaults, **given_options(arguments)})
+    return {**defaults, **given_options(arguments)}
 
 
 def _models(settings: Settings) -> dict[str, dict[str, Any]]:

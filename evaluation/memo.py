@@ -65,7 +65,7 @@ class Memo(Generic[_V]):
 
 
 class MemoGenerator:
-    """A generator that remembers its steps; see :class:`generators.protocol.Generator`. The one within stays its owner's."""
+    """A generator that remembers its steps; see :class:`generators.protocol.Generator`."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
@@ -99,7 +99,9 @@ class MemoGenerator:
         await self._generator.ready()
 
     async def aclose(self) -> None:
-        """Nothing of its own to free."""
+        """Free the engine and what is remembered."""
+        self._steps = Memo()
+        await self._generator.aclose()
 
 
 class MemoRewardModel:
@@ -124,7 +126,9 @@ class MemoRewardModel:
         await self._reward_model.ready()
 
     async def aclose(self) -> None:
-        """Nothing of its own to free."""
+        """Free the engine and what is remembered."""
+        self._scores = Memo()
+        await self._reward_model.aclose()
 
 
 def _digest(data: bytes) -> bytes:

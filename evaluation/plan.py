@@ -5,7 +5,7 @@ only, so two methods, and two budgets of one method, draw the same steps whereve
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_type_hints
 
@@ -114,12 +114,14 @@ def make_plan(
     *,
     seeds: int,
     timed: int,
-    config: SearchConfig,
+    options: Mapping[str, Any],
 ) -> Plan:
-    """The whole grid. A budget is a number of particles; a method that fixes its number has that budget alone.
+    """The whole grid; ``options`` of the search are shared by all methods.
+
+    A budget is a number of particles; a method that fixes its number has that budget alone.
 
     Raises:
-        InvalidRequest: a method refuses ``config`` at every budget.
+        InvalidRequest: a method refuses every budget, or an option is out of its range.
     """
     cells: list[Cell] = []
     left_out: list[str] = []
@@ -129,7 +131,7 @@ def make_plan(
         fixed = method.fixed.get("n_particles")
         for budget in budgets if fixed is None else (fixed,):
             try:
-                wanted = replace(config, **dict(contender.options), n_particles=budget)
+                wanted = SearchConfig(**{**options, **dict(contender.options), "n_particles": budget})
                 method.configured(wanted)
             except InvalidRequest as error:
                 refused.append(f"{contender.name} at budget {budget}: {error.message}")

@@ -11,10 +11,10 @@ DEFAULTS = asdict(SearchConfig())
 
 
 def settings_of(
-    plan: Plan, config: SearchConfig, *, dataset: str, models: Mapping[str, Mapping[str, Any]], version: str
+    plan: Plan, options: Mapping[str, Any], *, dataset: str, models: Mapping[str, Mapping[str, Any]], version: str
 ) -> dict[str, Any]:
-    """``config`` holds the options that all methods share; ``models`` says which two models, without their keys."""
-    chosen = {name: value for name, value in asdict(config).items() if value != DEFAULTS[name]}
+    """``options`` are those that all methods share; ``models`` says which two models, without their keys."""
+    chosen = {name: value for name, value in options.items() if value != DEFAULTS[name]}
     return {
         "version": version,
         "dataset": dataset,
