@@ -15,6 +15,7 @@ from evaluation.worker import LoadModels, Searcher, Worker
 START_S = 900.0
 """Time for a cluster to find room for all actors and for their models to load."""
 
+CONNECT_S = 10.0
 CLOSE_S = 30.0
 RESTARTS = 3
 
@@ -87,8 +88,9 @@ async def ray_searchers(
     ray = needed("ray", "ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody who evaluates a model wants that told to others
     try:
+        await _answers(address)
         ray.init(address, log_to_driver=False, include_dashboard=False if address == "local" else None, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of many kinds, down to Exception itself
         raise GeneratorError(f"no Ray cluster at {address}: {error}") from error
     try:
         nodes = sum(bool(node["Alive"]) for node in ray.nodes())
@@ -109,6 +111,15 @@ async def ray_searchers(
                 await asyncio.wait_for(asyncio.gather(*(one.aclose.remote() for one in actors)), CLOSE_S)
     finally:
         ray.shutdown()
+
+
+async def _answers(address: str) -> None:
+    """Raise ``OSError`` unless something listens there: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), CONNECT_S)
+        writer.close()
+        await writer.wait_closed()
 
 
 async def _started(actors: list[Any], ray: Any) -> None:
