@@ -92,7 +92,9 @@ def test_calibration_is_of_searches_that_select_nothing(report: Report) -> None:
 
 def test_calibration_of_resampled_solutions_is_marked_and_counts_copies_once() -> None:
     traced = (Traced(3, True, (0.9,)), Traced(1, False, (0.5,)))
-    found = report_of([row(str(i), traced=traced) for i in range(N)], [("epf", 4)]).calibration
+    again = (Traced(4, True, (0.9,)),)
+    rows = [row(str(i), method, traced=t) for i in range(N) for method, t in (("epf", traced), ("pf", again))]
+    found = report_of(rows, [("epf", 4), ("pf", 4)]).calibration
     assert found is not None
     assert found.selected
     assert (found.depths[0].mean_score, found.depths[0].ended_right) == (pytest.approx(0.7), 0.5)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -140,6 +141,20 @@ def test_searchers_take_whole_groups() -> None:
     assert second.groups
     assert third.groups
     assert len(first.groups) + len(second.groups) + len(third.groups) == len(first.groups | second.groups | third.groups) == 16
+
+
+def test_a_solution_that_was_cut_short_is_not_right_whatever_it_says() -> None:
+    class Cut(ScriptedGenerator):
+        async def step(self, *arguments):  # type: ignore[no-untyped-def]
+            step = await super().step(*arguments)
+            return replace(step, finish="length") if step.finish == "eos" else step
+
+    problem = [Problem("1", "a?", "42")]
+    asked = make_plan(problem, read_contenders("epf"), (4,), seeds=1, timed=0, options={"max_steps": N_STEPS})
+    (row,) = scripted_rows(asked, Cut())
+    assert (row.answer, row.stop_reason) == (None, "max_steps")
+    assert row.traced
+    assert not any(traced.right for traced in row.traced)
 
 
 @pytest.mark.parametrize("gold", ["41", "43"])
