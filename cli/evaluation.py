@@ -103,12 +103,9 @@ def run(arguments: argparse.Namespace, load_models: LoadModels | None) -> int:
                 asyncio.run(_search(plan, store, arguments, load_models or partial(models_of, settings)))
         except KeyboardInterrupt:
             print(f"\nstopped after {len(store.rows)} of {plan.n_tasks} searches: the same command goes on", file=sys.stderr)
-            _write_report(store, plan, asked)
             raise
-        except BaseException:
-            _write_report(store, plan, asked)
-            raise
-        report = _write_report(store, plan, asked)
+        finally:
+            report = _write_report(store, plan, asked)
     _show((arguments.out / "report.md").read_text(encoding="utf-8"))
     return 1 if report.failures else 0
 

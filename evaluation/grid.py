@@ -18,13 +18,15 @@ SLACK = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Attributes:
-    right: share of seeds with the right answer by method and budget, ``(problems,)`` each.
-    tokens: mean generated tokens of a search by method and budget.
-    n_searches: pairs of problem and seed, the same for all.
-    n_incomplete: pairs that are left out, because a search of theirs is missing or failed.
-    rows: all rows that are in.
-    """  # noqa: D205
+    """The pairs of problem and seed that every method and budget has a result for.
+
+    Attributes:
+        right: share of seeds with the right answer by method and budget, ``(problems,)`` each.
+        tokens: mean generated tokens of a search by method and budget.
+        n_searches: pairs of problem and seed, the same for all.
+        n_incomplete: pairs that are left out, because a search of theirs is missing or failed.
+        rows: all rows that are in.
+    """
 
     right: dict[CellName, FloatArray]
     tokens: dict[CellName, float]

@@ -5,14 +5,13 @@ else is a **result**: with the embedded pair the same settings give the same res
 run.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
 from evaluation.plan import Key, Task
 from search.result import SearchResult, StepRecord
 
-MEASURED = ("seconds", "prm_tokens")
 DECIMALS = 4
 
 
@@ -103,11 +102,6 @@ class Row:
 
 
 ROW = TypeAdapter(Row)
-
-
-def results(row: Row) -> dict[str, object]:
-    """The row without what was measured: equal for two runs of the same settings on the embedded pair."""
-    return {field.name: getattr(row, field.name) for field in fields(row) if field.name not in MEASURED}
 
 
 def row_of(task: Task, result: SearchResult, *, correct: bool, right: tuple[bool, ...]) -> Row:

@@ -1,4 +1,6 @@
-"""Rows as a run would write them, for tests of what reads rows."""
+"""Rows as a run would write them, for tests of what reads rows, and what of a row is the same on every run."""
+
+from dataclasses import fields
 
 from evaluation.rows import Failure, Rounds, Row, Traced
 
@@ -41,3 +43,10 @@ def row(
 
 OUTAGE = Failure("generator_error", "the engine is down", retryable=True)
 DEAD = Failure("all_particles_dead", "every particle died", retryable=False)
+
+MEASURED = ("seconds", "prm_tokens")
+
+
+def results(row: Row) -> dict[str, object]:
+    """A row without what was measured: equal for two runs of the same settings on the embedded pair."""
+    return {field.name: getattr(row, field.name) for field in fields(row) if field.name not in MEASURED}

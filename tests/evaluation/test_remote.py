@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.rows import ROW, results
+from evaluation.rows import ROW
+from tests.evaluation.made import results
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="extra ray is not installed")
 

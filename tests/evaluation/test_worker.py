@@ -10,10 +10,11 @@ from errors import GeneratorError
 from evaluation.datasets import load_problems
 from evaluation.plan import Plan, make_plan, read_contenders
 from evaluation.problems import Problem
-from evaluation.rows import Row, results
+from evaluation.rows import Row
 from evaluation.schedule import FAILURES_IN_A_ROW, evaluate
 from evaluation.worker import Worker
 from service.models import embedded_models, with_checker
+from tests.evaluation.made import results
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 
 
