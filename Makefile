@@ -6,6 +6,7 @@
 # make check                   everything that CI runs
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
 # make bench                   compare the search methods on the embedded models
+# make bench-methods           compare all methods at 1 to 32 particles on 500 held-out problems; goes on where it was
 # make bench-calibration       fit and measure a calibration of the embedded reward model
 # make bench-answers           measure how well and how fast answers are compared (needs public data sets)
 # make bench-service           measure what HTTP adds to a search
@@ -35,7 +36,7 @@ ITS_HUB_VENV := .venv-its-hub
 ITS_HUB := $(ITS_HUB_VENV)/.installed
 
 .PHONY: solve test test-fuzz test-clients test-vllm check train constraints tools clean
-.PHONY: bench bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
+.PHONY: bench bench-methods bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -66,6 +67,9 @@ train: $(TRAIN)
 bench: $(DEV)
 	$(VENV)/bin/python -m benchmarks.embedded
 	$(VENV)/bin/python -m benchmarks.picture
+
+bench-methods: $(DEV)
+	$(VENV)/bin/epf eval --dataset synthetic --methods all,epf+lookahead=reuse --budgets 1,2,4,8,16,32 --seeds 3 --out benchmarks/results/methods
 
 bench-pair: $(DEV)
 	$(VENV)/bin/python -m benchmarks.pair

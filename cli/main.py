@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli import entropy, serve, serve_prm, solve, trace
-from cli.options import add_search_options
+from cli import entropy, evaluation, serve, serve_prm, solve, trace
+from cli.options import add_search_options, positive
 from cli.solve import LoadModels
 from errors import InvalidRequest, SearchServiceError
 from search.methods import METHODS
@@ -15,8 +15,8 @@ from service.models import embedded_models
 from service.version import VERSION
 
 
-def main(argv: Sequence[str] | None = None, *, load_models: LoadModels = embedded_models) -> int:
-    """Run one command and return its exit code; ``load_models`` opens the models that ``epf solve`` searches with."""
+def main(argv: Sequence[str] | None = None, *, load_models: LoadModels | None = None) -> int:
+    """Run one command and return its exit code; ``load_models`` opens the models that ``solve`` and ``eval`` search with."""
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command == "serve":
@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None, *, load_models: LoadModels = embedde
             return entropy.run(arguments)
         if arguments.command == "trace":
             return trace.run(arguments)
-        return solve.run(arguments, load_models)
+        if arguments.command == "eval":
+            return evaluation.run(arguments, load_models)
+        return solve.run(arguments, load_models or embedded_models)
     except SearchServiceError as error:
         print(f"epf: {error.message}", file=sys.stderr)
         return 2 if isinstance(error, InvalidRequest) else 1
@@ -48,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     solving.add_argument("problem", nargs="?", metavar="PROBLEM", help="the problem in quotes; - reads it from standard input")
     solving.add_argument("--file", type=Path, metavar="PATH", help="JSON Lines with `problem` or `question`, one per row")
     solving.add_argument("--json", action="store_true", help="print JSON on standard output and the search on standard error")
-    solving.add_argument("--concurrency", type=_positive, default=4, metavar="N", help="rows of --file at a time. Default: 4.")
+    solving.add_argument("--concurrency", type=positive, default=4, metavar="N", help="rows of --file at a time. Default: 4.")
     solving.add_argument("--method", choices=sorted(METHODS), default="epf", help="search method. Default: 'epf'.")
     add_search_options(solving)
 
@@ -64,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("--host", help="address to listen on. Default: EPF_HOST, or 127.0.0.1.")
     scoring.add_argument("--port", type=int, default=8001, metavar="N", help="port to listen on. Default: 8001.")
 
+    evaluation.add_options(
+        commands.add_parser(
+            "eval",
+            help="compare methods and budgets on a data set",
+            description="Compare methods and budgets on a data set, or two such runs. The models are those of `epf serve`.",
+        )
+    )
+
     entropy.add_tools(
         commands.add_parser(
             "entropy",
@@ -73,10 +83,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     trace.add_commands(commands.add_parser("trace", help="what goes on in a model that reads traces"))
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number

@@ -1,8 +1,9 @@
-"""What comes before a server of ours: its settings and its logs."""
+"""What comes before a server of ours, its settings and its logs; an evaluation has the same settings."""
 
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,14 +19,19 @@ def prepared(arguments: argparse.Namespace) -> Settings:
     Raises:
         InvalidRequest: names what is wrong and where, but never the value, which may be a key.
     """
-    settings = _settings(arguments)
+    given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
+    settings = read_settings(**given)
     check_bind(settings)
     logs.configure(settings.log_level)
     return settings
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
+def read_settings(**given: Any) -> Settings:
+    """Settings from the environment or their file, where a flag of the command line did not give them.
+
+    Raises:
+        InvalidRequest: names what is wrong and where, but never the value.
+    """
     file = os.environ.get("EPF_SETTINGS")
     if file is not None and not Path(file).is_file():
         raise InvalidRequest(f"EPF_SETTINGS names {file}, which is no file", param="EPF_SETTINGS")

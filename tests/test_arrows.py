@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "embedded": {"embedded", "generators", "reward_models", "errors"},
     "upstream": {"upstream", "errors"},
     "entropy": {"entropy", "errors"},
+    "evaluation": {"evaluation", "search", "generators", "reward_models", "entropy", "errors"},
     "service": ROOMS - {"cli", "evaluation", "benchmarks"},
 }
 

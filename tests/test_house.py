@@ -137,6 +137,13 @@ def test_readme_s_commands_solve(line: str, shell: dict[str, str]) -> None:
     assert done.stdout
 
 
+@pytest.mark.parametrize("line", lines("epf eval"))
+def test_readme_s_evaluation_runs(line: str, shell: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(line, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "was right most often" in done.stdout
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="README calls the service with curl")
 def test_readme_s_service_answers(shell: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:

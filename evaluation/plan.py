@@ -1,0 +1,171 @@
+"""Which searches a run consists of, and in which order.
+
+Every method meets the same problems with the same seeds. The seed of a search depends on the problem and on the run's seed
+only, so two methods, and two budgets of one method, draw the same steps wherever they make the same call.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from errors import InvalidRequest
+from evaluation.problems import Problem
+from search.config import SearchConfig
+from search.engine.driver import SEED_BITS
+from search.methods import METHODS, method_named
+
+ALL = "all"
+Key = tuple[str, str, int, int]
+"""Problem, method, budget and seed of one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A method with options of its own, under the name that rows and tables show: ``epf`` or ``epf+lookahead=reuse``."""
+
+    name: str
+    method: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One contender at one budget, with the search that this asks for."""
+
+    contender: Contender
+    budget: int
+    config: SearchConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One search. ``alone``: nothing else runs meanwhile and no draw is shared, so that its seconds mean something."""
+
+    problem: Problem
+    method: str
+    name: str
+    budget: int
+    seed: int
+    config: SearchConfig
+    alone: bool
+
+    @property
+    def key(self) -> Key:
+        """What its row is found by."""
+        return self.problem.id, self.name, self.budget, self.seed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All searches of a run.
+
+    Attributes:
+        cells: in the order of the methods as given, then of the budgets.
+        left_out: combinations that a method refuses, each with its reason.
+        timed: the searches of so many problems, with the first seed, run alone.
+    """
+
+    problems: tuple[Problem, ...]
+    cells: tuple[Cell, ...]
+    seeds: int
+    timed: int
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def n_tasks(self) -> int:
+        """Searches in all."""
+        return len(self.problems) * len(self.cells) * self.seeds
+
+    def alone(self) -> Iterator[Task]:
+        """Searches that run one at a time, before all others."""
+        for cell in self.cells:
+            yield from (_task(problem, cell, 0, alone=True) for problem in self.problems[: self.timed])
+
+    def groups(self) -> Iterator[list[Task]]:
+        """The others, problem by problem: those of one problem and seed share their draws, the largest budgets come first."""
+        cells = sorted(self.cells, key=lambda cell: -cell.budget)
+        for i, problem in enumerate(self.problems):
+            for seed in range(self.seeds):
+                if seed > 0 or i >= self.timed:
+                    yield [_task(problem, cell, seed, alone=False) for cell in cells]
+
+
+def read_contenders(text: str) -> tuple[Contender, ...]:
+    """Methods with commas between them, each with options of its own after a plus; ``all`` is every registered method.
+
+    Raises:
+        InvalidRequest: a method or an option is not known, an option's value is of another type, or a method comes twice.
+    """
+    names = [name for part in text.split(",") for name in (METHODS if part.strip() == ALL else (part.strip(),)) if name]
+    contenders = tuple(_contender(name) for name in names)
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None or not contenders:
+        raise InvalidRequest(f"--methods must name each method once, got {text!r}", param="methods")
+    return contenders
+
+
+def make_plan(
+    problems: Sequence[Problem],
+    contenders: Sequence[Contender],
+    budgets: Sequence[int],
+    *,
+    seeds: int,
+    timed: int,
+    options: Mapping[str, Any],
+) -> Plan:
+    """The whole grid; ``options`` of the search are shared by all methods.
+
+    A budget is a number of particles; a method that fixes its number has that budget alone.
+
+    Raises:
+        InvalidRequest: a method refuses every budget, or an option is out of its range.
+    """
+    cells: list[Cell] = []
+    left_out: list[str] = []
+    for contender in contenders:
+        method = method_named(contender.method)
+        refused: list[str] = []
+        fixed = method.fixed.get("n_particles")
+        for budget in budgets if fixed is None else (fixed,):
+            try:
+                wanted = SearchConfig(**{**options, **dict(contender.options), "n_particles": budget})
+                method.configured(wanted)
+            except InvalidRequest as error:
+                refused.append(f"{contender.name} at budget {budget}: {error.message}")
+            else:
+                cells.append(Cell(contender, budget, wanted))
+        if cells[-1:] == [] or cells[-1].contender != contender:
+            raise InvalidRequest(refused[0], param="methods")
+        left_out += refused
+    return Plan(tuple(problems), tuple(cells), seeds, timed, tuple(left_out))
+
+
+def search_seed(problem: Problem, seed: int) -> int:
+    """Seed of the searches of one problem: the same for all methods, another for each problem, exact in JSON."""
+    digest = hashlib.blake2b(f"{seed}:{problem.digest}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> (64 - SEED_BITS)
+
+
+def _task(problem: Problem, cell: Cell, seed: int, *, alone: bool) -> Task:
+    config = replace(cell.config, seed=search_seed(problem, seed))
+    return Task(problem, cell.contender.method, cell.contender.name, cell.budget, seed, config, alone)
+
+
+def _contender(written: str) -> Contender:
+    method, *options = written.split("+")
+    method_named(method)
+    return Contender(written, method, tuple(_option(option) for option in options))
+
+
+def _option(written: str) -> tuple[str, Any]:
+    name, _, value = written.partition("=")
+    hints = get_type_hints(SearchConfig)
+    if name not in hints or name in ("n_particles", "seed"):
+        raise InvalidRequest(f"--methods: {name!r} is no option of a search that a method may have", param="methods")
+    try:
+        return name, TypeAdapter(hints[name]).validate_strings(value)
+    except ValidationError as error:
+        raise InvalidRequest(f"--methods: {name}={value}: {error.errors()[0]['msg']}", param="methods") from None

@@ -1,0 +1,84 @@
+"""Runs single searches over one pair of models and grades them."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from errors import SearchServiceError
+from evaluation.memo import MemoGenerator, MemoRewardModel
+from evaluation.plan import Task
+from evaluation.rows import Failure, Row, failed_row, row_of
+from generators.protocol import Generator
+from reward_models.protocol import RewardModel
+from search.answers.equality import AnswerChecker
+from search.engine import driver
+from search.events import Event, StepTaken
+from search.methods import method_named
+
+
+class Models(Protocol):
+    """What searches share."""
+
+    @property
+    def generator(self) -> Generator:
+        """Samples steps."""
+
+    @property
+    def reward_model(self) -> RewardModel:
+        """Judges them."""
+
+    @property
+    def checker(self) -> AnswerChecker:
+        """Recognises equal answers."""
+
+
+LoadModels = Callable[[], AbstractAsyncContextManager[Models]]
+
+
+class Searcher(Protocol):
+    """Whatever runs a search and hands back its row, here or elsewhere."""
+
+    async def run(self, task: Task) -> Row:
+        """Search and grade; a failure is a row too."""
+
+
+class Worker:
+    """A :class:`Searcher` in this process. Searches share their draws, but those that run alone."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self._generator = MemoGenerator(models.generator)
+        self._reward_model = MemoRewardModel(models.reward_model)
+
+    async def run(self, task: Task) -> Row:
+        """Search and grade; a failure is a row too. Cancelling the call cancels the search."""
+        n_generated = 0
+
+        def count(event: Event) -> None:
+            nonlocal n_generated
+            if isinstance(event, StepTaken):
+                n_generated += event.n_tokens
+
+        try:
+            result = await driver.search(
+                task.problem.text,
+                method=method_named(task.method),
+                config=task.config,
+                generator=self._models.generator if task.alone else self._generator,
+                reward_model=self._models.reward_model if task.alone else self._reward_model,
+                checker=self._models.checker,
+                emit=count,
+            )
+            right = [
+                particle.finished and await self._is_right(particle.answer, task.problem.gold) for particle in result.particles
+            ]
+            correct = await self._is_right(result.answer, task.problem.gold)
+        except SearchServiceError as error:
+            return failed_row(task, Failure(error.code, error.message, error.retryable), n_generated)
+        except Exception as error:  # one search, whatever its fault, must not end the others
+            told = f"{type(error).__name__}: {error}"
+            return failed_row(task, Failure(SearchServiceError.code, told, retryable=True), n_generated)
+        return row_of(task, result, correct=correct, right=tuple(right))
+
+    async def _is_right(self, answer: str | None, gold: str) -> bool:
+        return answer is not None and await self._models.checker.equal(gold, answer)

@@ -1,0 +1,178 @@
+"""``epf eval`` as a person runs it: killed, interrupted, refused, resumed."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+from errors import GeneratorError
+from evaluation.rows import ROW, Row
+from service.models import Models, with_checker
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+
+ROOT = Path(__file__).parents[2]
+EPF = (sys.executable, "-c", "import sys; from cli.main import main; sys.exit(main())")
+
+
+def scripted(*arguments: str, **generator: object) -> int:
+    """Run the command over scripted models; its exit code."""
+
+    @asynccontextmanager
+    async def models() -> AsyncIterator[Models]:
+        async with with_checker(ScriptedGenerator(**generator), ScriptedRewardModel()) as given:
+            yield given
+
+    return main(("eval", *arguments), load_models=models)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> tuple[str, ...]:
+    """A small run over a file."""
+    rows = [json.dumps({"problem": f"What is {i} + 1?", "answer": 42 if i % 3 else 43}) for i in range(6)]
+    (tmp_path / "set.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    small = ("--methods", "epf,best_of_n", "--budgets", "1,4", "--seeds", "2", "--timed", "1")
+    return ("--dataset", str(tmp_path / "set.jsonl"), "--out", str(tmp_path / "run"), *small)
+
+
+def written(directory: Path) -> list[Row]:
+    return [ROW.validate_json(line) for line in (directory / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_rows_report_and_pictures(asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scripted(*asked) == 0
+    rows = written(tmp_path / "run")
+    assert len({row.key for row in rows}) == len(rows) == 6 * 2 * 2 * 2
+    assert {row.problem for row in rows if row.correct} == {"2", "3", "5", "6"}
+    captured = capsys.readouterr()
+    assert captured.out == (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "6 of 6 problems, 2 seeds" in captured.out
+    progress = captured.err.splitlines()
+    assert len(progress) == 20
+    assert progress[-1] == f"48/48 searches, right {100 * sum(row.correct for row in rows) / 48:.1f} %"
+    report = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
+    assert report["n_searches"] == 12
+    assert report["settings"]["methods"] == ["epf", "best_of_n"]
+    assert len(list((tmp_path / "run").glob("*.png"))) == 4, "six problems are too few for a calibration"
+
+
+def test_the_same_command_makes_the_report_again_without_a_search(asked: tuple[str, ...], tmp_path: Path) -> None:
+    assert scripted(*asked) == 0
+    rows = (tmp_path / "run" / "results.jsonl").read_bytes()
+    (tmp_path / "run" / "report.md").unlink()
+    assert scripted(*asked, error=GeneratorError("nobody is to be asked")) == 0
+    assert (tmp_path / "run" / "results.jsonl").read_bytes() == rows
+    assert (tmp_path / "run" / "report.md").exists()
+
+
+def test_other_options_are_refused_by_name(asked: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert scripted(*asked) == 0
+    capsys.readouterr()
+    assert scripted(*asked, "--temperature", "0.5") == 2
+    error = capsys.readouterr().err
+    assert "run of other settings (search: {} and {'temperature': 0.5})" in error
+    assert error.count("\n") == 1
+    assert scripted(*asked, "--concurrency", "3", "--temperature", "0.8") == 0, "a default that is named is the same"
+
+
+def test_an_outage_ends_the_run_and_the_same_command_makes_up_for_it(
+    asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scripted(*asked, error=GeneratorError("the engine is down")) == 1
+    rows = written(tmp_path / "run")
+    assert {row.error and row.error.message for row in rows} == {"the engine is down"}
+    assert "epf: 20 searches in a row failed" in capsys.readouterr().err
+    assert "generator_error" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert scripted(*asked) == 0
+    assert [row.error for row in written(tmp_path / "run")] == [None] * 48
+
+
+def test_settings_of_the_service_are_this_command_s_too(
+    asked: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EPF_SEARCH__MAX_STEPS", "2")
+    monkeypatch.setenv("EPF_SEARCH__HORIZON", "5")
+    assert scripted(*asked, "--horizon", "6") == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["search"] == {"max_steps": 2, "horizon": 6}
+    assert {row.stop_reason for row in written(tmp_path / "run")} == {"max_steps"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "--dataset and --out"),
+        (("--dataset", "synthetic"), "--dataset and --out"),
+        (("--dataset", "nothing", "--out", "{out}"), "unknown data set 'nothing'"),
+        (("--dataset", "svamp", "--out", "{out}", "--methods", "magic"), "method must be one of"),
+        (("--dataset", "svamp", "--out", "{out}", "--temperature", "9"), "temperature"),
+        (("--compare", "{out}", "{out}"), "holds no run"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_made(
+    arguments: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scripted(*(part.format(out=tmp_path / "out") for part in arguments)) == 2
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_side_by_side(asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = [str(tmp_path / "other") if part == str(tmp_path / "run") else part for part in asked]
+    assert scripted(*asked) == scripted(*other, "--horizon", "5") == 0
+    capsys.readouterr()
+    assert scripted("--compare", str(tmp_path / "run"), str(tmp_path / "other")) == 0
+    page = capsys.readouterr().out
+    assert "6 problems, 12 pairs of problem and seed" in page
+    assert "- search: {} and {'horizon': 5}" in page
+    assert page.count("| tie |") == 4
+
+
+SMALL = (
+    *("eval", "--dataset", "synthetic", "--methods", "epf,best_of_n", "--budgets", "1,4"),
+    *("--limit", "10", "--seeds", "1", "--timed", "1"),
+)
+
+
+def begun(out: Path) -> "subprocess.Popen[str]":
+    """A run of the embedded pair that has written its first rows."""
+    process = subprocess.Popen(
+        (*EPF, *SMALL, "--out", str(out)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "/40 searches" in process.stderr.readline()
+    return process
+
+
+def test_a_killed_run_goes_on_with_nothing_lost_or_done_twice(tmp_path: Path) -> None:
+    process = begun(tmp_path)
+    process.kill()
+    process.communicate()
+    path = tmp_path / "results.jsonl"
+    before = path.read_bytes()
+    whole = before[: before.rindex(b"\n") + 1]
+    assert 2 <= len(whole.splitlines()) < 40
+    done = subprocess.run((*EPF, *SMALL, "--out", str(tmp_path)), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes().startswith(whole)
+    rows = written(tmp_path)
+    assert len({row.key for row in rows}) == len(rows) == 40
+
+
+def test_interrupt_leaves_a_report_on_what_there_is(tmp_path: Path) -> None:
+    process = begun(tmp_path)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert out == ""
+    assert "the same command goes on" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert 2 <= len(written(tmp_path)) < 40
+    assert (tmp_path / "report.md").exists()

@@ -1,0 +1,52 @@
+"""Rows as a run would write them, for tests of what reads rows, and what of a row is the same on every run."""
+
+from dataclasses import fields
+
+from evaluation.rows import Failure, Rounds, Row, Traced
+
+
+def row(
+    problem: str,
+    method: str = "epf",
+    budget: int = 4,
+    seed: int = 0,
+    *,
+    correct: bool = True,
+    tokens: int = 100,
+    traced: tuple[Traced, ...] = (),
+    rounds: Rounds | None = None,
+    error: Failure | None = None,
+    seconds: float | None = None,
+) -> Row:
+    return Row(
+        problem=problem,
+        method=method,
+        budget=budget,
+        seed=seed,
+        search_seed=1,
+        gold="42",
+        answer="42" if correct else "41",
+        correct=correct,
+        confidence=1.0,
+        stop_reason="finished",
+        prompt_tokens=10,
+        generated_tokens=tokens,
+        discarded_tokens=0,
+        prm_calls=1,
+        rounds=rounds or Rounds(),
+        traced=traced,
+        error=error,
+        prm_tokens=1,
+        seconds=seconds,
+    )
+
+
+OUTAGE = Failure("generator_error", "the engine is down", retryable=True)
+DEAD = Failure("all_particles_dead", "every particle died", retryable=False)
+
+MEASURED = ("seconds", "prm_tokens")
+
+
+def results(row: Row) -> dict[str, object]:
+    """A row without what was measured: equal for two runs of the same settings on the embedded pair."""
+    return {field.name: getattr(row, field.name) for field in fields(row) if field.name not in MEASURED}

@@ -1,0 +1,59 @@
+"""Searches over scripted models on a local Ray cluster: ``python -m tests.evaluation.on_ray dies|unloadable FILE``.
+
+With ``dies`` the first worker that draws a step is gone at once; it leaves the file, so that the next one lives.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from errors import GeneratorError, InvalidRequest
+from evaluation.plan import make_plan, read_contenders
+from evaluation.problems import Problem
+from evaluation.remote import ray_searchers
+from evaluation.rows import Row
+from evaluation.schedule import evaluate
+from generators.protocol import Sampling, Step
+from service.models import Models, with_checker
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+
+
+class Mortal(ScriptedGenerator):
+    def __init__(self, died: Path) -> None:
+        super().__init__()
+        self.died = died
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        if not self.died.exists():
+            self.died.touch()
+            os._exit(1)
+        return await super().step(prefix_ids, sampling, seed)
+
+
+@asynccontextmanager
+async def models(kind: str, died: Path) -> AsyncIterator[Models]:
+    if kind == "unloadable":
+        raise InvalidRequest("no such weights")
+    async with with_checker(Mortal(died), ScriptedRewardModel()) as given:
+        yield given
+
+
+async def main(kind: str, died: Path) -> None:
+    problems = [Problem(str(i), f"{i}?", "42") for i in range(4)]
+    plan = make_plan(problems, read_contenders("epf,best_of_n"), [4], seeds=1, timed=0, options={})
+    rows: list[Row] = []
+    try:
+        async with ray_searchers("local", partial(models, kind, died), n_workers=1, gpus=0.0, concurrency=2) as searchers:
+            await evaluate(plan, searchers, concurrency=2, done=(), emit=rows.append)
+    except GeneratorError as error:
+        print(error.message)
+    else:
+        print(f"{len({row.key for row in rows})} rows, {sum(row.correct for row in rows)} right")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))

@@ -1,0 +1,95 @@
+import pytest
+
+from errors import InvalidRequest
+from evaluation.plan import make_plan, read_contenders, search_seed
+from evaluation.problems import Problem
+from search.config import SearchConfig
+from search.methods import METHODS
+
+PROBLEMS = [Problem(str(i), f"What is {i} + 1?", str(i + 1)) for i in range(5)]
+
+
+def plan(methods: str = "epf,best_of_n", budgets: tuple[int, ...] = (1, 4), timed: int = 2, **options: object):
+    return make_plan(PROBLEMS, read_contenders(methods), budgets, seeds=3, timed=timed, options=options)
+
+
+@pytest.mark.parametrize("timed", [0, 2, 9])
+def test_every_problem_method_budget_and_seed_is_searched_once(timed: int) -> None:
+    asked = plan(timed=timed)
+    tasks = [*asked.alone(), *(task for group in asked.groups() for task in group)]
+    keys = [task.key for task in tasks]
+    expected = {
+        (str(i), method, n, seed) for i in range(5) for method in ("epf", "best_of_n") for n in (1, 4) for seed in range(3)
+    }
+    assert len(keys) == len(set(keys)) == asked.n_tasks
+    assert set(keys) == expected
+    assert sum(task.alone for task in tasks) == min(timed, 5) * 4
+    assert all(task.config.n_particles == task.budget for task in tasks)
+
+
+def test_a_group_is_one_problem_and_seed() -> None:
+    for group in plan().groups():
+        assert len({(task.problem.id, task.seed) for task in group}) == 1
+        assert len(group) == 4
+
+
+def test_methods_meet_a_problem_with_one_seed_and_problems_with_others() -> None:
+    seeds = {(task.problem.id, task.seed): task.config.seed for group in plan(timed=0).groups() for task in group}
+    for group in plan(timed=0).groups():
+        assert {task.config.seed for task in group} == {seeds[group[0].problem.id, group[0].seed]}
+    assert len(set(seeds.values())) == len(seeds)
+    assert all(0 <= seed < 2**53 for seed in seeds.values() if seed is not None)
+
+
+def test_a_seed_follows_the_problem_wherever_it_stands() -> None:
+    assert search_seed(Problem("1", "a?", "1"), 0) == search_seed(Problem("9", "a?", "1"), 0)
+    assert search_seed(Problem("1", "a?", "1"), 0) != search_seed(Problem("1", "a?", "1"), 1)
+
+
+def test_all_is_every_registered_method() -> None:
+    assert [contender.name for contender in read_contenders("all")] == list(METHODS)
+
+
+def test_a_method_has_options_of_its_own() -> None:
+    asked = plan("pf,epf+lookahead=reuse+horizon=6+max_tokens_per_particle=50", (4,), max_steps=7)
+    pf, epf = asked.cells
+    assert (epf.config.lookahead, epf.config.horizon, epf.config.max_tokens_per_particle) == ("reuse", 6, 50)
+    assert (pf.config.lookahead, pf.config.horizon) == ("none", SearchConfig().horizon)
+    assert epf.config.max_steps == pf.config.max_steps == 7
+    assert epf.contender.name == "epf+lookahead=reuse+horizon=6+max_tokens_per_particle=50"
+
+
+def test_a_method_with_a_number_of_particles_of_its_own_has_that_budget_alone() -> None:
+    assert [(cell.contender.name, cell.budget) for cell in plan("sample,pf", (2, 4)).cells] == [
+        ("sample", 1),
+        ("pf", 2),
+        ("pf", 4),
+    ]
+
+
+def test_a_refused_budget_is_left_out_with_its_reason() -> None:
+    asked = plan("self_consistency", (1, 4, 8), max_total_tokens=6)
+    assert [cell.budget for cell in asked.cells] == [1, 4]
+    assert len(asked.left_out) == 1
+    assert "self_consistency at budget 8: max_total_tokens" in asked.left_out[0]
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [
+        ("", "name each method once"),
+        ("epf,epf", "name each method once"),
+        ("all,pf", "name each method once"),
+        ("magic", "method must be one of"),
+        ("epf+magic=1", "'magic' is no option"),
+        ("epf+n_particles=3", "'n_particles' is no option"),
+        ("epf+lookahead=far", "lookahead=far"),
+        ("epf+horizon=soon", "horizon=soon"),
+        ("pf+lookahead=reuse", "lookahead is always 'none'"),
+        ("epf+horizon=0", "horizon"),
+    ],
+)
+def test_methods_that_cannot_be_are_refused(methods: str, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told) as refused:
+        plan(methods)
+    assert refused.value.param in ("methods", "method")

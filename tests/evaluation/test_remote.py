@@ -1,0 +1,58 @@
+"""Searches on a local Ray cluster. Each test is a process of its own: Ray leaves threads and warnings of its own behind."""
+
+import importlib.util
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluation.rows import ROW
+from tests.evaluation.made import results
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="extra ray is not installed")
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run((sys.executable, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+def epf(out: Path, *more: str) -> dict[object, object]:
+    """Results of a small run of the embedded pair."""
+    code = "import sys; from cli.main import main; sys.exit(main())"
+    small = ("--methods", "epf,best_of_n", "--budgets", "1,4", "--limit", "4", "--seeds", "2", "--timed", "1")
+    done = run("-c", code, "eval", "--dataset", "synthetic", *small, "--out", str(out), *more)
+    assert done.returncode == 0, done.stderr
+    rows = [ROW.validate_json(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {row.key: results(row) for row in rows}
+
+
+def test_a_cluster_gives_the_same_results_row_for_row(tmp_path: Path) -> None:
+    here = epf(tmp_path / "here")
+    there = epf(tmp_path / "there", "--ray", "local", "--workers", "2")
+    assert len(here) == 32
+    assert there == here
+
+
+def test_a_worker_that_dies_comes_back_and_its_searches_are_repeated(tmp_path: Path) -> None:
+    done = run("-m", "tests.evaluation.on_ray", "dies", str(tmp_path / "died"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "died").exists()
+    assert done.stdout.splitlines()[-1] == "8 rows, 8 right", "Ray has told of the death before"
+
+
+def test_models_that_cannot_be_loaded_are_told(tmp_path: Path) -> None:
+    done = run("-m", "tests.evaluation.on_ray", "unloadable", str(tmp_path / "died"))
+    assert done.stdout.splitlines()[-1] == "a Ray worker cannot load its models: no such weights"
+
+
+def test_no_cluster_there(tmp_path: Path) -> None:
+    code = "import sys; from cli.main import main; sys.exit(main())"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    done = run("-c", code, "eval", "--dataset", "svamp", "--limit", "1", "--out", str(tmp_path), "--ray", address)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"epf: no Ray cluster at {address}: ")

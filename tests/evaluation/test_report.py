@@ -1,0 +1,135 @@
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from evaluation.pictures import PICTURES, draw
+from evaluation.report import Report, report_of
+from evaluation.rows import Rounds, Row, Traced
+from evaluation.text import markdown
+from tests.evaluation.made import DEAD, OUTAGE, row
+
+N = 60
+CELLS = [("epf", 1), ("epf", 4), ("best_of_n", 1), ("best_of_n", 4)]
+SETTINGS = {
+    "dataset": "made",
+    "seeds": 1,
+    "search": {"temperature": 0.5},
+    "generator": {"kind": "embedded", "name": None},
+    "reward_model": {"kind": "embedded"},
+    "problems": {str(i): "" for i in range(N)},
+}
+
+
+def made_rows() -> list[Row]:
+    """epf at 4 solves every problem, best of n at 4 all but a fifth for twice the tokens, one particle every second one."""
+    rows = []
+    for i in range(N):
+        for method, budget in CELLS:
+            right = i % 2 == 0 if budget == 1 else method == "epf" or i % 5 > 0
+            tokens = 50 * budget * (1 if method == "epf" else 2)
+            rounds = Rounds((budget / 2,) * 2, (0.5,) * 2, (1.5, 1.0), (budget, 1)) if method == "epf" else None
+            traced = (Traced(1, right, (0.9, 0.8 if right else 0.2)),) if method == "epf" and budget == 1 else ()
+            seconds = budget / 10 if i < 3 else None
+            rows.append(
+                row(str(i), method, budget, correct=right, tokens=tokens, rounds=rounds, traced=traced, seconds=seconds)
+            )
+    return rows
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return report_of(made_rows(), CELLS)
+
+
+def test_cells_hold_accuracy_cost_and_latency(report: Report) -> None:
+    first, second, _, _ = report.cells
+    assert (first.method, first.budget, first.accuracy.mean, first.generated_tokens) == ("epf", 1, 0.5, 50)
+    assert second.accuracy.mean == 1.0
+    assert second.accuracy.low < 1
+    assert (second.seconds, second.slowest_seconds, second.n_timed) == (0.4, 0.4, 3)
+
+
+def test_methods_are_compared_with_the_first_at_the_same_budget(report: Report) -> None:
+    one, four = report.same_budget
+    assert (one.method, one.reference, one.budget, one.verdict) == ("best_of_n", "epf", 1, "tie")
+    assert (four.budget, four.verdict) == (4, "worse")
+    assert four.difference.mean == pytest.approx(-0.2)
+
+
+def test_methods_are_compared_at_the_same_tokens_where_both_were_measured(report: Report) -> None:
+    # best_of_n took 100 tokens at 1 and 400 at 4: at the 200 of epf at 4 it is half way between 0.5 and 0.8.
+    (found,) = report.same_tokens
+    assert (found.tokens, found.budget, found.verdict) == (200, None, "worse")
+    assert found.difference.mean == pytest.approx(0.65 - 1.0)
+
+
+def test_advice_names_the_most_accurate_and_the_cheapest_that_ties_with_it(report: Report) -> None:
+    assert report.advice is not None
+    assert report.advice.best == report.advice.cheapest == ("epf", 4)
+    tied = report_of([*made_rows(), *(row(str(i), "pf", 2, tokens=90, correct=i != 7) for i in range(N))], [*CELLS, ("pf", 2)])
+    assert tied.advice is not None
+    assert (tied.advice.best, tied.advice.cheapest) == (("epf", 4), ("pf", 2))
+
+
+def test_rounds_are_means_of_the_largest_budget_as_fractions_of_n(report: Report) -> None:
+    first, second = report.rounds
+    assert (first.method, first.budget, first.t, first.ess, first.temperature) == ("epf", 4, 1, 0.5, 1.5)
+    assert (second.t, second.distinct_ancestors) == (2, 0.25)
+
+
+def test_calibration_is_of_searches_that_select_nothing(report: Report) -> None:
+    assert report.calibration is not None
+    assert not report.calibration.selected
+    first, second = report.calibration.depths
+    assert (first.depth, first.n_problems, first.mean_score, first.ended_right) == (1, N, pytest.approx(0.9), 0.5)
+    assert first.overconfidence.mean == pytest.approx(0.4)
+    assert first.overconfidence.verdict == "better"
+    assert second.mean_score == pytest.approx(0.5)
+    assert second.overconfidence.verdict == "tie"
+
+
+def test_calibration_of_resampled_solutions_is_marked_and_counts_copies_once() -> None:
+    traced = (Traced(3, True, (0.9,)), Traced(1, False, (0.5,)))
+    again = (Traced(4, True, (0.9,)),)
+    rows = [row(str(i), method, traced=t) for i in range(N) for method, t in (("epf", traced), ("pf", again))]
+    found = report_of(rows, [("epf", 4), ("pf", 4)]).calibration
+    assert found is not None
+    assert found.selected
+    assert (found.depths[0].mean_score, found.depths[0].ended_right) == (pytest.approx(0.7), 0.5)
+    assert found.depths[0].n_solutions == 2 * N
+
+
+def test_what_is_missing_is_told() -> None:
+    rows = [*made_rows(), row("x", *CELLS[0], error=OUTAGE)]
+    rows[0] = row("0", *CELLS[0], correct=False, error=DEAD)
+    page = markdown(report_of(rows, CELLS), SETTINGS, ["beam at budget 1: too few"], {})
+    assert "1 searches failed with `generator_error`" in page
+    assert "1 searches ended with `all_particles_dead` and count as wrong" in page
+    assert "1 pairs are not complete yet" in page
+    assert "Left out: beam at budget 1: too few" in page
+
+
+def test_a_run_without_one_whole_pair_has_a_page_too(tmp_path: Path) -> None:
+    empty = report_of([row("a", *CELLS[0])], CELLS)
+    assert "Nothing to report yet" in markdown(empty, SETTINGS, [], {})
+    assert draw(empty, tmp_path) == {}
+
+
+def test_the_page_says_what_the_report_holds(report: Report) -> None:
+    page = markdown(report, SETTINGS, [], {"Latency": "latency.png"})
+    assert "**epf at 4** was right most often: 100.0 %, 200 tokens a search. It is better than everything cheaper." in page
+    assert "| best_of_n | 4 | -20.0 (" in page
+    assert "| best_of_n | 200 tokens | -35.0 (" in page
+    assert "temperature 0.5" in page
+    assert "![Latency](latency.png)" in page
+    json.dumps(asdict(report), allow_nan=False)
+
+
+def test_every_picture_is_drawn(report: Report, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert list(draw(report, tmp_path)) == list(PICTURES)
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == sorted(name for name, _ in PICTURES.values())
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)

@@ -1,0 +1,113 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from errors import InvalidRequest
+from evaluation.rows import ROW, Row
+from evaluation.store import open_store, read_run
+from tests.evaluation.made import DEAD, OUTAGE, row
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {"dataset": "made", "seeds": 2, "problems": {"a": "1"}}
+
+
+def written(directory: Path) -> list[Row]:
+    return [ROW.validate_json(line) for line in (directory / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_rows_come_back_as_they_went(tmp_path: Path) -> None:
+    rows = [row("a"), row("b", seconds=0.25), row("c", correct=False, error=DEAD)]
+    with open_store(tmp_path / "new" / "run", SETTINGS) as store:
+        for one in rows:
+            store.add(one)
+    with open_store(tmp_path / "new" / "run", SETTINGS) as store:
+        assert list(store.rows.values()) == rows
+    assert read_run(tmp_path / "new" / "run") == (SETTINGS, rows)
+    assert [path.name for path in (tmp_path / "new" / "run").glob("*.jsonl")] == ["results.jsonl"]
+
+
+@pytest.mark.parametrize("cut", [1, 40, -2])
+def test_a_torn_last_row_is_dropped_and_written_again(cut: int, tmp_path: Path) -> None:
+    with open_store(tmp_path, SETTINGS) as store:
+        store.add(row("a"))
+        store.add(row("b"))
+    path = tmp_path / "results.jsonl"
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + second[:cut])
+    assert len(read_run(tmp_path)[1]) == 1
+    with open_store(tmp_path, SETTINGS) as store:
+        assert [key[0] for key in store.rows] == ["a"]
+        store.add(row("b"))
+    assert path.read_bytes() == first + second
+
+
+def test_a_failure_is_on_disk_until_it_is_tried_again(tmp_path: Path) -> None:
+    with open_store(tmp_path, SETTINGS) as store:
+        store.add(row("a", correct=False, error=OUTAGE))
+        store.add(row("b"))
+    assert [one.error for one in written(tmp_path)] == [OUTAGE, None]
+    with open_store(tmp_path, SETTINGS) as store:
+        assert [key[0] for key in store.rows] == ["b"]
+        store.add(row("a"))
+    assert [(one.problem, one.error) for one in written(tmp_path)] == [("b", None), ("a", None)]
+
+
+def test_damage_in_the_middle_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    with open_store(tmp_path, SETTINGS) as store:
+        store.add(row("a"))
+        store.add(row("b"))
+    path = tmp_path / "results.jsonl"
+    damaged = path.read_text(encoding="utf-8").replace('"problem":"a"', '"problem":', 1)
+    path.write_text(damaged, encoding="utf-8")
+    with pytest.raises(InvalidRequest, match=r"row 1 of .*results\.jsonl is damaged"), open_store(tmp_path, SETTINGS):
+        pass
+    assert path.read_text(encoding="utf-8") == damaged
+
+
+def test_other_settings_are_refused_by_their_name(tmp_path: Path) -> None:
+    with open_store(tmp_path, SETTINGS):
+        pass
+    other = {**SETTINGS, "seeds": 3, "problems": {"a": "2"}}
+    with (
+        pytest.raises(InvalidRequest, match=r"other settings \(seeds: 2 and 3; the problems are others\)"),
+        open_store(tmp_path, other),
+    ):
+        pass
+    assert json.loads((tmp_path / "run.json").read_text()) == SETTINGS
+
+
+def test_rows_of_something_else_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text("{}\n")
+    with pytest.raises(InvalidRequest, match=r"rows but no run\.json"), open_store(tmp_path, SETTINGS):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.jsonl"]
+
+
+def test_a_second_writer_is_refused_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from evaluation.store import open_store
+with open_store(Path({str(tmp_path)!r}), {SETTINGS!r}):
+    print("open", flush=True)
+    input()
+"""
+    first = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert first.stdout is not None
+    with first:
+        assert first.stdout.readline() == b"open\n"
+        with pytest.raises(InvalidRequest, match="another `epf eval` writes"), open_store(tmp_path, SETTINGS):
+            pass
+        first.send_signal(signal.SIGKILL)
+    with open_store(tmp_path, SETTINGS) as store:
+        assert not store.rows
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="holds no run"):
+        read_run(tmp_path)

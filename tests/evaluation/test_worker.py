@@ -1,0 +1,164 @@
+"""Searches over the embedded pair, alone and with shared draws, and over models that fail."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from errors import GeneratorError
+from evaluation.datasets import load_problems
+from evaluation.plan import Plan, make_plan, read_contenders
+from evaluation.problems import Problem
+from evaluation.rows import Row
+from evaluation.schedule import FAILURES_IN_A_ROW, evaluate
+from evaluation.worker import Worker
+from service.models import embedded_models, with_checker
+from tests.evaluation.made import results
+from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
+
+
+def plan(problems: Iterable[Problem], methods: str, budgets: tuple[int, ...], *, seeds: int = 1, timed: int = 0) -> Plan:
+    return make_plan(list(problems), read_contenders(methods), budgets, seeds=seeds, timed=timed, options={})
+
+
+def embedded_rows(asked: Plan, *, concurrency: int = 16) -> dict[object, Row]:
+    async def main() -> list[Row]:
+        rows: list[Row] = []
+        async with embedded_models() as models:
+            await evaluate(asked, [Worker(models)], concurrency=concurrency, done=(), emit=rows.append)
+        return rows
+
+    return {row.key: row for row in asyncio.run(main())}
+
+
+def test_sharing_draws_and_running_side_by_side_changes_no_result() -> None:
+    methods, budgets, problems = "all,epf+lookahead=reuse", (1, 4), load_problems("synthetic", 2)
+    alone = embedded_rows(plan(problems, methods, budgets, timed=2))
+    shared = embedded_rows(plan(problems, methods, budgets))
+    assert shared.keys() == alone.keys()
+    assert [results(shared[key]) for key in alone] == [results(row) for row in alone.values()]
+    assert all(row.seconds is not None and row.seconds > 0 for row in alone.values())
+    assert all(row.seconds is None for row in shared.values())
+
+
+def scripted_rows(asked: Plan, generator: ScriptedGenerator, *, done: Iterable[object] = ()) -> list[Row]:
+    rows: list[Row] = []
+
+    async def main() -> None:
+        async with with_checker(generator, ScriptedRewardModel()) as models:
+            await evaluate(asked, [Worker(models)], concurrency=2, done=set(done), emit=rows.append)  # type: ignore[arg-type]
+
+    try:
+        asyncio.run(main())
+    except GeneratorError as error:
+        assert "in a row failed" in error.message  # noqa: PT017
+    return rows
+
+
+def test_a_row_has_what_the_report_needs() -> None:
+    (row,) = scripted_rows(plan([Problem("1", "a?", "\\frac{84}{2}")], "epf", (8,)), ScriptedGenerator())
+    assert (row.answer, row.correct, row.error) == ("42", True, None)
+    assert row.generated_tokens == 8 * N_STEPS
+    assert row.prompt_tokens == 2
+    assert len(row.rounds.ess) == len(row.rounds.temperature) == len(row.rounds.distinct_ancestors) == N_STEPS
+    assert sum(traced.copies for traced in row.traced) == 8
+    assert {len(traced.scores) for traced in row.traced} == {N_STEPS}
+    assert all(traced.right == (traced.scores[-1] > 0.5) for traced in row.traced)
+
+
+def test_every_method_counts_its_own_tokens_of_shared_draws() -> None:
+    rows = scripted_rows(plan([Problem("1", "a?", "42")], "best_of_n,self_consistency", (2, 8)), ScriptedGenerator())
+    assert {row.generated_tokens for row in rows if row.budget == 8} == {8 * N_STEPS}
+    assert {row.generated_tokens for row in rows if row.budget == 2} == {2 * N_STEPS}
+
+
+def test_shared_draws_are_drawn_once() -> None:
+    class Counting(ScriptedGenerator):
+        n_calls = 0
+
+        async def step(self, *arguments):  # type: ignore[no-untyped-def]
+            self.n_calls += 1
+            return await super().step(*arguments)
+
+    generator = Counting()
+    scripted_rows(plan([Problem("1", "a?", "42")], "best_of_n,weighted_best_of_n,self_consistency", (1, 2, 8)), generator)
+    # The draws of eight slots, some of which the script makes the same.
+    assert generator.n_calls <= 8 * N_STEPS
+
+
+def test_a_failure_is_a_row_that_is_tried_again() -> None:
+    asked = plan([Problem("1", "a?", "42")], "epf,pf", (2,))
+    rows = scripted_rows(asked, ScriptedGenerator(error=GeneratorError("the engine is down")))
+    assert [(row.error and (row.error.code, row.error.message), row.final) for row in rows] == [
+        (("generator_error", "the engine is down"), False)
+    ] * 2
+
+
+def test_a_search_that_can_never_succeed_is_final_and_wrong() -> None:
+    (row,) = scripted_rows(plan([Problem("1", "long " * 2000, "42")], "epf", (2,)), ScriptedGenerator())
+    assert row.error is not None
+    assert row.error.code == "context_length_exceeded"
+    assert row.final
+    assert not row.correct
+
+
+def test_a_run_stops_when_nothing_works_any_more() -> None:
+    asked = plan([Problem(str(i), f"{i}?", "42") for i in range(50)], "epf,pf", (1, 2))
+    rows = scripted_rows(asked, ScriptedGenerator(error=GeneratorError("the engine is down")))
+    assert FAILURES_IN_A_ROW <= len(rows) <= FAILURES_IN_A_ROW + 1
+
+
+def test_what_is_done_is_not_done_again() -> None:
+    asked = plan([Problem(str(i), f"{i}?", "42") for i in range(3)], "epf,pf", (1, 2), seeds=2, timed=1)
+    done = {("0", "epf", 1, 0), ("1", "pf", 2, 1), ("2", "epf", 2, 0)}
+    rows = scripted_rows(asked, ScriptedGenerator(), done=done)
+    assert len(rows) == asked.n_tasks - 3
+    assert not {row.key for row in rows} & done
+
+
+def test_searchers_take_whole_groups() -> None:
+    class Taking:
+        def __init__(self) -> None:
+            self.groups: set[tuple[str, int]] = set()
+
+        async def run(self, task):  # type: ignore[no-untyped-def]
+            self.groups.add((task.problem.id, task.seed))
+            await asyncio.sleep(0)
+            return (await worker.run(task)) if worker else None
+
+    async def main() -> list[Taking]:
+        nonlocal worker
+        searchers = [Taking(), Taking(), Taking()]
+        async with with_checker(ScriptedGenerator(), ScriptedRewardModel()) as models:
+            worker = Worker(models)
+            asked = plan([Problem(str(i), f"{i}?", "42") for i in range(8)], "epf,pf", (1, 2), seeds=2)
+            await evaluate(asked, searchers, concurrency=2, done=(), emit=lambda row: None)
+        return searchers
+
+    worker: Worker | None = None
+    first, second, third = asyncio.run(main())
+    assert first.groups
+    assert second.groups
+    assert third.groups
+    assert len(first.groups) + len(second.groups) + len(third.groups) == len(first.groups | second.groups | third.groups) == 16
+
+
+def test_a_solution_that_was_cut_short_is_not_right_whatever_it_says() -> None:
+    class Cut(ScriptedGenerator):
+        async def step(self, *arguments):  # type: ignore[no-untyped-def]
+            step = await super().step(*arguments)
+            return replace(step, finish="length") if step.finish == "eos" else step
+
+    problem = [Problem("1", "a?", "42")]
+    asked = make_plan(problem, read_contenders("epf"), (4,), seeds=1, timed=0, options={"max_steps": N_STEPS})
+    (row,) = scripted_rows(asked, Cut())
+    assert (row.answer, row.stop_reason) == (None, "max_steps")
+    assert row.traced
+    assert not any(traced.right for traced in row.traced)
+
+
+@pytest.mark.parametrize("gold", ["41", "43"])
+def test_a_wrong_answer_is_wrong(gold: str) -> None:
+    (row,) = scripted_rows(plan([Problem("1", "a?", gold)], "epf", (8,)), ScriptedGenerator())
+    assert not row.correct
