@@ -116,22 +116,26 @@ def make_plan(
     timed: int,
     options: Mapping[str, Any],
 ) -> Plan:
-    """The whole grid; ``options`` of the search are shared by all methods.
+    """The whole grid; ``options`` of the search are for all methods that read them.
 
     A budget is a number of particles; a method that fixes its number has that budget alone.
 
     Raises:
-        InvalidRequest: a method refuses every budget, or an option is out of its range.
+        InvalidRequest: a method refuses every budget, no method reads an option, or one is out of its range.
     """
+    methods = [method_named(contender.method) for contender in contenders]
+    for name in options:
+        if all(name in method.fixed for method in methods):
+            raise InvalidRequest(f"{name} is read by none of these methods: leave it out", param=name)
     cells: list[Cell] = []
     left_out: list[str] = []
-    for contender in contenders:
-        method = method_named(contender.method)
+    for contender, method in zip(contenders, methods, strict=True):
+        shared = {name: value for name, value in options.items() if name not in method.fixed}
         refused: list[str] = []
         fixed = method.fixed.get("n_particles")
         for budget in budgets if fixed is None else (fixed,):
             try:
-                wanted = SearchConfig(**{**options, **dict(contender.options), "n_particles": budget})
+                wanted = SearchConfig(**{**shared, **dict(contender.options), "n_particles": budget})
                 method.configured(wanted)
             except InvalidRequest as error:
                 refused.append(f"{contender.name} at budget {budget}: {error.message}")

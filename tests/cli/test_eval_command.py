@@ -110,6 +110,10 @@ def test_settings_of_the_service_are_this_command_s_too(
         (("--dataset", "nothing", "--out", "{out}"), "unknown data set 'nothing'"),
         (("--dataset", "svamp", "--out", "{out}", "--methods", "magic"), "method must be one of"),
         (("--dataset", "svamp", "--out", "{out}", "--temperature", "9"), "temperature"),
+        (
+            ("--dataset", "svamp", "--out", "{out}", "--methods", "pf,best_of_n", "--certainty", "0.5"),
+            "read by none of these methods",
+        ),
         (("--compare", "{out}", "{out}"), "holds no run"),
     ],
 )
