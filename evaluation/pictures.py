@@ -129,7 +129,7 @@ def _latency(report: Report, figure: Any) -> bool:
         axes.plot([c.budget for c in cells], [c.slowest_seconds for c in cells], **_style(i) | {"linestyle": ":", "marker": ""})
     _scale(axes, sorted({cell.budget for cell in timed}), "budget: particles")
     axes.set_ylim(bottom=0)
-    axes.set_ylabel(f"seconds of a search alone: median of {timed[0].n_timed}, dotted the slowest")
+    axes.set_ylabel(f"seconds alone: median of {timed[0].n_timed}, dotted the slowest")
     _legend(figure, axes)
     return True
 

@@ -80,9 +80,15 @@ class Plan:
         return len(self.problems) * len(self.cells) * self.seeds
 
     def alone(self) -> Iterator[Task]:
-        """Searches that run one at a time, before all others."""
-        for cell in self.cells:
-            yield from (_task(problem, cell, 0, alone=True) for problem in self.problems[: self.timed])
+        """Searches that run one at a time, before all others, problem by problem.
+
+        Who comes later finds more in the engines' caches. So each problem begins with another method and budget, evenly spread:
+        over all timed problems every one has about the same place.
+        """
+        n_cells, timed = len(self.cells), self.problems[: self.timed]
+        for i, problem in enumerate(timed):
+            first = i * n_cells // len(timed)
+            yield from (_task(problem, cell, 0, alone=True) for cell in (*self.cells[first:], *self.cells[:first]))
 
     def groups(self) -> Iterator[list[Task]]:
         """The others, problem by problem: those of one problem and seed share their draws, the largest budgets come first."""

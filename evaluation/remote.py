@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from entropy.libraries import needed
-from errors import GeneratorError, SearchServiceError
+from errors import GeneratorError, InvalidRequest, SearchServiceError
 from evaluation.plan import Task
 from evaluation.rows import Row
 from evaluation.worker import LoadModels, Searcher, Worker
@@ -37,9 +37,12 @@ class RemoteWorker:
             return error.message
         return None
 
-    async def run(self, task: Task) -> Row:
-        """Search and grade; a failure is a row too."""
-        return await (await self._loaded()).run(task)
+    async def run(self, task: Task) -> Row | InvalidRequest:
+        """Search and grade; a failure is a row too, and a refusal is handed back, since Ray would wrap it."""
+        try:
+            return await (await self._loaded()).run(task)
+        except InvalidRequest as refusal:
+            return refusal
 
     async def aclose(self) -> None:
         """Free the models."""
@@ -60,11 +63,18 @@ class RaySearcher:
         self._failure = failure
 
     async def run(self, task: Task) -> Row:
-        """The row of a search that ran elsewhere. Raises ``GeneratorError`` when the actor died more often than it may."""
+        """The row of a search that ran elsewhere.
+
+        Raises:
+            InvalidRequest: as there.
+            GeneratorError: the actor died more often than it may.
+        """
         try:
-            row: Row = await self._actor.run.remote(task)
+            row: Row | InvalidRequest = await self._actor.run.remote(task)
         except self._failure as error:
             raise GeneratorError(f"a Ray worker is lost ({type(error).__name__}): the same command goes on") from error
+        if isinstance(row, InvalidRequest):
+            raise row
         return row
 
 

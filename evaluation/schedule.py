@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
 
 from errors import GeneratorError
 from evaluation.plan import Key, Plan, Task
@@ -21,14 +21,15 @@ async def evaluate(
     A searcher takes whole groups, since their searches share draws. Cancelling the call cancels all searches.
 
     Raises:
+        InvalidRequest: a method cannot search with these models at all.
         GeneratorError: nothing works any more; rows that were emitted stay good.
     """
     tell = _stops_when_nothing_works(emit)
-    timed = [task for task in plan.alone() if task.key not in done]
-    if timed:
-        await searchers[0].run(timed[0])  # thrown away: what a model does at its first call only is no latency
-    for task in timed:
-        tell(await searchers[0].run(task))
+    for _, tasks in groupby((task for task in plan.alone() if task.key not in done), key=lambda task: task.problem):
+        for i, task in enumerate(tasks):
+            if i == 0:  # thrown away: whoever is first to ask about a problem has its prompt read
+                await searchers[0].run(task)
+            tell(await searchers[0].run(task))
 
     async def drain(searcher: Searcher, tasks: Iterator[Task]) -> None:
         for task in tasks:

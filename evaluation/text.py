@@ -148,5 +148,5 @@ the fact, so its accuracy is on the high side.
 Tokens are all that a search sampled, discarded ones included, also where searches of this run shared draws. For the
 comparison at the same tokens, a method's accuracy is interpolated linearly in the logarithm of tokens between its budgets,
 whose mean tokens are taken as exact. *Seconds alone* is the median of {max(cell.n_timed for cell in report.cells)} searches
-with nothing else
-running."""
+with nothing else running. They find prompts and common first steps in the engines' caches; their order rotates, so that this
+favours no method."""

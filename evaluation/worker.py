@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from errors import SearchServiceError
+from errors import ContextTooLong, InvalidRequest, SearchServiceError
 from evaluation.memo import MemoGenerator, MemoRewardModel
 from evaluation.plan import Task
 from evaluation.rows import Failure, Row, failed_row, row_of
@@ -39,7 +39,11 @@ class Searcher(Protocol):
     """Whatever runs a search and hands back its row, here or elsewhere."""
 
     async def run(self, task: Task) -> Row:
-        """Search and grade; a failure is a row too."""
+        """Search and grade; a failure is a row too.
+
+        Raises:
+            InvalidRequest: the method cannot search with these models at all, so no row would say anything of it.
+        """
 
 
 class Worker:
@@ -51,7 +55,11 @@ class Worker:
         self._reward_model = MemoRewardModel(models.reward_model)
 
     async def run(self, task: Task) -> Row:
-        """Search and grade; a failure is a row too. Cancelling the call cancels the search."""
+        """Search and grade; a failure is a row too. Cancelling the call cancels the search.
+
+        Raises:
+            InvalidRequest: the method cannot search with these models at all.
+        """
         n_generated = 0
 
         def count(event: Event) -> None:
@@ -74,6 +82,8 @@ class Worker:
             ]
             correct = await self._is_right(result.answer, task.problem.gold)
         except SearchServiceError as error:
+            if isinstance(error, InvalidRequest) and not isinstance(error, ContextTooLong):
+                raise
             return failed_row(task, Failure(error.code, error.message, error.retryable), n_generated)
         except Exception as error:  # one search, whatever its fault, must not end the others
             told = f"{type(error).__name__}: {error}"

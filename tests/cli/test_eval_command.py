@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from errors import GeneratorError
+from errors import GeneratorError, InvalidRequest
 from evaluation.rows import ROW, Row
 from service.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
@@ -90,6 +90,14 @@ def test_an_outage_ends_the_run_and_the_same_command_makes_up_for_it(
     assert "generator_error" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert scripted(*asked) == 0
     assert [row.error for row in written(tmp_path / "run")] == [None] * 48
+
+
+def test_a_method_that_the_models_cannot_serve_ends_the_run_and_counts_as_nothing(
+    asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scripted(*asked, error=InvalidRequest("this generator has no log probabilities", param="method")) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "epf: this generator has no log probabilities"
+    assert written(tmp_path / "run") == []
 
 
 def test_settings_of_the_service_are_this_command_s_too(

@@ -1,4 +1,4 @@
-"""Searches over scripted models on a local Ray cluster: ``python -m tests.evaluation.on_ray dies|unloadable FILE``.
+"""Searches over scripted models on a local Ray cluster: ``python -m tests.evaluation.on_ray dies|refuses|unloadable FILE``.
 
 With ``dies`` the first worker that draws a step is gone at once; it leaves the file, so that the next one lives.
 """
@@ -38,7 +38,8 @@ class Mortal(ScriptedGenerator):
 async def models(kind: str, died: Path) -> AsyncIterator[Models]:
     if kind == "unloadable":
         raise InvalidRequest("no such weights")
-    async with with_checker(Mortal(died), ScriptedRewardModel()) as given:
+    generator = ScriptedGenerator(error=InvalidRequest("no log probabilities")) if kind == "refuses" else Mortal(died)
+    async with with_checker(generator, ScriptedRewardModel()) as given:
         yield given
 
 
@@ -49,7 +50,7 @@ async def main(kind: str, died: Path) -> None:
     try:
         async with ray_searchers("local", partial(models, kind, died), n_workers=1, gpus=0.0, concurrency=2) as searchers:
             await evaluate(plan, searchers, concurrency=2, done=(), emit=rows.append)
-    except GeneratorError as error:
+    except (GeneratorError, InvalidRequest) as error:
         print(error.message)
     else:
         print(f"{len({row.key for row in rows})} rows, {sum(row.correct for row in rows)} right")

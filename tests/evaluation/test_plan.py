@@ -27,6 +27,14 @@ def test_every_problem_method_budget_and_seed_is_searched_once(timed: int) -> No
     assert all(task.config.n_particles == task.budget for task in tasks)
 
 
+def test_methods_take_turns_at_being_the_first_that_is_timed() -> None:
+    tasks = list(plan(timed=4).alone())
+    cells = [(task.name, task.budget) for task in tasks]
+    places = {cell: [i % 4 for i, other in enumerate(cells) if other == cell] for cell in cells}
+    assert [task.problem.id for task in tasks] == [problem for problem in "0123" for _ in range(4)]
+    assert all(sorted(place) == [0, 1, 2, 3] for place in places.values())
+
+
 def test_a_group_is_one_problem_and_seed() -> None:
     for group in plan().groups():
         assert len({(task.problem.id, task.seed) for task in group}) == 1

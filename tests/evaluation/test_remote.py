@@ -44,9 +44,13 @@ def test_a_worker_that_dies_comes_back_and_its_searches_are_repeated(tmp_path: P
     assert done.stdout.splitlines()[-1] == "8 rows, 8 right", "Ray has told of the death before"
 
 
-def test_models_that_cannot_be_loaded_are_told(tmp_path: Path) -> None:
-    done = run("-m", "tests.evaluation.on_ray", "unloadable", str(tmp_path / "died"))
-    assert done.stdout.splitlines()[-1] == "a Ray worker cannot load its models: no such weights"
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("unloadable", "a Ray worker cannot load its models: no such weights"), ("refuses", "no log probabilities")],
+)
+def test_what_a_worker_cannot_do_is_told(kind: str, told: str, tmp_path: Path) -> None:
+    done = run("-m", "tests.evaluation.on_ray", kind, str(tmp_path / "died"))
+    assert done.stdout.splitlines()[-1] == told
 
 
 def test_no_cluster_there(tmp_path: Path) -> None:
