@@ -53,11 +53,12 @@ test-vllm: $(VLLM) $(TOOLS)
 test-fuzz: $(DEV)
 	FUZZ_EXAMPLES=1000 $(VENV)/bin/python -m pytest tests/service/test_fuzz.py -s
 
-check: $(DEV) $(TOOLS)
+check: $(DEV) $(TOOLS) $(VLLM)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest
+	$(VLLM_VENV)/bin/python -m pytest tests/vllm
 	$(VENV)/bin/python -m tests.clients.run
 
 train: $(TRAIN)

@@ -271,7 +271,8 @@ class TestQwen(OnVllm):
 
         before = self.engine.counted.finished
         by_one_token = self.run(test)
-        assert self.engine.counted.finished - before == sum(by_one_token)
+        finished = self.engine.counted.finished - before
+        assert sum(by_one_token) <= finished <= len(by_one_token)  # one that is given up may come to its own end first
         assert parted == (False in by_one_token)
 
     def test_a_step_goes_on_from_the_rest_and_the_begun_character_of_the_one_before(self) -> None:
