@@ -98,7 +98,7 @@ def steer_weights(change: FloatArray, kind: WeightMap, *, low: float, high: floa
         return np.asarray(np.clip(np.exp(np.log(low) * size / max(most, SCALE_FLOOR)), low, 1.0))
     if most == least:
         return np.full_like(size, (low + high) / 2)
-    return np.asarray(high - (size - least) * ((high - low) / (most - least)))
+    return np.asarray(high - (high - low) * ((size - least) / (most - least)))
 
 
 def entropy_bounds(top: FloatArray, vocabulary: int | None) -> tuple[FloatArray, FloatArray | None]:

@@ -60,7 +60,7 @@ def steer_weights(change: torch.Tensor, mask: torch.Tensor, kind: WeightMap, *, 
         elif most == least:
             weight = torch.full_like(size, (low + high) / 2)
         else:
-            weight = high - (size - least) * ((high - low) / (most - least))
+            weight = high - (high - low) * ((size - least) / (most - least))
         return weight.masked_fill(~mask, 0.0)
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
@@ -76,6 +76,7 @@ def test_clipping_stops_what_ppo_stops():
     assert (entropy_change(drawn, advantage, np.log(ratio), form="released", clip=Clip()) != 0).all()
 
 
+@example(np.array([0.0, 5e-324]), 1.0, "linear")
 @given(
     arrays(float, st.integers(1, 20), elements=st.floats(-3, 3)),
     st.floats(1.0, 100),
