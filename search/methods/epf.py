@@ -18,7 +18,7 @@ from search.events import Resampled, Scored, StepTaken
 from search.methods.method import Method, only_own
 from search.result import StepRecord, StopReason
 from search.smc import filter as smc
-from search.smc.weights import FloatArray, log_normalised, logit
+from search.smc.weights import BoolArray, FloatArray, log_normalised, logit
 
 Extend = Callable[..., Awaitable[Chain]]
 """As ``Run.extend``."""
@@ -152,16 +152,21 @@ def _longest_step(chains: Sequence[Chain], config: SearchConfig) -> int:
 
 
 def _observe(logits: FloatArray, chains: Sequence[Chain], successors: Sequence[Chain | None], *, last: bool) -> smc.Observation:
-    """What the kernel sees. A stuck particle is as good as dead unless nothing better is left."""
-    better = any(chain.status in ("running", "finished") for chain in chains)
+    """What the kernel sees."""
     ahead = [_successor_score(c, s) for c, s in zip(chains, successors, strict=True)]
     return smc.Observation(
         logits=logits,
         finished=np.array([chain.status == "finished" for chain in chains]),
-        dead=np.array([chain.status == "dead" or (chain.status == "stuck" and better) for chain in chains]),
+        dead=out_of_it(chains),
         successor_logits=logit(ahead) if any(successors) else None,
         last=last,
     )
+
+
+def out_of_it(chains: Sequence[Chain]) -> BoolArray:
+    """Which particles are dead, ``(n,)``; a stuck one is as good as dead unless nothing better is left."""
+    better = any(chain.status in ("running", "finished") for chain in chains)
+    return np.array([chain.status == "dead" or (chain.status == "stuck" and better) for chain in chains])
 
 
 def score_of(chain: Chain) -> float:

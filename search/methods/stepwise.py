@@ -15,7 +15,7 @@ from search.engine.conclude import best_so_far
 from search.engine.run import Outcome, Run
 from search.events import Resampled
 from search.methods.aggregation import aggregated
-from search.methods.epf import propagate
+from search.methods.epf import out_of_it, propagate
 from search.result import StepRecord
 from search.smc.weights import FloatArray, entropy, ess, logit
 
@@ -56,8 +56,6 @@ async def run_stepwise(run: Run, rule: Rule) -> Outcome:
 
 
 def _weights(run: Run, chains: Sequence[Chain]) -> FloatArray:
-    """Log odds ``(n,)``; -inf of a dead particle, and of a stuck one unless nothing better is left."""
-    better = any(chain.status in ("running", "finished") for chain in chains)
+    """Log odds ``(n,)``; -inf of a particle that is out of it."""
     log_odds = logit([aggregated(chain, run.config.aggregation) for chain in chains])
-    out = [chain.status == "dead" or (chain.status == "stuck" and better) for chain in chains]
-    return np.where(out, -np.inf, log_odds)
+    return np.where(out_of_it(chains), -np.inf, log_odds)
