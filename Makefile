@@ -71,9 +71,9 @@ bench: $(DEV)
 
 # All methods, and all that the filter and best-of-n may be.
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess
-CONTENDERS := $(CONTENDERS),epf+weighting=incremental,best_of_n+aggregation=min,best_of_n+aggregation=product,best_of_n+aggregation=mean
+CONTENDERS := $(CONTENDERS),epf+weighting=incremental,best_of_n+aggregation=min,best_of_n+aggregation=product,best_of_n+aggregation=mean,weighted_best_of_n+aggregation=product
 bench-methods: $(DEV)
-	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --out benchmarks/results/methods
+	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out benchmarks/results/methods
 
 bench-pair: $(DEV)
 	$(VENV)/bin/python -m benchmarks.pair

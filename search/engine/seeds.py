@@ -3,6 +3,7 @@
 So results do not depend on which upstream call ends first.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,5 +24,10 @@ def call_seed(seed: int, stage: Stage, t: int, slot: int) -> int:
     Those of neighbouring slots follow each other, which lets a generator draw them together. A generator's random numbers do
     not show that: each seed begins a sequence of its own.
     """
-    first = int(sequence(seed, stage, t).generate_state(1, np.uint64)[0] >> np.uint64(11))
-    return (first + slot) % 2**53
+    return (_first_seed(seed, stage, t) + slot) % 2**53
+
+
+@lru_cache(maxsize=256)
+def _first_seed(seed: int, stage: Stage, t: int) -> int:
+    """That of slot 0. All particles of a round ask for it, and making a seed sequence takes longer than all else here."""
+    return int(sequence(seed, stage, t).generate_state(1, np.uint64)[0] >> np.uint64(11))

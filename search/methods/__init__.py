@@ -9,6 +9,7 @@ from search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
 from search.methods.dvts import DVTS
 from search.methods.epf import EPF
 from search.methods.epf_pool import EPF_POOL
+from search.methods.epf_published import EPF_PUBLISHED
 from search.methods.ipf import IPF
 from search.methods.method import Method
 from search.methods.particle_gibbs import PARTICLE_GIBBS
@@ -21,6 +22,7 @@ METHODS: Final[dict[str, Method]] = {
     for method in (
         EPF,
         PF,
+        EPF_PUBLISHED,
         EPF_POOL,
         PARTICLE_GIBBS,
         IPF,
