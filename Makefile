@@ -75,6 +75,15 @@ CONTENDERS := $(CONTENDERS),epf+weighting=incremental,best_of_n+aggregation=min,
 bench-methods: $(DEV)
 	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out benchmarks/results/methods
 
+# The same filters with a reward model that is made over-confident: its log odds are multiplied by three.
+FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=cess,epf+weighting=incremental
+bench-overconfident: $(DEV)
+	EPF_CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 200 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out benchmarks/results/overconfident
+
+bench-its-hub: $(ITS_HUB)
+	$(ITS_HUB_VENV)/bin/pip install --quiet --editable .
+	$(ITS_HUB_VENV)/bin/python -m benchmarks.its_hub_accuracy
+
 bench-pair: $(DEV)
 	$(VENV)/bin/python -m benchmarks.pair
 

@@ -47,6 +47,12 @@ def schedule(step: int, steps: int, warmup: int, decay_from: int) -> float:
     return 1.0 if step < decay_from else 0.5 * (1 + math.cos(math.pi * (step - decay_from) / (steps - decay_from)))
 
 
+def mixed_precision(device: str) -> torch.autocast:
+    """bfloat16 where the device computes in it. A CPU that does not would emulate it, many times slower than float32."""
+    can = torch.cpu.get_capabilities() if device == "cpu" else {"amx_bf16": True}
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=bool(can.get("amx_bf16") or can.get("avx512_bf16")))
+
+
 def fit(
     model: torch.nn.Module,
     batches: Iterator[Batch],

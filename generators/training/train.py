@@ -1,7 +1,7 @@
 """Trains a Llama on the solutions of synthetic problems, from a seed and for a given number of steps.
 
 Matrices by Muon, the rest by AdamW; the learning rate is held and then decays by a cosine; the number of steps of the problems
-grows at first. The loss counts solution tokens only. Runs on a CPU (bfloat16 autocast) and, where there is one, on a GPU.
+grows at first. The loss counts solution tokens only. Runs on a CPU and, where there is one, on a GPU.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from generators.training.loop import fit
+from generators.training.loop import fit, mixed_precision
 from generators.training.problems import MAX_STEPS, problem
 from generators.training.text import END, SPECIALS, VOCABULARY, example
 
@@ -98,7 +98,7 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
 
     def loss_of(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, int]:
         ids, targets = batch[0].to(device), batch[1][:, 1:].to(device)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with mixed_precision(device):
             hidden = backbone(ids[:, :-1], use_cache=False).last_hidden_state[targets != IGNORED]
             logits = model.lm_head(hidden)
         return torch.nn.functional.cross_entropy(logits.float(), targets[targets != IGNORED]), ids.numel()

@@ -20,7 +20,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM, LlamaForSequenceClassification
 
-from generators.training.loop import fit
+from generators.training.loop import fit, mixed_precision
 from reward_models.training.distil import Teacher, at_ends, ranking_loss
 from reward_models.training.examples import Batch, Row, collate, fresh_rows, row
 from reward_models.training.samples import read_samples
@@ -148,7 +148,7 @@ def train_reward_model(
 
     def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
         judged = batch.labels >= 0
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with mixed_precision(device):
             hidden = backbone(
                 batch.ids.to(device),
                 attention_mask=batch.mask.to(device),

@@ -1,4 +1,4 @@
-"""Entropic particle filtering with the settings that are known of the paper (arXiv 2510.05825) and of its code in its_hub 1.2.0.
+"""Entropic particle filtering with the settings that are known of the paper (arXiv 2510.05825) and of its_hub 1.2.0.
 
 Theirs: the temperature max(1, (N / ESS)(1 - t / T)) while ESS < N/2 and t < T/2, systematic resampling at every step by the
 odds of the newest score, and the answer of the particle with the highest score. T is the cap on steps, of which a summary of
@@ -21,7 +21,9 @@ EPF_PUBLISHED = Method(
         "horizon": PUBLISHED_HORIZON,
         "answer_selection": "argmax",
         "lookahead": "none",
-        **unused("annealing", "ess_threshold", "early_phase", "resampling", "weighting", "resample_finished", "lookahead_weight"),
+        **unused(
+            "annealing", "ess_threshold", "early_phase", "resampling", "weighting", "resample_finished", "lookahead_weight"
+        ),
         **only_own(),
     },
 )

@@ -322,11 +322,26 @@ def test_pf_is_pf():
     assert {record.temperature for record in result.steps} == {1.0}
 
 
+def test_published_epf_never_cools_and_answers_by_its_best_particle():
+    def judge(steps):
+        return 0.999 if int(steps[-1].split()[-1].strip("\\boxed{}")) % 7 == 0 else 0.2
+
+    result, *_ = run(solution(14), judge, method="epf_published", n_particles=8)
+    same, *_ = run(solution(14), judge, n_particles=8, horizon=300, answer_selection="argmax")
+    assert (result.particles, result.steps, result.answer) == (same.particles, same.steps, same.answer)
+    collapsed = [record for record in result.steps if record.ess < 4 and record.resampled]
+    assert max(record.t for record in collapsed) > 10
+    for record in collapsed:
+        assert record.temperature == pytest.approx(max(1, 8 / record.ess * (1 - record.t / 300)))
+
+
 @pytest.mark.parametrize(
     ("method", "option", "value"),
     [
         ("pf", "lookahead", "reuse"),
         ("pf", "annealing", "cess"),
+        ("epf_published", "horizon", 40),
+        ("epf_published", "answer_selection", "majority"),
         ("self_consistency", "answer_selection", "argmax"),
         ("best_of_n", "lookahead", "redraw"),
         ("best_of_n", "resampling", "residual"),
