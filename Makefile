@@ -71,14 +71,14 @@ bench: $(DEV)
 
 # All methods, and all that the filter and best-of-n may be.
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess
-CONTENDERS := $(CONTENDERS),epf+weighting=incremental,best_of_n+aggregation=min,best_of_n+aggregation=product,best_of_n+aggregation=mean,weighted_best_of_n+aggregation=product
+CONTENDERS := $(CONTENDERS),epf+weighting=incremental,epf+odds_power=1+answer_selection=weighted_vote,best_of_n+aggregation=min,best_of_n+aggregation=product,best_of_n+aggregation=mean,weighted_best_of_n+aggregation=product
 bench-methods: $(DEV)
 	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out benchmarks/results/methods
 
 # The same filters with a reward model that is made over-confident: its log odds are multiplied by three.
-FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=cess,epf+weighting=incremental
+FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=cess,epf+odds_power=1+answer_selection=weighted_vote
 bench-overconfident: $(DEV)
-	EPF_CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 200 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out benchmarks/results/overconfident
+	EPF_CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out benchmarks/results/overconfident
 
 bench-its-hub: $(ITS_HUB)
 	$(ITS_HUB_VENV)/bin/pip install --quiet --editable .

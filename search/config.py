@@ -9,7 +9,7 @@ Annealing = Literal["ess", "entropy", "base", "cess", "none"]
 Resampling = Literal["systematic", "stratified", "residual", "multinomial"]
 LookAhead = Literal["none", "reuse", "redraw"]
 Weighting = Literal["current", "incremental"]
-AnswerSelection = Literal["weighted_vote", "argmax", "sample", "majority"]
+AnswerSelection = Literal["weighted_vote", "probability_vote", "argmax", "sample", "majority"]
 Aggregation = Literal["last", "min", "product", "mean"]
 
 
@@ -37,8 +37,9 @@ class SearchConfig:
         resampling: scheme that draws ancestors.
         weighting: ``current`` weighs by the newest score at every step, ``incremental`` accumulates and resamples when ESS is
             low.
+        odds_power: particles of ePF are weighed by the odds of their score to this power; 1 counts each judgement in full.
         resample_finished: finished particles take part in resampling with their final weight.
-        answer_selection: how the answer is chosen from the finished particles.
+        answer_selection: how the answer is chosen from the finished particles; None is what the method does.
         seed: of everything random; None draws one, which the result reports.
         max_seconds: wall-clock limit; the best answer so far is returned, marked. None is no limit.
         max_total_tokens: most generated tokens of all particles together; likewise. None is no limit.
@@ -68,8 +69,9 @@ class SearchConfig:
     lookahead_weight: float = 0.5
     resampling: Resampling = "systematic"
     weighting: Weighting = "current"
+    odds_power: float = 0.5
     resample_finished: bool = True
-    answer_selection: AnswerSelection = "weighted_vote"
+    answer_selection: AnswerSelection | None = None
     seed: int | None = None
     max_seconds: float | None = None
     max_total_tokens: int | None = None

@@ -5,7 +5,7 @@ Every message names the field, its limit and what was given.
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from errors import InvalidRequest
 
@@ -17,6 +17,7 @@ MAX_STEPS = 1000
 MAX_ITERATIONS = MAX_PARTICLES
 MAX_TOKENS_PER_STEP = 8192
 MAX_TEMPERATURE = 2.0
+MAX_ODDS_POWER = 10.0
 MAX_SEPARATOR_CHARS = 16
 MAX_STOPS = 4
 MAX_STOP_CHARS = 256
@@ -38,6 +39,7 @@ def check_config(config: "SearchConfig") -> None:
     _real(config, "ess_threshold", 0.0, 1.0)
     _real(config, "early_phase", 0.0, 1.0)
     _real(config, "lookahead_weight", 0.0, 1.0)
+    _real(config, "odds_power", 0.0, MAX_ODDS_POWER)
     _real(config, "pool_fraction", 0.0, 1.0)
     _real(config, "certainty", 0.0, 1.0)
     for name in CHOICES:
@@ -90,14 +92,16 @@ def _real(config: "SearchConfig", name: str, low: float, high: float, *, above_l
 def _choice(config: "SearchConfig", name: str) -> None:
     allowed = _allowed(name)
     if getattr(config, name) not in allowed:
-        raise _refusal(config, name, f"must be one of {', '.join(allowed)}")
+        raise _refusal(config, name, f"must be one of {', '.join(filter(None, allowed))}")
 
 
 @cache
-def _allowed(name: str) -> tuple[str, ...]:
+def _allowed(name: str) -> tuple[str | None, ...]:
+    """None where the option may be left open."""
     from search.config import SearchConfig  # which imports this module to check itself
 
-    return get_args(get_type_hints(SearchConfig)[name])
+    hint = get_type_hints(SearchConfig)[name]
+    return get_args(hint) if get_origin(hint) is Literal else (*get_args(get_args(hint)[0]), None)
 
 
 def _refusal(config: "SearchConfig", name: str, rule: str) -> InvalidRequest:

@@ -11,6 +11,7 @@ from search.methods import METHODS
 from search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
 from search.validation import (
     MAX_ITERATIONS,
+    MAX_ODDS_POWER,
     MAX_PARTICLES,
     MAX_SEED,
     MAX_SEPARATOR_CHARS,
@@ -91,11 +92,19 @@ class SearchOptions(BaseModel):
         DEFAULTS.weighting,
         description="current weighs by the newest score at every step; incremental accumulates and resamples when ESS is low.",
     )
+    odds_power: float = Field(
+        DEFAULTS.odds_power,
+        ge=0,
+        le=MAX_ODDS_POWER,
+        description="Particles of ePF are weighed by the odds of their score to this power; 1 counts each judgement in full.",
+    )
     resample_finished: bool = Field(
         DEFAULTS.resample_finished, description="Finished particles take part in resampling with their final weight."
     )
-    answer_selection: AnswerSelection = Field(
-        DEFAULTS.answer_selection, description="How the answer is chosen from the finished particles."
+    answer_selection: AnswerSelection | None = Field(
+        DEFAULTS.answer_selection,
+        description="How the answer is chosen from the finished particles. Without one as the method does: epf adds up the "
+        "probabilities of equal answers, others their weights.",
     )
     seed: int | None = Field(
         DEFAULTS.seed, ge=0, le=MAX_SEED, description="Of everything random; without one, one is drawn and reported."

@@ -43,8 +43,9 @@ def choose(
         answers: of each particle, ``(n,)``; None has no vote.
         classes: class of each answer, ``(n,)``, from ``AnswerChecker.classes``; ignored where the answer is None.
         log_weights: untempered, ``(n,)``; -inf has no vote. The largest finite ones may be far below zero.
-        selection: ``weighted_vote`` takes the class with the largest sum of weights, ``majority`` the one with the most
-            particles, ``argmax`` the answer of the heaviest particle, ``sample`` the answer of a particle drawn by weight.
+        selection: ``weighted_vote`` takes the class with the largest sum of weights, and so does ``probability_vote``, whose
+            weights are probabilities; ``majority`` the one with the most particles, ``argmax`` the answer of the heaviest
+            particle, ``sample`` the answer of a particle drawn by weight.
         rng: used by ``sample`` only, one draw.
 
     The distribution is by weight, for ``majority`` by count. Ties go to the class with the heavier best particle, then to the
@@ -71,7 +72,7 @@ def choose(
         shares.append((AnswerShare(answer, min(probability, 1.0), len(positions)), best))
     shares.sort(key=lambda share: (-share[0].probability, -log_w[share[1]], share[1]))
 
-    if selection in ("weighted_vote", "majority"):
+    if selection in ("weighted_vote", "probability_vote", "majority"):
         chosen = 0
     else:
         if selection == "argmax":

@@ -13,15 +13,29 @@ from search.config import SearchConfig
 from search.engine.chain import Chain
 from search.engine.run import GRADING_GRACE_S, Outcome, Run
 from search.result import Particle, SearchResult, StopReason
-from search.smc.weights import FloatArray
+from search.smc.weights import CLIP, FloatArray
 
 
 def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, config: SearchConfig) -> str | None:
-    """Answer with the most weight among finished particles, equal answers recognised by their text only; None without one."""
-    answers = _votes(chains, config)
+    """Answer with the most votes among finished particles, equal answers recognised by their text only; None without one."""
+    answers = _answers(chains, config)
     classes = [answers.index(answer) for answer in answers]
-    choice = choose(answers, classes, log_weights, "weighted_vote", np.random.default_rng(0))
+    votes = vote_weights(chains, log_weights, config)
+    choice = choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
     return None if choice is None else choice.answer
+
+
+def vote_weights(chains: Sequence[Chain], log_weights: FloatArray, config: SearchConfig) -> FloatArray:
+    """Log size of each particle's vote, ``(n,)``: its weight, or for ``probability_vote`` the newest score.
+
+    A filter has already drawn its particles by what the reward model said of them. Their weights would count the last judgement
+    by its odds, so that one particle of 0.999 outweighs a hundred of 0.9; the sum of the scores is how many of the particles
+    with an answer are expected to be right.
+    """
+    if config.answer_selection != "probability_vote":
+        return log_weights
+    scores = np.array([chain.scores[-1] if chain.scores else 0.0 for chain in chains])
+    return np.where(log_weights > -np.inf, np.log(np.maximum(scores, CLIP)), -np.inf)
 
 
 def stop_reason(outcome: Outcome, config: SearchConfig) -> StopReason:
@@ -54,10 +68,12 @@ async def conclude(
     """Choose the answer and write the result. Raises what :func:`stop_reason` raises."""
     config = run.config
     reason = stop_reason(outcome, config)
-    answers = _votes(outcome.chains, config)
+    answers = _answers(outcome.chains, config)
+    votes = vote_weights(outcome.chains, outcome.log_weights, config)
+    assert config.answer_selection is not None, "every method has a way to an answer"
     with run.ledger.doing("resampling"):
         classes = await _classes(answers, checker, run)
-        choice = choose(answers, classes, outcome.log_weights, config.answer_selection, run.rng("selection"))
+        choice = choose(answers, classes, votes, config.answer_selection, run.rng("selection"))
     shown = _best(outcome) if choice is None else choice.particle
     return SearchResult(
         answer=None if choice is None else choice.answer,
@@ -85,7 +101,7 @@ async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: R
         return [answers.index(answer) for answer in answers]
 
 
-def _votes(chains: Sequence[Chain], config: SearchConfig) -> list[str | None]:
+def _answers(chains: Sequence[Chain], config: SearchConfig) -> list[str | None]:
     return [final_answer(chain.solution(config.separator)) if chain.status == "finished" else None for chain in chains]
 
 

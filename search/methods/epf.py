@@ -66,10 +66,10 @@ async def run_filter(run: Run, group: Group | None = None) -> Outcome:
         before = chains
         chains, successors, cut = await propagate(run, before, kept, t, group)
         running = any(chain.status == "running" for chain in chains)
-        logits = logit([score_of(chain) for chain in chains])
+        logits = log_potentials([score_of(chain) for chain in chains], config)
         if group.potential is not None:
             logits = group.potential(state.logits, before, chains)
-        observation = _observe(logits, chains, successors, last=not running or t == config.max_steps)
+        observation = _observe(logits, chains, successors, config, last=not running or t == config.max_steps)
         if cut is not None:
             log_weights = smc.weigh(state, observation, kernel)
             return Outcome(tuple(chains), log_weights, state.log_evidence, tuple(records), cut)
@@ -151,14 +151,21 @@ def _longest_step(chains: Sequence[Chain], config: SearchConfig) -> int:
     return math.ceil(np.quantile(lengths, config.straggler_quantile))
 
 
-def _observe(logits: FloatArray, chains: Sequence[Chain], successors: Sequence[Chain | None], *, last: bool) -> smc.Observation:
+def log_potentials(scores: Sequence[float], config: SearchConfig) -> FloatArray:
+    """Log odds of scores ``(n,)`` to the power that they are weighed with."""
+    return config.odds_power * logit(scores)
+
+
+def _observe(
+    logits: FloatArray, chains: Sequence[Chain], successors: Sequence[Chain | None], config: SearchConfig, *, last: bool
+) -> smc.Observation:
     """What the kernel sees."""
     ahead = [_successor_score(c, s) for c, s in zip(chains, successors, strict=True)]
     return smc.Observation(
         logits=logits,
         finished=np.array([chain.status == "finished" for chain in chains]),
         dead=out_of_it(chains),
-        successor_logits=logit(ahead) if any(successors) else None,
+        successor_logits=log_potentials(ahead, config) if any(successors) else None,
         last=last,
     )
 
@@ -203,4 +210,10 @@ def tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
         run.emit(Scored(slot, t, chain.scores[-1], False))
 
 
-EPF = Method("epf", "entropic particle filtering: annealed resampling, look-ahead on request", run_filter, fixed=only_own())
+EPF = Method(
+    "epf",
+    "entropic particle filtering: annealed resampling, look-ahead on request",
+    run_filter,
+    fixed=only_own("odds_power"),
+    votes="probability_vote",
+)

@@ -25,5 +25,6 @@ EPF_PUBLISHED = Method(
             "annealing", "ess_threshold", "early_phase", "resampling", "weighting", "resample_finished", "lookahead_weight"
         ),
         **only_own(),
+        "odds_power": 1.0,
     },
 )

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from errors import InvalidRequest
-from search.config import SearchConfig
+from search.config import AnswerSelection, SearchConfig
 from search.engine.run import Outcome, Run
 
 _DEFAULTS = SearchConfig()
 
-OF_FEW: Final = ("iterations", "entropy_zscore", "pool_fraction", "certainty", "aggregation", "beam_width")
+OF_FEW: Final = ("odds_power", "iterations", "entropy_zscore", "pool_fraction", "certainty", "aggregation", "beam_width")
 """Options that most methods do not read."""
 
 
@@ -43,6 +43,7 @@ class Method:
             calls go through ``Run.gather``, and a deadline or a spent budget ends it with what it has.
         fixed: options that make the method what it is; a caller may not choose otherwise.
         needs_reward_model: whether it asks one.
+        votes: ``answer_selection`` where the caller names none.
         resamples: whether particles are copied over others, so that more is sampled than the particles at the end hold.
     """
 
@@ -51,12 +52,14 @@ class Method:
     run: Callable[[Run], Awaitable[Outcome]]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     needs_reward_model: bool = True
+    votes: AnswerSelection = "weighted_vote"
     resamples: bool = True
 
     def configured(self, config: SearchConfig) -> SearchConfig:
-        """``config`` with this method's fixed options.
+        """``config`` with this method's fixed options, and its way to an answer where the caller names none.
 
-        Raises ``InvalidRequest`` where the caller chose another value than the default for one of them: no choice is ignored.
+        Raises ``InvalidRequest`` where the caller chose another value than the default for one of them, or a vote by scores
+        that the method does not have: no choice is ignored.
         """
         for name, value in self.fixed.items():
             chosen = getattr(config, name)
@@ -65,4 +68,8 @@ class Method:
                     f"{name} is always {value!r} in method {self.name!r}, got {chosen!r}: leave it out or take another method"
                 )
                 raise InvalidRequest(message, param=name)
-        return replace(config, **self.fixed)
+        chosen = replace(config, **self.fixed)
+        if chosen.answer_selection == "probability_vote" and not self.needs_reward_model:
+            message = f"answer_selection 'probability_vote' needs scores, which method {self.name!r} has none of: take another"
+            raise InvalidRequest(message, param="answer_selection")
+        return replace(chosen, answer_selection=chosen.answer_selection or self.votes)

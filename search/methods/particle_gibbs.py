@@ -71,6 +71,7 @@ PARTICLE_GIBBS = Method(
         "lookahead": "none",
         "straggler_quantile": None,
         **only_own("iterations"),
+        "odds_power": 1.0,
         **unused("lookahead_weight"),
     },
 )

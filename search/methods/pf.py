@@ -6,4 +6,9 @@ The paper draws ancestors multinomially, an option here; systematic resampling, 
 from search.methods.epf import run_filter
 from search.methods.method import Method, only_own
 
-PF = Method("pf", "plain particle filtering", run_filter, fixed={"annealing": "none", "lookahead": "none", **only_own()})
+PF = Method(
+    "pf",
+    "plain particle filtering",
+    run_filter,
+    fixed={"annealing": "none", "lookahead": "none", **only_own(), "odds_power": 1.0},
+)

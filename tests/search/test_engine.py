@@ -309,12 +309,28 @@ def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles():
         return step(f"\\boxed{{{next(answers)}}}", "eos")
 
     odds = {1: 4.0, 2: 1.5, 3: 0.2}
-    result, *_ = run(write, lambda steps: odds[int(steps[-1][7])] / (1 + odds[int(steps[-1][7])]), n_particles=4)
+    options = {"n_particles": 4, "odds_power": 1.0, "answer_selection": "weighted_vote"}
+    result, *_ = run(write, lambda steps: odds[int(steps[-1][7])] / (1 + odds[int(steps[-1][7])]), **options)
     total = 4.0 + 2 * 1.5 + 0.2
     assert result.answer == "1"
     assert result.confidence == pytest.approx(4.0 / total)
     assert [s.answer for s in result.distribution] == ["1", "2", "3"]
     assert [p.log_weight for p in result.particles] == pytest.approx([math.log(odds[a]) for a in (1, 2, 2, 3)])
+
+
+def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right():
+    answers = iter([1, 2, 2, 3])
+
+    def write(call):
+        return step(f"\\boxed{{{next(answers)}}}", "eos")
+
+    score = {1: 0.999, 2: 0.9, 3: 0.3}
+    result, *_ = run(write, lambda steps: score[int(steps[-1][7])], n_particles=4)
+    assert result.answer == "2"
+    assert result.particles[result.shown].answer == "2"
+    assert result.confidence == pytest.approx(1.8 / (0.999 + 1.8 + 0.3))
+    half = [math.log(score[a] / (1 - score[a])) / 2 for a in (1, 2, 2, 3)]
+    assert [p.log_weight for p in result.particles] == pytest.approx(half)
 
 
 def test_pf_is_pf():
@@ -327,7 +343,7 @@ def test_published_epf_never_cools_and_answers_by_its_best_particle():
         return 0.999 if int(steps[-1].split()[-1].strip("\\boxed{}")) % 7 == 0 else 0.2
 
     result, *_ = run(solution(14), judge, method="epf_published", n_particles=8)
-    same, *_ = run(solution(14), judge, n_particles=8, horizon=300, answer_selection="argmax")
+    same, *_ = run(solution(14), judge, n_particles=8, horizon=300, odds_power=1.0, answer_selection="argmax")
     assert (result.particles, result.steps, result.answer) == (same.particles, same.steps, same.answer)
     collapsed = [record for record in result.steps if record.ess < 4 and record.resampled]
     assert max(record.t for record in collapsed) > 10
@@ -343,6 +359,8 @@ def test_published_epf_never_cools_and_answers_by_its_best_particle():
         ("epf_published", "horizon", 40),
         ("epf_published", "answer_selection", "majority"),
         ("self_consistency", "answer_selection", "argmax"),
+        ("best_of_n", "answer_selection", "weighted_vote"),
+        ("pf", "odds_power", 0.7),
         ("best_of_n", "lookahead", "redraw"),
         ("best_of_n", "resampling", "residual"),
         ("weighted_best_of_n", "straggler_quantile", 0.5),
@@ -364,6 +382,11 @@ def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method
     with pytest.raises(InvalidRequest, match=f"{option} is always") as raised:
         run(solution(4), method=method, **{option: value})
     assert raised.value.param == option
+
+
+def test_a_vote_by_scores_needs_a_method_that_asks_for_scores():
+    with pytest.raises(InvalidRequest, match="needs scores, which method 'ipf' has none of"):
+        run(solution(4), method="ipf", answer_selection="probability_vote")
 
 
 def test_finished_particles_cost_nothing():

@@ -39,6 +39,11 @@ def target():
     return gamma
 
 
+def root_target():
+    """p(x) times the square root of the odds."""
+    return {leaf: gamma * (SCORE[leaf] / (1 - SCORE[leaf])) ** -0.5 for leaf, gamma in target().items()}
+
+
 def intrinsic_target():
     """p(x) times the geometric mean of each step's token probabilities."""
     return {
@@ -85,7 +90,7 @@ async def estimates(options):
     return table
 
 
-INCREMENTAL = {"weighting": "incremental", "ess_threshold": 0.9}
+INCREMENTAL = {"weighting": "incremental", "ess_threshold": 0.9, "odds_power": 1.0}
 POOL = {"method": "epf_pool", "ess_threshold": 0.95, "pool_fraction": 0.5}
 INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
 
@@ -97,6 +102,8 @@ INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
         ({**INCREMENTAL, "annealing": "ess", "early_phase": 1.0}, target),
         ({**INCREMENTAL, "annealing": "ess", "lookahead": "redraw"}, target),
         ({**INCREMENTAL, "annealing": "none", "lookahead": "reuse", "lookahead_weight": 0.0}, target),
+        ({**INCREMENTAL, "annealing": "none", "odds_power": 0.5}, root_target),
+        ({**INCREMENTAL, "lookahead": "redraw", "odds_power": 0.5}, root_target),
         ({"method": "weighted_best_of_n"}, target),
         ({"method": "adaptive", "certainty": 1.0}, target),
         ({**POOL, "annealing": "none"}, target),
@@ -109,6 +116,8 @@ INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
         "annealed",
         "redraw",
         "reuse without guide",
+        "root of odds",
+        "root of odds, redraw",
         "best of n",
         "adaptive",
         "pool",

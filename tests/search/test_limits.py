@@ -1,6 +1,7 @@
 """Steps, tokens and time run out: exact limits, and the best answer so far."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -132,9 +133,11 @@ def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting):
         return step(f"\\boxed{{{call.n}}}", "eos") if call.n < 2 else hold()
 
     score = {"\\boxed{0}": 0.6, "\\boxed{1}": 0.9}
-    result, *_ = run(write, lambda steps: score[steps[0]], n_particles=3, max_seconds=SOON_S, weighting=weighting)
+    options = {"weighting": weighting, "odds_power": 1.0}
+    result, *_ = run(write, lambda steps: score[steps[0]], n_particles=3, max_seconds=SOON_S, **options)
+    assert [math.exp(p.log_weight) for p in result.particles[:2]] == pytest.approx([1.5, 9.0])
     assert (result.answer, result.stop_reason) == ("1", "deadline")
-    assert result.confidence == pytest.approx(9.0 / (9.0 + 1.5))
+    assert result.confidence == pytest.approx(0.9 / (0.9 + 0.6))
 
 
 @pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency", "beam", "dvts"])

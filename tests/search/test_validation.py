@@ -24,6 +24,7 @@ BAD = [
         for name in ("ess_threshold", "early_phase", "lookahead_weight", "pool_fraction", "certainty")
         for value in (-0.01, 1.01, math.nan, None)
     ),
+    *(("odds_power", value) for value in (-0.01, 10.01, math.nan, None)),
     *(("horizon", value) for value in (0, 2.0)),
     *(("beam_width", value) for value in (0, MAX_PARTICLES + 1, 2.0, None)),
     *((name, value) for name in ("resample_finished", "entropy_zscore") for value in (1, None)),
