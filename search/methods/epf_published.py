@@ -5,7 +5,8 @@ odds of the newest score, and the answer of the particle with the highest score.
 the paper tells 300; so few solutions come near it that annealing never ends, and the temperature is N / ESS. Only the abstract
 of the paper was available to us, so what its code does stands for what it says.
 
-``epf`` differs in T, the length that is expected of a solution, and in the answer, for which all particles vote.
+``epf`` differs in T, the length that is expected of a solution, in the power of the odds, and in the answer, for which all
+particles vote.
 """
 
 from search.methods.epf import run_filter

@@ -1,7 +1,8 @@
 r"""The filter's one-step kernel: weigh, anneal, look ahead, resample.
 
 A Feynman-Kac model with mutation p(x_t | x_1:t-1), the language model, and potentials G_t that come from the reward model's
-score r_t of the prefix x_1:t through its log odds l_t = log(r_t / (1 - r_t)). A finished particle no longer moves: l_t stays.
+score r_t of the prefix x_1:t through its log odds l_t = log(r_t / (1 - r_t)), or any fixed multiple of them: then read
+odds_t^power for odds_t below. A finished particle no longer moves: l_t stays.
 
 ``weighting="current"``
     log G_t = l_t, resampling at every step, weights equal afterwards. This is particle filtering as Rollout Roulette's code
