@@ -5,13 +5,14 @@
 # make test-fuzz               send every route many more random requests than the tests do
 # make check                   everything that CI runs
 # make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
-# make bench                   compare the search methods on the embedded models
-# make bench-methods           compare all methods at 1 to 32 particles on 500 held-out problems; goes on where it was
+# make bench-methods           compare all methods at 1 to 32 particles on 500 held-out problems; goes on where it was (hours)
+# make bench-overconfident     the filters with a reward model that is made over-confident
+# make bench-its-hub           accuracy and seconds beside its_hub
 # make bench-calibration       fit and measure a calibration of the embedded reward model
 # make bench-answers           measure how well and how fast answers are compared (needs public data sets)
 # make bench-service           measure what HTTP adds to a search
 # make bench-overhead          measure the search against plain sampling and its_hub on one vLLM (about an hour)
-# make docs-figures            record what docs/entropy.md shows and draw its pictures
+# make docs-figures            draw README's picture, record what docs/entropy.md shows and draw its pictures
 # make bench-speed             measure their speed, against transformers too (needs torch)
 # make constraints             write down the exact versions that the images install
 # make tools                   what checks of the deployment need: Debian's docker-compose (as root) and Prometheus
@@ -36,7 +37,7 @@ ITS_HUB_VENV := .venv-its-hub
 ITS_HUB := $(ITS_HUB_VENV)/.installed
 
 .PHONY: solve test test-fuzz test-clients test-vllm check train constraints tools clean
-.PHONY: bench bench-methods bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
+.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 solve: $(CORE)
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
@@ -65,15 +66,15 @@ train: $(TRAIN)
 	$(TRAIN_VENV)/bin/python -m generators.training
 	$(TRAIN_VENV)/bin/python -m reward_models.training
 
-bench: $(DEV)
-	$(VENV)/bin/python -m benchmarks.embedded
-	$(VENV)/bin/python -m benchmarks.picture
-
 # All methods, and all that the filter and best-of-n may be.
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess
 CONTENDERS := $(CONTENDERS),epf+weighting=incremental,epf+odds_power=1+answer_selection=weighted_vote,best_of_n+aggregation=min,best_of_n+aggregation=product,best_of_n+aggregation=mean,weighted_best_of_n+aggregation=product
+METHODS_RUN := benchmarks/results/methods
 bench-methods: $(DEV)
-	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out benchmarks/results/methods
+	test -e $(METHODS_RUN)/results.jsonl || ! test -e $(METHODS_RUN)/results.jsonl.xz || xz --decompress --keep $(METHODS_RUN)/results.jsonl.xz
+	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out $(METHODS_RUN)
+	xz -9 --keep --force $(METHODS_RUN)/results.jsonl
+	$(VENV)/bin/python -m benchmarks.methods
 
 # The same filters with a reward model that is made over-confident: its log odds are multiplied by three.
 FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=cess,epf+odds_power=1+answer_selection=weighted_vote
@@ -100,6 +101,7 @@ bench-overhead: $(VLLM) $(ITS_HUB)
 	$(VLLM_VENV)/bin/python -m benchmarks.search_overhead --its-hub $(ITS_HUB_VENV)/bin/python
 
 docs-figures: $(DEV)
+	$(VENV)/bin/python -m benchmarks.picture
 	$(VENV)/bin/python -m benchmarks.entropy
 
 bench-speed: $(TRAIN)

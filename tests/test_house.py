@@ -117,7 +117,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
 
 
 def test_readme_s_figures_are_the_measured_ones() -> None:
-    assert (ROOT / "benchmarks" / "results" / "embedded.md").read_text(encoding="utf-8").strip() in README
+    assert (ROOT / "benchmarks" / "results" / "methods" / "table.md").read_text(encoding="utf-8").strip() in README
 
 
 def test_ci_runs_readme_s_test_command() -> None:

@@ -1,9 +1,9 @@
 """Entropic particle filtering: the filter of :mod:`search.smc.filter` over language model steps.
 
 Annealing is the ePF paper's (arXiv 2510.05825). Ours are the power of the odds and the vote. A score judges the whole prefix,
-so the product of the odds of all steps, the target of ``current`` weighting, counts what is thought of the first step once more
-at every step; with ``odds_power`` 0.5 each judgement counts for half. And a particle votes with its probability to be right, not
-with its odds, by which it has been drawn already. ``epf_published`` has neither.
+so the product of the odds of all steps, the target of ``current`` weighting, counts what is thought of the first step once
+more at every step; with ``odds_power`` 0.5 each judgement counts for half. And a particle votes with its probability to be
+right, not with its odds, by which it has been drawn already. ``epf_published`` has neither.
 
 Each round every running particle draws a step and has it judged, then, with look-ahead, draws and judges a successor; a
 particle goes from one to the next without waiting for others. The only barrier is resampling.

@@ -1,9 +1,7 @@
 """The measures of the pair, on examples small enough to count by hand."""
 
-import numpy as np
 import pytest
 
-from benchmarks.embedded import grid, interval
 from benchmarks.pair import answer_is_right, auc_within, ece, strength
 from generators.training.problems import Problem
 
@@ -34,15 +32,3 @@ def test_a_number_that_is_not_boxed_at_the_end_is_no_answer():
 def test_ece_of_sure_and_right_is_zero_and_of_sure_and_wrong_is_one_hundred():
     assert ece([PROBLEM], [[RIGHT]], [[[1.0, 1.0]]]) == pytest.approx(0)
     assert ece([PROBLEM], [[WRONG]], [[[1.0, 1.0]]]) == pytest.approx(100)
-
-
-def test_bootstrap_interval_covers_the_mean_and_narrows_with_more_problems():
-    rng = np.random.default_rng(0)
-    few, many = rng.random(20), rng.random(2000)
-    assert interval(few)[0] < few.mean() < interval(few)[1]
-    assert np.diff(interval(many)) < np.diff(interval(few))
-
-
-def test_grid_puts_each_search_in_its_place():
-    rows = [{"contender": "PF", "n": 4, "problem": p, "seed": s, "right": (p, s) == (1, 0)} for p in range(2) for s in range(3)]
-    assert grid(rows, "PF", 4).tolist() == [[0, 0, 0], [1, 0, 0]]

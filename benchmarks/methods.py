@@ -1,0 +1,56 @@
+"""The table of all methods that README shows: ``python -m benchmarks.methods``, the last part of ``make bench-methods``.
+
+Reads the report of that run and writes ``table.md`` beside it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from evaluation.text import table
+
+RUN = Path(__file__).parent / "results" / "methods"
+
+
+def short_table(report: dict[str, Any]) -> str:
+    """Accuracy by method and budget, marked where it differs from the reference, and tokens at the largest budget."""
+    cells = {(cell["method"], cell["budget"]): cell for cell in report["cells"]}
+    methods = list(dict.fromkeys(method for method, _ in cells))
+    budgets = sorted({budget for _, budget in cells})
+    verdicts = {(one["method"], one["budget"]): one["verdict"] for one in report["same_budget"]}
+
+    def told(method: str, budget: int) -> str:
+        cell = cells.get((method, budget))
+        if cell is None:
+            return ""
+        mark = {"better": " +", "worse": " -"}.get(verdicts.get((method, budget), "tie"), "")
+        return f"{100 * cell['accuracy']['mean']:.1f}{mark}"
+
+    def tokens(method: str) -> str:
+        cell = cells.get((method, budgets[-1]))
+        return "" if cell is None else f"{cell['generated_tokens']:.0f}"
+
+    rows = [(f"`{method}`", *(told(method, budget) for budget in budgets), tokens(method)) for method in methods]
+    header = ("method", *(f"N = {budget}" for budget in budgets), f"tokens at {budgets[-1]}")
+    n_problems, n_seeds = report["n_problems"], report["settings"]["seeds"]
+    return "\n".join(
+        [
+            f"{n_problems} held-out problems of 4 to 8 steps, {n_seeds} seeds; accuracy in percent. + and - mark where a",
+            f"method is better or worse than `{methods[0]}` at the same N, on the same problems and seeds, beyond a 95 %",
+            "interval; all others tie with it.",
+            "",
+            table(header, rows),
+        ]
+    )
+
+
+def main() -> None:
+    """Read, write."""
+    report = json.loads((RUN / "report.json").read_text(encoding="utf-8"))
+    written = short_table(report)
+    (RUN / "table.md").write_text(written + "\n", encoding="utf-8")
+    print(written)
+
+
+if __name__ == "__main__":
+    main()

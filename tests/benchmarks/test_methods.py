@@ -1,0 +1,26 @@
+"""README's table of methods, from a report small enough to read."""
+
+from benchmarks.methods import short_table
+
+
+def cell(method, budget, mean, tokens):
+    return {"method": method, "budget": budget, "accuracy": {"mean": mean}, "generated_tokens": tokens}
+
+
+def test_each_accuracy_stands_in_its_place_and_is_marked_where_it_differs():
+    verdicts = [("pf", 4, "tie"), ("pf", 8, "better"), ("beam", 8, "worse")]
+    report = {
+        "settings": {"seeds": 3},
+        "n_problems": 500,
+        "cells": [
+            cell("epf", 4, 0.5, 40.2),
+            cell("epf", 8, 0.61, 80.0),
+            cell("pf", 4, 0.51, 41.0),
+            cell("pf", 8, 0.7, 81.0),
+            cell("beam", 8, 0.25, 99.6),
+        ],
+        "same_budget": [{"method": m, "budget": n, "verdict": verdict} for m, n, verdict in verdicts],
+    }
+    rows = [[part.strip() for part in line.split("|")[1:-1]] for line in short_table(report).splitlines() if "|" in line]
+    assert rows[0] == ["method", "N = 4", "N = 8", "tokens at 8"]
+    assert rows[2:] == [["`epf`", "50.0", "61.0", "80"], ["`pf`", "51.0", "70.0 +", "81"], ["`beam`", "", "25.0 -", "100"]]
