@@ -215,9 +215,9 @@ def page(lines: Sequence[dict[str, Any]], n_problems: int, n_seeds: int, n: int)
         [
             "# Beside its_hub 1.2.0",
             "",
-            f"`{COMMAND}`: {n_problems} held-out problems of the embedded pair, {n_seeds} seeds, N = {n}, one search at a time",
-            "in one process, over the same engine and the same reward model. `pf` is compared with its_hub's PF, the others",
-            "with its ePF. 95 % intervals by a bootstrap over problems, differences paired.",
+            f"`{COMMAND}`: {n_problems} held-out problems of the embedded pair, seeds: {n_seeds}, N = {n}, one search at a",
+            "time in one process, over the same engine and the same reward model. `pf` is compared with its_hub's PF, the",
+            "others with its ePF. 95 % intervals by a bootstrap over problems, differences paired.",
             "",
             table(header, rows),
             "",

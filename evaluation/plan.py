@@ -91,10 +91,14 @@ class Plan:
             yield from (_task(problem, cell, 0, alone=True) for cell in (*self.cells[first:], *self.cells[:first]))
 
     def groups(self) -> Iterator[list[Task]]:
-        """The others, problem by problem: those of one problem and seed share their draws, the largest budgets come first."""
+        """The others: those of one problem and seed share their draws, the largest budgets come first.
+
+        All problems with the first seed, then with the next: a report on a run that is not over yet knows as many problems as
+        it can, and problems say more than seeds.
+        """
         cells = sorted(self.cells, key=lambda cell: -cell.budget)
-        for i, problem in enumerate(self.problems):
-            for seed in range(self.seeds):
+        for seed in range(self.seeds):
+            for i, problem in enumerate(self.problems):
                 if seed > 0 or i >= self.timed:
                     yield [_task(problem, cell, seed, alone=False) for cell in cells]
 

@@ -36,6 +36,7 @@ def test_methods_take_turns_at_being_the_first_that_is_timed() -> None:
 
 
 def test_a_group_is_one_problem_and_seed() -> None:
+    assert [group[0].seed for group in plan().groups()] == [0] * 3 + [1] * 5 + [2] * 5
     for group in plan().groups():
         assert len({(task.problem.id, task.seed) for task in group}) == 1
         assert len(group) == 4
