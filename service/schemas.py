@@ -103,8 +103,8 @@ class SearchOptions(BaseModel):
     )
     answer_selection: AnswerSelection | None = Field(
         DEFAULTS.answer_selection,
-        description="How the answer is chosen from the finished particles. Without one as the method does: epf adds up the "
-        "probabilities of equal answers, others their weights.",
+        description="How the answer is chosen from the finished particles. Without one as the method does: epf, which draws at "
+        "every step, adds up the probabilities of equal answers, others their weights.",
     )
     seed: int | None = Field(
         DEFAULTS.seed, ge=0, le=MAX_SEED, description="Of everything random; without one, one is drawn and reported."

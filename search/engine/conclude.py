@@ -28,9 +28,9 @@ def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, config: Search
 def vote_weights(chains: Sequence[Chain], log_weights: FloatArray, config: SearchConfig) -> FloatArray:
     """Log size of each particle's vote, ``(n,)``: its weight, or for ``probability_vote`` the newest score.
 
-    A filter has already drawn its particles by what the reward model said of them. Their weights would count the last judgement
-    by its odds, so that one particle of 0.999 outweighs a hundred of 0.9; the sum of the scores is how many of the particles
-    with an answer are expected to be right.
+    A filter that draws at every step has its particles by what the reward model said of them. Weights would count the last
+    judgement by its odds, so that one particle of 0.999 outweighs a hundred of 0.9; the sum of the scores is how many of the
+    particles with an answer are expected to be right.
     """
     if config.answer_selection != "probability_vote":
         return log_weights

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from search.config import SearchConfig
+from search.config import AnswerSelection, SearchConfig
 from search.engine.chain import Chain
 from search.engine.conclude import best_so_far
 from search.engine.run import Outcome, Run
@@ -215,10 +215,15 @@ def tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
         run.emit(Scored(slot, t, chain.scores[-1], False))
 
 
+def _votes(config: SearchConfig) -> AnswerSelection:
+    """By probability where every round has drawn the particles by weight, else with the weights, which then say something."""
+    return "probability_vote" if config.weighting == "current" else "weighted_vote"
+
+
 EPF = Method(
     "epf",
     "entropic particle filtering: annealed resampling, look-ahead on request",
     run_filter,
     fixed=only_own("odds_power"),
-    votes="probability_vote",
+    votes=_votes,
 )

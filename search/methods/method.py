@@ -32,6 +32,11 @@ NO_FILTER: Final[Mapping[str, Any]] = {
 """``fixed`` of a method that draws no ancestors by weight."""
 
 
+def by_weight(_config: SearchConfig) -> AnswerSelection:
+    """Particles vote with their weights."""
+    return "weighted_vote"
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to spend steps and scores on one problem.
@@ -52,7 +57,7 @@ class Method:
     run: Callable[[Run], Awaitable[Outcome]]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     needs_reward_model: bool = True
-    votes: AnswerSelection = "weighted_vote"
+    votes: Callable[[SearchConfig], AnswerSelection] = by_weight
     resamples: bool = True
 
     def configured(self, config: SearchConfig) -> SearchConfig:
@@ -72,4 +77,4 @@ class Method:
         if chosen.answer_selection == "probability_vote" and not self.needs_reward_model:
             message = f"answer_selection 'probability_vote' needs scores, which method {self.name!r} has none of: take another"
             raise InvalidRequest(message, param="answer_selection")
-        return replace(chosen, answer_selection=chosen.answer_selection or self.votes)
+        return replace(chosen, answer_selection=chosen.answer_selection or self.votes(chosen))

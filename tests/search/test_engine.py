@@ -333,6 +333,19 @@ def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right()
     assert [p.log_weight for p in result.particles] == pytest.approx(half)
 
 
+def test_epf_that_seldom_draws_votes_with_weights():
+    score = {1: 0.999, 2: 0.9, 3: 0.3}
+    answers = iter([1, 2, 2, 3])
+
+    def write(call):
+        return step(f"\\boxed{{{next(answers)}}}", "eos")
+
+    result, *_ = run(write, lambda steps: score[int(steps[-1][7])], n_particles=4, weighting="incremental")
+    root = {a: math.sqrt(s / (1 - s)) for a, s in score.items()}
+    assert result.answer == "1"
+    assert result.confidence == pytest.approx(root[1] / (root[1] + 2 * root[2] + root[3]))
+
+
 def test_pf_is_pf():
     result, *_ = run(solution(4), lambda steps: 0.999 if "s0 5" in steps[0] else 0.2, method="pf")
     assert {record.temperature for record in result.steps} == {1.0}
