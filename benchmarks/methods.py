@@ -32,12 +32,12 @@ def short_table(report: dict[str, Any]) -> str:
 
     rows = [(f"`{method}`", *(told(method, budget) for budget in budgets), tokens(method)) for method in methods]
     header = ("method", *(f"N = {budget}" for budget in budgets), f"tokens at {budgets[-1]}")
-    n_problems, n_seeds = report["n_problems"], report["settings"]["seeds"]
+    n_problems, n_searches = report["n_problems"], report["n_searches"]
     return "\n".join(
         [
-            f"{n_problems} held-out problems of 4 to 8 steps, {n_seeds} seeds; accuracy in percent. + and - mark where a",
-            f"method is better or worse than `{methods[0]}` at the same N, on the same problems and seeds, beyond a 95 %",
-            "interval; all others tie with it.",
+            f"{n_problems} held-out problems of 4 to 8 steps, {n_searches} pairs of problem and seed; accuracy in percent.",
+            f"+ and - mark where a method is better or worse than `{methods[0]}` at the same N, on the same pairs, beyond",
+            "a 95 % interval; all others tie with it.",
             "",
             table(header, rows),
         ]

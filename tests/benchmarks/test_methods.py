@@ -10,8 +10,8 @@ def cell(method, budget, mean, tokens):
 def test_each_accuracy_stands_in_its_place_and_is_marked_where_it_differs():
     verdicts = [("pf", 4, "tie"), ("pf", 8, "better"), ("beam", 8, "worse")]
     report = {
-        "settings": {"seeds": 3},
         "n_problems": 500,
+        "n_searches": 1500,
         "cells": [
             cell("epf", 4, 0.5, 40.2),
             cell("epf", 8, 0.61, 80.0),
