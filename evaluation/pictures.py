@@ -1,5 +1,6 @@
 """Pictures of a report, each drawn from its figures alone. Needs the extra ``plots``."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -8,6 +9,9 @@ from typing import Any
 from entropy.libraries import needed
 from evaluation.report import CellSummary, Report
 from evaluation.statistics import Interval
+
+LEGEND_CHARACTERS, LINE_CHARACTERS, LEGEND_ROW_INCHES = 150, 10, 0.18
+"""Room for names below a picture at their size, what the line beside each takes of it, and the height of a row."""
 
 MARKERS = "osD^vPX*<>ph"
 """By the order of methods, as are the colours; more methods than colours still differ by their marker."""
@@ -154,8 +158,11 @@ def _scale(axes: Any, ticks: Sequence[int], label: str) -> None:
 
 
 def _legend(figure: Any, axes: Any) -> None:
+    """Below all, in as many columns as the longest name leaves room for; the picture grows by the rows."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    columns = max(1, min(4, LEGEND_CHARACTERS // (max(map(len, labels)) + LINE_CHARACTERS)))
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW_INCHES * max(0, math.ceil(len(labels) / columns) - 3))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
 PICTURES: Mapping[str, tuple[str, Callable[[Report, Any], bool]]] = MappingProxyType(
