@@ -70,16 +70,24 @@ train: $(TRAIN)
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess
 CONTENDERS := $(CONTENDERS),epf+weighting=incremental,epf+odds_power=1+answer_selection=weighted_vote,best_of_n+aggregation=min,best_of_n+aggregation=product,best_of_n+aggregation=mean,weighted_best_of_n+aggregation=product
 METHODS_RUN := benchmarks/results/methods
+OVERCONFIDENT_RUN := benchmarks/results/overconfident
+# The rows of these runs are kept compressed; with them the commands go on where they were.
+unpack = test -e $(1)/results.jsonl || ! test -e $(1)/results.jsonl.xz || xz --decompress --keep $(1)/results.jsonl.xz
+pack = xz -9 --keep --force $(1)/results.jsonl
 bench-methods: $(DEV)
-	test -e $(METHODS_RUN)/results.jsonl || ! test -e $(METHODS_RUN)/results.jsonl.xz || xz --decompress --keep $(METHODS_RUN)/results.jsonl.xz
+	$(call unpack,$(METHODS_RUN))
 	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out $(METHODS_RUN)
-	xz -9 --keep --force $(METHODS_RUN)/results.jsonl
+	$(call pack,$(METHODS_RUN))
 	$(VENV)/bin/python -m benchmarks.methods
 
 # The same filters with a reward model that is made over-confident: its log odds are multiplied by three.
 FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=cess,epf+odds_power=1+answer_selection=weighted_vote
 bench-overconfident: $(DEV)
-	EPF_CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out benchmarks/results/overconfident
+	$(call unpack,$(METHODS_RUN))
+	$(call unpack,$(OVERCONFIDENT_RUN))
+	EPF_CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
+	$(call pack,$(OVERCONFIDENT_RUN))
+	$(VENV)/bin/python -m benchmarks.overconfidence
 
 bench-its-hub: $(ITS_HUB)
 	$(ITS_HUB_VENV)/bin/pip install --quiet --editable .
