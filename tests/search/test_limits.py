@@ -127,8 +127,8 @@ def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cu
     assert sorted(len(particle.steps) for particle in result.particles) == [0, 0, 0, 1]
 
 
-@pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting):
+@pytest.mark.parametrize(("weighting", "confidence"), [("current", 0.9 / (0.9 + 0.6)), ("incremental", 9.0 / (9.0 + 1.5))])
+def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting, confidence):
     def write(call):
         return step(f"\\boxed{{{call.n}}}", "eos") if call.n < 2 else hold()
 
@@ -137,7 +137,7 @@ def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting):
     result, *_ = run(write, lambda steps: score[steps[0]], n_particles=3, max_seconds=SOON_S, **options)
     assert [math.exp(p.log_weight) for p in result.particles[:2]] == pytest.approx([1.5, 9.0])
     assert (result.answer, result.stop_reason) == ("1", "deadline")
-    assert result.confidence == pytest.approx(0.9 / (0.9 + 0.6))
+    assert result.confidence == pytest.approx(confidence)
 
 
 @pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency", "beam", "dvts"])
