@@ -24,7 +24,7 @@ def refusal(settings: Settings | None = None, n_searches: int = 1, **choices: An
 def test_defaults_are_the_search_s_with_the_server_s_deadline() -> None:
     order = ordered("a", {}, Settings())
     assert order.method == "epf"
-    assert order.config == SearchConfig(max_seconds=Settings().max_seconds)
+    assert order.config == SearchConfig(max_seconds=Settings().max_seconds, answer_selection="probability_vote")
 
 
 def test_server_s_defaults_hold_where_the_caller_chose_nothing() -> None:
