@@ -30,20 +30,20 @@ from embedded.tokenizer import ChatTokenizer
 from evaluation.datasets import load_problems
 from evaluation.problems import Problem
 from evaluation.statistics import Interval, accuracy, difference
-from evaluation.text import signed, table
+from evaluation.text import percent, signed, table
 from generators.embedded import EmbeddedGenerator
 from generators.protocol import Message, Sampling
 from reward_models.embedded import EmbeddedRewardModel
 from search import SearchConfig, asolve
 from search.answers.equality import AnswerChecker
 from search.answers.extract import final_answer
+from search.engine.driver import SEED_BITS
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "make bench-its-hub"
 OURS = ("pf", "epf", "epf_published")
 THEIRS = {"its_hub PF": ParticleFiltering, "its_hub ePF": EntropicParticleFiltering}
 USUAL = SearchConfig()
-SEED_BITS = 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def page(lines: Sequence[dict[str, Any]], n_problems: int, n_seeds: int, n: int)
         rows.append(
             (
                 line["arm"],
-                f"{100 * share.mean:.1f} ({100 * share.low:.1f} to {100 * share.high:.1f})",
+                percent(share),
                 "" if line["arm"] == line["peer"] else signed(gap),
                 f"{line['generated_tokens']:.0f}",
                 f"{line['prm_calls']:.1f}",

@@ -26,6 +26,11 @@ def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def percent(interval: Interval) -> str:
+    """A share in percent with its interval."""
+    return f"{100 * interval.mean:.1f} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
 def signed(interval: Interval) -> str:
     """A difference in percentage points with its interval."""
     return f"{100 * interval.mean:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
@@ -85,7 +90,7 @@ def _cells(report: Report) -> str:
         (
             cell.method,
             cell.budget,
-            f"{100 * cell.accuracy.mean:.1f} ({100 * cell.accuracy.low:.1f} to {100 * cell.accuracy.high:.1f})",
+            percent(cell.accuracy),
             f"{cell.generated_tokens:.0f}",
             f"{cell.discarded_tokens:.0f}",
             f"{cell.prm_calls:.1f}",
