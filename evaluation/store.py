@@ -22,6 +22,9 @@ from evaluation.rows import ROW, Row
 RUN = "run.json"
 RESULTS = "results.jsonl"
 
+GROWS = ("methods", "cells", "seeds", "problems")
+"""Settings of which a run may ask for more later, when the rows that it has stay good."""
+
 Settings = Mapping[str, Any]
 """What the results depend on, as JSON."""
 
@@ -53,10 +56,11 @@ class Store:
 
 @contextmanager
 def open_store(directory: Path, settings: Settings) -> Iterator[Store]:
-    """Begin a run, or go on with one of the same settings.
+    """Begin a run, or go on with one whose searches are all among those that ``settings`` ask for.
 
     Raises:
-        InvalidRequest: the directory holds a run of other settings or something else, or another process writes into it.
+        InvalidRequest: the directory holds a run of other settings, one that asked for more, or something else, or another
+            process writes into it.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -84,11 +88,7 @@ def read_run(directory: Path) -> tuple[dict[str, Any], list[Row]]:
     Raises:
         InvalidRequest: there is none.
     """
-    try:
-        settings = json.loads((directory / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(f"{directory} holds no run of `epf eval`: cannot read its {RUN}", param="out") from error
-    return settings, _read(directory / RESULTS)[0]
+    return _settings(directory), _read(directory / RESULTS)[0]
 
 
 def differences(old: Settings, new: Settings) -> list[str]:
@@ -100,17 +100,42 @@ def differences(old: Settings, new: Settings) -> list[str]:
     return told
 
 
+def _settings(directory: Path) -> dict[str, Any]:
+    try:
+        settings: dict[str, Any] = json.loads((directory / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{directory} holds no run of `epf eval`: cannot read its {RUN}", param="out") from error
+    return settings
+
+
 def _agree(directory: Path, settings: Settings) -> None:
-    """Write down the settings of a new run, or see that an old one had the same."""
+    """Write down the settings of a new run or of more than an old one asked for, or see that an old one had the same."""
     if (directory / RUN).exists():
-        if found := differences(read_run(directory)[0], settings):
+        old = _settings(directory)
+        if _grown(old, settings):
+            _replace(directory / RUN, json.dumps(settings, indent=1) + "\n")
+        elif found := differences(old, settings):
             told = "; ".join(found)
-            fix = "repeat the command of that run, or choose another --out"
+            fix = (
+                "repeat the command of that run, perhaps with more methods, budgets, seeds or problems, or choose another --out"
+            )
             raise InvalidRequest(f"{directory} holds a run of other settings ({told}): {fix}", param="out")
     elif any(directory.glob("*.jsonl")):
         raise InvalidRequest(f"{directory} holds rows but no {RUN}: choose another --out", param="out")
     else:
         _replace(directory / RUN, json.dumps(settings, indent=1) + "\n")
+
+
+def _grown(old: Settings, new: Settings) -> bool:
+    """Whether ``new`` asks for all that ``old`` did and for more of it: then no search of ``old`` would be another now."""
+    alike = {**old, **{name: new.get(name) for name in GROWS}} == new
+    return (
+        old != new
+        and alike
+        and all(cell in new["cells"] for cell in old["cells"])
+        and old["seeds"] <= new["seeds"]
+        and old["problems"].items() <= new["problems"].items()
+    )
 
 
 def _line(row: Row) -> str:

@@ -80,6 +80,23 @@ def test_other_options_are_refused_by_name(asked: tuple[str, ...], capsys: pytes
     assert scripted(*asked, "--concurrency", "3", "--temperature", "0.8") == 0, "a default that is named is the same"
 
 
+def test_more_methods_seeds_and_problems_go_on_from_the_rows_there_are(asked: tuple[str, ...], tmp_path: Path) -> None:
+    assert scripted(*asked, "--limit", "4") == 0
+    before = (tmp_path / "run" / "results.jsonl").read_bytes()
+    more = (*asked, "--methods", "best_of_n,pf,epf", "--budgets", "1,2,4", "--seeds", "3")
+    assert scripted(*more) == 0
+    after = (tmp_path / "run" / "results.jsonl").read_bytes()
+    assert after.startswith(before)
+    (tmp_path / "run").rename(tmp_path / "grown")
+    assert scripted(*more) == 0
+
+    def results(directory: Path) -> set[tuple[object, ...]]:
+        return {(*row.key, row.answer, row.generated_tokens) for row in written(directory)}
+
+    assert results(tmp_path / "grown") == results(tmp_path / "run"), "no row differs from those of a run that asked for all"
+    assert len(results(tmp_path / "run")) == len(after.splitlines()) == 6 * 3 * 3 * 3
+
+
 def test_an_outage_ends_the_run_and_the_same_command_makes_up_for_it(
     asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

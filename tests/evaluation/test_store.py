@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,14 @@ from evaluation.store import open_store, read_run
 from tests.evaluation.made import DEAD, OUTAGE, row
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {"dataset": "made", "seeds": 2, "problems": {"a": "1"}}
+SETTINGS = {
+    "dataset": "made",
+    "methods": ["pf", "epf"],
+    "cells": [["pf", 4], ["epf", 4]],
+    "seeds": 2,
+    "search": {"temperature": 0.5},
+    "problems": {"a": "1"},
+}
 
 
 def written(directory: Path) -> list[Row]:
@@ -78,6 +86,44 @@ def test_other_settings_are_refused_by_their_name(tmp_path: Path) -> None:
     ):
         pass
     assert json.loads((tmp_path / "run.json").read_text()) == SETTINGS
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"seeds": 3},
+        {"problems": {"a": "1", "b": "2"}},
+        {"methods": ["best_of_n", "pf", "epf"], "cells": [["best_of_n", 4], ["epf", 4], ["pf", 4], ["pf", 8]]},
+    ],
+)
+def test_a_run_that_asks_for_more_goes_on_from_the_rows_and_cannot_go_back(more: dict[str, Any], tmp_path: Path) -> None:
+    with open_store(tmp_path, SETTINGS) as store:
+        store.add(row("a"))
+    grown = {**SETTINGS, **more}
+    with open_store(tmp_path, grown) as store:
+        assert [key[0] for key in store.rows] == ["a"]
+    assert read_run(tmp_path)[0] == grown
+    with pytest.raises(InvalidRequest, match="other settings"), open_store(tmp_path, SETTINGS):
+        pass
+    assert read_run(tmp_path)[0] == grown
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seeds": 3, "search": {}},
+        {"seeds": 3, "cells": [["pf", 4]]},
+        {"problems": {"a": "2", "b": "2"}},
+        {"problems": {"b": "2"}, "seeds": 3},
+        {"seeds": 3, "timed": 5},
+    ],
+)
+def test_a_run_that_asks_for_more_of_something_else_is_refused(other: dict[str, Any], tmp_path: Path) -> None:
+    with open_store(tmp_path, SETTINGS):
+        pass
+    with pytest.raises(InvalidRequest, match="other settings"), open_store(tmp_path, {**SETTINGS, **other}):
+        pass
+    assert read_run(tmp_path)[0] == SETTINGS
 
 
 def test_rows_of_something_else_are_left_alone(tmp_path: Path) -> None:
