@@ -2,6 +2,9 @@
 
 import argparse
 import os
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +32,13 @@ def prepared(arguments: argparse.Namespace) -> Settings:
 def read_settings(**given: Any) -> Settings:
     """Settings from the environment or their file, where a flag of the command line did not give them.
 
+    A variable that looks like a setting and is none is told on standard error, and no more: Kubernetes makes some of its own.
+
     Raises:
         InvalidRequest: names what is wrong and where, but never the value.
     """
+    for stray in _strays(os.environ):
+        print(f"epf: {stray}", file=sys.stderr)
     file = os.environ.get("EPF_SETTINGS")
     if file is not None and not Path(file).is_file():
         raise InvalidRequest(f"EPF_SETTINGS names {file}, which is no file", param="EPF_SETTINGS")
@@ -43,3 +50,16 @@ def read_settings(**given: Any) -> Settings:
         raise InvalidRequest("settings: " + "; ".join(wrong), param=told[0][0]) from None
     except ValueError as error:  # a file that is no TOML, a variable that is no JSON
         raise InvalidRequest(f"settings: {error}" + (f" (EPF_SETTINGS is {file})" if file else ""), param="settings") from None
+
+
+def _strays(variables: Iterable[str]) -> list[str]:
+    """What to say of each variable whose name begins like a setting's and is none."""
+    known = ["SETTINGS", *(name.upper() for name in Settings.model_fields)]
+    told = []
+    for variable in sorted(variables):
+        prefix, _, rest = variable.upper().partition("_")
+        name = rest.partition("__")[0]
+        if prefix == "EPF" and rest and name not in known:
+            meant = get_close_matches(name, known, n=1, cutoff=0.8)
+            told.append(f"{variable} is no setting and is ignored" + (f"; did you mean EPF_{meant[0]}?" if meant else ""))
+    return told

@@ -50,6 +50,28 @@ def test_a_bad_setting_is_named_and_not_quoted(
     assert "12345" not in line
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_variable_that_is_no_setting_is_told_with_what_it_may_mean(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variables = {
+        "EPF_API_KEY": "12345",
+        "EPF_SERACH__TOP_P": "1",
+        "EPF_2_SERVICE_HOST": "h",
+        "EPF_SEARCH__TOP_P": "1",
+        "EPFL": "1",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main([command, "--port", "70000"]) == 2
+    *told, _ = capsys.readouterr().err.splitlines()
+    assert told == [
+        "epf: EPF_2_SERVICE_HOST is no setting and is ignored",
+        "epf: EPF_API_KEY is no setting and is ignored; did you mean EPF_API_KEYS?",
+        "epf: EPF_SERACH__TOP_P is no setting and is ignored; did you mean EPF_SEARCH?",
+    ]
+
+
 def ended(*arguments: str, **environment: str) -> tuple[int, str]:
     """Exit status of the command in a process of its own, and the last line that it wrote."""
     code = "import sys; from cli.main import main; sys.exit(main())"
