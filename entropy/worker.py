@@ -7,6 +7,8 @@ after its length. Reply: a pickled :class:`~entropy.outcome.Outcome` after its l
 import os
 import pickle
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 from entropy.outcome import outcome_of
@@ -33,6 +35,8 @@ def main() -> None:
         _, allowed = resource.getrlimit(resource.RLIMIT_AS)
         limit = MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(MEMORY_BYTES, allowed)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        with suppress(OSError):  # where a container has less memory than that, the kernel kills us and not the service
+            Path("/proc/self/oom_score_adj").write_text("1000")
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     serve(sys.stdin.buffer, replies)

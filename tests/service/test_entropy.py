@@ -184,6 +184,7 @@ def test_a_worker_that_was_killed_is_replaced() -> None:
             for _ in range(3):
                 assert (await client.post("/entropy/reconstruction", json=BODY)).status_code == 200
                 (pid,) = workers_of_this_process()
+                assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "1000\n", "when memory runs out, it goes before us"
                 os.kill(pid, 9)
 
     asyncio.run(kill())
