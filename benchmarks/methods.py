@@ -1,15 +1,22 @@
 """The table of all methods that README shows: ``python -m benchmarks.methods``, the last part of ``make bench-methods``.
 
-Reads the report of that run and writes ``table.md`` beside it.
+Reads the report of that run, writes ``table.md`` beside it and into ``main/`` the run's pictures with few of its methods, since
+nobody can tell two dozen lines apart.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from evaluation.pictures import draw
+from evaluation.report import Report
 from evaluation.text import table
 
 RUN = Path(__file__).parent / "results" / "methods"
+MAIN = ("epf", "pf", "epf_published", "dvts", "beam", "best_of_n", "weighted_best_of_n", "adaptive", "self_consistency", "ipf")
 
 
 def short_table(report: dict[str, Any]) -> str:
@@ -44,11 +51,25 @@ def short_table(report: dict[str, Any]) -> str:
     )
 
 
+def of_few(report: dict[str, Any]) -> Report:
+    """What there is to draw of the main methods."""
+    whole = TypeAdapter(Report).validate_python({name: value for name, value in report.items() if name != "settings"})
+    return replace(
+        whole,
+        cells=tuple(cell for cell in whole.cells if cell.method in MAIN),
+        same_tokens=tuple(one for one in whole.same_tokens if one.method in MAIN),
+        rounds=tuple(one for one in whole.rounds if one.method in MAIN),
+        calibration=None,
+    )
+
+
 def main() -> None:
     """Read, write."""
     report = json.loads((RUN / "report.json").read_text(encoding="utf-8"))
     written = short_table(report)
     (RUN / "table.md").write_text(written + "\n", encoding="utf-8")
+    (RUN / "main").mkdir(exist_ok=True)
+    draw(of_few(report), RUN / "main")
     print(written)
 
 
