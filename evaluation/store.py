@@ -112,9 +112,10 @@ def _agree(directory: Path, settings: Settings) -> None:
     """Write down the settings of a new run or of more than an old one asked for, or see that an old one had the same."""
     if (directory / RUN).exists():
         old = _settings(directory)
-        if _grown(old, settings):
-            _replace(directory / RUN, json.dumps(settings, indent=1) + "\n")
-        elif found := differences(old, settings):
+        found = differences(old, settings)
+        if not found:
+            return
+        if not _grown(old, settings):
             told = "; ".join(found)
             fix = (
                 "repeat the command of that run, perhaps with more methods, budgets, seeds or problems, or choose another --out"
@@ -122,16 +123,14 @@ def _agree(directory: Path, settings: Settings) -> None:
             raise InvalidRequest(f"{directory} holds a run of other settings ({told}): {fix}", param="out")
     elif any(directory.glob("*.jsonl")):
         raise InvalidRequest(f"{directory} holds rows but no {RUN}: choose another --out", param="out")
-    else:
-        _replace(directory / RUN, json.dumps(settings, indent=1) + "\n")
+    _replace(directory / RUN, json.dumps(settings, indent=1) + "\n")
 
 
 def _grown(old: Settings, new: Settings) -> bool:
-    """Whether ``new`` asks for all that ``old`` did and for more of it: then no search of ``old`` would be another now."""
+    """Whether ``new`` asks for all that ``old`` did, perhaps for more: then no search of ``old`` would be another now."""
     alike = {**old, **{name: new.get(name) for name in GROWS}} == new
     return (
-        old != new
-        and alike
+        alike
         and all(cell in new["cells"] for cell in old["cells"])
         and old["seeds"] <= new["seeds"]
         and old["problems"].items() <= new["problems"].items()
