@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from search.answers.equality import MAX_LENGTH, AnswerChecker
-from search.answers.extract import boxed_answer, final_answer
-from search.answers.number import plain_number
+from epf.search.answers.equality import MAX_LENGTH, AnswerChecker
+from epf.search.answers.extract import boxed_answer, final_answer
+from epf.search.answers.number import plain_number
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "python -m benchmarks.answers"

@@ -17,13 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pair import score_all
-from embedded.config import SHIPPED, load_config
-from generators.embedded import EmbeddedGenerator
-from generators.training.problems import problems
-from reward_models.calibration import CLIP, Calibration, expected_calibration_error, fit, reliability
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.training.labels import step_labels
-from reward_models.training.samples import sample_many
+from epf.engines.onnx.config import SHIPPED, load_config
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.problems import problems
+from epf.reward_models.calibration import (
+    CLIP,
+    Calibration,
+    expected_calibration_error,
+    fit,
+    reliability,
+)
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.training.reward_model.labels import step_labels
+from epf.training.reward_model.samples import sample_many
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 11

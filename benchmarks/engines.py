@@ -53,7 +53,7 @@ def serve_prm(model: Path, *, family: str, dtype: str, cores: str) -> Iterator[s
     command = [
         sys.executable,
         "-c",
-        "import sys; from cli.main import main; sys.exit(main())",
+        "import sys; from epf.cli.main import main; sys.exit(main())",
         "serve-prm",
         "--port",
         str(port),

@@ -6,7 +6,8 @@ through the interfaces that it defines, as it would get a local model; it writes
 which is tokenised anew at every step. Its settings are its defaults; ``\boxed`` is its stop token, since it knows no end of a
 model's turn, and ``max_steps``, the T of its annealing, is the default of our searches.
 
-Accuracies are means over problems and seeds with 95 % intervals, differences are paired: :mod:`evaluation.statistics`.
+Accuracies are means over problems and seeds with 95 % intervals, differences are paired:
+:mod:`epf.evaluation.report.statistics`.
 """
 
 import argparse
@@ -25,19 +26,19 @@ from its_hub.api import AbstractLanguageModel, AbstractProcessRewardModel, ChatM
 from its_hub.core.algorithms.particle_gibbs import EntropicParticleFiltering, ParticleFiltering
 from its_hub.core.lms.step_generation import StepGeneration
 
-from embedded.config import SHIPPED
-from embedded.tokenizer import ChatTokenizer
-from evaluation.datasets import load_problems
-from evaluation.problems import Problem
-from evaluation.statistics import Interval, accuracy, difference
-from evaluation.text import percent, signed, table
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Message, Sampling
-from reward_models.embedded import EmbeddedRewardModel
-from search import SearchConfig, asolve
-from search.answers.equality import AnswerChecker
-from search.answers.extract import final_answer
-from search.engine.driver import SEED_BITS
+from epf.core.generator import Message, Sampling
+from epf.engines.onnx.config import SHIPPED
+from epf.engines.tokenizer import ChatTokenizer
+from epf.evaluation.report.statistics import Interval, accuracy, difference
+from epf.evaluation.report.text import percent, signed, table
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.problem import Problem
+from epf.problem_sets.registry import load_problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search import SearchConfig, asolve
+from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.extract import final_answer
+from epf.search.engine.runner import SEED_BITS
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "make bench-its-hub"

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from evaluation.pictures import draw
-from evaluation.report import Report
-from evaluation.text import table
+from epf.evaluation.report.figures import Report
+from epf.evaluation.report.pictures import draw
+from epf.evaluation.report.text import table
 
 RUN = Path(__file__).parent / "results" / "methods"
 MAIN = ("epf", "pf", "epf_published", "dvts", "beam", "best_of_n", "weighted_best_of_n", "adaptive", "self_consistency", "ipf")

@@ -10,7 +10,7 @@ over-confidence that adds the same to all log odds cancels out of the weights, a
 part is of the same reward model with its log odds multiplied by three.
 
 Each filter is compared with PF on the same problems and seeds, at the same N and at the same number of generated tokens:
-:mod:`evaluation.grid`.
+:mod:`epf.evaluation.report.grid`.
 """
 
 import json
@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.grid import Grid, grid_of
-from evaluation.rows import Row
-from evaluation.statistics import Interval, accuracy, difference
-from evaluation.store import read_run
-from evaluation.text import signed, table
+from epf.evaluation.report.grid import Grid, grid_of
+from epf.evaluation.report.statistics import Interval, accuracy, difference
+from epf.evaluation.report.text import signed, table
+from epf.evaluation.rows import Row
+from epf.evaluation.store import read_run
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "python -m benchmarks.overconfidence"

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generators.embedded import EmbeddedGenerator
-from generators.training.problems import Problem, problems
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.training.labels import step_labels
-from reward_models.training.samples import sample_many
-from search.answers.extract import boxed_answer
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search.answers.extract import boxed_answer
+from epf.training.reward_model.labels import step_labels
+from epf.training.reward_model.samples import sample_many
 
 Solutions = list[list[tuple[str, ...]]]
 RESULTS = Path(__file__).parent / "results"

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from embedded.config import SHIPPED, read_json
-from embedded.tokenizer import ChatTokenizer
+from epf.engines.onnx.config import SHIPPED, read_json
+from epf.engines.tokenizer import ChatTokenizer
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE = 768, 14, 12, 2048
 CONTEXT = 1024

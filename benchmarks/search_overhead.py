@@ -31,16 +31,21 @@ import numpy as np
 
 from benchmarks import random_pair
 from benchmarks.engines import counters, serve_prm, vllm_serve
-from embedded.config import SHIPPED
-from generators.protocol import Generator, Message
-from generators.registry import GeneratorOptions, load_generator
-from generators.training.problems import Problem, problems
-from reward_models.protocol import RewardModel
-from reward_models.registry import RewardModelOptions, load_reward_model
-from search import SearchConfig
-from search.answers.equality import AnswerChecker
-from search.api import stream
-from search.events import Answered, Resampled, Scored, StepTaken
+from epf.core.generator import Generator, Message
+from epf.core.reward_model import RewardModel
+from epf.engines.onnx.config import SHIPPED
+from epf.generators.registry import GeneratorOptions, load_generator
+from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.reward_models.registry import RewardModelOptions, load_reward_model
+from epf.search import SearchConfig
+from epf.search.answers.equality import AnswerChecker
+from epf.search.api import stream
+from epf.search.events import (
+    Answered,
+    Resampled,
+    Scored,
+    StepTaken,
+)
 
 RESULTS = Path(__file__).parent / "results"
 ITS_HUB = Path(__file__).parent / "peers" / "its_hub_pf.py"

@@ -28,14 +28,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import uvicorn
 
-from generators.embedded import EmbeddedGenerator
-from generators.training.problems import Problem, problems
-from reward_models.embedded import EmbeddedRewardModel
-from search import SearchConfig, asolve
-from search.answers.equality import AnswerChecker
-from service.app import create_app
-from service.server import listen
-from service.settings import Settings
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search import SearchConfig, asolve
+from epf.search.answers.equality import AnswerChecker
+from epf.service.app import create_app
+from epf.service.server import listen
+from epf.service.settings import Settings
 
 RESULTS = Path(__file__).parent / "results"
 PROBLEM_SEED = 7_000_001

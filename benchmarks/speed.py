@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from embedded.config import SHIPPED
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Message, Sampling
-from generators.training.problems import Problem, problems
-from reward_models.embedded import EmbeddedRewardModel
-from search import SearchConfig, asolve
-from search.answers.equality import AnswerChecker
+from epf.core.generator import Message, Sampling
+from epf.engines.onnx.config import SHIPPED
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search import SearchConfig, asolve
+from epf.search.answers.equality import AnswerChecker
 
 RESULTS = Path(__file__).parent / "results"
 NEW_TOKENS = 64

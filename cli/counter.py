@@ -7,7 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from evaluation.rows import Row
+from epf.evaluation.rows import Row
 
 LINES = 20
 SPEED_OVER_S = 300.0

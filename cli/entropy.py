@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table as Drawn
 from rich.text import Text
 
-from entropy.checks import explained, refuse
-from entropy.libraries import needed
-from entropy.registry import TOOLS
-from entropy.schema import Result
-from entropy.tool import AnyTool, Cell, Table
-from entropy.traces import is_trace, read_rows, traces_of
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.core.extras import needed
+from epf.entropy.registry import TOOLS
+from epf.entropy.tooling.checks import explained, refuse
+from epf.entropy.tooling.schema import Result
+from epf.entropy.tooling.tool import AnyTool, Cell, Table
+from epf.entropy.traces import is_trace, read_rows, traces_of
 
 PIPED_WIDTH = 160
 """Columns of a table that goes into a file or another program."""

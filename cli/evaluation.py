@@ -14,24 +14,29 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
-from cli.counter import counter
-from cli.options import add_search_options, given_options, positive
-from cli.serving import read_settings
-from errors import InvalidRequest, NotInstalled
-from evaluation.compare import compared
-from evaluation.datasets import NAMED, load_problems
-from evaluation.pictures import draw
-from evaluation.plan import ALL, Plan, make_plan, read_contenders
-from evaluation.remote import ray_searchers
-from evaluation.report import Report, report_of
-from evaluation.schedule import evaluate
-from evaluation.settings import settings_of
-from evaluation.store import Store, open_store, read_run
-from evaluation.text import markdown
-from evaluation.worker import LoadModels, Searcher, Worker
-from service.models import models_of
-from service.settings import Settings
-from service.version import VERSION
+from epf.cli.counter import counter
+from epf.cli.options import add_search_options, given_options, positive
+from epf.cli.serving import read_settings
+from epf.core.errors import InvalidRequest, NotInstalled
+from epf.core.version import VERSION
+from epf.evaluation.plan import (
+    ALL,
+    Plan,
+    make_plan,
+    read_contenders,
+)
+from epf.evaluation.remote import ray_searchers
+from epf.evaluation.report.compare import compared
+from epf.evaluation.report.figures import Report, report_of
+from epf.evaluation.report.pictures import draw
+from epf.evaluation.report.text import markdown
+from epf.evaluation.schedule import evaluate
+from epf.evaluation.settings import settings_of
+from epf.evaluation.store import Store, open_store, read_run
+from epf.evaluation.worker import LoadModels, Searcher, Worker
+from epf.problem_sets.registry import NAMED, load_problems
+from epf.service.searches.models import models_of
+from epf.service.settings import Settings
 
 NOT_SHARED = ("n_particles", "seed")
 """Options of a search that the run itself chooses."""

@@ -6,13 +6,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli import entropy, evaluation, serve, serve_prm, solve, trace
-from cli.options import add_search_options, positive
-from cli.solve import LoadModels
-from errors import InvalidRequest, SearchServiceError
-from search.methods import METHODS
-from service.models import embedded_models
-from service.version import VERSION
+from epf.cli import (
+    entropy,
+    evaluation,
+    serve,
+    serve_prm,
+    solve,
+    trace,
+)
+from epf.cli.options import add_search_options, positive
+from epf.cli.solve import LoadModels
+from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.core.version import VERSION
+from epf.search.methods import METHODS
+from epf.service.searches.models import embedded_models
 
 
 def main(argv: Sequence[str] | None = None, *, load_models: LoadModels | None = None) -> int:

@@ -6,8 +6,8 @@ from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from search.config import SearchConfig
-from service.schemas import DEFAULTS, SolveRequest
+from epf.search.options import SearchConfig
+from epf.service.solve.schemas import DEFAULTS, SolveRequest
 
 
 def add_search_options(parser: argparse.ArgumentParser, *, leave_out: Collection[str] = (), only_given: bool = False) -> None:

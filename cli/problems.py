@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
 
 FIELDS = ("problem", "question")
 

@@ -7,8 +7,13 @@ from typing import TextIO
 from rich.console import Console
 from rich.live import Live
 
-from cli.view import View, advance, frame, plain_line
-from search.events import Event, Resampled
+from epf.cli.view import (
+    View,
+    advance,
+    frame,
+    plain_line,
+)
+from epf.search.events import Event, Resampled
 
 
 @contextmanager

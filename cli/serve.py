@@ -6,9 +6,9 @@ import argparse
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop and all that is under way has ended."""
     # Here, because `epf solve` needs no HTTP.
-    from cli.serving import prepared
-    from service import server
-    from service.app import create_app
+    from epf.cli.serving import prepared
+    from epf.service import server
+    from epf.service.app import create_app
 
     settings = prepared(arguments)
     server.run(create_app(settings=settings), settings)

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from errors import InvalidRequest
-from service import logs
-from service.auth import check_bind
-from service.settings import Settings
+from epf.core.errors import InvalidRequest
+from epf.service.http.middleware.auth import check_bind
+from epf.service.operations import logs
+from epf.service.settings import Settings
 
 
 def prepared(arguments: argparse.Namespace) -> Settings:

@@ -9,16 +9,16 @@ from json import dumps
 
 from rich.console import Console
 
-from cli.options import search_config
-from cli.problems import Problem, read_problems
-from cli.progress import progress
-from cli.view import multiline, printable, summary
-from errors import InvalidRequest, SearchServiceError
-from search import SearchConfig, asolve, stream
-from search.events import Answered
-from search.result import SearchResult
-from service.models import Models
-from service.schemas import ErrorDetail, SolveResult
+from epf.cli.options import search_config
+from epf.cli.problems import Problem, read_problems
+from epf.cli.progress import progress
+from epf.cli.view import multiline, printable, summary
+from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.search import SearchConfig, asolve, stream
+from epf.search.events import Answered
+from epf.search.result import SearchResult
+from epf.service.searches.models import Models
+from epf.service.solve.schemas import ErrorDetail, SolveResult
 
 LoadModels = Callable[[], AbstractAsyncContextManager[Models]]
 

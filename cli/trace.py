@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from entropy.attention import row_entropies
-from entropy.checks import at_most, refuse
-from entropy.internals import Internals, Reader
-from entropy.traces import Trace, read_rows, traces_of
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.attention.maths import row_entropies
+from epf.entropy.internals import Internals, Reader
+from epf.entropy.tooling.checks import at_most, refuse
+from epf.entropy.traces import Trace, read_rows, traces_of
 
 MAX_NUMBERS = 4_000_000
 DECIMALS = 6

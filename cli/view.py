@@ -7,8 +7,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from search.events import Answered, Event, Resampled, Scored, Started, StepTaken
-from search.result import SearchResult
+from epf.search.events import (
+    Answered,
+    Event,
+    Resampled,
+    Scored,
+    Started,
+    StepTaken,
+)
+from epf.search.result import SearchResult
 
 FRAME_LINES = 6
 """Lines of a frame besides its particles."""

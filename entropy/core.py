@@ -1,6 +1,7 @@
 """What every tool computes with: entropies, divergences and Hill numbers. Logarithms are natural inside; a unit is chosen last.
 
-A distribution is the last axis of an array ``(..., k)``. Nothing is checked here: :mod:`entropy.checks` does that at the door.
+A distribution is the last axis of an array ``(..., k)``. Nothing is checked here: :mod:`epf.entropy.tooling.checks` does that
+at the door.
 """
 
 from typing import Literal

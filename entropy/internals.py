@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from entropy.checks import refuse
-from entropy.libraries import needed
-from entropy.traces import Trace
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.core.extras import needed
+from epf.entropy.tooling.checks import refuse
+from epf.entropy.traces import Trace
 
 SEPARATOR = "\n\n"
 """Stands after each step but the last, where the trace has no token ids."""

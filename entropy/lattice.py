@@ -11,8 +11,8 @@ from collections.abc import Hashable, Iterable
 
 import numpy as np
 
-from entropy.core import IntArray, entropy_of_counts
-from entropy.libraries import needed
+from epf.core.extras import needed
+from epf.entropy.core import IntArray, entropy_of_counts
 
 _DENSE = 4
 """Pairs of values are counted in a table of up to so many cells per sample, and sorted beyond."""

@@ -16,9 +16,14 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from entropy.checks import at_most, explained, refuse, same_length
-from entropy.schema import Label, Number, Strict
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.tooling.checks import (
+    at_most,
+    explained,
+    refuse,
+    same_length,
+)
+from epf.entropy.tooling.schema import Label, Number, Strict
 
 MAX_TRACES = 100_000
 MAX_STEPS = 10_000

@@ -1,7 +1,10 @@
-"""The process that computes for the service, so that heavy work blocks nothing and can be killed: ``python -m entropy.worker``.
+"""The process in which the service runs entropy tools: ``python -m epf.entropy.worker``.
+
+Heavy work blocks nothing there and can be killed.
 
 Protocol on standard input and output, lengths as eight bytes, big end first. Request: a tool's name and a body in JSON, each
-after its length. Reply: a pickled :class:`~entropy.outcome.Outcome` after its length. The process ends with its standard input.
+after its length. Reply: a pickled :class:`~epf.entropy.tooling.outcome.Outcome` after its length. The process ends with its
+standard input.
 """
 
 import os
@@ -11,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from entropy.outcome import outcome_of
+from epf.entropy.tooling.outcome import outcome_of
 
 MEMORY_BYTES = 4 * 1024**3
 """Address space of a worker: what needs more raises MemoryError instead of taking the machine with it."""

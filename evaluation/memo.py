@@ -12,8 +12,13 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from generators.protocol import Generator, Message, Sampling, Step
-from reward_models.protocol import RewardModel, Score
+from epf.core.generator import (
+    Generator,
+    Message,
+    Sampling,
+    Step,
+)
+from epf.core.reward_model import RewardModel, Score
 
 REMEMBERED = 16_384
 """Answers that each model keeps, the least recently used goes first: some problems' worth, a few kilobytes each."""
@@ -65,7 +70,7 @@ class Memo(Generic[_V]):
 
 
 class MemoGenerator:
-    """A generator that remembers its steps; see :class:`generators.protocol.Generator`."""
+    """A generator that remembers its steps; see :class:`epf.core.generator.Generator`."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
@@ -105,7 +110,7 @@ class MemoGenerator:
 
 
 class MemoRewardModel:
-    """A reward model that remembers its scores; see :class:`reward_models.protocol.RewardModel`."""
+    """A reward model that remembers its scores; see :class:`epf.core.reward_model.RewardModel`."""
 
     def __init__(self, reward_model: RewardModel) -> None:
         self._reward_model = reward_model

@@ -11,11 +11,11 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from errors import InvalidRequest
-from evaluation.problems import Problem
-from search.config import SearchConfig
-from search.engine.driver import SEED_BITS
-from search.methods import METHODS, method_named
+from epf.core.errors import InvalidRequest
+from epf.problem_sets.problem import Problem
+from epf.search.engine.runner import SEED_BITS
+from epf.search.methods import METHODS, method_named
+from epf.search.options import SearchConfig
 
 ALL = "all"
 Key = tuple[str, str, int, int]

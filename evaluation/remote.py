@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from entropy.libraries import needed
-from errors import GeneratorError, InvalidRequest, SearchServiceError
-from evaluation.plan import Task
-from evaluation.rows import Row
-from evaluation.worker import LoadModels, Searcher, Worker
+from epf.core.errors import GeneratorError, InvalidRequest, SearchServiceError
+from epf.core.extras import needed
+from epf.evaluation.plan import Task
+from epf.evaluation.rows import Row
+from epf.evaluation.worker import LoadModels, Searcher, Worker
 
 START_S = 900.0
 """Time for a cluster to find room for all actors and for their models to load."""
@@ -21,7 +21,7 @@ RESTARTS = 3
 
 
 class RemoteWorker:
-    """A :class:`~evaluation.worker.Worker` that loads its models where it runs, at its first call and again after a crash."""
+    """A :class:`~epf.evaluation.worker.Worker` that loads its models in its own process, at its first call and after a crash."""
 
     def __init__(self, load_models: LoadModels) -> None:
         self._load_models = load_models

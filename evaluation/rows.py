@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from evaluation.plan import Key, Task
-from search.result import SearchResult, StepRecord
+from epf.evaluation.plan import Key, Task
+from epf.search.result import SearchResult, StepRecord
 
 DECIMALS = 4
 
@@ -31,7 +31,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """What each resampling round saw, one entry a round: see :class:`search.result.StepRecord`."""
+    """What each resampling round saw, one entry a round: see :class:`epf.search.result.StepRecord`."""
 
     ess: tuple[float, ...] = ()
     entropy: tuple[float, ...] = ()

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain, groupby
 
-from errors import GeneratorError
-from evaluation.plan import Key, Plan, Task
-from evaluation.rows import Row
-from evaluation.worker import Searcher
+from epf.core.errors import GeneratorError
+from epf.evaluation.plan import Key, Plan, Task
+from epf.evaluation.rows import Row
+from epf.evaluation.worker import Searcher
 
 FAILURES_IN_A_ROW = 20
 """So many searches that failed one after the other, though they might succeed another time, say that a model is gone."""

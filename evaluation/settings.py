@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from evaluation.plan import Plan
-from search.config import SearchConfig
+from epf.evaluation.plan import Plan
+from epf.search.options import SearchConfig
 
 DEFAULTS = asdict(SearchConfig())
 

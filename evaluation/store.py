@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from errors import InvalidRequest
-from evaluation.plan import Key
-from evaluation.rows import ROW, Row
+from epf.core.errors import InvalidRequest
+from epf.evaluation.plan import Key
+from epf.evaluation.rows import ROW, Row
 
 RUN = "run.json"
 RESULTS = "results.jsonl"

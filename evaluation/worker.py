@@ -4,16 +4,21 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from errors import ContextTooLong, InvalidRequest, SearchServiceError
-from evaluation.memo import MemoGenerator, MemoRewardModel
-from evaluation.plan import Task
-from evaluation.rows import Failure, Row, failed_row, row_of
-from generators.protocol import Generator
-from reward_models.protocol import RewardModel
-from search.answers.equality import AnswerChecker
-from search.engine import driver
-from search.events import Event, StepTaken
-from search.methods import method_named
+from epf.core.errors import ContextTooLong, InvalidRequest, SearchServiceError
+from epf.core.generator import Generator
+from epf.core.reward_model import RewardModel
+from epf.evaluation.memo import MemoGenerator, MemoRewardModel
+from epf.evaluation.plan import Task
+from epf.evaluation.rows import (
+    Failure,
+    Row,
+    failed_row,
+    row_of,
+)
+from epf.search.answers.equality import AnswerChecker
+from epf.search.engine import runner as driver
+from epf.search.events import Event, StepTaken
+from epf.search.methods import method_named
 
 
 class Models(Protocol):

@@ -1,7 +1,7 @@
 """What every generator refuses before it samples."""
 
-from errors import ContextTooLong, InvalidRequest
-from generators.protocol import Sampling
+from epf.core.errors import ContextTooLong, InvalidRequest
+from epf.core.generator import Sampling
 
 
 def step_limit(prefix_ids: tuple[int, ...], sampling: Sampling, *, name: str, vocabulary: int, context_length: int) -> int:

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
-from embedded.batcher import Batcher
-from embedded.config import SHIPPED, load_config
-from embedded.decoder import Decoder
-from embedded.prefix_cache import PrefixCache
-from embedded.stepper import SampledStep, Stepper, StepRequest
-from embedded.tokenizer import ChatTokenizer
-from errors import GeneratorError
-from generators.checks import step_limit
-from generators.protocol import Message, Sampling, Step
-from generators.steps import StepReader
+from epf.core.errors import GeneratorError
+from epf.core.generator import Message, Sampling, Step
+from epf.engines.onnx.batcher import Batcher
+from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.decoder import Decoder
+from epf.engines.onnx.prefix_cache import PrefixCache
+from epf.engines.onnx.stepper import SampledStep, Stepper, StepRequest
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.checks import step_limit
+from epf.generators.steps import StepReader
 
 
 class EmbeddedGenerator:
-    """Samples steps from a model directory; see :class:`generators.protocol.Generator`.
+    """Samples steps from a model directory; see :class:`epf.core.generator.Generator`.
 
     Args:
         directory: Hugging Face directory with ``model.onnx``.

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from errors import InvalidRequest
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Generator
+from epf.core.errors import InvalidRequest
+from epf.core.generator import Generator
+from epf.generators.embedded import EmbeddedGenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _embedded(options: GeneratorOptions) -> Generator:
 def _vllm(options: GeneratorOptions) -> Generator:
     if not options.model:
         raise InvalidRequest("generator 'vllm' needs the option model", param="generator")
-    from generators.vllm import load_vllm
+    from epf.generators.vllm import load_vllm
 
     return load_vllm(options.model, tokenizer=options.tokenizer, **options.engine)
 
@@ -62,7 +62,7 @@ def _vllm(options: GeneratorOptions) -> Generator:
 def _openai(options: GeneratorOptions) -> Generator:
     if not options.urls:
         raise InvalidRequest("generator 'openai' needs the option urls", param="generator")
-    from generators.openai import load_openai
+    from epf.generators.openai.generator import load_openai
 
     return load_openai(
         options.urls,

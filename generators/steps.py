@@ -2,13 +2,13 @@ r"""From sampled token ids to a step: where it ends and what it says, whatever c
 
 Tokens are bytes. One may hold a separator and more (``".\n\n"``), a separator may fall into several, and a character of more
 than one byte may be cut where a step is. So all is decided over the bytes, and they are read as text last. What
-:class:`generators.protocol.Step` says of its fields is decided here, for every generator.
+:class:`epf.core.generator.Step` says of its fields is decided here, for every generator.
 """
 
 import codecs
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from generators.protocol import Finish, Step
+from epf.core.generator import Finish, Step
 
 LONGEST_CHARACTER = 4
 """Bytes of a character in UTF-8."""
@@ -21,7 +21,7 @@ class StepReader:
         prefix_ids: what the step follows.
         separator: text that ends the step; empty for none.
         eos_ids: tokens that end the model's turn.
-        token_bytes: as :meth:`generators.protocol.Generator.token_bytes`.
+        token_bytes: as :meth:`epf.core.generator.Generator.token_bytes`.
     """
 
     def __init__(

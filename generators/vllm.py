@@ -12,13 +12,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from embedded.hub import model_directory, model_name
-from embedded.tokenizer import ChatTokenizer
-from embedded.vllm import VllmEngine, check_installed, start_engine
-from errors import GeneratorError
-from generators.checks import step_limit
-from generators.protocol import Finish, Message, Sampling, Step
-from generators.steps import StepReader
+from epf.core.errors import GeneratorError
+from epf.core.generator import (
+    Finish,
+    Message,
+    Sampling,
+    Step,
+)
+from epf.engines.hub import model_directory, model_name
+from epf.engines.tokenizer import ChatTokenizer
+from epf.engines.vllm import VllmEngine, check_installed, start_engine
+from epf.generators.checks import step_limit
+from epf.generators.steps import StepReader
 
 LARGEST_SEED = 2**63 - 1
 SEPARATORS_KEPT = 64
@@ -26,7 +31,7 @@ MOST_ENDS = 64
 
 
 class VllmGenerator:
-    """Samples steps from an engine; see :class:`generators.protocol.Generator`.
+    """Samples steps from an engine; see :class:`epf.core.generator.Generator`.
 
     Args:
         engine: closed with this object.

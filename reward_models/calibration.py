@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from errors import RewardModelError
-from reward_models.families.family import sigmoid
-from reward_models.protocol import RewardModel, Score
+from epf.core.errors import RewardModelError
+from epf.core.reward_model import RewardModel, Score
+from epf.reward_models.families.family import sigmoid
 
 CLIP = 1e-7
 """Scores are kept this far from 0 and 1, as in the search."""
@@ -76,7 +76,7 @@ class Calibration:
 
 
 class CalibratedRewardModel:
-    """``reward_model`` with its scores mapped; see :class:`reward_models.protocol.RewardModel`.
+    """``reward_model`` with its scores mapped; see :class:`epf.core.reward_model.RewardModel`.
 
     Raises:
         ValueError: the calibration was fitted for another model.
@@ -186,7 +186,7 @@ def _isotonic(p: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def main() -> None:
-    """Fit on a file of labelled steps: ``python -m reward_models.calibration samples.jsonl --model NAME --out FILE``."""
+    """Fit on a file of labelled steps: ``python -m epf.reward_models.calibration samples.jsonl --model NAME --out FILE``."""
     parser = argparse.ArgumentParser(description="Fit a calibration on JSON Lines with `score` and `correct`.")
     parser.add_argument("samples", type=Path)
     parser.add_argument("--model", required=True, help="name of the reward model")

@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedded.batcher import Batcher
-from embedded.config import SHIPPED, load_config
-from embedded.decoder import Decoder
-from embedded.prefix_cache import PrefixCache
-from embedded.scorer import Judgement, Scorer, ScoreRequest
-from embedded.tokenizer import ChatTokenizer
-from errors import ContextTooLong, RewardModelError
-from generators.protocol import Message
-from reward_models.families.embedded import SEPARATOR
-from reward_models.families.tokenizer import FamilyTokenizer
-from reward_models.protocol import Score
-from reward_models.trace import check_trace
+from epf.core.errors import ContextTooLong, RewardModelError
+from epf.core.generator import Message
+from epf.core.reward_model import Score
+from epf.engines.onnx.batcher import Batcher
+from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.decoder import Decoder
+from epf.engines.onnx.prefix_cache import PrefixCache
+from epf.engines.onnx.scorer import Judgement, Scorer, ScoreRequest
+from epf.engines.tokenizer import ChatTokenizer
+from epf.reward_models.families.embedded import SEPARATOR
+from epf.reward_models.families.tokenizer import FamilyTokenizer
+from epf.reward_models.trace import check_trace
 
 
 class EmbeddedRewardModel:
-    """Scores steps with a model directory; see :class:`reward_models.protocol.RewardModel`.
+    """Scores steps with a model directory; see :class:`epf.core.reward_model.RewardModel`.
 
     Args:
         directory: Hugging Face directory with ``model.onnx``, a sequence classifier with one label.

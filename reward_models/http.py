@@ -5,14 +5,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from errors import RewardModelError
-from reward_models.families.family import Family, Read
-from reward_models.protocol import Score
-from reward_models.servers import as_ours
-from reward_models.sharing import Shared
-from reward_models.trace import check_trace
-from upstream.pool import Upstream, is_number
-from upstream.refused import Refused
+from epf.core.errors import RewardModelError
+from epf.core.reward_model import Score
+from epf.engines.http.errors import Refused
+from epf.engines.http.replicas import Upstream, is_number
+from epf.reward_models.families.family import Family, Read
+from epf.reward_models.servers import as_ours
+from epf.reward_models.sharing import Shared
+from epf.reward_models.trace import check_trace
 
 PATHS: dict[Read, str] = {"sequence": "/classify", "tokens": "/pooling", "next_token": "/v1/completions"}
 """Where vLLM serves each kind of family. ``/classify`` and ``/v1/completions`` read the prefix cache, ``/pooling`` does not."""
@@ -24,7 +24,7 @@ TOLERANCE = 0.01
 
 
 class HttpRewardModel:
-    """Client of ``epf serve-prm``; see :class:`reward_models.protocol.RewardModel`."""
+    """Client of ``epf serve-prm``; see :class:`epf.core.reward_model.RewardModel`."""
 
     def __init__(self, upstream: Upstream, name: str = "http") -> None:
         self._upstream = upstream
@@ -67,7 +67,7 @@ class HttpRewardModel:
 
 
 class VllmServerPool:
-    """Asks ``vllm serve`` with token ids; see :class:`reward_models.pooled.Pool`.
+    """Asks ``vllm serve`` with token ids; see :class:`epf.reward_models.pooled.Pool`.
 
     The server does not say which tokens it had cached, so every one counts as computed.
 

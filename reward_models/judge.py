@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from errors import RewardModelError
-from reward_models.protocol import Score
-from reward_models.servers import as_ours
-from reward_models.sharing import Shared
-from reward_models.trace import check_trace
-from upstream.pool import Upstream, is_number
-from upstream.refused import Refused
+from epf.core.errors import RewardModelError
+from epf.core.reward_model import Score
+from epf.engines.http.errors import Refused
+from epf.engines.http.replicas import Upstream, is_number
+from epf.reward_models.servers import as_ours
+from epf.reward_models.sharing import Shared
+from epf.reward_models.trace import check_trace
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _VERDICT = re.compile(r"is the solution correct\?[\s*:]*(yes|no)\b", re.IGNORECA
 
 
 class ChatJudge:
-    """Asks a chat model; see :class:`reward_models.protocol.RewardModel`.
+    """Asks a chat model; see :class:`epf.core.reward_model.RewardModel`.
 
     Args:
         upstream: the endpoint, closed with this object.

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from errors import ContextTooLong
-from reward_models.families.family import Family
-from reward_models.protocol import Score
-from reward_models.sharing import Shared
-from reward_models.trace import check_trace
+from epf.core.errors import ContextTooLong
+from epf.core.reward_model import Score
+from epf.reward_models.families.family import Family
+from epf.reward_models.sharing import Shared
+from epf.reward_models.trace import check_trace
 
 
 class Pool(Protocol):
@@ -31,7 +31,7 @@ class Pool(Protocol):
 
 
 class PooledRewardModel:
-    """Scores the newest step of a trace with ``pool``; see :class:`reward_models.protocol.RewardModel`.
+    """Scores the newest step of a trace with ``pool``; see :class:`epf.core.reward_model.RewardModel`.
 
     Args:
         pool: closed with this object.

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from embedded.hub import model_directory
-from errors import InvalidRequest
-from reward_models.calibration import CalibratedRewardModel, Calibration
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.families.registry import FAMILIES, load_family
-from reward_models.protocol import RewardModel
+from epf.core.errors import InvalidRequest
+from epf.core.reward_model import RewardModel
+from epf.engines.hub import model_directory
+from epf.reward_models.calibration import CalibratedRewardModel, Calibration
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.reward_models.families.registry import FAMILIES, load_family
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,17 @@ def _embedded(options: RewardModelOptions) -> RewardModel:
 
 
 def _vllm(options: RewardModelOptions) -> RewardModel:
-    from reward_models.vllm import load_vllm
+    from epf.reward_models.vllm import load_vllm
 
     model, family = _needed(options, "model"), _needed(options, "family")
     return load_vllm(model, family, tokenizer=options.tokenizer, **options.engine)
 
 
 def _http(options: RewardModelOptions) -> RewardModel:
-    from reward_models.http import HttpRewardModel, VllmServerPool
-    from reward_models.judge import PROMPTS, ChatJudge
-    from reward_models.pooled import PooledRewardModel
-    from reward_models.servers import connect
+    from epf.reward_models.http import HttpRewardModel, VllmServerPool
+    from epf.reward_models.judge import PROMPTS, ChatJudge
+    from epf.reward_models.pooled import PooledRewardModel
+    from epf.reward_models.servers import connect
 
     _needed(options, "urls")
     upstream = connect(options.urls, api_key=options.api_key, timeout_s=options.timeout_s)

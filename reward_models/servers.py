@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from errors import ContextTooLong, InvalidRequest, RewardModelError
-from upstream.pool import Upstream
-from upstream.refused import Refused
+from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError
+from epf.engines.http.errors import Refused
+from epf.engines.http.replicas import Upstream
 
 
 def connect(urls: Sequence[str], *, api_key: str | None = None, timeout_s: float = 60.0) -> Upstream:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from errors import RewardModelError
+from epf.core.errors import RewardModelError
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")

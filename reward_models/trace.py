@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
 
 
 def check_trace(problem: str, steps: Sequence[str]) -> None:

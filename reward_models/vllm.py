@@ -1,30 +1,30 @@
 """A process reward model in vLLM, in this process: one request per new step, and the prefix cache serves all before it.
 
-The prompt ends where the newest step is judged (see :mod:`reward_models.families.family`), so one position is all that has to
-be read. A head that vLLM can pool at the last token is asked with ``classify``, which reads the prefix cache by itself. A head
-at every token is asked with ``token_classify``, which skips the cache unless it is told not to; then it returns a row for each
-computed token, the last of which is the newest step's. (Its ``STEP`` pooling counts positions from the start of the prompt, so
-it goes wrong where tokens were cached.) A language model that answers with one of two tokens is loaded as a classifier whose
-weights are these tokens' rows of the output matrix.
+The prompt ends where the newest step is judged (see :mod:`epf.reward_models.families.family`), so one position is all that has
+to be read. A head that vLLM can pool at the last token is asked with ``classify``, which reads the prefix cache by itself. A
+head at every token is asked with ``token_classify``, which skips the cache unless it is told not to; then it returns a row for
+each computed token, the last of which is the newest step's. (Its ``STEP`` pooling counts positions from the start of the
+prompt, so it goes wrong where tokens were cached.) A language model that answers with one of two tokens is loaded as a
+classifier whose weights are these tokens' rows of the output matrix.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from embedded.config import read_json
-from embedded.hub import model_directory, model_name
-from embedded.vllm import VllmEngine, check_installed, start_engine
-from errors import RewardModelError
-from reward_models.families.family import Family, Read
-from reward_models.families.registry import load_family
-from reward_models.pooled import PooledRewardModel
+from epf.core.errors import RewardModelError
+from epf.engines.hub import model_directory, model_name
+from epf.engines.onnx.config import read_json
+from epf.engines.vllm import VllmEngine, check_installed, start_engine
+from epf.reward_models.families.family import Family, Read
+from epf.reward_models.families.registry import load_family
+from epf.reward_models.pooled import PooledRewardModel
 
 TASKS: dict[Read, str] = {"sequence": "classify", "next_token": "classify", "tokens": "token_classify"}
 
 
 class VllmPool:
-    """Asks an engine with the pooling runner; see :class:`reward_models.pooled.Pool`.
+    """Asks an engine with the pooling runner; see :class:`epf.reward_models.pooled.Pool`.
 
     Args:
         engine: closed with this object.
@@ -71,7 +71,7 @@ def load_vllm(model: str, family: str, *, tokenizer: str | Path | None = None, *
 
     Args:
         model: a directory, or a name on the Hugging Face hub.
-        family: its name in :data:`reward_models.families.registry.FAMILIES`.
+        family: its name in :data:`epf.reward_models.families.registry.FAMILIES`.
         tokenizer: directory or name of the tokenizer's files, if not in ``model``.
         options: further arguments of vLLM's ``AsyncEngineArgs``, such as ``dtype`` or ``gpu_memory_utilization``.
 

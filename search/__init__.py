@@ -1,10 +1,23 @@
 """Search over reasoning steps with a language model and a process reward model."""
 
-from search.api import asolve, solve, stream
-from search.config import SearchConfig
-from search.events import Answered, Event, Resampled, Scored, Started, StepTaken
-from search.methods import METHODS
-from search.result import AnswerShare, Particle, SearchResult, StepRecord, Usage
+from epf.search.api import asolve, solve, stream
+from epf.search.events import (
+    Answered,
+    Event,
+    Resampled,
+    Scored,
+    Started,
+    StepTaken,
+)
+from epf.search.methods import METHODS
+from epf.search.options import SearchConfig
+from epf.search.result import (
+    AnswerShare,
+    Particle,
+    SearchResult,
+    StepRecord,
+    Usage,
+)
 
 __all__ = [
     "METHODS",

@@ -7,15 +7,15 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from generators.protocol import Generator, Message
-from reward_models.protocol import RewardModel
-from search.answers.equality import AnswerChecker
-from search.config import SearchConfig
-from search.engine import driver
-from search.engine.deadline import Deadline
-from search.events import Answered, Event
-from search.methods import Method, method_named
-from search.result import SearchResult
+from epf.core.generator import Generator, Message
+from epf.core.reward_model import RewardModel
+from epf.search.answers.equality import AnswerChecker
+from epf.search.engine import runner as driver
+from epf.search.engine.deadline import Deadline
+from epf.search.events import Answered, Event
+from epf.search.methods import Method, method_named
+from epf.search.options import SearchConfig
+from epf.search.result import SearchResult
 
 
 def solve(
@@ -144,11 +144,11 @@ async def _models(
     """The given models, or the embedded ones where none is given, closed at the end if they were loaded here."""
     async with AsyncExitStack() as stack:
         if generator is None:
-            from generators.registry import load_generator
+            from epf.generators.registry import load_generator
 
             generator = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_generator, "embedded")))
         if reward_model is None and method.needs_reward_model:
-            from reward_models.registry import load_reward_model
+            from epf.reward_models.registry import load_reward_model
 
             reward_model = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_reward_model, "embedded")))
         yield generator, reward_model

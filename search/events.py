@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from generators.protocol import Finish
-from search.result import SearchResult, StepRecord
+from epf.core.generator import Finish
+from epf.search.result import SearchResult, StepRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from generators.protocol import Step
+from epf.core.generator import Step
 
 StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context"]
 """``max_tokens``: no particle finished within ``max_tokens_per_particle``; ``context``: nor within a model's context."""

@@ -7,10 +7,10 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from search.config import SearchConfig
+    from epf.search.options import SearchConfig
 
 MAX_PARTICLES = 256
 MAX_STEPS = 1000
@@ -98,7 +98,7 @@ def _choice(config: "SearchConfig", name: str) -> None:
 @cache
 def _allowed(name: str) -> tuple[str | None, ...]:
     """None where the option may be left open."""
-    from search.config import SearchConfig  # which imports this module to check itself
+    from epf.search.options import SearchConfig  # which imports this module to check itself
 
     hint = get_type_hints(SearchConfig)[name]
     return get_args(hint) if get_origin(hint) is Literal else (*get_args(get_args(hint)[0]), None)

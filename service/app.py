@@ -5,25 +5,34 @@ from contextlib import aclosing, asynccontextmanager
 
 from fastapi import FastAPI
 
-from entropy.registry import TOOLS
-from generators.protocol import Generator
-from reward_models.protocol import RewardModel
-from service import errors, gate, openapi
-from service.admission import admission_of
-from service.batch import BatchEvent
-from service.chat.response import ChatCompletionChunk
-from service.lifecycle import Lifecycle
-from service.loading import in_background
-from service.metrics import SearchMetrics
-from service.models import Models, models_of, with_checker
-from service.observed import ObservedRequests
-from service.readiness import Readiness
-from service.routes import batch, cancel, chat, entropy, health, metrics, models, score, solve
-from service.searches import Searches
-from service.settings import Settings
-from service.streamed import SolveEvent
-from service.version import VERSION
-from service.workers import Workers
+from epf.core.generator import Generator
+from epf.core.reward_model import RewardModel
+from epf.core.version import VERSION
+from epf.entropy.registry import TOOLS
+from epf.service.batch import router as batch
+from epf.service.batch.run import BatchEvent
+from epf.service.chat import models_router as models
+from epf.service.chat import router as chat
+from epf.service.chat.response import ChatCompletionChunk
+from epf.service.entropy import router as entropy
+from epf.service.entropy.workers import Workers
+from epf.service.http import errors, openapi
+from epf.service.http.middleware import stack as gate
+from epf.service.operations import health
+from epf.service.operations import metrics_router as metrics
+from epf.service.operations.instrumentation import ObservedRequests
+from epf.service.operations.lifecycle import Lifecycle
+from epf.service.operations.loading import in_background
+from epf.service.operations.metrics import SearchMetrics
+from epf.service.operations.readiness import Readiness
+from epf.service.score import router as score
+from epf.service.searches import cancel
+from epf.service.searches.admission import admission_of
+from epf.service.searches.lease import Searches
+from epf.service.searches.models import Models, models_of, with_checker
+from epf.service.settings import Settings
+from epf.service.solve import router as solve
+from epf.service.solve.events import SolveEvent
 
 
 def create_app(

@@ -11,10 +11,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from errors import InvalidRequest, SearchServiceError
-from service.gate import UVICORN
-from service.lifecycle import Lifecycle
-from service.settings import Settings
+from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.service.http.middleware.stack import UVICORN
+from epf.service.operations.lifecycle import Lifecycle
+from epf.service.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from service.keys import digests_only
-from service.schemas import SearchOptions
+from epf.service.http.middleware.keys import digests_only
+from epf.service.solve.schemas import SearchOptions
 
 
 class SearchDefaults(SearchOptions):

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from generators.protocol import Message, Sampling, Step
-from reward_models.protocol import Score
+from epf.core.generator import Message, Sampling, Step
+from epf.core.reward_model import Score
 
 N_STEPS = 4
 

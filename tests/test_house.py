@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from service.version import VERSION
+from epf.core.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def lines(start: str) -> list[str]:
 def shell(tmp_path: Path) -> dict[str, str]:
     """Environment in which ``epf`` is the one of this checkout."""
     epf = tmp_path / "epf"
-    code = "import sys; from cli.main import main; sys.exit(main())"
+    code = "import sys; from epf.cli.main import main; sys.exit(main())"
     epf.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n')
     epf.chmod(0o755)
     ours = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "EPF_DRAIN_NOTICE_S": "0"}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders
 from tokenizers.models import BPE
 
-from generators.training.export import export
+from epf.training.generator.export import export
 
 Floats = NDArray[np.float32]
 

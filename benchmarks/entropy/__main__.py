@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cli.main import main as epf
+from epf.cli.main import main as epf
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "entropy.md"
 LIBRARIES = {"trace": ("torch", "transformers"), "benchmarks.entropy.two_moons": ("torch", "torchcfm")}

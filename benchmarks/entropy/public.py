@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from entropy.traces import Trace
+from epf.entropy.traces import Trace
 
 DATA = Path("../shared/data")
 SOLVERS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")

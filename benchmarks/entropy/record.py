@@ -17,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from embedded.config import SHIPPED, load_config
-from embedded.decoder import Decoder
-from entropy.core import entropy, log_softmax
-from entropy.traces import Trace
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Message
-from generators.training.problems import Problem, problems
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.training.labels import step_labels
-from search import Particle, SearchConfig, asolve
-from search.smc.weights import logit
+from epf.core.generator import Message
+from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.decoder import Decoder
+from epf.entropy.core import entropy, log_softmax
+from epf.entropy.traces import Trace
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search import Particle, SearchConfig, asolve
+from epf.search.smc.weights import logit
+from epf.training.reward_model.labels import step_labels
 
 PROBLEM_SEED = 8_000_001
 

@@ -17,10 +17,16 @@ import torch
 from matplotlib.figure import Figure
 from torchcfm.conditional_flow_matching import ExactOptimalTransportConditionalFlowMatcher
 
-from entropy.core import FloatArray
-from entropy.coupling import Coupling, costs, coupling, elbow, uniform
-from entropy.tools.coupling import DEFAULT_GRID
-from entropy.training.flow import flow_matching_loss
+from epf.entropy.core import FloatArray
+from epf.entropy.coupling.loss import flow_matching_loss
+from epf.entropy.coupling.maths import (
+    Coupling,
+    costs,
+    coupling,
+    elbow,
+    uniform,
+)
+from epf.entropy.coupling.tool import DEFAULT_GRID
 
 Loss = Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
 

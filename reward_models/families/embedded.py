@@ -6,10 +6,10 @@ The prompt is the chat template's, each step is closed by a blank line (one toke
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedded.tokenizer import ChatTokenizer
-from generators.protocol import Message
-from reward_models.families.family import Family
-from reward_models.families.tokenizer import FamilyTokenizer
+from epf.core.generator import Message
+from epf.engines.tokenizer import ChatTokenizer
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 SEPARATOR = "\n\n"
 """Closes each step of a trace; a token of its own, added to the vocabulary."""

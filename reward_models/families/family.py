@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from errors import RewardModelError
+from epf.core.errors import RewardModelError
 
 Read = Literal["sequence", "tokens", "next_token"]
 """Where an engine finds the output: a classification head at the last token, a head at every token, of which the last one

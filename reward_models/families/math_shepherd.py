@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from reward_models.families.family import Family
-from reward_models.families.tokenizer import FamilyTokenizer
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 TAG = "▁ки"
 ANSWERS = ("▁+", "▁-")

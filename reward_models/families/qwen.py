@@ -7,8 +7,8 @@ Source: the model cards' example. ChatML with the system prompt below, the steps
 from collections.abc import Sequence
 from pathlib import Path
 
-from reward_models.families.family import Family
-from reward_models.families.tokenizer import FamilyTokenizer
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from errors import InvalidRequest
-from reward_models.families.embedded import embedded
-from reward_models.families.family import Family
-from reward_models.families.math_shepherd import math_shepherd
-from reward_models.families.qwen import qwen
-from reward_models.families.rlhflow import rlhflow
-from reward_models.families.skywork import skywork
+from epf.core.errors import InvalidRequest
+from epf.reward_models.families.embedded import embedded
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.math_shepherd import math_shepherd
+from epf.reward_models.families.qwen import qwen
+from epf.reward_models.families.rlhflow import rlhflow
+from epf.reward_models.families.skywork import skywork
 
 FAMILIES: Mapping[str, Callable[[Path], Family]] = MappingProxyType(
     {

@@ -8,10 +8,10 @@ logits of ``+`` and ``-`` as the assistant's next answer, whose softmax says "ri
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedded.tokenizer import ChatTokenizer
-from generators.protocol import Message
-from reward_models.families.family import Family
-from reward_models.families.tokenizer import FamilyTokenizer
+from epf.core.generator import Message
+from epf.engines.tokenizer import ChatTokenizer
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 ANSWERS = ("+", "-")
 

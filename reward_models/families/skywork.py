@@ -11,8 +11,8 @@ architecture of its own; a plugin that registers it answers ``token_classify``, 
 from collections.abc import Sequence
 from pathlib import Path
 
-from reward_models.families.family import Family
-from reward_models.families.tokenizer import FamilyTokenizer
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 
 def skywork(directory: Path) -> Family:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from embedded.config import read_json
-from embedded.tokenizer import byte_alphabet
+from epf.engines.onnx.config import read_json
+from epf.engines.tokenizer import byte_alphabet
 
 CACHED_TEXTS = 4096
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from search.answers.number import plain_number, spelling
-from search.answers.process import Verdict, WorkerProcess
+from epf.search.answers.number import plain_number, spelling
+from epf.search.answers.process import Verdict, WorkerProcess
 
 MAX_LENGTH = 1000
 """Longer answers (in characters) are compared as text."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from search.config import AnswerSelection
-from search.result import AnswerShare
+from epf.search.options import AnswerSelection
+from epf.search.result import AnswerShare
 
 
 @dataclass(frozen=True, slots=True)

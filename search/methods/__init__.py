@@ -2,20 +2,20 @@
 
 from typing import Final
 
-from errors import InvalidRequest
-from search.methods.adaptive import ADAPTIVE
-from search.methods.beam import BEAM
-from search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
-from search.methods.dvts import DVTS
-from search.methods.epf import EPF
-from search.methods.epf_pool import EPF_POOL
-from search.methods.epf_published import EPF_PUBLISHED
-from search.methods.ipf import IPF
-from search.methods.method import Method
-from search.methods.particle_gibbs import PARTICLE_GIBBS
-from search.methods.pf import PF
-from search.methods.sample import SAMPLE
-from search.methods.self_consistency import SELF_CONSISTENCY
+from epf.core.errors import InvalidRequest
+from epf.search.methods.adaptive import ADAPTIVE
+from epf.search.methods.beam import BEAM
+from epf.search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
+from epf.search.methods.dvts import DVTS
+from epf.search.methods.epf import EPF
+from epf.search.methods.epf_pool import EPF_POOL
+from epf.search.methods.epf_published import EPF_PUBLISHED
+from epf.search.methods.ipf import IPF
+from epf.search.methods.method import Method
+from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
+from epf.search.methods.pf import PF
+from epf.search.methods.sample import SAMPLE
+from epf.search.methods.self_consistency import SELF_CONSISTENCY
 
 METHODS: Final[dict[str, Method]] = {
     method.name: method

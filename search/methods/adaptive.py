@@ -22,16 +22,21 @@ from collections import defaultdict
 
 import numpy as np
 
-from search.answers.extract import boxed_answer
-from search.engine.chain import Chain
-from search.engine.conclude import best_so_far
-from search.engine.run import Outcome, Run
-from search.events import Resampled
-from search.methods.method import Method, only_own
-from search.methods.sampled import NO_SEARCH, sample_chains
-from search.result import StepRecord, StopReason
-from search.smc.certainty import fewest_votes, probability_of_lead
-from search.smc.weights import entropy, ess, log_mean, logit
+from epf.search.answers.extract import boxed_answer
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.trajectory import Chain
+from epf.search.events import Resampled
+from epf.search.methods.method import Method, only_own
+from epf.search.methods.sampling import NO_SEARCH, sample_chains
+from epf.search.result import StepRecord, StopReason
+from epf.search.smc.certainty import fewest_votes, probability_of_lead
+from epf.search.smc.weights import (
+    entropy,
+    ess,
+    log_mean,
+    logit,
+)
 
 
 async def run_adaptive(run: Run) -> Outcome:

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from search.config import Aggregation
-from search.engine.chain import Chain
+from epf.search.engine.trajectory import Chain
+from epf.search.options import Aggregation
 
 UNJUDGED = 0.5
 """Score of a particle without a step: nothing is known."""

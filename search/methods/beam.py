@@ -13,11 +13,11 @@ distribution is targeted: scores only rank, and what is pruned is gone.
 
 from collections.abc import Sequence
 
-from search.engine.chain import Chain
-from search.engine.run import Outcome, Run
-from search.methods.method import NO_FILTER, Method, only_own
-from search.methods.stepwise import run_stepwise
-from search.smc.weights import FloatArray
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.trajectory import Chain
+from epf.search.methods.method import NO_FILTER, Method, only_own
+from epf.search.methods.stepwise import run_stepwise
+from epf.search.smc.weights import FloatArray
 
 
 async def run_beam(run: Run) -> Outcome:

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.engine.chain import Chain
-from search.engine.run import Outcome, Run
-from search.methods.aggregation import aggregated
-from search.methods.method import Method, only_own
-from search.methods.sampled import NO_SEARCH, sample_chains
-from search.smc.weights import log_mean, logit
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.trajectory import Chain
+from epf.search.methods.aggregation import aggregated
+from epf.search.methods.method import Method, only_own
+from epf.search.methods.sampling import NO_SEARCH, sample_chains
+from epf.search.smc.weights import log_mean, logit
 
 
 async def run_best_of_n(run: Run) -> Outcome:

@@ -12,11 +12,11 @@ the search every finished child votes. No distribution is targeted: scores only 
 
 from collections.abc import Sequence
 
-from search.engine.chain import Chain
-from search.engine.run import Outcome, Run
-from search.methods.method import NO_FILTER, Method, only_own
-from search.methods.stepwise import run_stepwise
-from search.smc.weights import FloatArray
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.trajectory import Chain
+from epf.search.methods.method import NO_FILTER, Method, only_own
+from epf.search.methods.stepwise import run_stepwise
+from epf.search.smc.weights import FloatArray
 
 
 async def run_dvts(run: Run) -> Outcome:

@@ -1,4 +1,4 @@
-"""Entropic particle filtering: the filter of :mod:`search.smc.filter` over language model steps.
+"""Entropic particle filtering: the filter of :mod:`epf.search.smc.filter` over language model steps.
 
 Annealing is the ePF paper's (arXiv 2510.05825). Ours are the power of the odds and the vote. A score judges the whole prefix,
 so the product of the odds of all steps, the target of ``current`` weighting, counts what is thought of the first step once
@@ -15,15 +15,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from search.config import AnswerSelection, SearchConfig
-from search.engine.chain import Chain
-from search.engine.conclude import best_so_far
-from search.engine.run import Outcome, Run
-from search.events import Resampled, Scored, StepTaken
-from search.methods.method import Method, only_own
-from search.result import StepRecord, StopReason
-from search.smc import filter as smc
-from search.smc.weights import BoolArray, FloatArray, log_normalised, logit
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.trajectory import Chain
+from epf.search.events import Resampled, Scored, StepTaken
+from epf.search.methods.method import Method, only_own
+from epf.search.options import AnswerSelection, SearchConfig
+from epf.search.result import StepRecord, StopReason
+from epf.search.smc import filter as smc
+from epf.search.smc.weights import (
+    BoolArray,
+    FloatArray,
+    log_normalised,
+    logit,
+)
 
 Extend = Callable[..., Awaitable[Chain]]
 """As ``Run.extend``."""

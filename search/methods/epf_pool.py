@@ -2,7 +2,7 @@
 
 The idea is that of stochastic backtracking (arXiv 2605.25143), of which only the abstract was known to us: a persistent pool of
 historical prefixes, and sequential Monte Carlo over it with weights corrected for the mixture. How they mix, and their powers
-of scores, we do not know; :mod:`search.smc.pool`, which derives how it is done here, is ours.
+of scores, we do not know; :mod:`epf.search.smc.pool`, which derives how it is done here, is ours.
 
 Target: p(x) odds(x), as of ``incremental`` weighting, exact with and without annealing while ``max_steps`` cuts nothing short.
 Every round draws. A draw takes the share ``pool_fraction`` of its mass from the pool if the round before pruned much, its ESS
@@ -20,16 +20,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.engine.chain import Chain
-from search.engine.conclude import best_so_far
-from search.engine.run import Outcome, Run
-from search.events import Resampled
-from search.methods.epf import Group, propagate, score_of, tell_again
-from search.methods.method import Method, only_own, unused
-from search.result import StepRecord, StopReason
-from search.smc import pool as smc
-from search.smc.annealing import temperature
-from search.smc.weights import FloatArray, entropy, ess, log_sum, logit
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.trajectory import Chain
+from epf.search.events import Resampled
+from epf.search.methods.epf import (
+    Group,
+    propagate,
+    score_of,
+    tell_again,
+)
+from epf.search.methods.method import Method, only_own, unused
+from epf.search.result import StepRecord, StopReason
+from epf.search.smc import pool as smc
+from epf.search.smc.annealing import temperature
+from epf.search.smc.weights import (
+    FloatArray,
+    entropy,
+    ess,
+    log_sum,
+    logit,
+)
 
 
 async def run_epf_pool(run: Run) -> Outcome:

@@ -9,8 +9,8 @@ of the paper was available to us, so what its code does stands for what it says.
 particles vote.
 """
 
-from search.methods.epf import run_filter
-from search.methods.method import Method, only_own, unused
+from epf.search.methods.epf import run_filter
+from epf.search.methods.method import Method, only_own, unused
 
 PUBLISHED_HORIZON = 300
 

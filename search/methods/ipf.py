@@ -4,9 +4,9 @@ After arXiv 2606.08850, of which only a summary was available to us. Theirs, as 
 exp(-H[z_t]) for the entropy H of step z_t, entropies z-scored before the softmax. Theirs and not here: the gate by tail entropy
 that decides how much is spent on a problem.
 
-Our reading: H is the mean entropy per token of the step, estimated from its sampled tokens (:mod:`search.smc.intrinsic`), so
-that no step pays for its length; z-scores are taken over the particles that wrote a step in this round, and a finished particle
-keeps its weight; log weights accumulate and resampling waits for a low ESS, as under ``incremental`` weighting.
+Our reading: H is the mean entropy per token of the step, estimated from its sampled tokens (:mod:`epf.search.smc.intrinsic`),
+so that no step pays for its length; z-scores are taken over the particles that wrote a step in this round, and a finished
+particle keeps its weight; log weights accumulate and resampling waits for a low ESS, as under ``incremental`` weighting.
 
 Target without ``entropy_zscore``: p(x) prod_t m_t, with m_t the geometric mean of the probabilities at temperature 1 of the
 tokens of step t. That potential is fixed, so the filter is exact, and ``log_evidence`` is as for ``incremental``; every further
@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from errors import InvalidRequest
-from search.engine.chain import Chain
-from search.engine.run import Outcome, Run
-from search.methods.epf import Group, run_filter
-from search.methods.method import Method, only_own, unused
-from search.smc.intrinsic import log_potentials, step_entropy
-from search.smc.weights import FloatArray
+from epf.core.errors import InvalidRequest
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.trajectory import Chain
+from epf.search.methods.epf import Group, run_filter
+from epf.search.methods.method import Method, only_own, unused
+from epf.search.smc.intrinsic import log_potentials, step_entropy
+from epf.search.smc.weights import FloatArray
 
 
 async def run_ipf(run: Run) -> Outcome:

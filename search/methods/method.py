@@ -1,12 +1,12 @@
-"""The shape of a search method: a name, the options that define it, and a coroutine over a :class:`~search.engine.run.Run`."""
+"""The shape of a search method: a name, the options that define it, and a coroutine over a run."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from errors import InvalidRequest
-from search.config import AnswerSelection, SearchConfig
-from search.engine.run import Outcome, Run
+from epf.core.errors import InvalidRequest
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.options import AnswerSelection, SearchConfig
 
 _DEFAULTS = SearchConfig()
 

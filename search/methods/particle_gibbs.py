@@ -4,7 +4,7 @@ Andrieu, Doucet & Holenstein (2010): conditional SMC keeps one particle, the ref
 afresh, may continue the reference's prefixes, and the reference of the next sweep is drawn from all by weight. Rollout Roulette
 (arXiv 2502.01618) runs it over language model steps.
 
-Target: p(x) odds(x), that of ``incremental`` weighting in :mod:`search.smc.filter`, over whole solutions x, an end at
+Target: p(x) odds(x), that of ``incremental`` weighting in :mod:`epf.search.smc.filter`, over whole solutions x, an end at
 ``max_steps`` included. Each sweep leaves it invariant, for any number of particles. That holds too where resampling waits for a
 low ESS and where it is annealed: both are decided by the set of weights, in which the reference is one like any other.
 
@@ -24,13 +24,13 @@ vote is. ``log_evidence`` is the first sweep's; its exponential is unbiased.
 
 import numpy as np
 
-from search.engine.chain import Chain
-from search.engine.run import Outcome, Run
-from search.methods.epf import Group, run_filter
-from search.methods.method import Method, only_own, unused
-from search.result import StepRecord, StopReason
-from search.smc.resampling import multinomial
-from search.smc.weights import log_normalised, normalise
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.trajectory import Chain
+from epf.search.methods.epf import Group, run_filter
+from epf.search.methods.method import Method, only_own, unused
+from epf.search.result import StepRecord, StopReason
+from epf.search.smc.resampling import multinomial
+from epf.search.smc.weights import log_normalised, normalise
 
 
 async def run_particle_gibbs(run: Run) -> Outcome:

@@ -3,8 +3,8 @@
 The paper draws ancestors multinomially, an option here; systematic resampling, the default, has less variance.
 """
 
-from search.methods.epf import run_filter
-from search.methods.method import Method, only_own
+from epf.search.methods.epf import run_filter
+from epf.search.methods.method import Method, only_own
 
 PF = Method(
     "pf",

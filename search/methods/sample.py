@@ -1,8 +1,8 @@
 """One plain sample, as the generator writes it: no steps, no reward model, no vote; what a search is compared with."""
 
-from search.methods.method import Method, only_own
-from search.methods.sampled import NO_SEARCH
-from search.methods.self_consistency import run_self_consistency
+from epf.search.methods.method import Method, only_own
+from epf.search.methods.sampling import NO_SEARCH
+from epf.search.methods.self_consistency import run_self_consistency
 
 SAMPLE = Method(
     "sample",

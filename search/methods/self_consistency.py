@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from search.engine.run import Outcome, Run
-from search.methods.method import Method, only_own
-from search.methods.sampled import NO_SEARCH, sample_chains
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.methods.method import Method, only_own
+from epf.search.methods.sampling import NO_SEARCH, sample_chains
 
 
 async def run_self_consistency(run: Run) -> Outcome:

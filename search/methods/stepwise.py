@@ -10,14 +10,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.engine.chain import Chain
-from search.engine.conclude import best_so_far
-from search.engine.run import Outcome, Run
-from search.events import Resampled
-from search.methods.aggregation import aggregated
-from search.methods.epf import out_of_it, propagate
-from search.result import StepRecord
-from search.smc.weights import FloatArray, entropy, ess, logit
+from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.trajectory import Chain
+from epf.search.events import Resampled
+from epf.search.methods.aggregation import aggregated
+from epf.search.methods.epf import out_of_it, propagate
+from epf.search.result import StepRecord
+from epf.search.smc.weights import (
+    FloatArray,
+    entropy,
+    ess,
+    logit,
+)
 
 Rule = Callable[[Sequence[Chain], FloatArray, int], list[int]]
 """``(chains (n,), log_weights (n,), beam_width)`` to the particle that each slot continues, ``(n,)``."""

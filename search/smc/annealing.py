@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from search.smc.weights import FloatArray, entropy, ess
+from epf.search.smc.weights import FloatArray, entropy, ess
 
 Schedule = Literal["ess", "entropy", "base", "cess", "none"]
 

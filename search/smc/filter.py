@@ -14,9 +14,9 @@ odds_t^power for odds_t below. A finished particle no longer moves: l_t stays.
     n``. The product telescopes to the target p(x_1:T) odds_T. Ours: a particle drawn at a temperature keeps the part of its
     weight that the draw did not use, log_weight (1 - 1/temperature), so annealing leaves this target exact.
 
-With look-ahead the guide of :mod:`search.smc.lookahead` takes the place of the log weight in the draw, and survivors keep what
-the guide added with the sign turned, under both weightings: the targets above stay (``redraw``; ``reuse`` is a heuristic, see
-there).
+With look-ahead the guide of :mod:`epf.search.smc.lookahead` takes the place of the log weight in the draw, and survivors keep
+what the guide added with the sign turned, under both weightings: the targets above stay (``redraw``; ``reuse`` is a heuristic,
+see there).
 
 ``resample_finished=False`` leaves finished particles in their slots and draws ancestors among the others only. Under
 ``incremental`` the drawn group keeps its total weight, so the target stays; under ``current`` weights are made equal as
@@ -35,17 +35,25 @@ from typing import Literal
 
 import numpy as np
 
-from search.smc import lookahead
-from search.smc.annealing import Schedule, temperature
-from search.smc.resampling import RESAMPLERS, Scheme
-from search.smc.weights import BoolArray, FloatArray, IntArray, entropy, ess, log_mean, normalise
+from epf.search.smc import lookahead
+from epf.search.smc.annealing import Schedule, temperature
+from epf.search.smc.resampling import RESAMPLERS, Scheme
+from epf.search.smc.weights import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    entropy,
+    ess,
+    log_mean,
+    normalise,
+)
 
 Weighting = Literal["current", "incremental"]
 
 
 @dataclass(frozen=True, slots=True)
 class FilterConfig:
-    """Options of the kernel; the meaning of each is in the module and in ``search.config``.
+    """Options of the kernel; the meaning of each is in the module and in ``epf.search.options``.
 
     ``ess_threshold`` is a fraction of n, ``early_phase`` a fraction of ``horizon``, which counts steps; ``lam`` lies in [0, 1].
     """

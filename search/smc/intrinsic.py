@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.smc.weights import CLIP, BoolArray, FloatArray
+from epf.search.smc.weights import CLIP, BoolArray, FloatArray
 
 
 def step_entropy(log_probs: Sequence[float]) -> float:

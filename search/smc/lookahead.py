@@ -16,7 +16,7 @@ the textbook auxiliary filter with a one-step guide, not a claim about the paper
 
 import numpy as np
 
-from search.smc.weights import BoolArray, FloatArray, IntArray
+from epf.search.smc.weights import BoolArray, FloatArray, IntArray
 
 
 def guide(

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from search.smc.weights import FloatArray, IntArray
+from epf.search.smc.weights import FloatArray, IntArray
 
 Scheme = Literal["systematic", "stratified", "residual", "multinomial"]
 Resampler = Callable[[ArrayLike, int, np.random.Generator], IntArray]

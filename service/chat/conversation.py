@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from errors import ContextTooLong, InvalidRequest, SearchServiceError
-from generators.protocol import Generator, Message
-from service.chat.request import ChatMessage
-from service.settings import Settings
+from epf.core.errors import ContextTooLong, InvalidRequest, SearchServiceError
+from epf.core.generator import Generator, Message
+from epf.service.chat.request import ChatMessage
+from epf.service.settings import Settings
 
 SPEAKERS = {"user": "User", "assistant": "Assistant"}
 

@@ -6,20 +6,20 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from errors import SearchServiceError
-from generators.protocol import Generator
-from search.events import Event
-from search.result import SearchResult
-from service.chat.conversation import check_context, prompt_of
-from service.chat.options import Sources, orders_of, sources_of
-from service.chat.request import ChatRequest, ChatSearch
-from service.chat.side_by_side import side_by_side
-from service.chat.tokens import Token, covering, n_answer_tokens
-from service.chat.unsupported import check_supported
-from service.models import Models
-from service.searches import Order, Place
-from service.settings import Settings
-from service.version import VERSION
+from epf.core.errors import SearchServiceError
+from epf.core.generator import Generator
+from epf.core.version import VERSION
+from epf.search.events import Event
+from epf.search.result import SearchResult
+from epf.service.chat.conversation import check_context, prompt_of
+from epf.service.chat.merge import side_by_side
+from epf.service.chat.options import Sources, orders_of, sources_of
+from epf.service.chat.request import ChatRequest, ChatSearch
+from epf.service.chat.tokens import Token, covering, n_answer_tokens
+from epf.service.chat.unsupported import check_supported
+from epf.service.searches.lease import Order, Place
+from epf.service.searches.models import Models
+from epf.service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from errors import InvalidRequest, SearchServiceError
-from generators.protocol import Message
-from service.chat.conversation import problem_of
-from service.chat.names import options_of
-from service.chat.request import ChatRequest, ChatSearch
-from service.orders import ordered
-from service.searches import Order
-from service.settings import Settings
+from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.core.generator import Message
+from epf.service.chat.conversation import problem_of
+from epf.service.chat.model_names import options_of
+from epf.service.chat.request import ChatRequest, ChatSearch
+from epf.service.searches.lease import Order
+from epf.service.searches.resolve import ordered
+from epf.service.settings import Settings
 
 SEED_BITS = 53
 """A seed that is drawn here is exact in JSON."""

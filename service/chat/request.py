@@ -1,6 +1,6 @@
 """Body of ``POST /v1/chat/completions``, as clients of the OpenAI API send it.
 
-What is not a field here is looked at by :mod:`service.chat.unsupported`. A null counts as absent, as it does there.
+What is not a field here is looked at by :mod:`epf.service.chat.unsupported`. A null counts as absent, as it does there.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from errors import InvalidRequest
-from search.validation import MAX_SEED, MAX_STOPS
-from service.schemas import SearchOptions, Stop
+from epf.core.errors import InvalidRequest
+from epf.search.validation import MAX_SEED, MAX_STOPS
+from epf.service.solve.schemas import SearchOptions, Stop
 
 MAX_CHOICES = 128
 MAX_TOP_LOGPROBS = 20

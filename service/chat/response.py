@@ -5,11 +5,16 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from errors import InvalidRequest
-from search.result import AnswerShare, SearchResult, StepRecord, StopReason
-from search.result import Usage as SearchUsage
-from service.chat.tokens import Token
-from service.schemas import ParticleOut
+from epf.core.errors import InvalidRequest
+from epf.search.result import (
+    AnswerShare,
+    SearchResult,
+    StepRecord,
+    StopReason,
+)
+from epf.search.result import Usage as SearchUsage
+from epf.service.chat.tokens import Token
+from epf.service.solve.schemas import ParticleOut
 
 FinishReason = Literal["stop", "length"]
 """``stop``: the model ended the answer, or a text of ``stop`` did; ``length``: a limit of tokens, steps or time did."""

@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from generators.protocol import Step
-from search.result import Particle
+from epf.core.generator import Step
+from epf.search.result import Particle
 
 LEAST_LOG_PROB = -9999.0
 """Stands for anything less likely, and for what is no number: JSON has no infinity."""

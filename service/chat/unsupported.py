@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from errors import InvalidRequest
-from service.chat.request import ChatRequest, ChatSearch
+from epf.core.errors import InvalidRequest
+from epf.service.chat.request import ChatRequest, ChatSearch
 
 HEADER = "x-epf-ignored"
 """Response header with the request's fields that had no effect."""

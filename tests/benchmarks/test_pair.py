@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.pair import answer_is_right, auc_within, ece, strength
-from generators.training.problems import Problem
+from epf.problem_sets.synthetic.problems import Problem
 
 PROBLEM = Problem("...", ("3 + 4 = 7.",), 7)
 RIGHT = PROBLEM.solution

@@ -9,8 +9,8 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cli.main import main
-from service.models import Models, with_checker
+from epf.cli.main import main
+from epf.service.searches.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 hold = sys.argv[1:2] == ["--hold"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from entropy.registry import TOOLS
+from epf.cli.main import main
+from epf.entropy.registry import TOOLS
 
 TRACES = [
     {"steps": ["a"], "scores": [score], "correct": correct, "judges": {"big": big}}
@@ -82,7 +82,7 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
     library: str, options: list[str], extra: str, tmp_path: Path
 ) -> None:
     file = written(tmp_path / "example.json", TOOLS["reconstruction"].example)
-    code = f"import sys; sys.modules['{library}'] = None; from cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = f"import sys; sys.modules['{library}'] = None; from epf.cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, "entropy", "reconstruction", file, *options], capture_output=True, text=True, cwd=tmp_path
     )

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from errors import GeneratorError, InvalidRequest
-from evaluation.rows import ROW, Row
-from service.models import Models, with_checker
+from epf.cli.main import main
+from epf.core.errors import GeneratorError, InvalidRequest
+from epf.evaluation.rows import ROW, Row
+from epf.service.searches.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 ROOT = Path(__file__).parents[2]
-EPF = (sys.executable, "-c", "import sys; from cli.main import main; sys.exit(main())")
+EPF = (sys.executable, "-c", "import sys; from epf.cli.main import main; sys.exit(main())")
 
 
 def scripted(*arguments: str, **generator: object) -> int:

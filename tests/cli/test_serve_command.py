@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from epf.cli.main import main
 
 COMMANDS = ("serve", "serve-prm")
 
@@ -74,7 +74,7 @@ def test_a_variable_that_is_no_setting_is_told_with_what_it_may_mean(
 
 def ended(*arguments: str, **environment: str) -> tuple[int, str]:
     """Exit status of the command in a process of its own, and the last line that it wrote."""
-    code = "import sys; from cli.main import main; sys.exit(main())"
+    code = "import sys; from epf.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from errors import GeneratorError
-from service.models import Models, with_checker
+from epf.cli.main import main
+from epf.core.errors import GeneratorError
+from epf.service.searches.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.main import main
-from embedded.config import SHIPPED
-from entropy.core import log_softmax
-from entropy.traces import Trace, read_rows, traces_of
+from epf.cli.main import main
+from epf.engines.onnx.config import SHIPPED
+from epf.entropy.core import log_softmax
+from epf.entropy.traces import Trace, read_rows, traces_of
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "docs" / "entropy" / "traces.jsonl"
@@ -139,7 +139,7 @@ def test_a_directory_without_a_model_is_named(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_without_torch_the_extra_is_named(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['torch'] = None; from cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; sys.modules['torch'] = None; from epf.cli.main import main; sys.exit(main(sys.argv[1:]))"
     command = ["trace", "internals", str(SAMPLE), "--model", str(GENERATOR), "--hidden", str(tmp_path / "h.json")]
     done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1

@@ -4,11 +4,24 @@ from io import StringIO
 
 from rich.console import Console
 
-from cli.options import add_search_options, search_config
-from cli.view import Row, View, advance, frame, multiline, plain_line, printable
-from search.config import SearchConfig
-from search.events import Resampled, Scored, Started, StepTaken
-from search.result import StepRecord
+from epf.cli.options import add_search_options, search_config
+from epf.cli.view import (
+    Row,
+    View,
+    advance,
+    frame,
+    multiline,
+    plain_line,
+    printable,
+)
+from epf.search.events import (
+    Resampled,
+    Scored,
+    Started,
+    StepTaken,
+)
+from epf.search.options import SearchConfig
+from epf.search.result import StepRecord
 
 
 def fold(*events: Started | StepTaken | Scored | Resampled) -> View:

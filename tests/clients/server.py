@@ -12,10 +12,10 @@ from contextlib import AsyncExitStack
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from errors import GeneratorError, Overloaded
-from service.admission import Admission, Ticket
-from service.app import create_app
-from service.settings import Settings
+from epf.core.errors import GeneratorError, Overloaded
+from epf.service.app import create_app
+from epf.service.searches.admission import Admission, Ticket
+from epf.service.settings import Settings
 from tests.clients.cases import KEY, RETRY_AFTER_S
 from tests.service.chat.writing import Judge, Writer
 from tests.service.serving import served

@@ -8,8 +8,13 @@ from typing import TypeVar
 
 import pytest
 
-from errors import ContextTooLong, GeneratorError
-from generators.protocol import Generator, Message, Sampling, Step
+from epf.core.errors import ContextTooLong, GeneratorError
+from epf.core.generator import (
+    Generator,
+    Message,
+    Sampling,
+    Step,
+)
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import pytest
 
-from errors import ContextTooLong, InvalidRequest, RewardModelError
-from reward_models.protocol import RewardModel
+from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError
+from epf.core.reward_model import RewardModel
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Settings
+from epf.service.settings import Settings
 from tests.deploy.tools import ROOT, compose
 
 PROFILES = ("gpu", "monitoring")
@@ -93,7 +93,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         field = variable.removeprefix("EPF_").lower()
         assert field in Settings.model_fields if variable.startswith("EPF_") else variable.startswith("HF_"), variable
     given = {variable: value for variable, value in chosen.items() if variable.startswith("EPF_") and value is not None}
-    code = "from service.settings import Settings; Settings()"
+    code = "from epf.service.settings import Settings; Settings()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=given, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -22,7 +22,7 @@ from dockerfile_parse import DockerfileParser
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from entropy.registry import TOOLS
+from epf.entropy.registry import TOOLS
 from tests.deploy.tools import ROOT
 
 DOCKERFILES = ("Dockerfile", "deploy/prm.Dockerfile")
@@ -96,13 +96,13 @@ def test_what_vllm_s_image_lacks_is_pinned() -> None:
 
 def test_the_build_is_sent_the_package_and_nothing_else() -> None:
     sent = context()
-    assert {Path("pyproject.toml"), Path("errors.py"), Path("deploy/constraints.txt")} <= sent
+    assert {Path("pyproject.toml"), Path("core/errors.py"), Path("deploy/constraints.txt")} <= sent
     weights = {path.relative_to(ROOT) for path in (ROOT / "embedded" / "weights").rglob("*") if path.is_file()}
     assert weights
     assert weights <= sent
     tops = {path.parts[0] for path in sent}
     patterns = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
-    assert tops == {"pyproject.toml", "errors.py", "deploy", *(pattern.rstrip("*") for pattern in patterns)}
+    assert tops == {"pyproject.toml", "core/errors.py", "deploy", *(pattern.rstrip("*") for pattern in patterns)}
     assert not [path for path in sent if {"training", "__pycache__"} & set(path.parts)]
 
 

@@ -15,11 +15,11 @@ import httpx
 import yaml
 from pydantic import SecretStr
 
-from errors import GeneratorError
-from generators.protocol import Sampling, Step
-from service.app import create_app
-from service.metrics import Metrics, SearchMetrics
-from service.settings import Settings
+from epf.core.errors import GeneratorError
+from epf.core.generator import Sampling, Step
+from epf.service.app import create_app
+from epf.service.operations.metrics import Metrics, SearchMetrics
+from epf.service.settings import Settings
 from tests.deploy.tools import ROOT, needed
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import posted, served, until

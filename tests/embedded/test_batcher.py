@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from embedded.batcher import Batcher, Job
-from errors import GeneratorError
+from epf.core.errors import GeneratorError
+from epf.engines.onnx.batcher import Batcher, Job
 
 NumberJob = Job[int, int]
 

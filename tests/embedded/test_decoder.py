@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedded.config import load_config
-from embedded.decoder import Decoder
+from epf.engines.onnx.config import load_config
+from epf.engines.onnx.decoder import Decoder
 from tests.tiny_model import CONTEXT, VOCABULARY, Floats, forward, write_model
 
 TOLERANCE = 1e-4

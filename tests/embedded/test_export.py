@@ -8,9 +8,9 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from embedded.config import load_config
-from embedded.decoder import Decoder
-from generators.training.export import build
+from epf.engines.onnx.config import load_config
+from epf.engines.onnx.decoder import Decoder
+from epf.training.generator.export import build
 from tests.tiny_model import VOCABULARY, forward, write_model, write_safetensors
 
 TOLERANCE = 1e-4

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from embedded.hub import model_directory
-from embedded.tokenizer import ChatTokenizer
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.engines.hub import model_directory
+from epf.engines.tokenizer import ChatTokenizer
 from tests.tiny_model import TEXT_IDS, write_tokenizer
 
 ROOT = Path(__file__).parents[2]

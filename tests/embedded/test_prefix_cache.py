@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.prefix_cache import Floats, PrefixCache
+from epf.engines.onnx.prefix_cache import Floats, PrefixCache
 
 BYTES_PER_TOKEN = 4
 

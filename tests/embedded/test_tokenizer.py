@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, processors
 
-from embedded.tokenizer import ChatTokenizer
-from errors import InvalidRequest
-from generators.protocol import Message
+from epf.core.errors import InvalidRequest
+from epf.core.generator import Message
+from epf.engines.tokenizer import ChatTokenizer
 from tests.reward_models.families import stand_ins
 from tests.tiny_model import EOS_ID, SEPARATOR_ID, SPECIALS, TEXT_IDS, write_tokenizer
 

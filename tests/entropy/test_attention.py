@@ -10,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from entropy.attention import bins_of, ceiling, penalties, row_ceilings, row_entropies
-from entropy.ranking import ranking
-from entropy.registry import TOOLS
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.attention.maths import (
+    bins_of,
+    ceiling,
+    penalties,
+    row_ceilings,
+    row_entropies,
+)
+from epf.entropy.ranking.maths import ranking
+from epf.entropy.registry import TOOLS
 
 FIGURE = json.loads((Path(__file__).parents[1] / "data" / "attention_entropy_fig3f.json").read_text(encoding="utf-8"))
 HEADS = np.array(FIGURE["heads"])

@@ -6,11 +6,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from entropy.caliber import maximum_caliber, tilted
-from entropy.core import kl
-from entropy.irreversibility import process
-from entropy.registry import TOOLS
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.core import kl
+from epf.entropy.maxent.caliber import maximum_caliber, tilted
+from epf.entropy.maxent.irreversibility import process
+from epf.entropy.registry import TOOLS
 
 TOOL = TOOLS["maxent"]
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from entropy.checks import distributions, matrix, too_few
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.tooling.checks import distributions, matrix, too_few
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from entropy.core import hill, log_softmax
-from entropy.coupling import costs, coupling, elbow, entropic_plan, matches, total_variation, uniform
-from entropy.knee import knee
-from entropy.registry import TOOLS
-from errors import InvalidRequest
-from search.smc.weights import normalise
+from epf.core.errors import InvalidRequest
+from epf.entropy.core import hill, log_softmax
+from epf.entropy.coupling.maths import (
+    costs,
+    coupling,
+    elbow,
+    entropic_plan,
+    matches,
+    total_variation,
+    uniform,
+)
+from epf.entropy.knee import knee
+from epf.entropy.registry import TOOLS
+from epf.search.smc.weights import normalise
 
 TOOL = TOOLS["coupling"]
 EPS = st.floats(0.05, 50)

@@ -6,10 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from entropy.epiplexity import TwoPart, flops, frontier, lower_hull, prequential, requential
-from entropy.registry import TOOLS
-from entropy.scaling import ScalingLaw, optimum
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.epiplexity.maths import (
+    TwoPart,
+    flops,
+    frontier,
+    lower_hull,
+    prequential,
+    requential,
+)
+from epf.entropy.epiplexity.scaling import ScalingLaw, optimum
+from epf.entropy.registry import TOOLS
 
 TOOL = TOOLS["epiplexity"]
 BITS = np.log(2.0)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import optimize
 
-from entropy.autoencoder import fit, loss_and_gradients
-from entropy.core import hill
-from entropy.features import effective_features, effective_values
-from entropy.registry import TOOLS
-from errors import InvalidRequest
-from search.smc.weights import ess
+from epf.core.errors import InvalidRequest
+from epf.entropy.core import hill
+from epf.entropy.features.autoencoder import fit, loss_and_gradients
+from epf.entropy.features.maths import effective_features, effective_values
+from epf.entropy.registry import TOOLS
+from epf.search.smc.weights import ess
 
 CODES = [[1.0, 0.0, 2.0, 0.0], [3.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]]
 

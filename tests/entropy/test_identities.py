@@ -8,14 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from entropy.coding import encode, information, table
-from entropy.core import hill
-from entropy.coupling import coupling, uniform
-from entropy.maxent import gibbs, maxent
-from entropy.ngram import ngrams
-from search.smc.annealing import temperature
-from search.smc.filter import FilterConfig, Observation, start, step
-from search.smc.weights import logit, normalise
+from epf.entropy.core import hill
+from epf.entropy.coupling.maths import coupling, uniform
+from epf.entropy.epiplexity.ngram import ngrams
+from epf.entropy.maxent.maths import gibbs, maxent
+from epf.entropy.rate_distortion.coding import encode, information, table
+from epf.search.smc.annealing import temperature
+from epf.search.smc.filter import (
+    FilterConfig,
+    Observation,
+    start,
+    step,
+)
+from epf.search.smc.weights import logit, normalise
 
 SCORES = arrays(float, st.integers(2, 12), elements=st.floats(0.001, 0.999))
 

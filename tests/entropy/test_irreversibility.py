@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from entropy.irreversibility import entropy_production, process
-from entropy.registry import TOOLS
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.maxent.irreversibility import entropy_production, process
+from epf.entropy.registry import TOOLS
 
 TOOL = TOOLS["maxent"]
 COUNTS = st.integers(1, 5).flatmap(lambda s: arrays(float, (s, s), elements=st.integers(0, 9))).filter(np.any)

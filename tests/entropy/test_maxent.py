@@ -6,11 +6,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from entropy.core import entropy, hill, kl
-from entropy.maxent import TOLERANCE, gibbs, maxent
-from entropy.registry import TOOLS
-from errors import InvalidRequest
-from search.smc import weights as smc
+from epf.core.errors import InvalidRequest
+from epf.entropy.core import entropy, hill, kl
+from epf.entropy.maxent.maths import TOLERANCE, gibbs, maxent
+from epf.entropy.registry import TOOLS
+from epf.search.smc import weights as smc
 
 TOOL = TOOLS["maxent"]
 DICE = np.arange(1.0, 7.0)[:, None]

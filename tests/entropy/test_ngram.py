@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entropy.ngram import ORDERS, ngrams
+from epf.entropy.epiplexity.ngram import ORDERS, ngrams
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=20), min_size=1, max_size=6)
 PRIORS = st.sampled_from([0.01, 0.5, 1.0, 3.0])

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import optimize, special, stats
 
-from entropy.kendall import kendall_tau
-from entropy.ranking import ranking, target_order
-from entropy.registry import TOOLS
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.ranking.kendall import kendall_tau
+from epf.entropy.ranking.maths import ranking, target_order
+from epf.entropy.registry import TOOLS
 
 TOOL = TOOLS["ranking"]
 LOGITS = st.floats(-30, 30)

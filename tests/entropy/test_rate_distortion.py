@@ -8,13 +8,24 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from entropy.coding import PRECISION, encode, information, model, table
-from entropy.core import entropy_of_counts
-from entropy.priors import PRIORS, cells, probabilities, rounded
-from entropy.probe import probes
-from entropy.rate_distortion import Task, folds_of, rate
-from entropy.registry import TOOLS
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.core import entropy_of_counts
+from epf.entropy.rate_distortion.coding import (
+    PRECISION,
+    encode,
+    information,
+    model,
+    table,
+)
+from epf.entropy.rate_distortion.maths import Task, folds_of, rate
+from epf.entropy.rate_distortion.priors import (
+    PRIORS,
+    cells,
+    probabilities,
+    rounded,
+)
+from epf.entropy.rate_distortion.probe import probes
+from epf.entropy.registry import TOOLS
 
 TOOL = TOOLS["rate-distortion"]
 

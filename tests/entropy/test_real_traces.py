@@ -10,9 +10,9 @@ import pytest
 from benchmarks.entropy.__main__ import DOCUMENT, commands
 from benchmarks.entropy.public import DATA, SETS, solvers
 from benchmarks.entropy.record import balanced
-from cli.main import main
-from entropy.registry import TOOLS
-from entropy.traces import read_rows, traces_of
+from epf.cli.main import main
+from epf.entropy.registry import TOOLS
+from epf.entropy.traces import read_rows, traces_of
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "docs" / "entropy" / "traces.jsonl"

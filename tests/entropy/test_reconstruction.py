@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entropy.reconstruction import reconstruction
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.reconstruction.maths import reconstruction
 
 
 def of(points, target, *functions):

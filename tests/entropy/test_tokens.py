@@ -9,10 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
-from entropy.advantages import outcome_advantages, process_advantages
-from entropy.registry import TOOLS
-from entropy.tokens import Clip, Drawn, drawn_from, entropy_bounds, entropy_change, steer_weights
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.registry import TOOLS
+from epf.entropy.tokens.advantages import outcome_advantages, process_advantages
+from epf.entropy.tokens.maths import (
+    Clip,
+    Drawn,
+    drawn_from,
+    entropy_bounds,
+    entropy_change,
+    steer_weights,
+)
 
 PI, H, ADVANTAGE = np.array([0.9, 0.5, 0.1, 0.02]), np.array([0.4, 0.7, 1.5, 2.0]), np.array([1.0, 1.0, -1.0, 1.0])
 NO_CLIP = Clip(low=1.0, high=math.inf)

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from entropy import attention as plain_attention
-from entropy import tokens
-from entropy.coding import encode, information, table
-from entropy.core import entropy_of_counts
-from entropy.coupling import costs, coupling, uniform
-from entropy.ranking import ranking
+from epf.entropy.attention import maths as plain_attention
+from epf.entropy.core import entropy_of_counts
+from epf.entropy.coupling.maths import costs, coupling, uniform
+from epf.entropy.ranking.maths import ranking
+from epf.entropy.rate_distortion.coding import encode, information, table
+from epf.entropy.tokens import maths as tokens
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `torch` or `train` has it")
 
-from entropy.training import steer  # noqa: E402
-from entropy.training.attention import attention_penalty, row_entropies  # noqa: E402
-from entropy.training.bottleneck import FactorisedPrior, StochasticBottleneck  # noqa: E402
-from entropy.training.flow import flow_matching_loss, gibbs_weights  # noqa: E402
-from entropy.training.pld import pld_loss  # noqa: E402
+from epf.entropy.attention.loss import attention_penalty, row_entropies  # noqa: E402
+from epf.entropy.coupling.loss import flow_matching_loss, gibbs_weights  # noqa: E402
+from epf.entropy.ranking.loss import pld_loss  # noqa: E402
+from epf.entropy.rate_distortion.loss import FactorisedPrior, StochasticBottleneck  # noqa: E402
+from epf.entropy.tokens import loss as steer  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from entropy.traces import MAX_FILE_BYTES, Trace, TraceInput, read_rows, traces_of
-from errors import InvalidRequest
+from epf.core.errors import InvalidRequest
+from epf.entropy.traces import (
+    MAX_FILE_BYTES,
+    Trace,
+    TraceInput,
+    read_rows,
+    traces_of,
+)
 
 ROW = {
     "problem": "1 + 1?",

@@ -2,7 +2,12 @@
 
 from dataclasses import fields
 
-from evaluation.rows import Failure, Rounds, Row, Traced
+from epf.evaluation.rows import (
+    Failure,
+    Rounds,
+    Row,
+    Traced,
+)
 
 
 def row(

@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from errors import GeneratorError, InvalidRequest
-from evaluation.plan import make_plan, read_contenders
-from evaluation.problems import Problem
-from evaluation.remote import ray_searchers
-from evaluation.rows import Row
-from evaluation.schedule import evaluate
-from generators.protocol import Sampling, Step
-from service.models import Models, with_checker
+from epf.core.errors import GeneratorError, InvalidRequest
+from epf.core.generator import Sampling, Step
+from epf.evaluation.plan import make_plan, read_contenders
+from epf.evaluation.remote import ray_searchers
+from epf.evaluation.rows import Row
+from epf.evaluation.schedule import evaluate
+from epf.problem_sets.problem import Problem
+from epf.service.searches.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 

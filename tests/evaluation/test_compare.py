@@ -1,7 +1,7 @@
 import pytest
 
-from errors import InvalidRequest
-from evaluation.compare import compared
+from epf.core.errors import InvalidRequest
+from epf.evaluation.report.compare import compared
 from tests.evaluation.made import row
 
 N = 50

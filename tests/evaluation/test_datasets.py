@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from errors import InvalidRequest
-from evaluation.datasets import SYNTHETIC_SEED, load_problems
-from generators.training.problems import held_out_graph, problems
-from search.answers.number import plain_number
+from epf.core.errors import InvalidRequest
+from epf.problem_sets.registry import SYNTHETIC_SEED, load_problems
+from epf.problem_sets.synthetic.problems import held_out_graph, problems
+from epf.search.answers.number import plain_number
 
 
 @pytest.mark.parametrize(("name", "n", "gold"), [("gsm8k", 1319, "18"), ("svamp", 1000, "145"), ("synthetic", 500, None)])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluation.grid import grid_of
+from epf.evaluation.report.grid import grid_of
 from tests.evaluation.made import DEAD, OUTAGE, row
 
 CELLS = [("epf", 1), ("epf", 4), ("pf", 4)]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.memo import Memo, MemoGenerator, MemoRewardModel
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Sampling
-from reward_models.embedded import EmbeddedRewardModel
+from epf.core.generator import Sampling
+from epf.evaluation.memo import Memo, MemoGenerator, MemoRewardModel
+from epf.generators.embedded import EmbeddedGenerator
+from epf.reward_models.embedded import EmbeddedRewardModel
 from tests.contract.generator import GeneratorContract
 from tests.contract.reward_model import RewardModelContract
 from tests.tiny_model import write_model

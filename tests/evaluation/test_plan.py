@@ -1,10 +1,10 @@
 import pytest
 
-from errors import InvalidRequest
-from evaluation.plan import make_plan, read_contenders, search_seed
-from evaluation.problems import Problem
-from search.config import SearchConfig
-from search.methods import METHODS
+from epf.core.errors import InvalidRequest
+from epf.evaluation.plan import make_plan, read_contenders, search_seed
+from epf.problem_sets.problem import Problem
+from epf.search.methods import METHODS
+from epf.search.options import SearchConfig
 
 PROBLEMS = [Problem(str(i), f"What is {i} + 1?", str(i + 1)) for i in range(5)]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from errors import InvalidRequest
-from evaluation.problems import Problem, distinct, problem_of
+from epf.core.errors import InvalidRequest
+from epf.problem_sets.problem import Problem, distinct, problem_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.rows import ROW
+from epf.evaluation.rows import ROW
 from tests.evaluation.made import results
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="extra ray is not installed")
@@ -22,7 +22,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def epf(out: Path, *more: str) -> dict[object, object]:
     """Results of a small run of the embedded pair."""
-    code = "import sys; from cli.main import main; sys.exit(main())"
+    code = "import sys; from epf.cli.main import main; sys.exit(main())"
     small = ("--methods", "epf,best_of_n", "--budgets", "1,4", "--limit", "4", "--seeds", "2", "--timed", "1")
     done = run("-c", code, "eval", "--dataset", "synthetic", *small, "--out", str(out), *more)
     assert done.returncode == 0, done.stderr
@@ -54,7 +54,7 @@ def test_what_a_worker_cannot_do_is_told(kind: str, told: str, tmp_path: Path) -
 
 
 def test_no_cluster_there(tmp_path: Path) -> None:
-    code = "import sys; from cli.main import main; sys.exit(main())"
+    code = "import sys; from epf.cli.main import main; sys.exit(main())"
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     done = run("-c", code, "eval", "--dataset", "svamp", "--limit", "1", "--out", str(tmp_path), "--ray", address)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.pictures import PICTURES, draw
-from evaluation.report import Report, report_of
-from evaluation.rows import Rounds, Row, Traced
-from evaluation.text import markdown
+from epf.evaluation.report.figures import Report, report_of
+from epf.evaluation.report.pictures import PICTURES, draw
+from epf.evaluation.report.text import markdown
+from epf.evaluation.rows import Rounds, Row, Traced
 from tests.evaluation.made import DEAD, OUTAGE, row
 
 N = 60

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from evaluation.statistics import FloatArray, accuracy, difference
+from epf.evaluation.report.statistics import FloatArray, accuracy, difference
 
 N_DRAWN = 300
 Draw = Callable[[np.random.Generator], tuple[FloatArray, float]]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from errors import InvalidRequest
-from evaluation.rows import ROW, Row
-from evaluation.store import open_store, read_run
+from epf.core.errors import InvalidRequest
+from epf.evaluation.rows import ROW, Row
+from epf.evaluation.store import open_store, read_run
 from tests.evaluation.made import DEAD, OUTAGE, row
 
 ROOT = Path(__file__).parents[2]

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from errors import GeneratorError
-from evaluation.datasets import load_problems
-from evaluation.plan import Plan, make_plan, read_contenders
-from evaluation.problems import Problem
-from evaluation.rows import Row
-from evaluation.schedule import FAILURES_IN_A_ROW, evaluate
-from evaluation.worker import Worker
-from service.models import embedded_models, with_checker
+from epf.core.errors import GeneratorError
+from epf.evaluation.plan import Plan, make_plan, read_contenders
+from epf.evaluation.rows import Row
+from epf.evaluation.schedule import FAILURES_IN_A_ROW, evaluate
+from epf.evaluation.worker import Worker
+from epf.problem_sets.problem import Problem
+from epf.problem_sets.registry import load_problems
+from epf.service.searches.models import embedded_models, with_checker
 from tests.evaluation.made import results
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 

@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from tokenizers import Tokenizer
 
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Sampling, Step
+from epf.core.generator import Sampling, Step
+from epf.generators.embedded import EmbeddedGenerator
 
 NAME = "tiny"
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from embedded.config import SHIPPED
-from embedded.tokenizer import ChatTokenizer
-from generators.affinity import FIRST_IDS, Affinity
-from generators.protocol import Message
+from epf.core.generator import Message
+from epf.engines.onnx.config import SHIPPED
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.openai.affinity import FIRST_IDS, Affinity
 
 TOKENIZER = ChatTokenizer(SHIPPED / "generator")
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from embedded.config import SHIPPED
-from embedded.tokenizer import ChatTokenizer
-from generators.answers import written_step
-from generators.completions import Completion, End
+from epf.engines.onnx.config import SHIPPED
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.openai.answers import written_step
+from epf.generators.openai.completions import Completion, End
 
 TOKENIZER = ChatTokenizer(SHIPPED / "generator")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from errors import GeneratorError, InvalidRequest
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Message, Sampling, Step
+from epf.core.errors import GeneratorError, InvalidRequest
+from epf.core.generator import Message, Sampling, Step
+from epf.generators.embedded import EmbeddedGenerator
 from tests.contract.generator import GeneratorContract
 from tests.tiny_model import EOS_ID, SEPARATOR_ID, TEXT_IDS, Floats, forward, write_model
 
@@ -178,7 +178,7 @@ def test_a_failing_engine_fails_its_calls_and_recovers(directory: Path, monkeypa
 
     async def main() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("embedded.decoder.Decoder.decode", no_memory)
+            patch.setattr("epf.engines.onnx.decoder.Decoder.decode", no_memory)
             calls = (generator.step(prefix, Sampling(max_tokens=5), seed) for seed in range(3))
             errors = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(error) for error in errors] == [GeneratorError] * 3

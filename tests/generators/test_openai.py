@@ -13,16 +13,16 @@ from typing import Any, TypeVar
 import pytest
 from tokenizers import Tokenizer
 
-from embedded.tokenizer import ChatTokenizer
-from errors import ContextTooLong, GeneratorError, InvalidRequest
-from generators.embedded import EmbeddedGenerator
-from generators.openai import OpenAiGenerator
-from generators.protocol import Generator, Message, Sampling
+from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest
+from epf.core.generator import Generator, Message, Sampling
+from epf.engines.http.replicas import Upstream
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.embedded import EmbeddedGenerator
+from epf.generators.openai.generator import OpenAiGenerator
 from tests.contract.generator import GeneratorContract
 from tests.generators.completions_server import NAME, completions_app
 from tests.service.serving import served
 from tests.tiny_model import CONTEXT
-from upstream.pool import Upstream
 
 T = TypeVar("T")
 PROMPT = (Message("user", "How many birds?"),)

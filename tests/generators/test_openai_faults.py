@@ -7,14 +7,19 @@ from typing import Any, TypeVar
 
 import pytest
 
-from embedded.config import SHIPPED
-from embedded.tokenizer import ChatTokenizer
-from errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
-from generators.openai import OpenAiGenerator
-from generators.protocol import Message, Sampling, Step
+from epf.core.errors import (
+    ContextTooLong,
+    GeneratorError,
+    InvalidRequest,
+    SearchServiceError,
+)
+from epf.core.generator import Message, Sampling, Step
+from epf.engines.http.connections import MAX_ANSWER_BYTES
+from epf.engines.http.replicas import Upstream
+from epf.engines.onnx.config import SHIPPED
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.openai.generator import OpenAiGenerator
 from tests.upstream.server import Answer, Request, Upstreams, upstream
-from upstream.connections import MAX_ANSWER_BYTES
-from upstream.pool import Upstream
 
 T = TypeVar("T")
 TOKENIZER = ChatTokenizer(SHIPPED / "generator")
@@ -63,7 +68,7 @@ def one_after_the_other(*answers: Answer) -> Callable[[Request], Answer]:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
 
 
 NONSENSE = {

@@ -6,9 +6,15 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from generators.training import wordings, words
-from generators.training.problems import LARGEST, MAX_STEPS, held_out_graph, problem, problems
-from generators.training.telling import Telling
+from epf.problem_sets.synthetic import wordings, words
+from epf.problem_sets.synthetic.problems import (
+    LARGEST,
+    MAX_STEPS,
+    held_out_graph,
+    problem,
+    problems,
+)
+from epf.problem_sets.synthetic.telling import Telling
 
 SAID_IN_WORDS = {"twice": 2, "double": 2, "doubled": 2, "doubles": 2, "triple": 3, "tripled": 3, "triples": 3, "half": 2}
 SAID_IN_WORDS |= {"third": 3, "quarter": 4, "fifth": 5} | {word: i for i, word in enumerate(words.NUMBER_WORDS)}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from embedded.config import SHIPPED
-from errors import InvalidRequest
-from generators.registry import GeneratorOptions, load_generator
-from service.models import generator_of
-from service.settings import Settings
+from epf.core.errors import InvalidRequest
+from epf.engines.onnx.config import SHIPPED
+from epf.generators.registry import GeneratorOptions, load_generator
+from epf.service.searches.models import generator_of
+from epf.service.settings import Settings
 from tests.tiny_model import write_model
 
 

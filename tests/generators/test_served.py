@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from errors import GeneratorError, InvalidRequest, SearchServiceError
-from generators.openai import load_openai
-from generators.protocol import Message, Sampling
+from epf.core.errors import GeneratorError, InvalidRequest, SearchServiceError
+from epf.core.generator import Message, Sampling
+from epf.generators.openai.generator import load_openai
 from tests.generators.completions_server import completions_app
 from tests.service.serving import served
 from tests.tiny_model import CONTEXT

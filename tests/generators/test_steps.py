@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.protocol import Step
-from generators.steps import read_step
+from epf.core.generator import Step
+from epf.generators.steps import read_step
 
 EOS = 0
 PIECES = (

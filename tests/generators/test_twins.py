@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from errors import GeneratorError
-from generators.protocol import Sampling, Step
-from generators.twins import MOST, Twins
+from epf.core.errors import GeneratorError
+from epf.core.generator import Sampling, Step
+from epf.generators.openai.coalescer import MOST, Twins
 
 SAMPLING = Sampling()
 OTHER = Sampling(max_tokens=3)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from errors import InvalidRequest, RewardModelError
-from reward_models.calibration import (
+from epf.core.errors import InvalidRequest, RewardModelError
+from epf.core.reward_model import RewardModel, Score
+from epf.reward_models.calibration import (
     CalibratedRewardModel,
     Calibration,
     expected_calibration_error,
@@ -21,8 +22,7 @@ from reward_models.calibration import (
     main,
     reliability,
 )
-from reward_models.protocol import RewardModel, Score
-from reward_models.registry import RewardModelOptions, load_reward_model
+from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from tests.contract.reward_model import RewardModelContract
 
 Floats = NDArray[np.float64]

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from embedded.config import SHIPPED
-from entropy.ranking import ranking
-from generators.training.problems import SEPARATOR, Problem
-from generators.training.text import token_id
+from epf.engines.onnx.config import SHIPPED
+from epf.entropy.ranking.maths import ranking
+from epf.problem_sets.synthetic.problems import SEPARATOR, Problem
+from epf.training.generator.text import token_id
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `train` has it")
 pytest.importorskip("transformers", reason="transformers is not installed; the extra `train` has it")
 
-from reward_models.training.distil import Teacher, at_ends, ranking_loss  # noqa: E402
-from reward_models.training.examples import collate, row  # noqa: E402
+from epf.training.reward_model.distil import Teacher, at_ends, ranking_loss  # noqa: E402
+from epf.training.reward_model.examples import collate, row  # noqa: E402
 
 TOKENIZER = Tokenizer.from_file(str(SHIPPED / "generator" / "tokenizer.json"))
 PROBLEM = Problem("There are 45 birds. 17 fly away. How many are left?", ("45 - 17 = 28.",), 28)

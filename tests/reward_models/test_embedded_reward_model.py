@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from scipy import special
 
-from embedded.tokenizer import ChatTokenizer
-from errors import InvalidRequest, RewardModelError
-from generators.protocol import Message
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.protocol import Score
-from reward_models.registry import load_reward_model
+from epf.core.errors import InvalidRequest, RewardModelError
+from epf.core.generator import Message
+from epf.core.reward_model import Score
+from epf.engines.tokenizer import ChatTokenizer
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.reward_models.registry import load_reward_model
 from tests.contract.reward_model import RewardModelContract
 from tests.tiny_model import SEPARATOR_ID, Floats, forward, write_model
 
@@ -94,7 +94,7 @@ def test_a_failing_engine_fails_its_calls_and_recovers(directory: Path, monkeypa
     async def main() -> None:
         reward_model = EmbeddedRewardModel(directory)
         with monkeypatch.context() as patch:
-            patch.setattr("embedded.decoder.Decoder.extend", no_memory)
+            patch.setattr("epf.engines.onnx.decoder.Decoder.extend", no_memory)
             calls = (reward_model.score(PROBLEM, STEPS[:n]) for n in (1, 2, 3))
             errors = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(error) for error in errors] == [RewardModelError] * 3

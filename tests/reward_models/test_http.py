@@ -9,22 +9,27 @@ from typing import Any, TypeVar
 
 import pytest
 
-from errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServiceError
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.families.family import Family
-from reward_models.http import HttpRewardModel, VllmServerPool
-from reward_models.judge import ChatJudge
-from reward_models.pooled import PooledRewardModel
-from reward_models.protocol import RewardModel, Score
-from reward_models.servers import connect
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.core.errors import (
+    ContextTooLong,
+    InvalidRequest,
+    RewardModelError,
+    SearchServiceError,
+)
+from epf.core.reward_model import RewardModel, Score
+from epf.engines.http.connections import MAX_ANSWER_BYTES
+from epf.engines.http.replicas import N_TRIES, SAVED_RETRIES
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.reward_models.families.family import Family
+from epf.reward_models.http import HttpRewardModel, VllmServerPool
+from epf.reward_models.judge import ChatJudge
+from epf.reward_models.pooled import PooledRewardModel
+from epf.reward_models.servers import connect
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
 from tests.service.serving import served
 from tests.tiny_model import write_model
 from tests.upstream.server import Answer, Request, Upstreams, upstream
-from upstream.connections import MAX_ANSWER_BYTES
-from upstream.pool import N_TRIES, SAVED_RETRIES
 
 T = TypeVar("T")
 GOOD = {"probability": 0.25, "n_tokens": 7}
@@ -231,7 +236,7 @@ NONSENSE = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("nonsense", sorted(NONSENSE))
 def test_nonsense_fails_that_request_alone(kind: str, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError):
@@ -260,7 +265,7 @@ def script(answers: Iterable[Answer]) -> Callable[[Request], Answer]:
 
 @pytest.mark.parametrize("fault", sorted(PASSING))
 def test_a_passing_fault_is_tried_again(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         assert await client.score("Why?", ["a"]) == Score(0.25, 7)
@@ -271,7 +276,7 @@ def test_a_passing_fault_is_tried_again(fault: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("fault", [*sorted(PASSING), "stall"])
 def test_a_lasting_fault_ends_the_call(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError, match=f"after {N_TRIES} tries"):
@@ -289,7 +294,7 @@ def test_a_server_s_wish_for_patience_is_heard(monkeypatch: pytest.MonkeyPatch) 
         pauses.append(delay)
         await sleep(0)
 
-    monkeypatch.setattr("upstream.pool.asyncio.sleep", noted)
+    monkeypatch.setattr("epf.engines.http.replicas.asyncio.sleep", noted)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         await client.score("Why?", ["a"])
@@ -301,7 +306,7 @@ def test_a_server_s_wish_for_patience_is_heard(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_retries_do_not_multiply_the_load_of_a_failing_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> int:
         for i in range(100):
@@ -356,7 +361,7 @@ def test_a_cancelled_call_leaves_the_server() -> None:
 
 
 def test_a_dead_replica_is_left_out_and_one_problem_stays_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
 
     async def main() -> None:
         async with upstream(lambda _: Answer(GOOD)) as one, upstream(lambda _: Answer(GOOD)) as two:
@@ -397,7 +402,7 @@ READINESS = {"ours": "/readyz", "completions": "/health", "judge": "/v1/models"}
 def test_one_replica_that_is_ready_is_enough(
     kind: str, one: Answer, two: Answer, ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("upstream.connections.LOOK_S", 0.1 if one.stall and not ready else 60)
+    monkeypatch.setattr("epf.engines.http.connections.LOOK_S", 0.1 if one.stall and not ready else 60)
 
     async def main() -> None:
         async with upstream(lambda _: one) as first, upstream(lambda _: two) as second:

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from errors import ContextTooLong, InvalidRequest, RewardModelError
-from reward_models.judge import ChatJudge
-from reward_models.protocol import RewardModel, Score
-from reward_models.servers import connect
+from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError
+from epf.core.reward_model import RewardModel, Score
+from epf.reward_models.judge import ChatJudge
+from epf.reward_models.servers import connect
 from tests.contract.reward_model import RewardModelContract
 from tests.upstream.server import Answer, Request, Upstreams, upstream
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from generators.training.problems import Problem, problem
-from reward_models.training.labels import right_characters, step_labels
-from reward_models.training.mistakes import mistaken
+from epf.problem_sets.synthetic.problems import Problem, problem
+from epf.training.reward_model.labels import right_characters, step_labels
+from epf.training.reward_model.mistakes import mistaken
 
 PROBLEM = Problem("...", ("3 * 4 = 12.", "12 - 5 = 7."), 7)
 RIGHT = PROBLEM.solution

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedded.vllm import VllmEngine
-from errors import ContextTooLong, RewardModelError
-from reward_models.families.family import Family, sigmoid
-from reward_models.pooled import PooledRewardModel
-from reward_models.protocol import RewardModel, Score
-from reward_models.vllm import VllmPool
+from epf.core.errors import ContextTooLong, RewardModelError
+from epf.core.reward_model import RewardModel, Score
+from epf.engines.vllm import VllmEngine
+from epf.reward_models.families.family import Family, sigmoid
+from epf.reward_models.pooled import PooledRewardModel
+from epf.reward_models.vllm import VllmPool
 from tests.contract.reward_model import RewardModelContract
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from errors import InvalidRequest
-from reward_models.calibration import CalibratedRewardModel, fit
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.http import HttpRewardModel
-from reward_models.judge import ChatJudge
-from reward_models.pooled import PooledRewardModel
-from reward_models.registry import RewardModelOptions, load_reward_model
+from epf.core.errors import InvalidRequest
+from epf.reward_models.calibration import CalibratedRewardModel, fit
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.reward_models.http import HttpRewardModel
+from epf.reward_models.judge import ChatJudge
+from epf.reward_models.pooled import PooledRewardModel
+from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
 SHIPPED = Path(__file__).parents[2] / "embedded" / "weights" / "reward_model"
 URLS = ("http://127.0.0.1:1",)

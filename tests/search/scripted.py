@@ -4,9 +4,9 @@ import asyncio
 import inspect
 from dataclasses import dataclass
 
-from generators.protocol import Step
-from reward_models.protocol import Score
-from search import METHODS
+from epf.core.generator import Step
+from epf.core.reward_model import Score
+from epf.search import METHODS
 
 PROMPT = (1, 1, 1)
 SEARCHES = sorted(set(METHODS) - {"sample"})

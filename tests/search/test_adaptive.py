@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from search import Resampled, asolve, stream
-from search.answers.equality import AnswerChecker
+from epf.search import Resampled, asolve, stream
+from epf.search.answers.equality import AnswerChecker
 from tests.search.scripted import Generator, RewardModel, drive, step
 from tests.search.test_engine_exact import LEAVES, judge, target, write
 

@@ -3,8 +3,14 @@ import threading
 
 import pytest
 
-import search
-from search import Answered, SearchConfig, asolve, solve, stream
+import epf.search as search
+from epf.search import (
+    Answered,
+    SearchConfig,
+    asolve,
+    solve,
+    stream,
+)
 from tests.search.scripted import Generator, RewardModel, drive, solution
 
 

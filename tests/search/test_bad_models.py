@@ -5,10 +5,20 @@ import math
 
 import pytest
 
-from errors import GeneratorError, InvalidRequest, RewardModelError, SearchFailed
-from reward_models.protocol import Score
-from search import METHODS, SearchConfig, asolve, stream
-from search.engine import driver
+from epf.core.errors import (
+    GeneratorError,
+    InvalidRequest,
+    RewardModelError,
+    SearchFailed,
+)
+from epf.core.reward_model import Score
+from epf.search import (
+    METHODS,
+    SearchConfig,
+    asolve,
+    stream,
+)
+from epf.search.engine import runner as driver
 from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from errors import ContextTooLong
-from search import Scored, asolve, stream
-from search.answers.equality import AnswerChecker
+from epf.core.errors import ContextTooLong
+from epf.search import Scored, asolve, stream
+from epf.search.answers.equality import AnswerChecker
 from tests.search.scripted import Generator, RewardModel, drive, step
 
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}

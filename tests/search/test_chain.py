@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.engine.chain import Chain, grown
+from epf.search.engine.trajectory import Chain, grown
 from tests.search.scripted import step
 
 

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from errors import DeadlineExceeded
-from search import asolve
-from search.answers.equality import AnswerChecker
-from search.engine.deadline import Deadline
+from epf.core.errors import DeadlineExceeded
+from epf.search import asolve
+from epf.search.answers.equality import AnswerChecker
+from epf.search.engine.deadline import Deadline
 from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, step, ways
 
 

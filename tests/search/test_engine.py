@@ -7,8 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from errors import InvalidRequest
-from search import Answered, Resampled, Scored, SearchConfig, Started, StepTaken, asolve, stream
+from epf.core.errors import InvalidRequest
+from epf.search import (
+    Answered,
+    Resampled,
+    Scored,
+    SearchConfig,
+    Started,
+    StepTaken,
+    asolve,
+    stream,
+)
 from tests.search.scripted import (
     AT_ONCE,
     EOS,

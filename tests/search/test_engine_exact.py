@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search import asolve
-from search.answers.equality import AnswerChecker
+from epf.search import asolve
+from epf.search.answers.equality import AnswerChecker
 from tests.search.scripted import Generator, RewardModel, step
 
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from errors import ContextTooLong
-from search import Resampled, StepTaken, stream
+from epf.core.errors import ContextTooLong
+from epf.search import Resampled, StepTaken, stream
 from tests.search.scripted import Generator, RewardModel, drive, step
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from errors import InvalidRequest
-from search import METHODS, SearchConfig
-from search.engine import driver
+from epf.core.errors import InvalidRequest
+from epf.search import METHODS, SearchConfig
+from epf.search.engine import runner as driver
 from tests.search.scripted import Generator, drive, hold, step
 
 

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from errors import ContextTooLong, DeadlineExceeded
-from search import asolve
-from search.answers.equality import AnswerChecker
+from epf.core.errors import ContextTooLong, DeadlineExceeded
+from epf.search import asolve
+from epf.search.answers.equality import AnswerChecker
 from tests.search.scripted import SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]

@@ -6,14 +6,19 @@ import math
 import numpy as np
 import pytest
 
-from search import Resampled, StepTaken, asolve, stream
-from search.answers.equality import AnswerChecker
-from search.config import SearchConfig
-from search.engine import driver
-from search.engine.chain import Chain, grown
-from search.methods.epf import Group, run_filter
-from search.methods.method import Method
-from search.methods.particle_gibbs import PARTICLE_GIBBS
+from epf.search import (
+    Resampled,
+    StepTaken,
+    asolve,
+    stream,
+)
+from epf.search.answers.equality import AnswerChecker
+from epf.search.engine import runner as driver
+from epf.search.engine.trajectory import Chain, grown
+from epf.search.methods.epf import Group, run_filter
+from epf.search.methods.method import Method
+from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
+from epf.search.options import SearchConfig
 from tests.search.scripted import Generator, RewardModel, drive, solution, step
 from tests.search.test_engine_exact import LEAVES, judge, target, write
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from errors import InvalidRequest
-from generators.protocol import Message
-from search import SearchConfig, asolve
-from search.methods import method_named
+from epf.core.errors import InvalidRequest
+from epf.core.generator import Message
+from epf.search import SearchConfig, asolve
+from epf.search.methods import method_named
 from tests.search.scripted import Generator, RewardModel, drive, step
 
 WRITTEN = ("first line", "second line", "the answer is \\boxed{7}")

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from errors import ContextTooLong
-from search import Resampled, asolve, stream
-from search.answers.equality import AnswerChecker
-from search.engine.seeds import call_seed
+from epf.core.errors import ContextTooLong
+from epf.search import Resampled, asolve, stream
+from epf.search.answers.equality import AnswerChecker
+from epf.search.engine.seeds import call_seed
 from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step
 
 DEPTH = 6

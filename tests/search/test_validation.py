@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from errors import InvalidRequest
-from search import SearchConfig, asolve, stream
-from search.validation import MAX_PARTICLES, MAX_STEPS, MAX_TOKENS_PER_STEP
+from epf.core.errors import InvalidRequest
+from epf.search import SearchConfig, asolve, stream
+from epf.search.validation import MAX_PARTICLES, MAX_STEPS, MAX_TOKENS_PER_STEP
 from tests.search.scripted import Generator, RewardModel, drive, solution
 
 BAD = [

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from generators.protocol import Sampling, Step
-from service.app import create_app
+from epf.core.generator import Sampling, Step
+from epf.service.app import create_app
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import served
 

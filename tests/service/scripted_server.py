@@ -11,10 +11,10 @@ import sys
 import threading
 from collections import Counter
 
-import generators.registry
-import reward_models.registry
-from cli.main import main
-from generators.protocol import Sampling, Step
+import epf.generators.registry
+import epf.reward_models.registry
+from epf.cli.main import main
+from epf.core.generator import Sampling, Step
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 
@@ -58,6 +58,6 @@ class Generator(ScriptedGenerator):
         return Step(step.token_ids, step.text.replace("42", answer).replace("41", answer), step.finish, step.log_probs)
 
 
-generators.registry.GENERATORS = {"scripted": Generator}
-reward_models.registry.REWARD_MODELS = {"scripted": lambda _: ScriptedRewardModel()}
+epf.generators.registry.GENERATORS = {"scripted": Generator}
+epf.reward_models.registry.REWARD_MODELS = {"scripted": lambda _: ScriptedRewardModel()}
 sys.exit(main())

@@ -11,8 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from service.gate import UVICORN
-from service.server import listen
+from epf.service.http.middleware.stack import UVICORN
+from epf.service.server import listen
 
 
 class Connection(NamedTuple):

@@ -12,13 +12,13 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import SecretStr
 
-from errors import GeneratorError
-from generators.protocol import Sampling, Step
-from reward_models.protocol import Score
-from service import logs
-from service.app import create_app
-from service.gate import UVICORN
-from service.settings import Settings
+from epf.core.errors import GeneratorError
+from epf.core.generator import Sampling, Step
+from epf.core.reward_model import Score
+from epf.service.app import create_app
+from epf.service.http.middleware.stack import UVICORN
+from epf.service.operations import logs
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 KEY = "canary-key-of-the-tests"

@@ -12,8 +12,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from errors import InvalidRequest, Overloaded, RateLimited, SearchServiceError
-from service.admission import FairAdmission, Ticket
+from epf.core.errors import (
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    SearchServiceError,
+)
+from epf.service.searches.admission import FairAdmission, Ticket
 
 MAX_RUNNING, MAX_WAITING, MAX_PER_CALLER, LARGEST = 16, 40, 32, 12
 

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Message
 
-from service.app import create_app
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.service.app import create_app
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.asgi import called, scope_of
 from tests.service.serving import served

@@ -6,10 +6,10 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from errors import GeneratorError
-from generators.protocol import Message, Sampling, Step
-from service.app import create_app
-from service.settings import SearchDefaults, Settings
+from epf.core.errors import GeneratorError
+from epf.core.generator import Message, Sampling, Step
+from epf.service.app import create_app
+from epf.service.settings import SearchDefaults, Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of, events_of
 

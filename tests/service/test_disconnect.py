@@ -9,10 +9,10 @@ from typing import Any, Literal
 import httpx
 import pytest
 
-from generators.protocol import Sampling, Step
-from reward_models.protocol import Score
-from service.app import create_app
-from service.searches import Searches
+from epf.core.generator import Sampling, Step
+from epf.core.reward_model import Score
+from epf.service.app import create_app
+from epf.service.searches.lease import Searches
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import posted, served, until
 

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import create_app
-from service.searches import Searches
+from epf.service.app import create_app
+from epf.service.searches.lease import Searches
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of, events_of, until
 

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from entropy.registry import TOOLS
-from service.app import create_app
-from service.settings import Settings
-from service.workers import Workers
+from epf.entropy.registry import TOOLS
+from epf.service.app import create_app
+from epf.service.entropy.workers import Workers
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import GUARD_S, client_of, posted, served, until
 
@@ -49,7 +49,7 @@ def workers_of_this_process() -> set[int]:
     found = set()
     for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
         with suppress(OSError):  # it may end while we look
-            if b"entropy.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"epf.entropy.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.add(int(pid))
     return found
 

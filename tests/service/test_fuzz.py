@@ -30,9 +30,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from search.methods import METHODS
-from service.app import create_app
-from service.settings import Settings
+from epf.search.methods import METHODS
+from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))

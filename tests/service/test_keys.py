@@ -5,10 +5,10 @@ from hashlib import sha256
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from errors import InvalidRequest
-from service.auth import check_bind
-from service.keys import Keys
-from service.settings import Settings
+from epf.core.errors import InvalidRequest
+from epf.service.http.middleware.auth import check_bind
+from epf.service.http.middleware.keys import Keys
+from epf.service.settings import Settings
 
 ALICE, BOB = "a-key-of-alice-1", "b" * 64
 

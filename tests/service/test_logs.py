@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from service import request_ids
-from service.app import create_app
-from service.logs import OURS, JsonLines
-from service.settings import Settings
+from epf.service.app import create_app
+from epf.service.http.middleware import request_id as request_ids
+from epf.service.operations.logs import OURS, JsonLines
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.asgi import called, scope_of
 from tests.test_house import PACKAGES
@@ -109,7 +109,7 @@ def test_a_request_has_one_line_without_its_words(
             await called(app, scope_of(method, path, headers, query="canary=canary"))
 
     asyncio.run(scenario())
-    (record,) = (record for record in caplog.records if record.name == "service.access_log")
+    (record,) = (record for record in caplog.records if record.name == "epf.service.http.middleware.access_log")
     told = json.loads(JsonLines().format(record))
     assert (told["method"], told["route"], told["status"], told["caller"]) == fields
     assert told["seconds"] >= 0

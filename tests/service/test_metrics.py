@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from errors import RewardModelError
-from reward_models.protocol import Score
-from service.app import create_app
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.core.errors import RewardModelError
+from epf.core.reward_model import Score
+from epf.service.app import create_app
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import events_of, posted, until
 from tests.service.told import client_of

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from errors import InvalidRequest
-from search.config import SearchConfig
-from search.methods import METHODS
-from service.orders import check_length, ordered, worst_case_tokens
-from service.settings import SearchDefaults, Settings
+from epf.core.errors import InvalidRequest
+from epf.search.methods import METHODS
+from epf.search.options import SearchConfig
+from epf.service.searches.resolve import check_length, ordered, worst_case_tokens
+from epf.service.settings import SearchDefaults, Settings
 
 
 def config(settings: Settings | None = None, **choices: Any) -> SearchConfig:

@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from generators.protocol import Sampling, Step
-from service.app import create_app
-from service.settings import Settings
+from epf.core.generator import Sampling, Step
+from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import Connection, posted, served, until
 

@@ -7,12 +7,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from errors import GeneratorError, Overloaded, RewardModelError
-from service.app import create_app
-from service.lifecycle import Lifecycle
-from service.readiness import Readiness
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.core.errors import GeneratorError, Overloaded, RewardModelError
+from epf.service.app import create_app
+from epf.service.operations.lifecycle import Lifecycle
+from epf.service.operations.readiness import Readiness
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
 
@@ -51,7 +51,7 @@ def scoring(generator: ScriptedGenerator, reward_model: ScriptedRewardModel) -> 
 def test_it_is_healthy_while_its_models_are(
     made: Callable[..., FastAPI], n_models: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.readiness.REMEMBERED_S", 0.0)
+    monkeypatch.setattr("epf.service.operations.readiness.REMEMBERED_S", 0.0)
     generator, reward_model = ScriptedGenerator(), ScriptedRewardModel()
 
     async def test(client: httpx.AsyncClient) -> None:
@@ -108,7 +108,7 @@ def test_however_many_ask_the_model_is_asked_once_in_a_second() -> None:
 
 
 def test_a_model_that_says_nothing_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.readiness.ANSWERS_WITHIN_S", 0.01)
+    monkeypatch.setattr("epf.service.operations.readiness.ANSWERS_WITHIN_S", 0.01)
 
     async def scenario() -> None:
         lifecycle = Lifecycle()

@@ -8,10 +8,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from errors import GeneratorError
-from service.app import create_app
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.core.errors import GeneratorError
+from epf.service.app import create_app
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.asgi import called, scope_of
 from tests.service.serving import client_of, events_of, posted, served

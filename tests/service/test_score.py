@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from errors import ContextTooLong
-from reward_models.protocol import Score
-from service.app import create_app
-from service.settings import Settings
+from epf.core.errors import ContextTooLong
+from epf.core.reward_model import Score
+from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
 

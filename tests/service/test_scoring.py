@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from errors import ContextTooLong, RewardModelError
-from reward_models.protocol import Score
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.core.errors import ContextTooLong, RewardModelError
+from epf.core.reward_model import Score
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.service.serving import served
 
 TRACE = {"problem": "1 + 1 = ?", "steps": ["1 + 1 = 2."]}
@@ -196,7 +196,7 @@ def test_when_it_stops_nothing_new_is_scored_and_what_is_open_is_told_to_try_ano
 def test_the_command_serves_the_embedded_model() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    code = "import sys; from cli.main import main; sys.exit(main())"
+    code = "import sys; from epf.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "serve-prm", "--port", str(port)]
     environment = {**os.environ, "EPF_DRAIN_NOTICE_S": "0"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:

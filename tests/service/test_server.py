@@ -2,7 +2,7 @@
 
 import socket
 
-from service.server import listen
+from epf.service.server import listen
 
 
 def test_what_a_connection_is_sent_goes_out_at_once() -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from errors import (
+from epf.core.errors import (
     DeadlineExceeded,
     GeneratorError,
     InvalidRequest,
@@ -17,11 +17,11 @@ from errors import (
     SearchFailed,
     SearchServiceError,
 )
-from generators.protocol import Message
-from search.config import SearchConfig
-from service.app import create_app
-from service.schemas import SolveRequest
-from service.settings import Settings
+from epf.core.generator import Message
+from epf.search.options import SearchConfig
+from epf.service.app import create_app
+from epf.service.settings import Settings
+from epf.service.solve.schemas import SolveRequest
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
 
@@ -222,7 +222,7 @@ def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.
     assert response.headers["x-should-retry"] == "false"
     assert failure(response)["code"] == "internal_error"
     assert "canary" not in response.text
-    ours = [record for record in caplog.records if record.name == "service.errors"]
+    ours = [record for record in caplog.records if record.name == "epf.service.http.errors"]
     assert len(ours) == 1
     assert "canary" not in caplog.text
     assert "KeyError" in caplog.text

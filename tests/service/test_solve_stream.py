@@ -5,11 +5,11 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from errors import GeneratorError, Overloaded
-from service.admission import Ticket
-from service.app import create_app
-from service.searches import Searches
-from service.settings import Settings
+from epf.core.errors import GeneratorError, Overloaded
+from epf.service.app import create_app
+from epf.service.searches.admission import Ticket
+from epf.service.searches.lease import Searches
+from epf.service.settings import Settings
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of, events_of, posted, served, until
 

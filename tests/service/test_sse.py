@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.sse import PING, EventStream
+from epf.service.http.sse import PING, EventStream
 
 GUARD_S = 30
 

@@ -7,10 +7,10 @@ from contextlib import aclosing
 
 import httpx
 
-from generators.embedded import EmbeddedGenerator
-from reward_models.embedded import EmbeddedRewardModel
-from service.app import create_app
-from service.settings import Settings
+from epf.generators.embedded import EmbeddedGenerator
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.service.serving import posted, served, until
 
 GUARD_S = 60

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from upstream.events import events_of
-from upstream.refused import Failed, Refused
+from epf.engines.http.errors import Failed, Refused
+from epf.engines.http.sse import events_of
 
 
 def read(body: bytes, size: int) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from errors import GeneratorError
+from epf.core.errors import GeneratorError
+from epf.engines.http.replicas import SAVED_RETRIES, Upstream
 from tests.service.serving import until
 from tests.upstream.server import Answer, Request, Upstreams, upstream
-from upstream.pool import SAVED_RETRIES, Upstream
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def of(home: int, n: int = 1) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
 
 
 PASSING = {
@@ -134,7 +134,7 @@ def test_a_stream_read_to_its_end_leaves_its_connection_for_the_next() -> None:
 
 
 def test_a_connection_that_was_idle_is_closed_when_another_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.lanes.IDLE_S", -1.0)
+    monkeypatch.setattr("epf.engines.http.transport.IDLE_S", -1.0)
 
     async def test(pool: Upstream, servers: list[Upstreams]) -> None:
         assert await ask(pool) == [1, 2]
@@ -165,7 +165,7 @@ def test_calls_that_belong_together_share_a_replica_and_all_move_from_a_lost_one
 
 
 def test_a_lost_replica_is_looked_at_by_one_call_and_taken_back_when_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.LEFT_OUT_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.LEFT_OUT_S", 0.0)
     ill = Answer(b"", 503)
 
     def told(request: Request) -> Answer:
@@ -238,7 +238,7 @@ def test_a_cancelled_call_and_a_closed_pool_leave_the_server() -> None:
 
 
 def test_more_calls_than_places_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.MAX_IN_FLIGHT", 2)
+    monkeypatch.setattr("epf.engines.http.replicas.MAX_IN_FLIGHT", 2)
 
     async def test(pool: Upstream, servers: list[Upstreams]) -> None:
         calls = [asyncio.ensure_future(ask(pool)) for _ in range(3)]

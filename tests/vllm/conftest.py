@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from generators.vllm import VllmGenerator
-from reward_models.pooled import PooledRewardModel
+from epf.generators.vllm import VllmGenerator
+from epf.reward_models.pooled import PooledRewardModel
 from tests.vllm.engines import WEIGHTS, Engine, generator_engine, reward_engine
 from tests.vllm.serve import VllmServer, vllm_servers
 

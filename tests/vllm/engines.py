@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from embedded.vllm import VllmEngine
-from errors import GeneratorError, RewardModelError
-from generators.vllm import VllmGenerator, load_vllm
-from reward_models.families.registry import load_family
-from reward_models.pooled import PooledRewardModel
-from reward_models.vllm import VllmPool
-from reward_models.vllm import load_vllm as load_reward_model
+from epf.core.errors import GeneratorError, RewardModelError
+from epf.engines.vllm import VllmEngine
+from epf.generators.vllm import VllmGenerator, load_vllm
+from epf.reward_models.families.registry import load_family
+from epf.reward_models.pooled import PooledRewardModel
+from epf.reward_models.vllm import VllmPool
+from epf.reward_models.vllm import load_vllm as load_reward_model
 from tests.vllm.serve import BLOCK, ENVIRONMENT
 
 T = TypeVar("T")

@@ -9,15 +9,20 @@ from typing import Any, TypeVar
 
 import pytest
 
-from embedded.tokenizer import ChatTokenizer
-from errors import GeneratorError
-from generators.embedded import EmbeddedGenerator
-from generators.protocol import Generator, Message, Sampling, Step
-from generators.training.problems import problems
-from generators.vllm import VllmGenerator
-from reward_models.embedded import EmbeddedRewardModel
-from search import asolve
-from search.config import SearchConfig
+from epf.core.errors import GeneratorError
+from epf.core.generator import (
+    Generator,
+    Message,
+    Sampling,
+    Step,
+)
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.embedded import EmbeddedGenerator
+from epf.generators.vllm import VllmGenerator
+from epf.problem_sets.synthetic.problems import problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search import asolve
+from epf.search.options import SearchConfig
 from tests.contract.generator import GeneratorContract
 from tests.vllm.engines import WEIGHTS, Engine, computed_in_blocks, distinct_prefixes, generator_engine
 from tests.vllm.qwen import write_qwen_generator

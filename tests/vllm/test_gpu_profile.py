@@ -25,7 +25,7 @@ from tests.vllm.serve import ENVIRONMENT, START_S
 
 WEIGHTS = ROOT / "embedded" / "weights"
 ON_CPU = ["--dtype", "float32", "--enforce-eager", "--block-size", "32", "--max-num-seqs", "64", "--host", "127.0.0.1"]
-EPF = [sys.executable, "-c", "import sys; from cli.main import main; sys.exit(main())"]
+EPF = [sys.executable, "-c", "import sys; from epf.cli.main import main; sys.exit(main())"]
 
 
 def free_ports(n: int) -> list[str]:

@@ -8,17 +8,17 @@ from typing import TypeVar
 
 import pytest
 
-from embedded.tokenizer import ChatTokenizer
-from errors import GeneratorError
-from generators.openai import OpenAiGenerator
-from generators.protocol import Message, Sampling
-from generators.training.problems import problems
-from reward_models.embedded import EmbeddedRewardModel
-from search import asolve
-from search.config import SearchConfig
+from epf.core.errors import GeneratorError
+from epf.core.generator import Message, Sampling
+from epf.engines.http.replicas import Upstream
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.openai.generator import OpenAiGenerator
+from epf.problem_sets.synthetic.problems import problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search import asolve
+from epf.search.options import SearchConfig
 from tests.vllm.engines import WEIGHTS
 from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_servers
-from upstream.pool import Upstream
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
@@ -38,7 +38,7 @@ def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
 
 @pytest.fixture(autouse=True)
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstream.pool.LEFT_OUT_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.LEFT_OUT_S", 0.0)
 
 
 async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> list[str | None]:

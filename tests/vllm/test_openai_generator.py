@@ -10,23 +10,28 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from embedded.tokenizer import ChatTokenizer
-from errors import ContextTooLong, GeneratorError
-from generators.completions import request
-from generators.embedded import EmbeddedGenerator
-from generators.openai import OpenAiGenerator
-from generators.protocol import Generator, Message, Sampling, Step
-from generators.served import Served, served_by
-from generators.vllm import VllmGenerator
-from reward_models.embedded import EmbeddedRewardModel
-from service.app import create_app
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.core.errors import ContextTooLong, GeneratorError
+from epf.core.generator import (
+    Generator,
+    Message,
+    Sampling,
+    Step,
+)
+from epf.engines.http.replicas import Upstream
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.embedded import EmbeddedGenerator
+from epf.generators.openai.completions import request
+from epf.generators.openai.generator import OpenAiGenerator
+from epf.generators.openai.served import Served, served_by
+from epf.generators.vllm import VllmGenerator
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.service.app import create_app
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.contract.generator import GeneratorContract
 from tests.service.serving import posted, served
 from tests.vllm.engines import WEIGHTS, Engine
 from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer
-from upstream.pool import Upstream
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 

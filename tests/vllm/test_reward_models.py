@@ -11,18 +11,18 @@ from typing import TypeVar
 
 import pytest
 
-from generators.training.problems import problems
-from reward_models.embedded import EmbeddedRewardModel
-from reward_models.families.family import Family
-from reward_models.families.registry import load_family
-from reward_models.http import HttpRewardModel, VllmServerPool
-from reward_models.pooled import PooledRewardModel
-from reward_models.protocol import RewardModel, Score
-from reward_models.servers import connect
-from search import asolve
-from search.config import SearchConfig
-from service.scoring import create_scoring_app
-from service.settings import Settings
+from epf.core.reward_model import RewardModel, Score
+from epf.problem_sets.synthetic.problems import problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.registry import load_family
+from epf.reward_models.http import HttpRewardModel, VllmServerPool
+from epf.reward_models.pooled import PooledRewardModel
+from epf.reward_models.servers import connect
+from epf.search import asolve
+from epf.search.options import SearchConfig
+from epf.service.scoring_app import create_scoring_app
+from epf.service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
 from tests.service.serving import served
 from tests.vllm.engines import WEIGHTS, Engine, computed_in_blocks, distinct_prefixes, reward_engine
@@ -125,7 +125,7 @@ class TestEmbeddedWeights(InProcess):
                 return
 
         async def test(reward_model: RewardModel) -> None:
-            from generators.embedded import EmbeddedGenerator
+            from epf.generators.embedded import EmbeddedGenerator
 
             generator = EmbeddedGenerator()
             config = SearchConfig(n_particles=16, max_steps=12, seed=3, temperature=1.2)
@@ -293,7 +293,7 @@ class TestCompletionsOverHttp(OverHttp):
 
     @pytest.fixture(autouse=True)
     def _ask_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("reward_models.http.TOP_LOG_PROBS", 1024)
+        monkeypatch.setattr("epf.reward_models.http.TOP_LOG_PROBS", 1024)
 
     def test_it_agrees_with_the_language_model(self) -> None:
         family = load_family(self.family, self.directory)

@@ -8,11 +8,11 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from generators.vllm import VllmGenerator
-from reward_models.pooled import PooledRewardModel
-from search import asolve
-from service.app import create_app
-from service.settings import Settings
+from epf.generators.vllm import VllmGenerator
+from epf.reward_models.pooled import PooledRewardModel
+from epf.search import asolve
+from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.service.serving import events_of, served, until
 from tests.vllm.engines import GUARD_S, Engine
 

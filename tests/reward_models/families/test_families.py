@@ -8,9 +8,9 @@ import jinja2
 import pytest
 from tokenizers import Tokenizer
 
-from errors import InvalidRequest, RewardModelError
-from reward_models.families.family import Family
-from reward_models.families.registry import FAMILIES, load_family
+from epf.core.errors import InvalidRequest, RewardModelError
+from epf.reward_models.families.family import Family
+from epf.reward_models.families.registry import FAMILIES, load_family
 from tests.reward_models.families import stand_ins
 
 PROBLEM = "How many eggs does Janet sell?"

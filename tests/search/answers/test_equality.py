@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.answers.equality import MAX_LENGTH, AnswerChecker
+from epf.search.answers.equality import MAX_LENGTH, AnswerChecker
 from tests.search.answers.processes import state, wait_until, workers
 
 ROOT = Path(__file__).parents[3]

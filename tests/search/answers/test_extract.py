@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.answers.extract import boxed_answer, final_answer
+from epf.search.answers.extract import boxed_answer, final_answer
 
 
 @pytest.mark.parametrize(

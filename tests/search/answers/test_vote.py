@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.answers.vote import Choice, choose
-from search.config import AnswerSelection
+from epf.search.answers.vote import Choice, choose
+from epf.search.options import AnswerSelection
 
 INF = math.inf
 SELECTIONS: tuple[AnswerSelection, ...] = ("weighted_vote", "majority", "argmax", "sample")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.smc.annealing import MAX_TEMPERATURE, SCHEDULES, temperature
-from search.smc.weights import entropy, ess
+from epf.search.smc.annealing import MAX_TEMPERATURE, SCHEDULES, temperature
+from epf.search.smc.weights import entropy, ess
 
 PEAKED = np.log([0.85, 0.05, 0.05, 0.05])
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from search.smc.certainty import fewest_votes, probability_of_lead
+from epf.search.smc.certainty import fewest_votes, probability_of_lead
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,13 @@ import itertools
 import numpy as np
 import pytest
 
-from search.smc.filter import FilterConfig, Observation, start, step
-from search.smc.weights import normalise
+from epf.search.smc.filter import (
+    FilterConfig,
+    Observation,
+    start,
+    step,
+)
+from epf.search.smc.weights import normalise
 from tests.search.smc.test_filter_exact import DEPTH, TREE
 
 REFERENCE = 1

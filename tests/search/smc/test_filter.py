@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.smc.filter import FilterConfig, FilterState, Observation, start, step
-from search.smc.lookahead import first_copies, guide
-from search.smc.weights import ess, logit
+from epf.search.smc.filter import (
+    FilterConfig,
+    FilterState,
+    Observation,
+    start,
+    step,
+)
+from epf.search.smc.lookahead import first_copies, guide
+from epf.search.smc.weights import ess, logit
 
 
 def seen(scores, finished=(), dead=(), successors=None, last=False):

@@ -10,8 +10,13 @@ import itertools
 import numpy as np
 import pytest
 
-from search.smc.filter import FilterConfig, Observation, start, step
-from search.smc.weights import logit
+from epf.search.smc.filter import (
+    FilterConfig,
+    Observation,
+    start,
+    step,
+)
+from epf.search.smc.weights import logit
 
 DEPTH = 3
 N_SEEDS = 1200

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from search.smc.intrinsic import log_potentials, step_entropy
+from epf.search.smc.intrinsic import log_potentials, step_entropy
 
 MOVED = np.array([True, True, False, True])
 ENTROPIES = np.array([0.5, 1.25, 0.0, 2.0])

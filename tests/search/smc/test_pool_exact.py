@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from search.smc import pool as smc
-from search.smc.annealing import temperature
-from search.smc.weights import ess
+from epf.search.smc import pool as smc
+from epf.search.smc.annealing import temperature
+from epf.search.smc.weights import ess
 from tests.search.smc.test_filter_exact import MAX_Z, TREE, worst_z
 
 ROUNDS = 40

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.smc.resampling import RESAMPLERS, multinomial
+from epf.search.smc.resampling import RESAMPLERS, multinomial
 
 SCHEMES = sorted(RESAMPLERS)
 N_SEEDS = 6000

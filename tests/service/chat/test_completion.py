@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import create_app
-from service.chat.tokens import LEAST_LOG_PROB
-from service.settings import Settings
+from epf.service.app import create_app
+from epf.service.chat.tokens import LEAST_LOG_PROB
+from epf.service.settings import Settings
 from tests.service.chat.writing import PROBLEM, SOLUTION, Judge, Writer, chat, completed, failure, serving
 
 WRONG = "40 + 1 = 41.\n\nSo that the answer is \\boxed{41}."

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import create_app
+from epf.service.app import create_app
 from tests.service.chat.writing import chat, completed, failure, serving, streamed, text_of
 
 PROBLEM = "There are 45 birds on a wire. 17 fly away. 4 come back. How many birds are there now?"

@@ -3,8 +3,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.app import create_app
-from service.settings import Settings
+from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.service.chat.writing import Judge, Writer, completed, failure, serving
 
 

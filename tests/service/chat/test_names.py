@@ -1,8 +1,8 @@
 import pytest
 
-from errors import ModelNotFound
-from search.methods import METHODS
-from service.chat.names import listed, options_of
+from epf.core.errors import ModelNotFound
+from epf.search.methods import METHODS
+from epf.service.chat.model_names import listed, options_of
 
 
 @pytest.mark.parametrize(

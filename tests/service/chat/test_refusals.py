@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import create_app
-from service.chat.unsupported import BOOKKEEPING, NEUTRAL
-from service.settings import Settings
+from epf.service.app import create_app
+from epf.service.chat.unsupported import BOOKKEEPING, NEUTRAL
+from epf.service.settings import Settings
 from tests.service.chat.writing import PROBLEM, Judge, Writer, chat, completed, failure, serving
 
 IMAGE = [{"type": "image_url", "image_url": {"url": "http://169.254.169.254/"}}]
@@ -192,7 +192,7 @@ def test_every_published_field_is_known() -> None:
     metadata modalities model moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options
     prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store stream stream_options
     temperature tool_choice tools top_logprobs top_p user verbosity web_search_options"""
-    from service.chat.request import ChatRequest
+    from epf.service.chat.request import ChatRequest
 
     without_effect = {"reasoning_effort", "verbosity"}
     assert set(published.split()) <= set(ChatRequest.model_fields) | BOOKKEEPING | NEUTRAL.keys() | without_effect

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from errors import DeadlineExceeded, GeneratorError, Overloaded
-from service.admission import Ticket
-from service.app import create_app
-from service.settings import Settings
+from epf.core.errors import DeadlineExceeded, GeneratorError, Overloaded
+from epf.service.app import create_app
+from epf.service.searches.admission import Ticket
+from epf.service.settings import Settings
 from tests.service.chat.writing import (
     GUARD_S,
     PROBLEM,

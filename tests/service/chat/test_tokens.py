@@ -5,9 +5,16 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.protocol import Step
-from search.result import Particle
-from service.chat.tokens import LEAST_LOG_PROB, Token, covering, n_answer_tokens, pieces, written
+from epf.core.generator import Step
+from epf.search.result import Particle
+from epf.service.chat.tokens import (
+    LEAST_LOG_PROB,
+    Token,
+    covering,
+    n_answer_tokens,
+    pieces,
+    written,
+)
 
 EOS = 256
 

@@ -12,9 +12,9 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from generators.protocol import Message, Sampling, Step
-from reward_models.protocol import Score
-from service.server import listen
+from epf.core.generator import Message, Sampling, Step
+from epf.core.reward_model import Score
+from epf.service.server import listen
 
 EOS = 256
 PROMPT = 1000

@@ -1,0 +1,164 @@
+"""Continuous batching: every row samples one step; rows join and leave between iterations.
+
+A row's cache holds all tokens of its prefix but the last, which is the first token that decoding feeds. When a step ends, its
+keys and values go into the prefix cache, so the next step of any particle with that prefix starts at once.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epf.core.generator import Finish
+from epf.engines.onnx.batcher import Job
+from epf.engines.onnx.decoder import Decoder
+from epf.engines.onnx.prefix_cache import PrefixCache
+from epf.engines.onnx.sampling import draw, log_probabilities
+
+PROMPT_TOKENS_PER_ITERATION = 512
+"""New prompts wait once this many tokens were computed, so that they do not hold up the rows that are decoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRequest:
+    """One step to sample.
+
+    Attributes:
+        prefix: at least one token.
+        max_tokens: at least one, and no more than fit the context.
+        ended: takes each token as it is sampled and says how it ends the step, None if it does not.
+    """
+
+    prefix: tuple[int, ...]
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    ended: Callable[[int], Finish | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SampledStep:
+    """Tokens as sampled, why they end, and the log probability of each at temperature 1."""
+
+    ids: tuple[int, ...]
+    finish: Finish
+    log_probs: tuple[float, ...]
+
+
+StepJob: TypeAlias = Job[StepRequest, SampledStep]
+
+
+@dataclass(slots=True)
+class _Row:
+    job: StepJob
+    uniforms: NDArray[np.float64]
+    length: int
+    next_id: int
+    ids: list[int] = field(default_factory=list)
+    log_probs: list[float] = field(default_factory=list)
+
+
+class Stepper:
+    """The generator's engine: rows 0 to b - 1 of the decoder's cache are the particles that sample now.
+
+    Attributes:
+        n_computed: prompt and step tokens that the model has computed so far.
+        n_iterations: decoding iterations so far.
+    """
+
+    def __init__(self, decoder: Decoder, prefixes: PrefixCache, max_rows: int, forbidden: NDArray[np.int64]) -> None:
+        self._decoder = decoder
+        self._prefixes = prefixes
+        self._max_rows = max_rows
+        self._forbidden = forbidden
+        self._waiting: deque[StepJob] = deque()
+        self._rows: list[_Row] = []
+        self.n_computed = 0
+        self.n_iterations = 0
+
+    def advance(self, arrived: list[StepJob]) -> bool:
+        """Drop cancelled rows, admit waiting ones, sample one token of each row."""
+        self._waiting.extend(arrived)
+        self._remove([i for i, row in enumerate(self._rows) if row.job.cancelled])
+        self._admit()
+        if self._rows:
+            self._sample()
+        return bool(self._rows or self._waiting)
+
+    def clear(self) -> list[StepJob]:
+        """Forget all open jobs and return them."""
+        jobs = [row.job for row in self._rows] + list(self._waiting)
+        self._rows.clear()
+        self._waiting.clear()
+        return jobs
+
+    def _admit(self) -> None:
+        enough = self.n_computed + PROMPT_TOKENS_PER_ITERATION
+        while self._waiting and len(self._rows) < self._max_rows and self.n_computed < enough:
+            job = self._waiting[0]
+            if not job.cancelled:
+                self._start(job)
+            self._waiting.popleft()
+
+    def _start(self, job: StepJob) -> None:
+        """Fill the next free row with the job's prefix: what is cached is copied, the rest computed and cached."""
+        *known, last = job.request.prefix
+        ids = tuple(known)
+        slot = len(self._rows)
+        path = self._prefixes.find(ids)
+        for node in path:
+            self._decoder.write(slot, node.end - len(node.ids), node.cache)
+        done = path[-1].end if path else 0
+        if done < len(ids):
+            self._decoder.extend(slot, done, ids[done:])
+            self.n_computed += len(ids) - done
+            self._prefixes.insert(ids, lambda start, end: self._decoder.read(slot, start, end))
+        uniforms = np.random.default_rng(job.request.seed).random(job.request.max_tokens)
+        self._rows.append(_Row(job, uniforms, len(ids), last))
+
+    def _sample(self) -> None:
+        rows = self._rows
+        lengths = np.array([row.length for row in rows])
+        logits = self._decoder.decode(np.array([row.next_id for row in rows]), lengths)
+        allowed = logits.copy()
+        allowed[:, self._forbidden] = -np.inf
+        ids = draw(
+            allowed,
+            np.array([row.job.request.temperature for row in rows]),
+            np.array([row.job.request.top_p for row in rows]),
+            np.array([row.uniforms[len(row.ids)] for row in rows]),
+        )
+        log_probs = log_probabilities(logits, ids)
+        self.n_computed += len(rows)
+        self.n_iterations += 1
+        ended = []
+        for i, (row, id_, log_prob) in enumerate(zip(rows, ids.tolist(), log_probs.tolist(), strict=True)):
+            row.length += 1
+            row.next_id = id_
+            row.ids.append(id_)
+            row.log_probs.append(log_prob)
+            request = row.job.request
+            finish = request.ended(id_) or ("length" if len(row.ids) == request.max_tokens else None)
+            if finish is not None:
+                self._finish(i, finish)
+                ended.append(i)
+        self._remove(ended)
+
+    def _finish(self, slot: int, finish: Finish) -> None:
+        row = self._rows[slot]
+        if finish != "eos":
+            computed = row.job.request.prefix + tuple(row.ids[:-1])
+            self._prefixes.insert(computed, lambda start, end: self._decoder.read(slot, start, end))
+        row.job.finish(SampledStep(tuple(row.ids), finish, tuple(row.log_probs)))
+
+    def _remove(self, slots: list[int]) -> None:
+        """Take rows out of the batch; the last ones move into their places."""
+        for slot in reversed(slots):
+            last = self._rows.pop()
+            if slot < len(self._rows):
+                self._decoder.move(len(self._rows), slot, last.length)
+                self._rows[slot] = last

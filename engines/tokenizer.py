@@ -1,0 +1,169 @@
+"""Text to token ids and back, with the model's chat template."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from epf.core.errors import InvalidRequest
+from epf.core.generator import Message
+from epf.engines.onnx.config import read_json
+
+
+class ChatTokenizer:
+    """Reads ``tokenizer.json`` and the chat template of a model directory.
+
+    Only the template makes special tokens: one typed into a message is spelled out as ordinary text and cannot end a turn.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        path = directory / "tokenizer.json"
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing: not a model directory")
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.encode_special_tokens = True
+        added = self._tokenizer.get_added_tokens_decoder()
+        self._added = frozenset(added)
+        self._specials = {token.content: id_ for id_, token in added.items() if token.special}
+        self._bytes = self._vocabulary_bytes()
+        self._eos_ids = self._end_ids(directory)
+        self._special_pattern = re.compile("(" + "|".join(map(re.escape, self._specials)) + ")") if self._specials else None
+        template = directory / "chat_template.jinja"
+        source = template.read_text(encoding="utf-8") if template.exists() else _configured_template(directory)
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
+        environment.globals.update(_named_tokens(directory), raise_exception=_refuse, strftime_now=_now)
+        self._template = environment.from_string(source)
+
+    @property
+    def size(self) -> int:
+        """Number of token ids, special ones included."""
+        return int(self._tokenizer.get_vocab_size())
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Ids that stand for no text."""
+        return frozenset(self._specials.values())
+
+    @property
+    def eos_ids(self) -> frozenset[int]:
+        """Tokens that end the model's turn, by any of its configuration files."""
+        return self._eos_ids
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Token ids of ordinary text."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """What one token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
+        return self._bytes.get(token_id, b"")
+
+    def spelled(self, ids: Sequence[int]) -> str:
+        """The text that a server reads as ``ids``: special tokens are written out, but those that it puts first by itself.
+
+        Raises:
+            InvalidRequest: ordinary tokens spell a special one, which the server would take for it.
+        """
+        first = self._tokenizer.encode("").ids
+        told = list(ids)[len(first) :] if list(ids[: len(first)]) == first else list(ids)
+        names = {id_: name.encode() for name, id_ in self._specials.items()}
+        text = b"".join(names.get(id_) or self.token_bytes(id_) for id_ in told).decode(errors="replace")
+        n_special = len(self._special_pattern.findall(text)) if self._special_pattern else 0
+        if n_special != sum(id_ in names for id_ in told):
+            raise InvalidRequest("the problem spells a special token of the model, leave it out", param="problem")
+        return text
+
+    def tokens_with(self, text: str) -> tuple[int, ...]:
+        """All tokens that spell ``text``, alone or with more around it."""
+        data = text.encode()
+        return tuple(sorted(id_ for id_, piece in self._bytes.items() if data in piece))
+
+    def render(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Token ids of a conversation, ready for the assistant's first token.
+
+        Raises:
+            InvalidRequest: the model's template takes no such conversation, such as one with a system message.
+        """
+        marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
+        turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
+        skeleton = self._template.render(messages=turns, add_generation_prompt=True)
+        pieces = self._special_pattern.split(skeleton) if self._special_pattern else [skeleton]
+        ids: list[int] = []
+        for piece in pieces:
+            if piece in self._specials:
+                ids.append(self._specials[piece])
+            else:
+                ids.extend(self.encode(re.sub("\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content, piece)))
+        return tuple(ids)
+
+    def _vocabulary_bytes(self) -> dict[int, bytes]:
+        """What each token spells, special ones left out."""
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        byte_level = {"Ġ", "Ċ"} <= vocabulary.keys()
+        return {
+            id_: token.encode() if id_ in self._added else _byte_level(token) if byte_level else _plain(token)
+            for token, id_ in vocabulary.items()
+            if token not in self._specials
+        }
+
+    def _end_ids(self, directory: Path) -> frozenset[int]:
+        ends: set[int | None] = {self._tokenizer.token_to_id(_named_tokens(directory).get("eos_token", ""))}
+        for name in ("config.json", "generation_config.json"):
+            told = read_json(directory / name).get("eos_token_id") if (directory / name).exists() else None
+            ends |= set(told) if isinstance(told, list) else {told}
+        return frozenset(end for end in ends if end is not None)
+
+
+def byte_alphabet() -> dict[str, int]:
+    """Byte of each character in which byte-level BPE writes its tokens: printable bytes are themselves, others follow 255."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+_BYTE_OF = byte_alphabet()
+_BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
+
+
+def _byte_level(token: str) -> bytes:
+    return bytes(_BYTE_OF[character] for character in token)
+
+
+def _plain(token: str) -> bytes:
+    """Of a vocabulary in characters, as SentencePiece makes it: blanks are ``▁``, bytes without a character ``<0x0A>``."""
+    byte = _BYTE_TOKEN.fullmatch(token)
+    return bytes([int(byte[1], 16)]) if byte else token.replace("▁", " ").encode()
+
+
+def _named_tokens(directory: Path) -> dict[str, str]:
+    """``bos_token`` and ``eos_token`` of a model that has them: templates write them by these names."""
+    path = directory / "tokenizer_config.json"
+    config = read_json(path) if path.exists() else {}
+    tokens = {name: config.get(name) for name in ("bos_token", "eos_token")}
+    texts = {name: token["content"] if isinstance(token, dict) else token for name, token in tokens.items()}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _refuse(reason: str) -> NoReturn:
+    """What templates call as ``raise_exception``."""
+    raise InvalidRequest(f"the model's chat template refuses these messages: {reason}", param="messages")
+
+
+def _now(format_: str) -> str:
+    """What templates call as ``strftime_now``: the day, as in the system prompt of Llama 3."""
+    return datetime.now(UTC).strftime(format_)
+
+
+def _configured_template(directory: Path) -> str:
+    """The template in the configuration: one, or the one called ``default`` of several."""
+    template = read_json(directory / "tokenizer_config.json").get("chat_template")
+    if isinstance(template, list):
+        template = next((named.get("template") for named in template if named.get("name") == "default"), None)
+    if not isinstance(template, str):
+        raise ValueError(f"{directory} has no chat template, neither chat_template.jinja nor in tokenizer_config.json")
+    return template

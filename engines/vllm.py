@@ -1,0 +1,131 @@
+"""vLLM's engine in this process, for a generator or a reward model: requests end with whoever waits for them."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from typing import Any, TypeAlias
+
+from epf.core.errors import InvalidRequest, SearchServiceError
+
+Ask: TypeAlias = Callable[[dict[str, list[int]], Any, str], AsyncGenerator[Any, None]]
+
+
+class VllmEngine:
+    """One ``vllm.v1.engine.async_llm.AsyncLLM``.
+
+    Args:
+        engine: ended with this object.
+        name: what fails, as a caller reads it.
+        error: makes the exception that callers see when the engine fails or is closed.
+    """
+
+    def __init__(self, engine: Any, name: str, error: Callable[[str], SearchServiceError]) -> None:
+        self._engine = engine
+        self._name = name
+        self._error = error
+        self._numbers = itertools.count()
+        self._open: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of one request."""
+        return int(self._engine.model_config.max_model_len)
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of token ids that the model knows."""
+        return int(self._engine.model_config.get_vocab_size())
+
+    async def generate(self, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
+        """Hand each ``RequestOutput`` of a request with ``vllm.SamplingParams`` to ``enough``, until it has enough.
+
+        Cancelling the call ends the request.
+        """
+        await self._until(self._engine.generate, ids, params, enough)
+
+    async def encode(self, ids: tuple[int, ...], params: Any) -> Any:
+        """The ``PoolingRequestOutput`` of a request with ``vllm.PoolingParams``; cancelling the call ends the request."""
+        last = None
+
+        def keep(output: Any) -> bool:
+            nonlocal last
+            last = output
+            return False
+
+        await self._until(self._engine.encode, ids, params, keep)
+        return last
+
+    async def check(self) -> None:
+        """Raise the engine's error if a request would fail now."""
+        if self._closed:
+            raise self._error(f"{self._name} is closed")
+        try:
+            await self._engine.check_health()
+        except Exception as error:
+            raise self._error(f"{self._name}'s engine is dead: {type(error).__name__}") from error
+
+    async def aclose(self) -> None:
+        """Fail open calls and end the engine's process. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+        if (handler := getattr(self._engine, "output_handler", None)) is not None:
+            handler.cancel()  # else it takes the end of the process that it listens to for a failure, and says so
+        await asyncio.to_thread(self._engine.shutdown)
+
+    async def _until(self, ask: Ask, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
+        await self.check()
+        task = asyncio.create_task(self._request(ask, ids, params, enough))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        try:
+            await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self._closed and current is not None and not current.cancelling():
+                raise self._error(f"{self._name} was closed") from None
+            raise
+
+    async def _request(self, ask: Ask, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
+        number = f"request-{next(self._numbers)}"
+        try:
+            async with aclosing(ask({"prompt_token_ids": list(ids)}, params, number)) as outputs:
+                async for output in outputs:
+                    if enough(output) and not output.finished:
+                        break
+        except asyncio.CancelledError:
+            with suppress(Exception):  # a dead engine runs nothing
+                await self._engine.abort(number)  # vLLM itself does not while it waits to hand the request to its process
+            raise
+        except Exception as error:  # told by its class alone: the message may hold the prompt
+            raise self._error(f"{self._name}'s engine failed: {type(error).__name__}") from error
+
+
+def start_engine(name: str, error: Callable[[str], SearchServiceError], **arguments: Any) -> VllmEngine:
+    """Start vLLM with prefix caching. ``arguments`` are further ones of ``AsyncEngineArgs``, others as for :class:`VllmEngine`.
+
+    Raises:
+        InvalidRequest: vLLM does not know one of them.
+    """
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    try:
+        chosen = AsyncEngineArgs(enable_prefix_caching=True, **arguments)
+    except TypeError as wrong:
+        raise InvalidRequest(f"{name}: vLLM's engine does not take these arguments: {wrong}", param="engine") from wrong
+    return VllmEngine(AsyncLLM.from_engine_args(chosen), name, error)
+
+
+def check_installed(param: str) -> None:
+    """Raise ``InvalidRequest`` for ``param`` where vLLM is not installed."""
+    try:
+        import vllm  # noqa: F401
+    except ImportError as error:
+        message = f"{param} 'vllm' needs vLLM: pip install 'entropic-particle-filtering[vllm]'"
+        raise InvalidRequest(message, param=param) from error

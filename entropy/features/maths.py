@@ -1,0 +1,91 @@
+"""How many features are effectively in use: of a network's hidden states, or as well answers among samples and particles.
+
+Bereska, Tzifa-Kratira, Samavi and Gavves, "Superposition as Lossy Compression" (arXiv 2512.13568, TMLR 2025). Of the codes z of
+a sparse autoencoder, samples by features, the share of a feature is its part of all absolute activation,
+p_i = sum_s |z_si| / sum_js |z_sj|, and F = exp(-sum p_i ln p_i) features are effectively in use. With N neurons psi = F / N
+says how many features share a neuron: above 1 the representation is lossy, and psi cannot exceed the width of the autoencoder
+over N, whatever is represented. Activations that are all zero have no shares; F is 0 then.
+
+F is the Hill number of order 1, so the same count tells of answers (p: how often each was given) and of particles (p: their
+weights, where order 2 is the effective sample size). These uses and the intervals are ours. An interval knows no more than its
+samples: of samples that are all alike it has no width.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from epf.entropy.core import (
+    FloatArray,
+    IntArray,
+    entropy,
+    hill,
+)
+
+_CHUNK = 4_000_000
+"""Numbers of a block of resampled weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """How many features are in use.
+
+    Attributes:
+        shares: p, ``(d,)``; all 0 if nothing is active.
+        number: F, in [1, d], or 0 if nothing is active.
+        low, high: 95 % interval of F over samples like these; None for fewer than two samples.
+        active: features with any activation, the Hill number of order 0.
+        order_2: 1 / sum p^2.
+    """
+
+    shares: FloatArray
+    number: float
+    low: float | None
+    high: float | None
+    active: int
+    order_2: float
+
+
+def shares_of(mass: FloatArray) -> FloatArray:
+    """Shares of activation masses ``(..., d)``; 0 where the masses of a row are."""
+    total = mass.sum(axis=-1, keepdims=True)
+    return np.asarray(mass / np.where(total > 0, total, 1.0))
+
+
+def effective_features(codes: FloatArray, *, resamples: int, rng: np.random.Generator) -> Effective:
+    """Of codes ``(s, d)``, whose samples are resampled for the interval."""
+    size = np.abs(codes)
+    n = len(size)
+    uniform = np.full(n, 1.0 / n)
+    entropies = []
+    for start in range(0, resamples if n > 1 else 0, step := max(1, _CHUNK // n)):
+        times = rng.multinomial(n, uniform, size=min(step, resamples - start))
+        entropies.append(entropy(shares_of(np.asarray(times @ size, dtype=np.float64))))
+    return _effective(size.sum(axis=0), entropies, float(np.log(size.shape[1])))
+
+
+def effective_values(counts: IntArray, *, resamples: int, rng: np.random.Generator) -> Effective:
+    """Of counts ``(k,)`` of values, one per sample: the codes are one-hot."""
+    n = int(counts.sum())
+    entropies = []
+    for start in range(0, resamples if n > 1 else 0, step := max(1, _CHUNK // counts.size)):
+        times = rng.multinomial(n, counts / n, size=min(step, resamples - start))
+        entropies.append(entropy(times / n))
+    return _effective(counts.astype(np.float64), entropies, np.inf)  # values that were not seen may exist
+
+
+def _effective(mass: FloatArray, resampled: list[FloatArray], most_entropy: float) -> Effective:
+    """The interval is the basic bootstrap one, of the entropy: what resampling loses, sampling has lost before.
+
+    It is widened to hold the number itself, which for few samples of many values is too low to be likely.
+    """
+    p = shares_of(mass)
+    active = int((p > 0).sum())
+    if active == 0:
+        return Effective(p, 0.0, None, None, 0, 0.0)
+    h = float(entropy(p))
+    low = high = None
+    if resampled:
+        least, most = 2 * h - np.quantile(np.concatenate(resampled), (0.975, 0.025))
+        low, high = float(np.exp(min(h, max(0.0, least)))), float(np.exp(max(h, min(most, most_entropy))))
+    return Effective(p, float(np.exp(h)), low, high, active, float(hill(p, 2)))

@@ -1,0 +1,91 @@
+"""Maximum caliber: the least committal process of steps, given what a step does on average.
+
+After Rogers, Beck and Rempe (arXiv 1105.5662; see :mod:`epf.entropy.maxent.maths`) and Jaynes (1980). What
+:mod:`epf.entropy.maxent.maths` is to states this is to steps: of all processes P whose steps begin by the law p and do F on
+average, sum_ij p_i P_ij f_ij = F, the one that adds least to the prior process m has the largest caliber, -sum_ij p_i P_ij
+ln(P_ij / m_ij). It is
+
+    P_ij = m_ij exp(-l f_ij) / Z_i(l),    l = argmin sum_i p_i ln Z_i(l) + l F,
+
+with the process free energy -sum_i p_i ln Z_i, whose slope in l is <f> and whose curvature is minus the fluctuation of f within
+a step. The law p is held fixed: how often each state is left is known, what follows is not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from epf.core.extras import needed
+from epf.entropy.core import FloatArray, log_softmax, logsumexp
+from epf.entropy.tooling.checks import refuse
+
+STEEPEST = 500.0
+"""Largest multiplier, in units of 1 over the range of f: beyond it the mean is on the edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """A process that was tilted towards what its steps should do.
+
+    Attributes:
+        transition: P, ``(s, s)``.
+        multiplier: l.
+        mean: <f> of a step.
+        variance: mean over states of the variance of f within a step: minus the response of the mean to the multiplier.
+        free_energy: -sum_i p_i ln Z_i, in nats.
+        caliber: in nats a step, at most 0, which is the prior process itself.
+    """
+
+    transition: FloatArray
+    multiplier: float
+    mean: float
+    variance: float
+    free_energy: float
+    caliber: float
+
+
+def tilted(law: FloatArray, prior: FloatArray, f: FloatArray, multiplier: float) -> Driven:
+    """The process of this multiplier: ``law`` p ``(s,)``, ``prior`` m ``(s, s)`` with rows that sum to 1, ``f`` ``(s, s)``.
+
+    A state that the prior has no steps from has none; its p must be 0.
+    """
+    left = prior.any(axis=1)
+    p, m, g = law[left], prior[left], f[left]
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(m) - multiplier * g
+    rows = np.exp(log_softmax(log_weights))
+    means = (rows * g).sum(axis=1, keepdims=True)
+    transition = np.zeros_like(prior)
+    transition[left] = rows
+    log_z, mean = float(p @ logsumexp(log_weights)), float(p @ means[:, 0])
+    return Driven(
+        transition=transition,
+        multiplier=multiplier,
+        mean=mean,
+        variance=float(p @ (rows * (g - means) ** 2).sum(axis=1)),
+        free_energy=-log_z,
+        caliber=min(0.0, log_z + multiplier * mean),
+    )
+
+
+def maximum_caliber(law: FloatArray, prior: FloatArray, f: FloatArray, target: float, *, field: str) -> Driven:
+    """The process whose steps do ``target`` on average; arguments as in :func:`tilted`.
+
+    Raises:
+        InvalidRequest: no process of the prior's steps does, or only one that leaves out some of them; it names ``field``.
+        NotInstalled: scipy is missing.
+    """
+    some = law > 0
+    possible = prior[some] > 0
+    low = float(law[some] @ np.where(possible, f[some], np.inf).min(axis=1))
+    high = float(law[some] @ np.where(possible, f[some], -np.inf).max(axis=1))
+    steepest = STEEPEST / max(float(np.ptp(f[some][possible])), 1e-300)
+
+    def miss(multiplier: float) -> float:
+        return tilted(law, prior, f, multiplier).mean - target
+
+    if not low < target < high or miss(-steepest) <= 0 or miss(steepest) >= 0:
+        raise refuse(
+            field, f"is {target:g}, but steps like these do between {low:.6g} and {high:.6g}", "give a mean well between"
+        )
+    return tilted(law, prior, f, float(needed("scipy.optimize", "entropy").brentq(miss, -steepest, steepest, xtol=1e-13)))

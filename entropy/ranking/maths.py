@@ -1,0 +1,109 @@
+"""Plackett-Luce distillation (PLD): how well a small verifier copies a big one's ranking, with the right candidate first.
+
+Bassam, Zhu and Bian, "PLD: A Choice-Theoretic List-Wise Knowledge Distillation" (arXiv 2506.12542). A student that chooses by
+the softmax of its logits s, again and again among what is left, draws a ranking with the Plackett-Luce probability. PLD is the
+negative log of the probability that it draws pi*, the right candidate y first and the others as the teacher ranks them, each
+choice weighted by what the teacher thinks of the candidate:
+
+    L = sum_k alpha_k [ln sum_{l >= k} exp(s_{pi*_l}) - s_{pi*_k}],   alpha = softmax(t / tau) in the order of pi*.
+
+The loss, its gradient and the weights are the paper's; only the weights are softened by tau, never the student. Equal teacher
+logits keep the order of the candidates (a stable sort). What is measured beside the loss is ours: Kullback-Leibler divergence,
+agreement on the best, Kendall's tau-b, and the first rank at which the student prefers another. These compare the student with
+the goal, the teacher's logits with the right candidate raised above all; between candidates that are equal in the goal, such as
+twins, the student may choose freely.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epf.entropy.core import (
+    FloatArray,
+    IntArray,
+    kl,
+    log_softmax,
+)
+from epf.entropy.ranking.kendall import kendall_tau
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Of n problems with c candidates each.
+
+    Attributes:
+        loss: PLD in nats, ``(n,)``.
+        contributions: what each rank adds to it, ``(n, c)``; the last is always 0.
+        gradient: of the loss by the student's logits in the candidates' own order, ``(n, c)``; each row sums to 0.
+        order: candidates in the order pi*, ``(n, c)``.
+        kl: KL(softmax(t / tau) || softmax(s)) in nats, ``(n,)``.
+        decided: the goal tells some candidates apart, ``(n,)``; otherwise any ranking agrees with it.
+        same_best: the student puts one of the goal's best above all others, ``(n,)``.
+        kendall_tau: rank correlation tau-b of student and goal, in [-1, 1], ``(n,)``; 0 if the student cannot tell any apart.
+        diverges_at: first rank, from 0, whose candidate the student does not put above all lower ones, ``(n,)``; c if none.
+    """
+
+    loss: FloatArray
+    contributions: FloatArray
+    gradient: FloatArray
+    order: IntArray
+    kl: FloatArray
+    decided: NDArray[np.bool_]
+    same_best: NDArray[np.bool_]
+    kendall_tau: FloatArray
+    diverges_at: IntArray
+
+
+def target_order(teacher: FloatArray, right: IntArray) -> IntArray:
+    """The ranking pi*, ``(n, c)``: candidate ``right``, ``(n,)``, first, the others by falling teacher logits."""
+    rows = np.arange(len(teacher))
+    first = np.array(teacher, dtype=np.float64)
+    first[rows, right] = np.inf
+    return np.argsort(-first, axis=1, kind="stable")
+
+
+def ranking(student: FloatArray, teacher: FloatArray, right: IntArray, *, tau: float = 1.0) -> Ranking:
+    """Student against teacher, logits ``(n, c)`` with c >= 1; ``right``, ``(n,)``, is the candidate that must come first."""
+    order = target_order(teacher, right)
+    s = np.take_along_axis(np.asarray(student, dtype=np.float64), order, axis=1)
+    log_q = log_softmax(np.asarray(teacher) / tau)
+    log_alpha = np.take_along_axis(log_q, order, axis=1)
+    alpha = np.exp(log_alpha)
+    # ln of the sum over what is left at rank k, built up from the last rank.
+    log_left = np.logaddexp.accumulate(s[:, ::-1], axis=1)[:, ::-1]
+    contributions = alpha * (log_left - s)
+    # The gradient at rank j is sum_{k <= j} alpha_k exp(s_j - log_left_k) - alpha_j, summed in log space.
+    log_pull = s + np.logaddexp.accumulate(log_alpha - log_left, axis=1)
+    gradient = np.empty_like(s)
+    np.put_along_axis(gradient, order, np.exp(log_pull) - alpha, axis=1)
+    goal = np.array(teacher, dtype=np.float64)
+    rows, best = np.arange(len(goal)), goal.max(axis=1)
+    goal[rows, right] = np.where(goal[rows, right] < best, best + 1.0 + np.abs(best), best)
+    goal_in_order = np.take_along_axis(goal, order, axis=1)
+    follows = s > _best_of_lower(s, goal_in_order)
+    return Ranking(
+        loss=contributions.sum(axis=1),
+        contributions=contributions,
+        gradient=gradient,
+        order=order,
+        kl=kl(np.exp(log_q), np.exp(log_softmax(student))),
+        decided=goal_in_order[:, 0] > goal_in_order[:, -1],
+        same_best=(follows & (goal_in_order == goal_in_order[:, :1])).any(axis=1),
+        kendall_tau=kendall_tau(np.asarray(student), goal),
+        diverges_at=np.where(follows.all(axis=1), s.shape[1], follows.argmin(axis=1)),
+    )
+
+
+def _best_of_lower(s: FloatArray, goal: FloatArray) -> FloatArray:
+    """The student's highest logit among candidates with a lower goal than each, ``(n, c)``, -inf where there are none.
+
+    Both are in the order of falling ``goal``.
+    """
+    n, c = s.shape
+    after = np.full((n, c + 1), -np.inf)
+    after[:, :c] = np.maximum.accumulate(s[:, ::-1], axis=1)[:, ::-1]
+    # Where the next lower goal begins: the nearest fall to the right.
+    falls = np.full((n, c), c)
+    falls[:, :-1] = np.where(goal[:, 1:] < goal[:, :-1], np.arange(1, c), c)
+    return np.take_along_axis(after, np.minimum.accumulate(falls[:, ::-1], axis=1)[:, ::-1], axis=1)

@@ -1,0 +1,225 @@
+"""Whether one variable can be recovered from others or information has provably been lost, and which of them are redundant.
+
+Delsol et al., arXiv 2306.15540; see :mod:`epf.entropy.lattice` for what is computed with. The paper asks for X = X1 v ... v Xn,
+all Xi functions of X. By its Theorem 1 then sum d(X, Xi) <= n - 1 with Rajski's distance d, with equality iff the Xi are
+independent; by Theorem 2 the condition is also sufficient for independent Xi; by Theorem 3, with
+delta = d(X, X1 v ... v Xn) > 0, delta < sum d <= n - 1 + delta.
+
+Ours: the target may be less than the columns tell together (a column of traces is seldom a function of the answer). Then the
+conditions are put to the whole state, target and columns together, of which every column is a function: the state can be
+recovered from the columns exactly if the target can. The search for a sufficient subset is ours as well.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import chain, combinations
+from typing import Literal
+
+import numpy as np
+
+from epf.entropy.core import IntArray, entropy_of_counts
+from epf.entropy.lattice import (
+    TOLERANCE,
+    codes_of,
+    complement,
+    conditional_entropy,
+    entropy_of,
+    join,
+    meet,
+    n_values,
+    rajski_distance,
+    sample_of_each,
+    shannon_distance,
+)
+from epf.entropy.tooling.checks import refuse, same_length, too_few
+
+SEARCH_BUDGET = 20_000_000
+"""All subsets of the columns are tried for the smallest sufficient one if subsets times distinct rows are no more than this."""
+
+Verdict = Literal["exact", "impossible", "incomplete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One variable.
+
+    Attributes:
+        n_values: distinct values.
+        entropy: H.
+        distance: d to what is to be recovered.
+        dependency: rho = 1 - d.
+        tells: how much it tells of the target by itself, their mutual information.
+        lost_without: how much less is known of the target without this column, H(target | others) - H(target | all).
+    """
+
+    name: str
+    n_values: int
+    entropy: float
+    distance: float
+    dependency: float
+    tells: float
+    lost_without: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two variables: their distances, mutual information, and H of their join and their meet; the last is at most the third."""
+
+    a: str
+    b: str
+    shannon: float
+    rajski: float
+    information: float
+    join: float
+    meet: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """All informations in nats.
+
+    Attributes:
+        target_entropy: H(target).
+        columns, pairs: each column; each pair of columns, and of a column and the target.
+        recovers: what the conditions are put to: the target, if all columns are functions of it, else the whole state.
+        sum_distance, bound: sum d(X, Xi) and n - 1.
+        delta: d(X, join of all columns); 0 if it is recovered.
+        independent: the columns are independent, so that the condition is also sufficient.
+        verdict: exact: the columns determine the target in this sample. impossible: sum d > n - 1, so no way of combining them
+            can. incomplete: the condition holds, and yet they do not.
+        unknown: H(target | all columns).
+        missing_values, missing_entropy: number of values and H of a label that would complete the columns (the complementary
+            information of their join in the state); 1 and 0 if nothing is missing.
+        sufficient: columns that together tell as much of the target as all do.
+        sufficient_is_smallest: no smaller set does; else none of these can be left out.
+    """
+
+    target_entropy: float
+    columns: tuple[Column, ...]
+    pairs: tuple[Pair, ...]
+    recovers: Literal["target", "state"]
+    sum_distance: float
+    bound: float
+    delta: float
+    independent: bool
+    verdict: Verdict
+    unknown: float
+    missing_values: int
+    missing_entropy: float
+    sufficient: tuple[str, ...]
+    sufficient_is_smallest: bool
+    warnings: tuple[str, ...]
+
+
+def reconstruction(columns: Mapping[str, Sequence[Hashable]], target: str, *, min_count: int = 1) -> Reconstruction:
+    """Whether ``target`` can be recovered from the other columns, one label per sample each.
+
+    ``min_count``: pairs of values seen less often do not count for the meets.
+
+    Raises:
+        InvalidRequest: the target is not one of at least two columns, they are empty or of different lengths.
+    """
+    if target not in columns:
+        raise refuse("target", "is not one of the columns", f"choose one of {', '.join(columns)}")
+    names = [name for name in columns if name != target]
+    if not names:
+        raise refuse("columns", "has nothing but the target", "add a column to recover it from")
+    for name in columns:
+        same_length(f"columns.{name}", columns[name], f"columns.{target}", columns[target])
+    if not columns[target]:
+        raise refuse("columns", "has no samples", "give one label per trace")
+
+    codes = {name: codes_of(labels) for name, labels in columns.items()}
+    wanted = codes[target]
+    told = reduce(join, (codes[name] for name in names))
+    functions = all(conditional_entropy(codes[name], wanted) < TOLERANCE for name in names)
+    whole = wanted if functions else join(told, wanted)
+
+    distances = [rajski_distance(whole, codes[name]) for name in names]
+    sum_distance, bound = sum(distances), len(names) - 1.0
+    lacking = complement(told, join(told, wanted))
+    distinct = _Distinct(codes, names, target)
+    unknown = distinct.unknown(names)
+    sufficient, is_smallest = _sufficient(distinct, names)
+    return Reconstruction(
+        target_entropy=entropy_of(wanted),
+        columns=tuple(
+            Column(
+                name,
+                n_values(codes[name]),
+                entropy_of(codes[name]),
+                distance,
+                1.0 - distance,
+                tells=max(0.0, entropy_of(wanted) - distinct.unknown([name])),
+                lost_without=max(0.0, distinct.unknown([other for other in names if other != name]) - unknown),
+            )
+            for name, distance in zip(names, distances, strict=True)
+        ),
+        pairs=tuple(_pair(codes, a, b, min_count) for a, b in combinations([*names, target], 2)),
+        recovers="target" if functions else "state",
+        sum_distance=sum_distance,
+        bound=bound,
+        delta=rajski_distance(whole, told),
+        independent=abs(sum(entropy_of(codes[name]) for name in names) - entropy_of(told)) < TOLERANCE,
+        verdict="exact" if unknown < TOLERANCE else "impossible" if sum_distance > bound + TOLERANCE else "incomplete",
+        unknown=unknown,
+        missing_values=n_values(lacking),
+        missing_entropy=entropy_of(lacking),
+        sufficient=sufficient,
+        sufficient_is_smallest=is_smallest,
+        warnings=tuple(_warnings(wanted, told, target)),
+    )
+
+
+def _pair(codes: Mapping[str, IntArray], a: str, b: str, min_count: int) -> Pair:
+    x, y = codes[a], codes[b]
+    h_x, h_y, both = entropy_of(x), entropy_of(y), entropy_of(join(x, y))
+    return Pair(
+        a,
+        b,
+        shannon_distance(x, y),
+        rajski_distance(x, y),
+        information=max(0.0, h_x + h_y - both),
+        join=both,
+        meet=entropy_of(meet(x, y, min_count=min_count)),
+    )
+
+
+class _Distinct:
+    """The distinct rows of the columns with their counts: few, however many samples there are."""
+
+    def __init__(self, codes: Mapping[str, IntArray], names: Sequence[str], target: str) -> None:
+        rows = reduce(join, codes.values())
+        distinct = sample_of_each(rows)
+        self._counts = np.bincount(rows)
+        self._codes = {name: codes[name][distinct] for name in names}
+        self._target = codes[target][distinct]
+
+    @property
+    def n_rows(self) -> int:
+        return self._target.size
+
+    def unknown(self, names: Sequence[str]) -> float:
+        """H(target | these columns), exactly zero within rounding."""
+        told = reduce(join, (self._codes[name] for name in names), np.zeros_like(self._target))
+        joint, alone = (entropy_of_counts(np.bincount(x, self._counts)) for x in (join(told, self._target), told))
+        return joint - alone if joint - alone > TOLERANCE else 0.0
+
+
+def _sufficient(distinct: _Distinct, names: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """Columns that tell as much of the target as all, and whether there are no fewer that do."""
+    enough = distinct.unknown(names) + TOLERANCE
+    if 2 ** len(names) * distinct.n_rows <= SEARCH_BUDGET:
+        subsets = chain.from_iterable(combinations(names, size) for size in range(len(names) + 1))
+        return next(subset for subset in subsets if distinct.unknown(subset) <= enough), True
+    left = list(names)
+    for name in names:
+        fewer = [other for other in left if other != name]
+        if distinct.unknown(fewer) <= enough:
+            left = fewer
+    return tuple(left), False
+
+
+def _warnings(wanted: IntArray, told: IntArray, target: str) -> list[str]:
+    return [*too_few(f"`{target}`", wanted.size, n_values(wanted)), *too_few("all columns together", told.size, n_values(told))]

@@ -1,0 +1,47 @@
+"""What becomes of a request in JSON, in a form that crosses from one process to another."""
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.entropy.registry import TOOLS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request: exactly one of these is there.
+
+    Attributes:
+        answer: JSON of the tool's output.
+        complaints: pydantic's, of a body that does not fit the tool's input.
+        refusal: an error of ours, to be told to the caller.
+        bug: what else was raised and where, without its message, which may quote the input.
+    """
+
+    answer: bytes | None = None
+    complaints: list[Any] | None = None
+    refusal: SearchServiceError | None = None
+    bug: str | None = None
+
+
+def outcome_of(name: str, body: bytes) -> Outcome:
+    """Run the tool ``name`` on a body. Never raises."""
+    tool = TOOLS[name]
+    try:
+        try:
+            given = tool.input.model_validate_json(body)
+        except ValidationError as error:
+            return Outcome(complaints=error.errors(include_url=False, include_input=False))
+        return Outcome(answer=tool.answer(given).model_dump_json().encode())
+    except SearchServiceError as error:
+        return Outcome(refusal=error)
+    except MemoryError:
+        return Outcome(refusal=InvalidRequest("This input needs more memory than there is for one request: send less of it."))
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+        return Outcome(bug=f"{type(error).__name__} in {where}")

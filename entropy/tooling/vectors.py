@@ -1,0 +1,72 @@
+"""Vectors that stand for traces, made of what traces have. Whoever has embeddings or hidden states gives those instead.
+
+All of it is ours.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+from zlib import crc32
+
+import numpy as np
+
+from epf.entropy.core import FloatArray
+from epf.entropy.tooling.checks import refuse
+from epf.entropy.traces import Trace
+
+Kind = Literal["scores", "logprobs", "words"]
+
+N_POINTS = 16
+"""A curve over the steps of a trace is read at so many points from its first to its last step."""
+
+N_BUCKETS = 512
+"""Words are counted in so many buckets, by a checksum of the word."""
+
+_WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?|[^\w\s]")
+
+
+def vectors_of(traces: Sequence[Trace], rows: Sequence[int], kind: Kind) -> FloatArray:
+    """One vector for each of the traces with these numbers, ``(n, k)``.
+
+    ``scores``: the reward model's scores along the steps, k = 16. ``logprobs``: the mean log probability of each step's tokens,
+    likewise. ``words``: how often each word, number and sign occurs, scaled to length 1, k = 512; of 100
+    different words about 18 share a bucket with another.
+
+    Raises:
+        InvalidRequest: a trace lacks what is asked for.
+    """
+    return np.array([_VECTOR[kind](traces[i], f"traces.{i}") for i in rows])
+
+
+def _scores(trace: Trace, field: str) -> FloatArray:
+    if not trace.scores:
+        raise refuse(f"{field}.scores", "is empty or missing", "give the reward model's scores, or choose other vectors")
+    return _curve(trace.scores)
+
+
+def _logprobs(trace: Trace, field: str) -> FloatArray:
+    means = [float(np.mean(step)) for step in trace.logprobs or () if step]
+    if not means:
+        raise refuse(
+            f"{field}.logprobs", "is empty or missing", "give log probabilities of its tokens, or choose other vectors"
+        )
+    return _curve(means)
+
+
+def _words(trace: Trace, field: str) -> FloatArray:
+    counts = np.zeros(N_BUCKETS)
+    for step in trace.steps:
+        for word in _WORD.findall(step.lower()):
+            counts[crc32(word.encode()) % N_BUCKETS] += 1
+    length = np.linalg.norm(counts)
+    if length == 0:
+        raise refuse(f"{field}.steps", "has no words", "give the texts of its steps, or choose other vectors")
+    return np.asarray(counts / length)
+
+
+def _curve(values: Sequence[float]) -> FloatArray:
+    """Linear between the values, which are evenly spaced; constant for a single one."""
+    return np.asarray(np.interp(np.linspace(0, 1, N_POINTS), np.linspace(0, 1, len(values)), values))
+
+
+_VECTOR: dict[Kind, Callable[[Trace, str], FloatArray]] = {"scores": _scores, "logprobs": _logprobs, "words": _words}

@@ -1,0 +1,157 @@
+"""``report.md``: the report for people."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from epf.evaluation.report.figures import Comparison, Report
+from epf.evaluation.report.statistics import N_RESAMPLES, Interval
+
+FEW_PROBLEMS = 30
+
+
+def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str], pictures: Mapping[str, str]) -> str:
+    """The whole page; ``pictures`` are file names by the title of what they show."""
+    parts = [
+        f"# {settings['dataset']}: which method, which budget",
+        _asked(report, settings),
+        _missing(report, left_out),
+        _advice(report),
+        _cells(report),
+        _compared("At the same budget", report.same_budget),
+        _compared("At the same number of generated tokens", report.same_tokens),
+        _calibration(report),
+        "\n\n".join(f"![{title}]({file})" for title, file in pictures.items()),
+        _method(report) if report.cells else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def percent(interval: Interval) -> str:
+    """A share in percent with its interval."""
+    return f"{100 * interval.mean:.1f} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def signed(interval: Interval) -> str:
+    """A difference in percentage points with its interval."""
+    return f"{100 * interval.mean:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _asked(report: Report, settings: Mapping[str, Any]) -> str:
+    models = f"Generator {_model(settings['generator'])}, reward model {_model(settings['reward_model'])}."
+    options = ", ".join(f"{name} {value!r}" for name, value in settings["search"].items())
+    seeds = f"{settings['seeds']} seed{'s' if settings['seeds'] > 1 else ''}"
+    return (
+        f"{report.n_problems} of {len(settings['problems'])} problems, {seeds}; every method and budget met the same "
+        f"{report.n_searches} pairs of problem and seed. {models}" + (f" Options: {options}." if options else "")
+    )
+
+
+def _model(asked: Mapping[str, Any]) -> str:
+    return ", ".join(str(value) for value in asked.values() if value is not None)
+
+
+def _missing(report: Report, left_out: Sequence[str]) -> str:
+    told = [f"- Left out: {reason}" for reason in left_out]
+    if report.n_incomplete:
+        told.append(f"- {report.n_incomplete} pairs are not complete yet and left out. The same command goes on.")
+    told += [f"- {n} searches failed with `{code}`. The same command tries them again." for code, n in report.failures.items()]
+    told += [f"- {n} searches ended with `{code}` and count as wrong." for code, n in report.counted_wrong.items()]
+    if report.cells and report.n_problems < FEW_PROBLEMS:
+        told.append(f"- {report.n_problems} problems are few: only large differences can show.")
+    return "\n".join(told)
+
+
+def _advice(report: Report) -> str:
+    if report.advice is None:
+        return "Nothing to report yet."
+    (best, n_best), (cheapest, n_cheapest) = report.advice.best, report.advice.cheapest
+    by_name = {(cell.method, cell.budget): cell for cell in report.cells}
+    top, cheap = by_name[report.advice.best], by_name[report.advice.cheapest]
+    share = 100 * top.accuracy.mean
+    told = f"**{best} at {n_best}** was right most often: {share:.1f} %, {top.generated_tokens:.0f} tokens a search."
+    if report.advice.cheapest == report.advice.best:
+        return f"{told} It is better than everything cheaper."
+    share = 100 * cheap.accuracy.mean
+    untold = f"is the cheapest that it could not be told apart from: {share:.1f} %, {cheap.generated_tokens:.0f} tokens."
+    return f"{told} **{cheapest} at {n_cheapest}** {untold}"
+
+
+def _cells(report: Report) -> str:
+    if not report.cells:
+        return ""
+    header = ("method", "budget", "accuracy in %", "tokens", "of them discarded", "PRM calls", "seconds alone")
+    rows = [
+        (
+            cell.method,
+            cell.budget,
+            percent(cell.accuracy),
+            f"{cell.generated_tokens:.0f}",
+            f"{cell.discarded_tokens:.0f}",
+            f"{cell.prm_calls:.1f}",
+            "" if cell.seconds is None else f"{cell.seconds:.2f}",
+        )
+        for cell in report.cells
+    ]
+    return table(header, rows)
+
+
+def _compared(title: str, found: Sequence[Comparison]) -> str:
+    if not found:
+        return ""
+    rows = [
+        (
+            one.method,
+            one.budget if one.budget is not None else f"{one.tokens:.0f} tokens",
+            signed(one.difference),
+            one.verdict,
+        )
+        for one in found
+    ]
+    return f"## {title}\n\n" + table(("method", "at", f"minus {found[0].reference}, in points", "verdict"), rows)
+
+
+def _calibration(report: Report) -> str:
+    if report.calibration is None:
+        return ""
+    rows = [
+        (
+            d.depth,
+            d.n_problems,
+            d.n_solutions,
+            f"{100 * d.mean_score:.1f}",
+            f"{100 * d.ended_right:.1f}",
+            signed(d.overconfidence),
+        )
+        for d in report.calibration.depths
+    ]
+    told = "Solutions of searches with one particle: nothing was selected."
+    if report.calibration.selected:
+        told = (
+            "Solutions that resampling by these very scores left over: more are right than of all. Budget 1 has no such bias."
+        )
+    header = ("after step", "problems", "solutions", "mean score in %", "ended right in %", "score minus right, in points")
+    return "## The reward model by depth\n\n" + told + "\n\n" + table(header, rows)
+
+
+def _method(report: Report) -> str:
+    n = len(report.same_budget) + len(report.same_tokens)
+    return f"""\
+## How these figures are made
+
+Intervals are 95 %, by a bootstrap that resamples problems ({N_RESAMPLES} times), each with its mean over seeds, and adds one
+made-up problem at each end of the scale, which keeps them honest where nearly all answers are right or few problems tell two
+methods apart. Methods are compared on the same problems and seeds; a difference whose interval holds zero is a tie. There are
+{n} comparisons, and of differences that are none about one in twenty shows all the same. The most accurate is chosen after
+the fact, so its accuracy is on the high side.
+
+Tokens are all that a search sampled, discarded ones included, also where searches of this run shared draws. For the
+comparison at the same tokens, a method's accuracy is interpolated linearly in the logarithm of tokens between its budgets,
+whose mean tokens are taken as exact. *Seconds alone* is the median of {max(cell.n_timed for cell in report.cells)} searches
+with nothing else running. They find prompts and common first steps in the engines' caches; their order rotates, so that this
+favours no method."""

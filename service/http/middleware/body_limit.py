@@ -1,0 +1,119 @@
+"""Limits that hold before a body is parsed."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from epf.core.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    InvalidRequest,
+    SearchServiceError,
+)
+from epf.service.http.disconnect import ClientGone
+from epf.service.http.errors import response_to
+
+
+class BodyLimit:
+    """ASGI middleware: reads the body before the application does, and refuses one that is too large or too slow.
+
+    A length that was announced is refused before anything is read. An application that goes on to receive sees the whole body
+    in one message, then whatever the server has to say, such as that the client has gone. ``max_bytes_under`` has other limits
+    for paths that begin in some way.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, max_bytes_under: Mapping[str, int], timeout_s: float) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self.max_bytes_under = max_bytes_under
+        self.timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body and hand it on, or answer 400, 408 or 413."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        deadline_s = asyncio.get_running_loop().time() + self.timeout_s
+        try:
+            max_bytes = self._limit(scope["path"])
+            _check_announced(Headers(scope=scope), max_bytes)
+            whole = _replayed(await self._read(receive, max_bytes, deadline_s), receive)
+        except ClientGone:
+            await Response(status_code=499)(scope, receive, send)
+        except SearchServiceError as error:
+            response = response_to(error)
+            response.headers["connection"] = "close"
+            await response(scope, receive, _lingering(receive, send, deadline_s))
+        else:
+            await self.app(scope, whole, send)
+
+    def _limit(self, path: str) -> int:
+        return next((limit for start, limit in self.max_bytes_under.items() if path.startswith(start)), self.max_bytes)
+
+    async def _read(self, receive: Receive, max_bytes: int, deadline_s: float) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    body += message.get("body", b"")
+                    if len(body) > max_bytes:
+                        raise _too_large(max_bytes)
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            raise BodyTooSlow(f"The request body must arrive within {self.timeout_s:g} s: send it at once.") from None
+        return bytes(body)
+
+
+def _check_announced(headers: Headers, max_bytes: int) -> None:
+    for announced in headers.getlist("content-length"):
+        if not re.fullmatch("[0-9]{1,18}", announced):
+            raise InvalidRequest("The header `Content-Length` must be the number of bytes of the body: correct it.")
+        if int(announced) > max_bytes:
+            raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request body may have at most {max_bytes} bytes: send a shorter one.")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """``receive`` with the body that was read in front. It is held until it is asked for, and no longer."""
+    unread: bytes | None = body
+
+    async def replayed() -> Message:
+        nonlocal unread
+        if unread is None:
+            return await receive()
+        message = {"type": "http.request", "body": unread, "more_body": False}
+        unread = None
+        return message
+
+    return replayed
+
+
+def _lingering(receive: Receive, send: Send, deadline_s: float) -> Send:
+    """``send`` for a response before the body's end, which ends, and with it the connection, after the body or the deadline.
+
+    To close a connection on which bytes still come would take the response away from a client that has not read it yet.
+    """
+
+    async def lingering(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await send({**message, "more_body": True})
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline_s):
+                    while (await receive()).get("more_body", False):
+                        pass
+            message = {"type": "http.response.body"}
+        await send(message)
+
+    return lingering

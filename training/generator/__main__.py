@@ -1,0 +1,34 @@
+"""Train the embedded generator and publish it: ``python -m generators.training``."""
+
+import argparse
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from epf.engines.onnx.config import SHIPPED
+from epf.training.generator.publish import publish
+from epf.training.generator.text import make_tokenizer, save_tokenizer
+from epf.training.generator.train import Recipe, train_generator
+
+
+def main() -> None:
+    """Make the tokenizer, train, and leave checkpoints and a log in the folder."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/generator"), help="folder for tokenizer, checkpoints and log")
+    parser.add_argument("--publish", type=Path, default=SHIPPED / "generator", help="model directory to write")
+    parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
+    parser.add_argument("--first-step", type=int, default=0, help="go on from this checkpoint")
+    parser.add_argument("--seed", type=int, default=Recipe().seed)
+    args = parser.parse_args()
+    if args.first_step:
+        tokenizer = Tokenizer.from_file(str(args.out / "tokenizer" / "tokenizer.json"))
+    else:
+        tokenizer = make_tokenizer(args.seed)
+        save_tokenizer(tokenizer, args.out / "tokenizer")
+    recipe = Recipe(steps=args.steps, ships_at=min(args.steps, Recipe().ships_at), seed=args.seed)
+    train_generator(tokenizer, args.out, recipe, args.first_step).save_pretrained(args.out / "final")
+    publish(args.out / f"step-{recipe.ships_at}", args.out / "tokenizer", args.publish, "embedded-generator")
+
+
+if __name__ == "__main__":
+    main()

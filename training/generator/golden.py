@@ -1,0 +1,52 @@
+"""Store what torch says of the shipped weights, so that the runtime is compared with torch where torch is not installed.
+
+python -m epf.training.generator.golden
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from epf.core.generator import Message
+from epf.engines.onnx.config import SHIPPED
+from epf.engines.tokenizer import ChatTokenizer
+
+PATH = Path("tests/data/golden_logits.npz")
+PROBLEM = "There are 45 birds on a wire. 17 fly away. Then 3 times as many come back as flew away. How many are there now?"
+SOLUTION = "There are 45 - 17 = 28 birds left.\n\nThen 3 * 17 = 51 come back.\n\n28 + 51 = 79.\n\n\\boxed{79}\n\n"
+EVERY = 12
+"""Outputs are stored at every so many tokens and at the last."""
+
+
+def golden(directory: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Token ids ``(t,)``, lengths ``(k,)`` and torch's outputs after that many tokens, ``(k, vocabulary)`` or ``(k, 1)``."""
+    tokenizer = ChatTokenizer(directory)
+    ids = tokenizer.render([Message("user", PROBLEM)]) + tokenizer.encode(SOLUTION)
+    lengths = np.array([*range(1, len(ids), EVERY), len(ids)])
+    with torch.no_grad():
+        if directory.name == "generator":
+            model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+            outputs = model(torch.tensor([ids])).logits[0]
+        else:
+            model = AutoModelForSequenceClassification.from_pretrained(directory, dtype=torch.float32).eval()
+            outputs = model.score(model.model(torch.tensor([ids])).last_hidden_state[0])
+    return np.array(ids), lengths, outputs.numpy()[lengths - 1]
+
+
+def main() -> None:
+    """Write the file for both shipped models."""
+    arrays: dict[str, Any] = {}
+    for name in ("generator", "reward_model"):
+        for key, array in zip(("ids", "lengths", "outputs"), golden(SHIPPED / name), strict=True):
+            arrays[f"{name}_{key}"] = array
+    PATH.parent.mkdir(exist_ok=True)
+    np.savez_compressed(PATH, **arrays)
+    print(PATH)
+
+
+if __name__ == "__main__":
+    main()

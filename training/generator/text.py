@@ -1,0 +1,90 @@
+"""The tokenizer of the embedded pair: byte-level BPE made for word problems, and the chat template.
+
+Every digit is one token, as are a blank line (the step separator) and each operation with its spaces.
+"""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from epf.problem_sets.synthetic.problems import SEPARATOR, Problem, problems
+
+VOCABULARY = 1024
+END = "<|im_end|>"
+SPECIALS = ("<|endoftext|>", "<|im_start|>", END)
+WHOLE = (SEPARATOR, " + ", " - ", " * ", " / ", " = ", "\\boxed{")
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def make_tokenizer(seed: int = 0, n_problems: int = 40_000) -> Tokenizer:
+    """Train the tokenizer on synthetic problems."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\d| ?[A-Za-z]+|\s+(?=\S)|\s+|[^\sA-Za-z\d]"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY - len(WHOLE),
+        special_tokens=list(SPECIALS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = (
+        "user\n" + problem.text + "\nassistant\n" + "\n".join(problem.solution)
+        for problem in islice(problems(seed, "train"), n_problems)
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in WHOLE])
+    return tokenizer
+
+
+def token_id(tokenizer: Tokenizer, text: str) -> int:
+    """The id of a token that the tokenizer must have."""
+    found = tokenizer.token_to_id(text)
+    if found is None:
+        raise ValueError(f"the tokenizer has no token {text!r}")
+    return int(found)
+
+
+def prompt(text: str) -> str:
+    """The chat template's rendering of one user message, ready for the assistant."""
+    return f"<|im_start|>user\n{text}{END}\n<|im_start|>assistant\n"
+
+
+def solution_ids(tokenizer: Tokenizer, steps: tuple[str, ...], close: str) -> list[list[int]]:
+    """Token ids of each step with its closing token: the separator, and ``close`` after the last."""
+    ends = [token_id(tokenizer, end) for end in (*[SEPARATOR] * (len(steps) - 1), close)]
+    return [[*tokenizer.encode(step).ids, end] for step, end in zip(steps, ends, strict=True)]
+
+
+def example(tokenizer: Tokenizer, problem: Problem) -> tuple[list[int], int]:
+    """Token ids of prompt and solution, and how many of them are the prompt."""
+    prompt_ids = tokenizer.encode(prompt(problem.text)).ids
+    return prompt_ids + [i for step in solution_ids(tokenizer, problem.solution, END) for i in step], len(prompt_ids)
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write ``tokenizer.json`` and what transformers needs beside it."""
+    from transformers import PreTrainedTokenizerFast
+
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=SPECIALS[0],
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    fast.save_pretrained(str(folder))
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that transformers 4 and 5 both know
+    path.write_text(json.dumps(config, indent=2) + "\n")

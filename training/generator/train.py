@@ -1,0 +1,112 @@
+"""Trains a Llama on the solutions of synthetic problems, from a seed and for a given number of steps.
+
+Matrices by Muon, the rest by AdamW; the learning rate is held and then decays by a cosine; the number of steps of the problems
+grows at first. The loss counts solution tokens only. Runs on a CPU and, where there is one, on a GPU.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from epf.problem_sets.synthetic.problems import MAX_STEPS, problem
+from epf.training.generator.text import (
+    END,
+    SPECIALS,
+    VOCABULARY,
+    example,
+)
+from epf.training.loop import fit, mixed_precision
+
+CONTEXT = 512
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast to train; all but ``batch_size`` (problems) and ``learning_rate`` count optimiser steps.
+
+    Attributes:
+        growth: the problems' number of steps grows from 2 to 8 over these.
+        decay_from: the learning rate is held until here and then falls to zero by a cosine.
+        ships_at: the checkpoint that ships. It is weaker than the last one on purpose, so that a search has something to win;
+            the reward model starts from the last one.
+    """
+
+    steps: int = 2_100
+    growth: int = 600
+    decay_from: int = 1_250
+    ships_at: int = 1_775
+    batch_size: int = 48
+    learning_rate: float = 4e-3
+    warmup: int = 100
+    seed: int = 0
+    checkpoint_every: int = 250
+
+
+def llama_config(tokenizer: Tokenizer) -> LlamaConfig:
+    """The shape of both models of the pair: 3.7 million parameters."""
+    end, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(SPECIALS[0])
+    return LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=end,
+        pad_token_id=pad,
+    )
+
+
+def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless batches of ``ids`` and ``labels``, both ``(batch, length)``; problems of like length share a batch."""
+    rng = np.random.default_rng([recipe.seed, first_step])
+    pad = tokenizer.token_to_id(SPECIALS[0])
+    for group in count(first_step // 16):
+        most = 2 + int((MAX_STEPS - 2) * min(1.0, group * 16 / recipe.growth))
+        drawn = [
+            example(tokenizer, problem(rng, int(rng.integers(1, most + 1)), "train")) for _ in range(16 * recipe.batch_size)
+        ]
+        drawn.sort(key=lambda pair: len(pair[0]))
+        for start in rng.permutation(16) * recipe.batch_size:
+            rows = drawn[start : start + recipe.batch_size]
+            length = max(len(ids) for ids, _ in rows)
+            ids = torch.full((len(rows), length), pad)
+            labels = torch.full((len(rows), length), IGNORED)
+            for row, (tokens, n_prompt) in enumerate(rows):
+                ids[row, : len(tokens)] = torch.tensor(tokens)
+                labels[row, n_prompt : len(tokens)] = torch.tensor(tokens[n_prompt:])
+            yield ids, labels
+
+
+def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
+    """Train, keeping ``folder/step-N`` checkpoints; progress goes to ``folder/log.jsonl``.
+
+    ``first_step`` > 0 goes on from that checkpoint (the optimisers' momentum starts anew, other problems are drawn).
+    """
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    config = llama_config(tokenizer)
+    model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}") if first_step else LlamaForCausalLM(config)
+    model = model.to(device)
+    model.config._attn_implementation = "sdpa"
+    backbone = torch.compile(model.model, dynamic=True)
+
+    def loss_of(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, int]:
+        ids, targets = batch[0].to(device), batch[1][:, 1:].to(device)
+        with mixed_precision(device):
+            hidden = backbone(ids[:, :-1], use_cache=False).last_hidden_state[targets != IGNORED]
+            logits = model.lm_head(hidden)
+        return torch.nn.functional.cross_entropy(logits.float(), targets[targets != IGNORED]), ids.numel()
+
+    fit(model, batches(tokenizer, recipe, first_step), loss_of, recipe, folder, first_step, recipe.ships_at)
+    return model

@@ -1,0 +1,50 @@
+"""Train the embedded reward model: ``python -m reward_models.training``, after ``python -m generators.training``.
+
+Samples solutions of training problems with the shipped generator, trains from the weights that the generator's training ended
+with (the shipped ones are an earlier, weaker checkpoint: a verifier must know more), and publishes the result.
+"""
+
+import argparse
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from epf.engines.onnx.config import SHIPPED
+from epf.training.generator.publish import publish
+from epf.training.reward_model.samples import write_samples
+from epf.training.reward_model.train import Recipe, train_reward_model
+
+
+def main() -> None:
+    """Sample, train, publish; finished parts of an earlier run in the folder are kept."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--generator", type=Path, default=SHIPPED / "generator", help="model directory to sample with")
+    parser.add_argument("--backbone", type=Path, default=Path("runs/generator/final"), help="checkpoint to start from")
+    parser.add_argument("--out", type=Path, default=Path("runs/reward_model"), help="folder for samples, checkpoints and log")
+    parser.add_argument("--publish", type=Path, default=SHIPPED / "reward_model", help="model directory to write")
+    parser.add_argument("--problems", type=int, default=3_000, help="problems to sample solutions of")
+    parser.add_argument("--n", type=int, default=4, help="solutions of each")
+    parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
+    parser.add_argument(
+        "--extra-layers", type=int, default=Recipe().extra_layers, help="layers to train on top of the backbone"
+    )
+    parser.add_argument("--teacher", type=Path, help="directory of a stronger reward model, whose ranking is distilled too")
+    parser.add_argument("--seed", type=int, default=Recipe().seed)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    samples = args.out / "samples.jsonl"
+    if not samples.exists():
+        partial = samples.with_suffix(".partial")
+        write_samples(args.generator, partial, args.problems, args.n, args.seed)
+        partial.rename(samples)
+    tokenizer = Tokenizer.from_file(str(args.generator / "tokenizer.json"))
+    usual = Recipe()
+    decay_from = args.steps * usual.decay_from // usual.steps
+    recipe = Recipe(steps=args.steps, decay_from=decay_from, extra_layers=args.extra_layers, seed=args.seed)
+    model = train_reward_model(tokenizer, args.backbone, samples, args.out, recipe, args.teacher)
+    model.save_pretrained(args.out / "final")
+    publish(args.out / "final", args.generator, args.publish, "embedded-reward-model")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Distils a stronger reward model's ranking: the solutions of a row are candidates, their last scores rank them.
+
+The loss is PLD (arXiv 2506.12542, see :mod:`epf.entropy.ranking.maths`), the right solution first. It is added to the
+cross-entropy of the labels, which is ours: PLD ignores a shift of all logits, and a score must stay a probability.
+"""
+
+from pathlib import Path
+
+import torch
+from transformers import LlamaForSequenceClassification
+
+from epf.entropy.ranking.loss import pld_loss
+from epf.training.reward_model.examples import Batch
+
+
+class Teacher:
+    """A reward model with the student's tokenizer, from its Hugging Face directory."""
+
+    def __init__(self, directory: Path, device: str) -> None:
+        self._model = LlamaForSequenceClassification.from_pretrained(directory).to(device).eval().requires_grad_(False)
+        self._model.config._attn_implementation = "sdpa"
+        self._device = device
+
+    @torch.no_grad()
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """Log odds of each solution at its end, ``(b, s)``."""
+        hidden = self._model.model(
+            batch.ids.to(self._device),
+            attention_mask=batch.mask.to(self._device),
+            position_ids=batch.positions.to(self._device),
+            use_cache=False,
+        ).last_hidden_state
+        return self._model.score(at_ends(hidden, batch))[..., 0]
+
+
+def at_ends(values: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """What ``values``, ``(b, t, ...)``, have at the end of each solution, ``(b, s, ...)``; anything where there is none."""
+    rows = torch.arange(len(values), device=values.device)[:, None]
+    return values[rows, batch.ends.clamp(min=0).to(values.device)]
+
+
+def ranking_loss(student: torch.Tensor, teacher: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Mean PLD over rows, of log odds ``(b, s)``. First comes the right solution that the teacher likes best."""
+    present = (batch.ends >= 0).to(student.device)
+    right = present & (at_ends(batch.labels, batch) == 1).to(student.device)
+    candidates = torch.where(right.any(dim=1, keepdim=True), right, present)
+    first = teacher.masked_fill(~candidates, -torch.inf).argmax(dim=1)
+    return pld_loss(student, teacher, first, present=present).mean()

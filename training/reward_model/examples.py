@@ -1,0 +1,109 @@
+"""Training rows of the reward model: one problem, several solutions of it, and a label for every token.
+
+The solutions of a row share the prompt: each sees the prompt and itself only (a block mask, positions counted on from the
+prompt), so right and wrong continuations of the same problem are learned side by side and the prompt is computed once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from epf.problem_sets.synthetic.problems import SEPARATOR, Problem, problem
+from epf.training.generator.text import SPECIALS, prompt, token_id
+from epf.training.reward_model.labels import right_characters
+from epf.training.reward_model.mistakes import mistaken
+
+STEP_END_WEIGHT = 4.0
+FIRST_MISTAKE_WEIGHT = 15.0
+"""The token that makes a solution wrong is one in fifty, and all the rest follows from seeing it."""
+AFTER_MISTAKE_WEIGHT = 0.3
+"""Factor for steps after the first wrong one: they are all wrong, so there is little to learn from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Token ids ``(length,)``, positions, segment (0 prompt, 1.. solutions), label of each token (-1 none), weight of each."""
+
+    ids: list[int]
+    positions: list[int]
+    segments: list[int]
+    labels: list[int]
+    weights: list[float]
+
+
+def row(tokenizer: Tokenizer, problem: Problem, solutions: Sequence[tuple[str, ...]]) -> Row:
+    """Tokens and labels of a problem with some of its solutions (steps' texts)."""
+    separator = token_id(tokenizer, SEPARATOR)
+    prompt_ids = tokenizer.encode(prompt(problem.text)).ids
+    n = len(prompt_ids)
+    out = Row(list(prompt_ids), list(range(n)), [0] * n, [-1] * n, [0.0] * n)
+    for segment, steps in enumerate(solutions, start=1):
+        position = n
+        for step, n_right in zip(steps, right_characters(problem, steps), strict=True):
+            encoding = tokenizer.encode(step)
+            right = n_right == len(step)
+            ends = [end for _, end in encoding.offsets]
+            tokens = [*encoding.ids, separator]
+            labels = [int(end <= n_right) for end in ends] + [int(right)]
+            if not right:
+                labels[-1] = 0
+            out.ids.extend(tokens)
+            out.positions.extend(range(position, position + len(tokens)))
+            out.segments.extend([segment] * len(tokens))
+            out.labels.extend(labels)
+            wrong_before = n_right == 0 and out.labels[-len(tokens) - 1] == 0
+            factor = AFTER_MISTAKE_WEIGHT if wrong_before else 1.0
+            weights = [factor] * len(ends) + [factor * STEP_END_WEIGHT]
+            if not right and not wrong_before:
+                weights[labels.index(0)] = FIRST_MISTAKE_WEIGHT
+            out.weights.extend(weights)
+            position += len(tokens)
+    return out
+
+
+def fresh_rows(tokenizer: Tokenizer, rng: np.random.Generator, n_solutions: int) -> Iterator[Row]:
+    """Endless rows of new problems, one right solution and mistaken ones."""
+    while True:
+        drawn = problem(rng, int(rng.integers(1, 9)), "train")
+        solutions = [drawn.solution] + [mistaken(rng, drawn) for _ in range(n_solutions - 1)]
+        yield row(tokenizer, drawn, solutions)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows padded to one length: ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``, ``mask`` ``(b, 1, t, t)``.
+
+    ``ends`` ``(b, s)`` are the places where solutions end, at their last separator; -1 where a row has fewer.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    labels: torch.Tensor
+    weights: torch.Tensor
+    mask: torch.Tensor
+    ends: torch.Tensor
+
+
+def collate(tokenizer: Tokenizer, rows: Sequence[Row]) -> Batch:
+    """Pad rows and build their block masks."""
+    length = max(len(r.ids) for r in rows)
+    shape = (len(rows), length)
+    ids = torch.full(shape, tokenizer.token_to_id(SPECIALS[0]))
+    positions, labels, weights = torch.zeros(shape, dtype=torch.long), torch.full(shape, -1), torch.zeros(shape)
+    segments = torch.full(shape, -1)
+    for i, r in enumerate(rows):
+        n = len(r.ids)
+        ids[i, :n], positions[i, :n] = torch.tensor(r.ids), torch.tensor(r.positions)
+        labels[i, :n], weights[i, :n], segments[i, :n] = (
+            torch.tensor(r.labels),
+            torch.tensor(r.weights),
+            torch.tensor(r.segments),
+        )
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    same = (segments[:, :, None] == segments[:, None, :]) | (segments[:, None, :] == 0)
+    numbers = torch.arange(1, int(segments.max()) + 1)
+    places = torch.where(segments[:, None] == numbers[:, None], torch.arange(length), -1)
+    return Batch(ids, positions, labels, weights, (causal & same)[:, None], places.amax(dim=2))

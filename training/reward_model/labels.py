@@ -1,0 +1,43 @@
+"""Exact labels that tell whether a solution is still right after a token.
+
+A prefix is right while it is the beginning of a right solution. Right solutions of one problem are its lines of arithmetic in
+order, the operands of + and * in either order, and the closing line with the answer.
+"""
+
+import re
+
+from epf.problem_sets.synthetic.problems import Problem
+
+_SWAPPABLE = re.compile(r"^(\d+) ([+*]) (\d+) = (\d+)\.$")
+
+
+def _variants(line: str) -> tuple[str, ...]:
+    match = _SWAPPABLE.match(line)
+    return (line, f"{match[3]} {match[2]} {match[1]} = {match[4]}.") if match else (line,)
+
+
+def step_labels(problem: Problem, steps: tuple[str, ...]) -> list[bool]:
+    """For each step: are all steps up to and with it right? Same length as ``steps``."""
+    right, labels = True, []
+    for i, step in enumerate(steps):
+        right = right and i < len(problem.solution) and step in _variants(problem.solution[i])
+        labels.append(right)
+    return labels
+
+
+def right_characters(problem: Problem, steps: tuple[str, ...]) -> list[int]:
+    """For each step: how many of its leading characters are still right (all of them: the step is right)."""
+    right, counts = True, []
+    for i, step in enumerate(steps):
+        if not right or i >= len(problem.solution):
+            counts.append(0)
+            right = False
+            continue
+        n = max(_common(step, variant) for variant in _variants(problem.solution[i]))
+        counts.append(n)
+        right = step in _variants(problem.solution[i])
+    return counts
+
+
+def _common(a: str, b: str) -> int:
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

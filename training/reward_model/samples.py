@@ -1,0 +1,83 @@
+"""Solutions that the shipped generator samples, to be labelled exactly."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from epf.core.generator import Message, Sampling
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.problems import MAX_STEPS, Problem, problem
+
+TEMPERATURE = 0.8
+MOST_STEPS = 14
+TOKENS_PER_STEP = 40
+
+
+async def sample_solution(
+    generator: EmbeddedGenerator, text: str, seed: int, temperature: float = TEMPERATURE
+) -> tuple[str, ...]:
+    """The steps of one sampled solution; a solution that does not end is cut."""
+    prefix = generator.prompt_ids([Message("user", text)])
+    sampling = Sampling(temperature=temperature, max_tokens=TOKENS_PER_STEP)
+    steps: list[str] = []
+    for t, step_seed in enumerate(np.random.SeedSequence(seed).generate_state(MOST_STEPS, np.uint64)):
+        step = await generator.step(prefix, sampling, int(step_seed))
+        steps.append(step.text)
+        prefix += step.token_ids
+        if step.finish == "eos" or (step.finish == "length" and t == MOST_STEPS - 1):
+            break
+    return tuple(steps)
+
+
+async def sample_many(
+    generator: EmbeddedGenerator,
+    problems: list[Problem],
+    n: int,
+    seed: int,
+    temperature: float = TEMPERATURE,
+    at_once: int = 32,
+) -> list[list[tuple[str, ...]]]:
+    """``n`` solutions of each problem, ``at_once`` problems in flight."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(i: int) -> list[tuple[str, ...]]:
+        async with room:
+            return list(
+                await asyncio.gather(
+                    *(sample_solution(generator, problems[i].text, (seed << 32) + i * n + k, temperature) for k in range(n))
+                )
+            )
+
+    return list(await asyncio.gather(*(one(i) for i in range(len(problems)))))
+
+
+def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, seed: int) -> None:
+    """Sample training problems and keep them as rows of text, lines, answer and solutions."""
+
+    async def run() -> None:
+        generator = EmbeddedGenerator(generator_folder, max_rows=64, n_threads=os.cpu_count() or 1)
+        rng = np.random.default_rng(seed)
+        with out.open("w") as file:
+            for start in range(0, n_problems, 256):
+                chunk = [
+                    problem(rng, int(rng.integers(1, MAX_STEPS + 1)), "train") for _ in range(min(256, n_problems - start))
+                ]
+                for drawn, solutions in zip(
+                    chunk, await sample_many(generator, chunk, n, seed + start, at_once=64), strict=True
+                ):
+                    row = {"text": drawn.text, "lines": drawn.lines, "answer": drawn.answer, "solutions": solutions}
+                    file.write(json.dumps(row) + "\n")
+                print(f"sampled {start + len(chunk)}/{n_problems} problems x {n}", flush=True)
+        await generator.aclose()
+
+    asyncio.run(run())
+
+
+def read_samples(path: Path) -> list[tuple[Problem, list[tuple[str, ...]]]]:
+    """Rows of :func:`write_samples`."""
+    with path.open() as file:
+        rows = [json.loads(line) for line in file]
+    return [(Problem(r["text"], tuple(r["lines"]), r["answer"]), [tuple(s) for s in r["solutions"]]) for r in rows]

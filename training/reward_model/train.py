@@ -1,0 +1,174 @@
+"""Trains the process reward model: two layers on top of the generator's frozen backbone.
+
+At every token the backbone has worked out what it expects next, so a layer that looks one token back can compare what came with
+what was expected. The first new layer starts out looking back, and the residual stream is scaled down so that new layers of
+ordinary size can write into it: trained with neither, the loss stayed for hundreds of steps where guessing by depth leaves it.
+
+Binary cross-entropy on every solution token ("is the solution still right here?"), step ends and the token that makes the
+solution wrong weighted higher. Some of the rows are solutions sampled by the shipped generator, the others new problems with
+mistakes of known kinds. The shipped head is one logit; the score of a step is read at the separator that closes it.
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import LlamaForCausalLM, LlamaForSequenceClassification
+
+from epf.training.loop import fit, mixed_precision
+from epf.training.reward_model.distil import Teacher, at_ends, ranking_loss
+from epf.training.reward_model.examples import (
+    Batch,
+    Row,
+    collate,
+    fresh_rows,
+    row,
+)
+from epf.training.reward_model.samples import read_samples
+
+LOOK_BACK_FREQUENCIES = 3
+LOOK_BACK_SCALE = 6.0
+RESIDUAL_SCALE = 1 / 16
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast to train.
+
+    Attributes:
+        extra_layers: trained on top of the backbone's.
+        sampled_share: part of the rows that are the generator's own solutions.
+    """
+
+    steps: int = 900
+    decay_from: int = 400
+    extra_layers: int = 2
+    batch_size: int = 24
+    n_solutions: int = 4
+    learning_rate: float = 3e-3
+    warmup: int = 30
+    sampled_share: float = 0.4
+    seed: int = 1
+    checkpoint_every: int = 250
+
+
+def _sampled_rows(tokenizer: Tokenizer, path: Path, rng: np.random.Generator, n: int) -> Iterator[Row]:
+    """Endless rows of sampled solutions; a right solution is added where none was sampled."""
+    data = read_samples(path)
+    while True:
+        for i in rng.permutation(len(data)):
+            problem, solutions = data[i]
+            distinct = sorted(set(solutions))
+            chosen = [distinct[j] for j in rng.permutation(len(distinct))[:n]]
+            if all(solution != problem.solution for solution in chosen):
+                chosen = [problem.solution, *chosen[: n - 1]]
+            yield row(tokenizer, problem, chosen)
+
+
+def batches(tokenizer: Tokenizer, recipe: Recipe, samples: Path) -> Iterator[Batch]:
+    """Endless batches of mixed rows of like length."""
+    rng = np.random.default_rng(recipe.seed)
+    sampled = _sampled_rows(tokenizer, samples, rng, recipe.n_solutions)
+    fresh = fresh_rows(tokenizer, rng, recipe.n_solutions)
+    while True:
+        rows = [next(sampled if rng.random() < recipe.sampled_share else fresh) for _ in range(16 * recipe.batch_size)]
+        rows.sort(key=lambda r: len(r.ids))
+        for start in rng.permutation(16) * recipe.batch_size:
+            yield collate(tokenizer, rows[start : start + recipe.batch_size])
+
+
+@torch.no_grad()
+def deepened(language_model: LlamaForCausalLM, extra_layers: int) -> LlamaForSequenceClassification:
+    """The language model's backbone, frozen and computing what it did, with new layers on top and a head that says 1/2.
+
+    All that is written into the residual stream is scaled alike, which the norms that read from it undo.
+    """
+    config = copy.deepcopy(language_model.config)
+    config.num_labels = 1
+    config.num_hidden_layers += extra_layers
+    config.rms_norm_eps = 1e-8
+    model = LlamaForSequenceClassification(config)
+    model.model.load_state_dict(language_model.model.state_dict(), strict=False)
+    backbone, new = model.model.layers[:-extra_layers], model.model.layers[-extra_layers:]
+    model.model.embed_tokens.weight.mul_(RESIDUAL_SCALE)
+    for layer in backbone:
+        layer.self_attn.o_proj.weight.mul_(RESIDUAL_SCALE)
+        layer.mlp.down_proj.weight.mul_(RESIDUAL_SCALE)
+        layer.requires_grad_(False)
+    model.model.embed_tokens.requires_grad_(False)
+    for name, weight in new.named_parameters():
+        if weight.ndim == 2:
+            gain = 0.5 if "o_proj" in name or "down_proj" in name else 1.0
+            torch.nn.init.normal_(weight, std=gain / weight.shape[1] ** 0.5)
+    torch.nn.init.zeros_(model.score.weight)
+    return model
+
+
+@torch.no_grad()
+def look_back(model: LlamaForSequenceClassification, layer: int, batch: Batch) -> None:
+    """Let all heads of a layer attend to the token before, by the rotary angles of their fastest frequencies.
+
+    Queries and keys must be the same vector at every token; u, the least squares answer to "u . h = 1 for all inputs h of the
+    layer" on ``batch``, makes them nearly so without a bias. The query is turned back by one token.
+    """
+    inputs: list[torch.Tensor] = []
+    handle = model.model.layers[layer].input_layernorm.register_forward_hook(lambda _, __, output: inputs.append(output))
+    model.model(batch.ids, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False)
+    handle.remove()
+    h = inputs[0][batch.labels >= 0]
+    width = h.shape[1]
+    constant = torch.linalg.solve(h.T @ h / len(h) + 1e-3 * torch.eye(width), h.mean(0))
+    attention = model.model.layers[layer].self_attn
+    half = attention.head_dim // 2
+    angles = model.config.rope_parameters["rope_theta"] ** (-torch.arange(LOOK_BACK_FREQUENCIES) / half)
+    query, key = torch.zeros_like(attention.q_proj.weight), torch.zeros_like(attention.k_proj.weight)
+    for head in range(model.config.num_attention_heads):
+        first = head * attention.head_dim
+        for i, angle in enumerate(angles.tolist()):
+            key[first + i] = LOOK_BACK_SCALE * constant
+            query[first + i] = LOOK_BACK_SCALE * math.cos(angle) * constant
+            query[first + half + i] = -LOOK_BACK_SCALE * math.sin(angle) * constant
+    attention.q_proj.weight.copy_(query)
+    attention.k_proj.weight.copy_(key)
+
+
+def train_reward_model(
+    tokenizer: Tokenizer, backbone_folder: Path, samples: Path, folder: Path, recipe: Recipe, teacher_folder: Path | None = None
+) -> LlamaForSequenceClassification:
+    """Train and return the model, with a teacher by its ranking too; ``folder`` gets checkpoints and ``log.jsonl``."""
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    language_model = LlamaForCausalLM.from_pretrained(backbone_folder).to(device)
+    model = deepened(language_model, recipe.extra_layers)
+    model.config._attn_implementation = "sdpa"
+    stream = batches(tokenizer, recipe, samples)
+    look_back(model, language_model.config.num_hidden_layers, next(stream))
+    model = model.to(device)
+    backbone = torch.compile(model.model, dynamic=True)
+    teacher = None if teacher_folder is None else Teacher(teacher_folder, device)
+
+    def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
+        judged = batch.labels >= 0
+        with mixed_precision(device):
+            hidden = backbone(
+                batch.ids.to(device),
+                attention_mask=batch.mask.to(device),
+                position_ids=batch.positions.to(device),
+                use_cache=False,
+            ).last_hidden_state
+        logits = model.score(hidden[judged].float())[:, 0]
+        targets, weights = batch.labels[judged].float().to(device), batch.weights[judged].to(device)
+        per_token = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        loss = (per_token * weights).sum() / weights.sum()
+        if teacher is not None:
+            student = model.score(at_ends(hidden, batch).float())[..., 0]
+            loss = loss + ranking_loss(student, teacher.logits(batch), batch)
+        return loss, batch.ids.numel()
+
+    fit(model, stream, loss_of, recipe, folder)
+    return model
