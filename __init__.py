@@ -8,54 +8,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from epf.search import (
-        METHODS as METHODS,
-    )
-    from epf.search import (
-        Answered as Answered,
-    )
-    from epf.search import (
-        AnswerShare as AnswerShare,
-    )
-    from epf.search import (
-        Event as Event,
-    )
-    from epf.search import (
-        Particle as Particle,
-    )
-    from epf.search import (
-        Resampled as Resampled,
-    )
-    from epf.search import (
-        Scored as Scored,
-    )
-    from epf.search import (
-        SearchConfig as SearchConfig,
-    )
-    from epf.search import (
-        SearchResult as SearchResult,
-    )
-    from epf.search import (
-        Started as Started,
-    )
-    from epf.search import (
-        StepRecord as StepRecord,
-    )
-    from epf.search import (
-        StepTaken as StepTaken,
-    )
-    from epf.search import (
-        Usage as Usage,
-    )
-    from epf.search import (
-        asolve as asolve,
-    )
-    from epf.search import (
-        solve as solve,
-    )
-    from epf.search import (
-        stream as stream,
-    )
+    from epf.search import METHODS as METHODS
+    from epf.search import Answered as Answered
+    from epf.search import AnswerShare as AnswerShare
+    from epf.search import Event as Event
+    from epf.search import Particle as Particle
+    from epf.search import Resampled as Resampled
+    from epf.search import Scored as Scored
+    from epf.search import SearchConfig as SearchConfig
+    from epf.search import SearchResult as SearchResult
+    from epf.search import Started as Started
+    from epf.search import StepRecord as StepRecord
+    from epf.search import StepTaken as StepTaken
+    from epf.search import Usage as Usage
+    from epf.search import asolve as asolve
+    from epf.search import solve as solve
+    from epf.search import stream as stream
 
 __all__ = [
     "METHODS",

@@ -20,13 +20,7 @@ from benchmarks.pair import score_all
 from epf.engines.onnx.config import SHIPPED, load_config
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problems import problems
-from epf.reward_models.calibration import (
-    CLIP,
-    Calibration,
-    expected_calibration_error,
-    fit,
-    reliability,
-)
+from epf.reward_models.calibration import CLIP, Calibration, expected_calibration_error, fit, reliability
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.training.reward_model.labels import step_labels
 from epf.training.reward_model.samples import sample_many

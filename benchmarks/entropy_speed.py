@@ -14,25 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from epf.entropy.attention.maths import bins_of, penalties, row_entropies
-from epf.entropy.coupling.maths import (
-    costs,
-    coupling,
-    entropic_plan,
-    matches,
-    uniform,
-)
+from epf.entropy.coupling.maths import costs, coupling, entropic_plan, matches, uniform
 from epf.entropy.epiplexity.ngram import ngrams
 from epf.entropy.features.maths import effective_features, effective_values
 from epf.entropy.maxent.maths import maxent
 from epf.entropy.ranking.maths import ranking
 from epf.entropy.rate_distortion.maths import Task, folds_of, rate
 from epf.entropy.reconstruction.maths import reconstruction
-from epf.entropy.tokens.maths import (
-    Clip,
-    Drawn,
-    entropy_change,
-    steer_weights,
-)
+from epf.entropy.tokens.maths import Clip, Drawn, entropy_change, steer_weights
 
 OUT = Path(__file__).parents[1] / "docs" / "entropy" / "speed.md"
 SIZES = (10**3, 10**4, 10**5, 10**6)

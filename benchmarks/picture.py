@@ -14,14 +14,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from epf.search import (
-    Answered,
-    Resampled,
-    Scored,
-    SearchResult,
-    StepTaken,
-    stream,
-)
+from epf.search import Answered, Resampled, Scored, SearchResult, StepTaken, stream
 
 PROBLEM = (
     "Maya had 36 marbles. She found 19 more marbles at the park. She gave 14 marbles to her brother. Then she doubled the "

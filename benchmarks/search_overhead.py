@@ -40,12 +40,7 @@ from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from epf.search import SearchConfig
 from epf.search.answers.equality import AnswerChecker
 from epf.search.api import stream
-from epf.search.events import (
-    Answered,
-    Resampled,
-    Scored,
-    StepTaken,
-)
+from epf.search.events import Answered, Resampled, Scored, StepTaken
 
 RESULTS = Path(__file__).parent / "results"
 ITS_HUB = Path(__file__).parent / "peers" / "its_hub_pf.py"

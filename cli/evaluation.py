@@ -19,12 +19,7 @@ from epf.cli.options import add_search_options, given_options, positive
 from epf.cli.serving import read_settings
 from epf.core.errors import InvalidRequest, NotInstalled
 from epf.core.version import VERSION
-from epf.evaluation.plan import (
-    ALL,
-    Plan,
-    make_plan,
-    read_contenders,
-)
+from epf.evaluation.plan import ALL, Plan, make_plan, read_contenders
 from epf.evaluation.remote import ray_searchers
 from epf.evaluation.report.compare import compared
 from epf.evaluation.report.figures import Report, report_of

@@ -6,14 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from epf.cli import (
-    entropy,
-    evaluation,
-    serve,
-    serve_prm,
-    solve,
-    trace,
-)
+from epf.cli import entropy, evaluation, serve, serve_prm, solve, trace
 from epf.cli.options import add_search_options, positive
 from epf.cli.solve import LoadModels
 from epf.core.errors import InvalidRequest, SearchServiceError

@@ -7,12 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.live import Live
 
-from epf.cli.view import (
-    View,
-    advance,
-    frame,
-    plain_line,
-)
+from epf.cli.view import View, advance, frame, plain_line
 from epf.search.events import Event, Resampled
 
 

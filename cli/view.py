@@ -7,14 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from epf.search.events import (
-    Answered,
-    Event,
-    Resampled,
-    Scored,
-    Started,
-    StepTaken,
-)
+from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
 from epf.search.result import SearchResult
 
 FRAME_LINES = 6

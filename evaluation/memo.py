@@ -12,12 +12,7 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from epf.core.generator import (
-    Generator,
-    Message,
-    Sampling,
-    Step,
-)
+from epf.core.generator import Generator, Message, Sampling, Step
 from epf.core.reward_model import RewardModel, Score
 
 REMEMBERED = 16_384

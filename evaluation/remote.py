@@ -21,7 +21,7 @@ RESTARTS = 3
 
 
 class RemoteWorker:
-    """A :class:`~epf.evaluation.worker.Worker` that loads its models in its own process, at its first call and after a crash."""
+    """A :class:`~epf.evaluation.worker.Worker` that loads its models where it runs, at first use and again after a crash."""
 
     def __init__(self, load_models: LoadModels) -> None:
         self._load_models = load_models

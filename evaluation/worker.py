@@ -9,12 +9,7 @@ from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.plan import Task
-from epf.evaluation.rows import (
-    Failure,
-    Row,
-    failed_row,
-    row_of,
-)
+from epf.evaluation.rows import Failure, Row, failed_row, row_of
 from epf.search.answers.equality import AnswerChecker
 from epf.search.engine import runner as driver
 from epf.search.events import Event, StepTaken

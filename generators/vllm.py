@@ -13,12 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import (
-    Finish,
-    Message,
-    Sampling,
-    Step,
-)
+from epf.core.generator import Finish, Message, Sampling, Step
 from epf.engines.hub import model_directory, model_name
 from epf.engines.tokenizer import ChatTokenizer
 from epf.engines.vllm import VllmEngine, check_installed, start_engine

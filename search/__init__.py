@@ -1,23 +1,10 @@
 """Search over reasoning steps with a language model and a process reward model."""
 
 from epf.search.api import asolve, solve, stream
-from epf.search.events import (
-    Answered,
-    Event,
-    Resampled,
-    Scored,
-    Started,
-    StepTaken,
-)
+from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
 from epf.search.methods import METHODS
 from epf.search.options import SearchConfig
-from epf.search.result import (
-    AnswerShare,
-    Particle,
-    SearchResult,
-    StepRecord,
-    Usage,
-)
+from epf.search.result import AnswerShare, Particle, SearchResult, StepRecord, Usage
 
 __all__ = [
     "METHODS",

@@ -7,12 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from epf.core.errors import (
-    DeadlineExceeded,
-    InvalidRequest,
-    Overloaded,
-    RewardModelError,
-)
+from epf.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, RewardModelError
 from epf.core.reward_model import RewardModel, Score
 from epf.core.version import VERSION
 from epf.service.http import errors

@@ -19,13 +19,7 @@ from torchcfm.conditional_flow_matching import ExactOptimalTransportConditionalF
 
 from epf.entropy.core import FloatArray
 from epf.entropy.coupling.loss import flow_matching_loss
-from epf.entropy.coupling.maths import (
-    Coupling,
-    costs,
-    coupling,
-    elbow,
-    uniform,
-)
+from epf.entropy.coupling.maths import Coupling, costs, coupling, elbow, uniform
 from epf.entropy.coupling.tool import DEFAULT_GRID
 
 Loss = Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]

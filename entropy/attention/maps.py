@@ -7,12 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.attention.maths import (
-    Granularity,
-    ceiling,
-    row_ceilings,
-    row_entropies,
-)
+from epf.entropy.attention.maths import Granularity, ceiling, row_ceilings, row_entropies
 from epf.entropy.core import FloatArray
 from epf.entropy.tooling.checks import at_most, refuse, same_length
 from epf.entropy.tooling.schema import Strict, example

@@ -19,12 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epf.core.extras import needed
-from epf.entropy.core import (
-    FloatArray,
-    IntArray,
-    hill,
-    log_softmax,
-)
+from epf.entropy.core import FloatArray, IntArray, hill, log_softmax
 from epf.entropy.knee import knee
 
 Metric = Literal["euclidean", "sqeuclidean", "cosine"]

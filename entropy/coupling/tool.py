@@ -19,12 +19,7 @@ from epf.entropy.coupling.maths import (
     uniform,
 )
 from epf.entropy.tooling.checks import at_most, matrix, refuse
-from epf.entropy.tooling.schema import (
-    Number,
-    Result,
-    Strict,
-    example,
-)
+from epf.entropy.tooling.schema import Number, Result, Strict, example
 from epf.entropy.tooling.split import two_sets
 from epf.entropy.tooling.tool import Table, Tool
 from epf.entropy.tooling.vectors import Kind, vectors_of

@@ -10,12 +10,7 @@ from pydantic import Field
 from epf.entropy.core import FloatArray, IntArray, log_softmax
 from epf.entropy.features.autoencoder import Fitted, encode, fit
 from epf.entropy.lattice import codes_of
-from epf.entropy.tooling.checks import (
-    at_most,
-    matrix,
-    refuse,
-    same_length,
-)
+from epf.entropy.tooling.checks import at_most, matrix, refuse, same_length
 from epf.entropy.tooling.schema import Label, Number, example
 from epf.entropy.traces import Trace, TraceInput
 

@@ -8,22 +8,9 @@ from pydantic import Field
 
 from epf.entropy.core import IntArray
 from epf.entropy.features.maths import Effective, effective_features, effective_values
-from epf.entropy.features.samples import (
-    MAX_NUMBERS,
-    FeaturesInput,
-    encoded,
-    from_traces,
-    members,
-)
+from epf.entropy.features.samples import MAX_NUMBERS, FeaturesInput, encoded, from_traces, members
 from epf.entropy.lattice import codes_of
-from epf.entropy.tooling.checks import (
-    SAMPLES_PER_VALUE,
-    at_most,
-    matrix,
-    refuse,
-    same_length,
-    too_few,
-)
+from epf.entropy.tooling.checks import SAMPLES_PER_VALUE, at_most, matrix, refuse, same_length, too_few
 from epf.entropy.tooling.schema import Label, Result, Strict
 from epf.entropy.tooling.tool import Table, Tool
 

@@ -8,13 +8,7 @@ import numpy as np
 from epf.entropy.core import FloatArray, in_unit
 from epf.entropy.maxent.caliber import maximum_caliber, tilted
 from epf.entropy.maxent.irreversibility import Process
-from epf.entropy.maxent.schema import (
-    MAX_STATES,
-    DrivenOut,
-    MaxentInput,
-    PairOut,
-    ProcessOut,
-)
+from epf.entropy.maxent.schema import MAX_STATES, DrivenOut, MaxentInput, PairOut, ProcessOut
 from epf.entropy.tooling.checks import at_most, matrix, refuse
 from epf.entropy.tooling.schema import Label
 from epf.entropy.tooling.tool import Table

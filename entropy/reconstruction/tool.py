@@ -9,12 +9,7 @@ from pydantic import Field
 from epf.entropy.core import Unit, in_unit
 from epf.entropy.reconstruction.maths import reconstruction
 from epf.entropy.tooling.checks import at_most, refuse
-from epf.entropy.tooling.schema import (
-    Label,
-    Result,
-    Strict,
-    example,
-)
+from epf.entropy.tooling.schema import Label, Result, Strict, example
 from epf.entropy.tooling.tool import Table, Tool
 from epf.entropy.traces import Trace, TraceInput
 

@@ -8,12 +8,7 @@ advantage (dual clip) is left out. ``full`` takes logits, of which gradients flo
 
 import torch
 
-from epf.entropy.tokens.maths import (
-    SCALE_FLOOR,
-    Clip,
-    Form,
-    WeightMap,
-)
+from epf.entropy.tokens.maths import SCALE_FLOOR, Clip, Form, WeightMap
 
 PUBLISHED = Clip()
 """The clipping of the authors' runs."""

@@ -8,13 +8,7 @@ from pydantic import Field
 
 from epf.entropy.core import FloatArray
 from epf.entropy.tokens.advantages import Advantage, outcome_advantages, process_advantages
-from epf.entropy.tokens.maths import (
-    Drawn,
-    Form,
-    WeightMap,
-    drawn_from,
-    entropy_bounds,
-)
+from epf.entropy.tokens.maths import Drawn, Form, WeightMap, drawn_from, entropy_bounds
 from epf.entropy.tooling.checks import at_most, refuse, same_length
 from epf.entropy.tooling.schema import Number, example
 from epf.entropy.traces import Trace, TraceInput

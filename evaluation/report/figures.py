@@ -8,12 +8,7 @@ import numpy as np
 
 from epf.evaluation.report.calibration import Calibration, calibration
 from epf.evaluation.report.grid import CellName, Grid, grid_of
-from epf.evaluation.report.statistics import (
-    Interval,
-    Verdict,
-    accuracy,
-    difference,
-)
+from epf.evaluation.report.statistics import Interval, Verdict, accuracy, difference
 from epf.evaluation.rows import Row
 
 

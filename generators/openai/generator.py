@@ -17,12 +17,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from epf.core.errors import (
-    ContextTooLong,
-    GeneratorError,
-    InvalidRequest,
-    SearchServiceError,
-)
+from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Message, Sampling, Step
 from epf.engines.http.connections import MAX_ANSWER_BYTES
 from epf.engines.http.errors import Refused

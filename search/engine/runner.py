@@ -5,12 +5,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 
-from epf.core.errors import (
-    ContextTooLong,
-    GeneratorError,
-    InvalidRequest,
-    SearchServiceError,
-)
+from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
 from epf.search.answers.equality import AnswerChecker

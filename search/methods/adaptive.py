@@ -31,12 +31,7 @@ from epf.search.methods.method import Method, only_own
 from epf.search.methods.sampling import NO_SEARCH, sample_chains
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc.certainty import fewest_votes, probability_of_lead
-from epf.search.smc.weights import (
-    entropy,
-    ess,
-    log_mean,
-    logit,
-)
+from epf.search.smc.weights import entropy, ess, log_mean, logit
 
 
 async def run_adaptive(run: Run) -> Outcome:

@@ -23,12 +23,7 @@ from epf.search.methods.method import Method, only_own
 from epf.search.options import AnswerSelection, SearchConfig
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc import filter as smc
-from epf.search.smc.weights import (
-    BoolArray,
-    FloatArray,
-    log_normalised,
-    logit,
-)
+from epf.search.smc.weights import BoolArray, FloatArray, log_normalised, logit
 
 Extend = Callable[..., Awaitable[Chain]]
 """As ``Run.extend``."""

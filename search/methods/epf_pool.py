@@ -24,23 +24,12 @@ from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.select_answer import best_so_far
 from epf.search.engine.trajectory import Chain
 from epf.search.events import Resampled
-from epf.search.methods.epf import (
-    Group,
-    propagate,
-    score_of,
-    tell_again,
-)
+from epf.search.methods.epf import Group, propagate, score_of, tell_again
 from epf.search.methods.method import Method, only_own, unused
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc import pool as smc
 from epf.search.smc.annealing import temperature
-from epf.search.smc.weights import (
-    FloatArray,
-    entropy,
-    ess,
-    log_sum,
-    logit,
-)
+from epf.search.smc.weights import FloatArray, entropy, ess, log_sum, logit
 
 
 async def run_epf_pool(run: Run) -> Outcome:

@@ -17,12 +17,7 @@ from epf.search.events import Resampled
 from epf.search.methods.aggregation import aggregated
 from epf.search.methods.epf import out_of_it, propagate
 from epf.search.result import StepRecord
-from epf.search.smc.weights import (
-    FloatArray,
-    entropy,
-    ess,
-    logit,
-)
+from epf.search.smc.weights import FloatArray, entropy, ess, logit
 
 Rule = Callable[[Sequence[Chain], FloatArray, int], list[int]]
 """``(chains (n,), log_weights (n,), beam_width)`` to the particle that each slot continues, ``(n,)``."""

@@ -38,15 +38,7 @@ import numpy as np
 from epf.search.smc import lookahead
 from epf.search.smc.annealing import Schedule, temperature
 from epf.search.smc.resampling import RESAMPLERS, Scheme
-from epf.search.smc.weights import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    entropy,
-    ess,
-    log_mean,
-    normalise,
-)
+from epf.search.smc.weights import BoolArray, FloatArray, IntArray, entropy, ess, log_mean, normalise
 
 Weighting = Literal["current", "incremental"]
 

@@ -2,19 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from epf.service.batch.run import (
-    BatchEvent,
-    BatchRequest,
-    batch_of,
-    failed,
-    frames,
-)
-from epf.service.http.dependencies import (
-    Caller,
-    RequestId,
-    RunningSearches,
-    ServerSettings,
-)
+from epf.service.batch.run import BatchEvent, BatchRequest, batch_of, failed, frames
+from epf.service.http.dependencies import Caller, RequestId, RunningSearches, ServerSettings
 from epf.service.http.openapi import event_stream
 from epf.service.http.sse import EventStream
 from epf.service.solve.schemas import ErrorBody

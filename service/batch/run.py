@@ -19,12 +19,7 @@ from epf.service.http.sse import event_frame
 from epf.service.searches.lease import Order, Place
 from epf.service.searches.resolve import check_length, ordered
 from epf.service.settings import Settings
-from epf.service.solve.schemas import (
-    ErrorDetail,
-    Problem,
-    SearchOptions,
-    SolveResponse,
-)
+from epf.service.solve.schemas import ErrorDetail, Problem, SearchOptions, SolveResponse
 
 DEFAULT_CONCURRENCY = 4
 MAX_CUSTOM_ID_CHARS = 256

@@ -6,15 +6,7 @@ from epf.search.events import Answered
 from epf.search.result import SearchResult
 from epf.service.chat.job import Job
 from epf.service.chat.progress import Progress
-from epf.service.chat.response import (
-    AnswerMessage,
-    ChatCompletion,
-    Choice,
-    CompletionUsage,
-    Logprobs,
-    SearchOut,
-    finish_reason,
-)
+from epf.service.chat.response import AnswerMessage, ChatCompletion, Choice, CompletionUsage, Logprobs, SearchOut, finish_reason
 from epf.service.searches.lease import Place
 
 

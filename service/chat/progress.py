@@ -1,12 +1,6 @@
 """A search in progress, told in lines that a person can follow."""
 
-from epf.search.events import (
-    Event,
-    Resampled,
-    Scored,
-    Started,
-    StepTaken,
-)
+from epf.search.events import Event, Resampled, Scored, Started, StepTaken
 
 MAX_STEP_CHARS = 200
 

@@ -6,12 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from epf.core.errors import InvalidRequest
-from epf.search.result import (
-    AnswerShare,
-    SearchResult,
-    StepRecord,
-    StopReason,
-)
+from epf.search.result import AnswerShare, SearchResult, StepRecord, StopReason
 from epf.search.result import Usage as SearchUsage
 from epf.service.chat.tokens import Token
 from epf.service.solve.schemas import ParticleOut

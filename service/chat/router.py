@@ -10,13 +10,7 @@ from epf.service.chat.request import ChatRequest
 from epf.service.chat.response import ChatCompletion, ChatCompletionChunk
 from epf.service.chat.stream import failed, frames
 from epf.service.chat.unsupported import HEADER, ignored
-from epf.service.http.dependencies import (
-    Caller,
-    LoadedModels,
-    RequestId,
-    RunningSearches,
-    ServerSettings,
-)
+from epf.service.http.dependencies import Caller, LoadedModels, RequestId, RunningSearches, ServerSettings
 from epf.service.http.disconnect import ClientGone, until_client_leaves
 from epf.service.http.openapi import event_stream
 from epf.service.http.sse import EventStream

@@ -8,7 +8,7 @@ from typing import Any
 from epf.service.http.errors import where
 from epf.service.http.middleware import request_id as request_ids
 
-OURS = ("cli", "embedded", "entropy", "evaluation", "generators", "reward_models", "search", "service", "upstream", "uvicorn")
+OURS = ("epf", "uvicorn")
 """Whose messages hold no problem and no key. Of others' only the fixed part is logged, and nothing below a warning."""
 
 

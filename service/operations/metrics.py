@@ -12,13 +12,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric, ProcessCollector, generate_latest
 
 from epf.core.errors import SearchServiceError
-from epf.search.events import (
-    Answered,
-    Event,
-    Resampled,
-    Started,
-    StepTaken,
-)
+from epf.search.events import Answered, Event, Resampled, Started, StepTaken
 from epf.search.result import SearchResult, StepRecord
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)

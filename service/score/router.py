@@ -3,13 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from epf.core.errors import InvalidRequest
-from epf.service.http.dependencies import (
-    Caller,
-    LoadedModels,
-    RequestId,
-    RunningSearches,
-    ServerSettings,
-)
+from epf.service.http.dependencies import Caller, LoadedModels, RequestId, RunningSearches, ServerSettings
 from epf.service.http.disconnect import ClientGone, until_client_leaves
 from epf.service.searches.lease import Searches
 from epf.service.searches.models import Models

@@ -6,12 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
-from epf.core.errors import (
-    Cancelled,
-    ContextTooLong,
-    DeadlineExceeded,
-    Overloaded,
-)
+from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, Overloaded
 from epf.core.generator import Message
 from epf.core.reward_model import Score
 from epf.search import stream

@@ -8,14 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, RootModel
 
 from epf.core.generator import Finish
-from epf.search.events import (
-    Answered,
-    Event,
-    Resampled,
-    Scored,
-    Started,
-    StepTaken,
-)
+from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
 from epf.service.http.errors import detail_of
 from epf.service.http.sse import event_frame
 from epf.service.searches.lease import Order, Place

@@ -4,12 +4,7 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Request, Response
 
-from epf.service.http.dependencies import (
-    Caller,
-    RequestId,
-    RunningSearches,
-    ServerSettings,
-)
+from epf.service.http.dependencies import Caller, RequestId, RunningSearches, ServerSettings
 from epf.service.http.disconnect import ClientGone, until_client_leaves
 from epf.service.http.openapi import event_stream
 from epf.service.http.sse import EventStream

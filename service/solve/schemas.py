@@ -7,23 +7,8 @@ from pydantic_core import PydanticCustomError
 
 from epf.core.generator import Finish
 from epf.search.methods import METHODS
-from epf.search.options import (
-    Aggregation,
-    Annealing,
-    AnswerSelection,
-    LookAhead,
-    Resampling,
-    SearchConfig,
-    Weighting,
-)
-from epf.search.result import (
-    AnswerShare,
-    Particle,
-    SearchResult,
-    StepRecord,
-    StopReason,
-    Usage,
-)
+from epf.search.options import Aggregation, Annealing, AnswerSelection, LookAhead, Resampling, SearchConfig, Weighting
+from epf.search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
 from epf.search.validation import (
     MAX_ITERATIONS,
     MAX_ODDS_POWER,

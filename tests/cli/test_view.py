@@ -5,21 +5,8 @@ from io import StringIO
 from rich.console import Console
 
 from epf.cli.options import add_search_options, search_config
-from epf.cli.view import (
-    Row,
-    View,
-    advance,
-    frame,
-    multiline,
-    plain_line,
-    printable,
-)
-from epf.search.events import (
-    Resampled,
-    Scored,
-    Started,
-    StepTaken,
-)
+from epf.cli.view import Row, View, advance, frame, multiline, plain_line, printable
+from epf.search.events import Resampled, Scored, Started, StepTaken
 from epf.search.options import SearchConfig
 from epf.search.result import StepRecord
 

@@ -9,12 +9,7 @@ from typing import TypeVar
 import pytest
 
 from epf.core.errors import ContextTooLong, GeneratorError
-from epf.core.generator import (
-    Generator,
-    Message,
-    Sampling,
-    Step,
-)
+from epf.core.generator import Generator, Message, Sampling, Step
 
 T = TypeVar("T")
 

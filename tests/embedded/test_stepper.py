@@ -9,12 +9,7 @@ from epf.engines.onnx.batcher import Job
 from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
 from epf.engines.onnx.prefix_cache import PrefixCache
-from epf.engines.onnx.stepper import (
-    PROMPT_TOKENS_PER_ITERATION,
-    StepJob,
-    Stepper,
-    StepRequest,
-)
+from epf.engines.onnx.stepper import PROMPT_TOKENS_PER_ITERATION, StepJob, Stepper, StepRequest
 from tests.tiny_model import write_model
 
 PREFIX = tuple(range(10, 40))

@@ -11,13 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.attention.maths import (
-    bins_of,
-    ceiling,
-    penalties,
-    row_ceilings,
-    row_entropies,
-)
+from epf.entropy.attention.maths import bins_of, ceiling, penalties, row_ceilings, row_entropies
 from epf.entropy.ranking.maths import ranking
 from epf.entropy.registry import TOOLS
 

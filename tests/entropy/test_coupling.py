@@ -10,15 +10,7 @@ from scipy import stats
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.core import hill, log_softmax
-from epf.entropy.coupling.maths import (
-    costs,
-    coupling,
-    elbow,
-    entropic_plan,
-    matches,
-    total_variation,
-    uniform,
-)
+from epf.entropy.coupling.maths import costs, coupling, elbow, entropic_plan, matches, total_variation, uniform
 from epf.entropy.knee import knee
 from epf.entropy.registry import TOOLS
 from epf.search.smc.weights import normalise

@@ -7,14 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.epiplexity.maths import (
-    TwoPart,
-    flops,
-    frontier,
-    lower_hull,
-    prequential,
-    requential,
-)
+from epf.entropy.epiplexity.maths import TwoPart, flops, frontier, lower_hull, prequential, requential
 from epf.entropy.epiplexity.scaling import ScalingLaw, optimum
 from epf.entropy.registry import TOOLS
 

@@ -14,12 +14,7 @@ from epf.entropy.epiplexity.ngram import ngrams
 from epf.entropy.maxent.maths import gibbs, maxent
 from epf.entropy.rate_distortion.coding import encode, information, table
 from epf.search.smc.annealing import temperature
-from epf.search.smc.filter import (
-    FilterConfig,
-    Observation,
-    start,
-    step,
-)
+from epf.search.smc.filter import FilterConfig, Observation, start, step
 from epf.search.smc.weights import logit, normalise
 
 SCORES = arrays(float, st.integers(2, 12), elements=st.floats(0.001, 0.999))

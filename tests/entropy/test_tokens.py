@@ -12,14 +12,7 @@ from scipy import special, stats
 from epf.core.errors import InvalidRequest
 from epf.entropy.registry import TOOLS
 from epf.entropy.tokens.advantages import outcome_advantages, process_advantages
-from epf.entropy.tokens.maths import (
-    Clip,
-    Drawn,
-    drawn_from,
-    entropy_bounds,
-    entropy_change,
-    steer_weights,
-)
+from epf.entropy.tokens.maths import Clip, Drawn, drawn_from, entropy_bounds, entropy_change, steer_weights
 
 PI, H, ADVANTAGE = np.array([0.9, 0.5, 0.1, 0.02]), np.array([0.4, 0.7, 1.5, 2.0]), np.array([1.0, 1.0, -1.0, 1.0])
 NO_CLIP = Clip(low=1.0, high=math.inf)

@@ -7,13 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.traces import (
-    MAX_FILE_BYTES,
-    Trace,
-    TraceInput,
-    read_rows,
-    traces_of,
-)
+from epf.entropy.traces import MAX_FILE_BYTES, Trace, TraceInput, read_rows, traces_of
 
 ROW = {
     "problem": "1 + 1?",

@@ -2,12 +2,7 @@
 
 from dataclasses import fields
 
-from epf.evaluation.rows import (
-    Failure,
-    Rounds,
-    Row,
-    Traced,
-)
+from epf.evaluation.rows import Failure, Rounds, Row, Traced
 
 
 def row(

@@ -7,12 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from epf.core.errors import (
-    ContextTooLong,
-    GeneratorError,
-    InvalidRequest,
-    SearchServiceError,
-)
+from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Message, Sampling, Step
 from epf.engines.http.connections import MAX_ANSWER_BYTES
 from epf.engines.http.replicas import Upstream

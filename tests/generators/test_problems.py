@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from epf.problem_sets.synthetic import wordings, words
-from epf.problem_sets.synthetic.problems import (
-    LARGEST,
-    MAX_STEPS,
-    held_out_graph,
-    problem,
-    problems,
-)
+from epf.problem_sets.synthetic.problems import LARGEST, MAX_STEPS, held_out_graph, problem, problems
 from epf.problem_sets.synthetic.telling import Telling
 
 SAID_IN_WORDS = {"twice": 2, "double": 2, "doubled": 2, "doubles": 2, "triple": 3, "tripled": 3, "triples": 3, "half": 2}

@@ -14,14 +14,7 @@ from scipy import optimize, special
 
 from epf.core.errors import InvalidRequest, RewardModelError
 from epf.core.reward_model import RewardModel, Score
-from epf.reward_models.calibration import (
-    CalibratedRewardModel,
-    Calibration,
-    expected_calibration_error,
-    fit,
-    main,
-    reliability,
-)
+from epf.reward_models.calibration import CalibratedRewardModel, Calibration, expected_calibration_error, fit, main, reliability
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from tests.contract.reward_model import RewardModelContract
 

@@ -9,12 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from epf.core.errors import (
-    ContextTooLong,
-    InvalidRequest,
-    RewardModelError,
-    SearchServiceError,
-)
+from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.reward_model import RewardModel, Score
 from epf.engines.http.connections import MAX_ANSWER_BYTES
 from epf.engines.http.replicas import N_TRIES, SAVED_RETRIES

@@ -4,13 +4,7 @@ import threading
 import pytest
 
 import epf.search as search
-from epf.search import (
-    Answered,
-    SearchConfig,
-    asolve,
-    solve,
-    stream,
-)
+from epf.search import Answered, SearchConfig, asolve, solve, stream
 from tests.search.scripted import Generator, RewardModel, drive, solution
 
 

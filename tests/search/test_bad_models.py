@@ -5,19 +5,9 @@ import math
 
 import pytest
 
-from epf.core.errors import (
-    GeneratorError,
-    InvalidRequest,
-    RewardModelError,
-    SearchFailed,
-)
+from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError, SearchFailed
 from epf.core.reward_model import Score
-from epf.search import (
-    METHODS,
-    SearchConfig,
-    asolve,
-    stream,
-)
+from epf.search import METHODS, SearchConfig, asolve, stream
 from epf.search.engine import runner as driver
 from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
 

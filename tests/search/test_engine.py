@@ -8,16 +8,7 @@ import numpy as np
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.search import (
-    Answered,
-    Resampled,
-    Scored,
-    SearchConfig,
-    Started,
-    StepTaken,
-    asolve,
-    stream,
-)
+from epf.search import Answered, Resampled, Scored, SearchConfig, Started, StepTaken, asolve, stream
 from tests.search.scripted import (
     AT_ONCE,
     EOS,

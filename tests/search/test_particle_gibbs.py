@@ -6,12 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from epf.search import (
-    Resampled,
-    StepTaken,
-    asolve,
-    stream,
-)
+from epf.search import Resampled, StepTaken, asolve, stream
 from epf.search.answers.equality import AnswerChecker
 from epf.search.engine import runner as driver
 from epf.search.engine.trajectory import Chain, grown

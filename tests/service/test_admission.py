@@ -12,12 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from epf.core.errors import (
-    InvalidRequest,
-    Overloaded,
-    RateLimited,
-    SearchServiceError,
-)
+from epf.core.errors import InvalidRequest, Overloaded, RateLimited, SearchServiceError
 from epf.service.searches.admission import FairAdmission, Ticket
 
 MAX_RUNNING, MAX_WAITING, MAX_PER_CALLER, LARGEST = 16, 40, 32, 12

@@ -10,12 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import (
-    Generator,
-    Message,
-    Sampling,
-    Step,
-)
+from epf.core.generator import Generator, Message, Sampling, Step
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.vllm import VllmGenerator

@@ -11,12 +11,7 @@ import httpx
 import pytest
 
 from epf.core.errors import ContextTooLong, GeneratorError
-from epf.core.generator import (
-    Generator,
-    Message,
-    Sampling,
-    Step,
-)
+from epf.core.generator import Generator, Message, Sampling, Step
 from epf.engines.http.replicas import Upstream
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator

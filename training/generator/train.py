@@ -15,12 +15,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from epf.problem_sets.synthetic.problems import MAX_STEPS, problem
-from epf.training.generator.text import (
-    END,
-    SPECIALS,
-    VOCABULARY,
-    example,
-)
+from epf.training.generator.text import END, SPECIALS, VOCABULARY, example
 from epf.training.loop import fit, mixed_precision
 
 CONTEXT = 512

@@ -22,13 +22,7 @@ from transformers import LlamaForCausalLM, LlamaForSequenceClassification
 
 from epf.training.loop import fit, mixed_precision
 from epf.training.reward_model.distil import Teacher, at_ends, ranking_loss
-from epf.training.reward_model.examples import (
-    Batch,
-    Row,
-    collate,
-    fresh_rows,
-    row,
-)
+from epf.training.reward_model.examples import Batch, Row, collate, fresh_rows, row
 from epf.training.reward_model.samples import read_samples
 
 LOOK_BACK_FREQUENCIES = 3

@@ -9,12 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from epf.core.errors import (
-    BodyTooLarge,
-    BodyTooSlow,
-    InvalidRequest,
-    SearchServiceError,
-)
+from epf.core.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, SearchServiceError
 from epf.service.http.disconnect import ClientGone
 from epf.service.http.errors import response_to
 

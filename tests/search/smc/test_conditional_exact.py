@@ -6,12 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from epf.search.smc.filter import (
-    FilterConfig,
-    Observation,
-    start,
-    step,
-)
+from epf.search.smc.filter import FilterConfig, Observation, start, step
 from epf.search.smc.weights import normalise
 from tests.search.smc.test_filter_exact import DEPTH, TREE
 

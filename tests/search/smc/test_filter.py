@@ -5,13 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epf.search.smc.filter import (
-    FilterConfig,
-    FilterState,
-    Observation,
-    start,
-    step,
-)
+from epf.search.smc.filter import FilterConfig, FilterState, Observation, start, step
 from epf.search.smc.lookahead import first_copies, guide
 from epf.search.smc.weights import ess, logit
 

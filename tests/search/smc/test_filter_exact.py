@@ -10,12 +10,7 @@ import itertools
 import numpy as np
 import pytest
 
-from epf.search.smc.filter import (
-    FilterConfig,
-    Observation,
-    start,
-    step,
-)
+from epf.search.smc.filter import FilterConfig, Observation, start, step
 from epf.search.smc.weights import logit
 
 DEPTH = 3

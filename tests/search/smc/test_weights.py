@@ -5,15 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epf.search.smc.weights import (
-    CLIP,
-    entropy,
-    ess,
-    log_mean,
-    log_sum,
-    logit,
-    normalise,
-)
+from epf.search.smc.weights import CLIP, entropy, ess, log_mean, log_sum, logit, normalise
 
 LOG_WEIGHTS = st.lists(st.floats(-700, 700) | st.just(-math.inf), min_size=1, max_size=40)
 

@@ -7,14 +7,7 @@ from hypothesis import strategies as st
 
 from epf.core.generator import Step
 from epf.search.result import Particle
-from epf.service.chat.tokens import (
-    LEAST_LOG_PROB,
-    Token,
-    covering,
-    n_answer_tokens,
-    pieces,
-    written,
-)
+from epf.service.chat.tokens import LEAST_LOG_PROB, Token, covering, n_answer_tokens, pieces, written
 
 EOS = 256
 
