@@ -63,8 +63,8 @@ check: $(DEV) $(TOOLS) $(VLLM)
 	$(VENV)/bin/python -m tests.clients.run
 
 train: $(TRAIN)
-	$(TRAIN_VENV)/bin/python -m generators.training
-	$(TRAIN_VENV)/bin/python -m reward_models.training
+	$(TRAIN_VENV)/bin/python -m epf.training.generator
+	$(TRAIN_VENV)/bin/python -m epf.training.reward_model
 
 # All methods, and all that the filter and best-of-n may be.
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from epf.core.errors import InvalidRequest, NotInstalled
+from epf.core.errors import InvalidRequest
 from epf.core.extras import needed
 from epf.problem_sets.problem import Problem, distinct, problem_of
+from epf.problem_sets.synthetic.problems import problems
 
 DATA = Path(__file__).parent / "data"
 HUB = "hf:"
@@ -100,11 +101,6 @@ def _from_hub(wanted: HubName) -> Iterator[Problem]:
 
 def _synthetic() -> Iterator[Problem]:
     """Stories of 4 to 8 steps whose graphs of quantities the embedded pair was not trained on."""
-    try:
-        from epf.problem_sets.synthetic.problems import problems
-    except ModuleNotFoundError as error:
-        raise NotInstalled("the problems of `synthetic` are made by generators.training, which is not installed") from error
-
     made = problems(SYNTHETIC_SEED, "test", 4, 8)
     for number, problem in enumerate(islice(made, N_SYNTHETIC), start=1):
         yield Problem(f"synthetic-{number}", problem.text, str(problem.answer))

@@ -28,6 +28,14 @@ from tests.deploy.tools import ROOT
 DOCKERFILES = ("Dockerfile", "deploy/prm.Dockerfile")
 UID = 10001
 GUARD_S = 120
+BUILD_FILES = {
+    "__init__.py",
+    "py.typed",
+    "pyproject.toml",
+    "setup.py",
+    *(name for name in ("LICENSE", "README.md") if (ROOT / name).exists()),
+}
+NOT_IN_THE_IMAGE = {"benchmarks", "build", "docs", "tests", "training"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DOCS = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
 PINNED = {
@@ -94,15 +102,15 @@ def test_what_vllm_s_image_lacks_is_pinned() -> None:
         assert [line for line in lines if line.startswith(f"{name}==")], name
 
 
-def test_the_build_is_sent_the_package_and_nothing_else() -> None:
+def test_the_build_context_holds_the_package_and_nothing_else() -> None:
     sent = context()
-    assert {Path("pyproject.toml"), Path("core/errors.py"), Path("deploy/constraints.txt")} <= sent
-    weights = {path.relative_to(ROOT) for path in (ROOT / "embedded" / "weights").rglob("*") if path.is_file()}
+    weights = {path.relative_to(ROOT) for path in (ROOT / "engines" / "onnx" / "weights").rglob("*") if path.is_file()}
     assert weights
     assert weights <= sent
-    tops = {path.parts[0] for path in sent}
-    patterns = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
-    assert tops == {"pyproject.toml", "core/errors.py", "deploy", *(pattern.rstrip("*") for pattern in patterns)}
+    subpackages = {path.parent.name for path in ROOT.glob("[a-z]*/__init__.py")} - NOT_IN_THE_IMAGE
+    assert {"core", "search", "service"} <= subpackages
+    assert {path.parts[0] for path in sent} == {*BUILD_FILES, *subpackages, "deploy"}
+    assert {path for path in sent if path.parts[0] == "deploy"} == {Path("deploy/constraints.txt")}
     assert not [path for path in sent if {"training", "__pycache__"} & set(path.parts)]
 
 

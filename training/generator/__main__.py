@@ -1,4 +1,4 @@
-"""Train the embedded generator and publish it: ``python -m generators.training``."""
+"""Train the embedded generator and publish it: ``python -m epf.training.generator``."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Train the embedded reward model: ``python -m reward_models.training``, after ``python -m generators.training``.
+"""Train the embedded reward model: ``python -m epf.training.reward_model``, after ``python -m epf.training.generator``.
 
 Samples solutions of training problems with the shipped generator, trains from the weights that the generator's training ended
 with (the shipped ones are an earlier, weaker checkpoint: a verifier must know more), and publishes the result.
