@@ -14,9 +14,9 @@ from rich.text import Text
 
 from epf.core.errors import InvalidRequest
 from epf.core.extras import needed
+from epf.entropy.core.checks import explained, refuse
+from epf.entropy.core.schema import Result
 from epf.entropy.registry import TOOLS
-from epf.entropy.tooling.checks import explained, refuse
-from epf.entropy.tooling.schema import Result
 from epf.entropy.tooling.tool import AnyTool, Cell, Table
 from epf.entropy.traces import is_trace, read_rows, traces_of
 

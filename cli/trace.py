@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.attention.maths import row_entropies
-from epf.entropy.internals import Internals, Reader
-from epf.entropy.tooling.checks import at_most, refuse
+from epf.entropy.core.checks import at_most, refuse
+from epf.entropy.tooling.internals import Internals, Reader
 from epf.entropy.traces import Trace, read_rows, traces_of
 
 MAX_NUMBERS = 4_000_000

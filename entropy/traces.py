@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.tooling.checks import at_most, explained, refuse, same_length
-from epf.entropy.tooling.schema import Label, Number, Strict
+from epf.entropy.core.checks import at_most, explained, refuse, same_length
+from epf.entropy.core.schema import Label, Number, Strict
 
 MAX_TRACES = 100_000
 MAX_STEPS = 10_000

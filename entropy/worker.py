@@ -3,7 +3,7 @@
 Heavy work blocks nothing there and can be killed.
 
 Protocol on standard input and output, lengths as eight bytes, big end first. Request: a tool's name and a body in JSON, each
-after its length. Reply: a pickled :class:`~epf.entropy.tooling.outcome.Outcome` after its length. The process ends with its
+after its length. Reply: a pickled :class:`~epf.entropy.outcome.Outcome` after its length. The process ends with its
 standard input.
 """
 
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from epf.entropy.tooling.outcome import outcome_of
+from epf.entropy.outcome import outcome_of
 
 MEMORY_BYTES = 4 * 1024**3
 """Address space of a worker: what needs more raises MemoryError instead of taking the machine with it."""

@@ -20,7 +20,7 @@ import numpy as np
 from epf.core.generator import Message
 from epf.engines.onnx.config import SHIPPED, load_config
 from epf.engines.onnx.decoder import Decoder
-from epf.entropy.core import entropy, log_softmax
+from epf.entropy.core.information import entropy, log_softmax
 from epf.entropy.traces import Trace
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problems import Problem, problems

@@ -17,7 +17,7 @@ import torch
 from matplotlib.figure import Figure
 from torchcfm.conditional_flow_matching import ExactOptimalTransportConditionalFlowMatcher
 
-from epf.entropy.core import FloatArray
+from epf.entropy.core.information import FloatArray
 from epf.entropy.coupling.loss import flow_matching_loss
 from epf.entropy.coupling.maths import Coupling, costs, coupling, elbow, uniform
 from epf.entropy.coupling.tool import DEFAULT_GRID

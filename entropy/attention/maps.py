@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from epf.entropy.attention.maths import Granularity, ceiling, row_ceilings, row_entropies
-from epf.entropy.core import FloatArray
-from epf.entropy.tooling.checks import at_most, refuse, same_length
-from epf.entropy.tooling.schema import Strict, example
+from epf.entropy.core.checks import at_most, refuse, same_length
+from epf.entropy.core.information import FloatArray
+from epf.entropy.core.schema import Strict, example
 
 MAX_NUMBERS = 4_000_000
 SUM_TOLERANCE = 1e-3

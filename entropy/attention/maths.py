@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, IntArray, entropy
+from epf.entropy.core.information import FloatArray, IntArray, entropy
 
 Granularity = Literal["head", "query"]
 N_BINS = 4

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from epf.entropy.attention.maps import AttentionInput, entropies_of
 from epf.entropy.attention.maths import N_BINS, bins_of, ceiling, penalties, row_ceilings
-from epf.entropy.core import FloatArray
-from epf.entropy.tooling.schema import Result, Strict
+from epf.entropy.core.information import FloatArray
+from epf.entropy.core.schema import Result, Strict
 from epf.entropy.tooling.tool import Table, Tool
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epf.core.extras import needed
-from epf.entropy.core import FloatArray, IntArray, hill, log_softmax
-from epf.entropy.knee import knee
+from epf.entropy.core.information import FloatArray, IntArray, hill, log_softmax
+from epf.entropy.core.knee import knee
 
 Metric = Literal["euclidean", "sqeuclidean", "cosine"]
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import FloatArray
+from epf.entropy.core.checks import at_most, matrix, refuse
+from epf.entropy.core.information import FloatArray
+from epf.entropy.core.schema import Number, Result, Strict, example
 from epf.entropy.coupling.maths import (
     Coupling,
     Metric,
@@ -18,8 +20,6 @@ from epf.entropy.coupling.maths import (
     total_variation,
     uniform,
 )
-from epf.entropy.tooling.checks import at_most, matrix, refuse
-from epf.entropy.tooling.schema import Number, Result, Strict, example
 from epf.entropy.tooling.split import two_sets
 from epf.entropy.tooling.tool import Table, Tool
 from epf.entropy.tooling.vectors import Kind, vectors_of

@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, IntArray
+from epf.entropy.core.information import FloatArray, IntArray
 
 AreaRule = Literal["trapezoid", "sum"]
 """How the area of a loss curve is measured. trapezoid: losses at the points, from the first point on. sum: each loss is the

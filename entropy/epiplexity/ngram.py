@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, IntArray, entropy_of_counts
-from epf.entropy.lattice import join, n_values
+from epf.entropy.core.information import FloatArray, IntArray, entropy_of_counts
+from epf.entropy.core.lattice import join, n_values
 
 ORDERS = (0, 1, 2, 3, 4, 5)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, in_unit
+from epf.entropy.core.checks import at_most, refuse, same_length
+from epf.entropy.core.information import FloatArray, in_unit
 from epf.entropy.epiplexity.maths import Requential, TwoPart, flops, frontier, prequential, prequential_above, requential
 from epf.entropy.epiplexity.schema import EpiplexityInput, EpiplexityOutput, FrontierOut, ModelOut, Run, needed, told
-from epf.entropy.tooling.checks import at_most, refuse, same_length
 
 MAX_POINTS = 1_000_000
 OVERFITTED = 0.1

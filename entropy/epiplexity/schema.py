@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from epf.entropy.core import Unit, in_unit
+from epf.entropy.core.checks import refuse
+from epf.entropy.core.information import Unit, in_unit
+from epf.entropy.core.schema import Result, Strict, example
 from epf.entropy.epiplexity.maths import AreaRule
-from epf.entropy.tooling.checks import refuse
-from epf.entropy.tooling.schema import Result, Strict, example
 from epf.entropy.traces import TraceInput
 
 Amount = Annotated[float, Field(gt=0, le=1e30)]

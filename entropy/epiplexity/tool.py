@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epf.entropy.core import in_unit
+from epf.entropy.core.checks import at_most, refuse
+from epf.entropy.core.information import in_unit
 from epf.entropy.epiplexity.maths import TwoPart, frontier
 from epf.entropy.epiplexity.ngram import Ngram, ngrams
 from epf.entropy.epiplexity.runs import of_runs
 from epf.entropy.epiplexity.scaling import ScalingLaw, optimum
 from epf.entropy.epiplexity.schema import CurvePoint, EpiplexityInput, EpiplexityOutput, FrontierOut, ModelOut, needed, told
-from epf.entropy.tooling.checks import at_most, refuse
 from epf.entropy.tooling.tool import Table, Tool
 from epf.entropy.traces import Trace
 

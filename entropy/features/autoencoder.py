@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.entropy.core import FloatArray
+from epf.entropy.core.information import FloatArray
 
 Float32 = NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, IntArray, entropy, hill
+from epf.entropy.core.information import FloatArray, IntArray, entropy, hill
 
 _CHUNK = 4_000_000
 """Numbers of a block of resampled weights."""

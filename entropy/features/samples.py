@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import FloatArray, IntArray, log_softmax
+from epf.entropy.core.checks import at_most, matrix, refuse, same_length
+from epf.entropy.core.information import FloatArray, IntArray, log_softmax
+from epf.entropy.core.lattice import codes_of
+from epf.entropy.core.schema import Label, Number, example
 from epf.entropy.features.autoencoder import Fitted, encode, fit
-from epf.entropy.lattice import codes_of
-from epf.entropy.tooling.checks import at_most, matrix, refuse, same_length
-from epf.entropy.tooling.schema import Label, Number, example
 from epf.entropy.traces import Trace, TraceInput
 
 MAX_NUMBERS = 4_000_000

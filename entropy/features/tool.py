@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import IntArray
+from epf.entropy.core.checks import SAMPLES_PER_VALUE, at_most, matrix, refuse, same_length, too_few
+from epf.entropy.core.information import IntArray
+from epf.entropy.core.lattice import codes_of
+from epf.entropy.core.schema import Label, Result, Strict
 from epf.entropy.features.maths import Effective, effective_features, effective_values
 from epf.entropy.features.samples import MAX_NUMBERS, FeaturesInput, encoded, from_traces, members
-from epf.entropy.lattice import codes_of
-from epf.entropy.tooling.checks import SAMPLES_PER_VALUE, at_most, matrix, refuse, same_length, too_few
-from epf.entropy.tooling.schema import Label, Result, Strict
 from epf.entropy.tooling.tool import Table, Tool
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from epf.core.extras import needed
-from epf.entropy.core import FloatArray, log_softmax, logsumexp
-from epf.entropy.tooling.checks import refuse
+from epf.entropy.core.checks import refuse
+from epf.entropy.core.information import FloatArray, log_softmax, logsumexp
 
 STEEPEST = 500.0
 """Largest multiplier, in units of 1 over the range of f: beyond it the mean is on the edge."""

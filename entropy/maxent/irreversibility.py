@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.entropy.core import FloatArray, kl
+from epf.entropy.core.information import FloatArray, kl
 
 
 @dataclass(frozen=True, slots=True)

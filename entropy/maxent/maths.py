@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from epf.core.extras import needed
-from epf.entropy.core import FloatArray, log_softmax, logsumexp
-from epf.entropy.tooling.checks import refuse
+from epf.entropy.core.checks import refuse
+from epf.entropy.core.information import FloatArray, log_softmax, logsumexp
 
 TOLERANCE = 1e-9
 """So near to the targets do the means come, in units of the largest distance of a row's feature from its target."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, in_unit
+from epf.entropy.core.checks import at_most, matrix, refuse
+from epf.entropy.core.information import FloatArray, in_unit
+from epf.entropy.core.schema import Label
 from epf.entropy.maxent.caliber import maximum_caliber, tilted
 from epf.entropy.maxent.irreversibility import Process
 from epf.entropy.maxent.schema import MAX_STATES, DrivenOut, MaxentInput, PairOut, ProcessOut
-from epf.entropy.tooling.checks import at_most, matrix, refuse
-from epf.entropy.tooling.schema import Label
 from epf.entropy.tooling.tool import Table
 
 MAX_LABELS = 5_000_000

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from epf.entropy.core import Unit
-from epf.entropy.tooling.schema import Label, Number, Result, Strict, example
+from epf.entropy.core.information import Unit
+from epf.entropy.core.schema import Label, Number, Result, Strict, example
 from epf.entropy.traces import TraceInput
 
 MAX_STATES = 200

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, hill, in_unit, kl
+from epf.entropy.core.checks import at_most, matrix, refuse, same_length, too_few
+from epf.entropy.core.information import FloatArray, hill, in_unit, kl
 from epf.entropy.maxent.irreversibility import process
 from epf.entropy.maxent.maths import Gibbs, gibbs, maxent
 from epf.entropy.maxent.process import MOST_SHOWN, counted, process_out, process_tables
 from epf.entropy.maxent.schema import FeatureOut, FitOut, MaxentInput, MaxentOutput
 from epf.entropy.maxent.traces import from_traces
-from epf.entropy.tooling.checks import at_most, matrix, refuse, same_length, too_few
 from epf.entropy.tooling.tool import Table, Tool
 
 if TYPE_CHECKING:

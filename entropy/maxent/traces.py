@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from epf.entropy.core.checks import refuse
 from epf.entropy.maxent.schema import MaxentInput
-from epf.entropy.tooling.checks import refuse
 from epf.entropy.traces import Trace
 
 CLIP = 1e-7

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, IntArray
+from epf.entropy.core.information import FloatArray, IntArray
 
 
 def kendall_tau(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.entropy.core import FloatArray, IntArray, kl, log_softmax
+from epf.entropy.core.information import FloatArray, IntArray, kl, log_softmax
 from epf.entropy.ranking.kendall import kendall_tau
 
 

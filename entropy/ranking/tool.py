@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import FloatArray, IntArray, Unit, in_unit
+from epf.entropy.core.checks import at_most, refuse, same_length
+from epf.entropy.core.information import FloatArray, IntArray, Unit, in_unit
+from epf.entropy.core.schema import Number, Result, Strict, example
 from epf.entropy.ranking.maths import Ranking, ranking
-from epf.entropy.tooling.checks import at_most, refuse, same_length
-from epf.entropy.tooling.schema import Number, Result, Strict, example
 from epf.entropy.tooling.tool import Table, Tool
 from epf.entropy.traces import Trace, TraceInput
 

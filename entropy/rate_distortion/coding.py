@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epf.core.extras import needed
-from epf.entropy.core import FloatArray, IntArray
+from epf.entropy.core.information import FloatArray, IntArray
 
 PRECISION = 24
 """Bits of the coder's probabilities."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epf.entropy.core import FloatArray, IntArray, kl, log_softmax
+from epf.entropy.core.information import FloatArray, IntArray, kl, log_softmax
 from epf.entropy.rate_distortion.coding import encode, information, table
 from epf.entropy.rate_distortion.priors import Prior, probabilities, rounded
 from epf.entropy.rate_distortion.probe import probes

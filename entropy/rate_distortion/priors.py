@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from epf.core.extras import needed
-from epf.entropy.core import FloatArray, IntArray
+from epf.entropy.core.information import FloatArray, IntArray
 
 Prior = Literal["factorised", "logistic", "gaussian"]
 

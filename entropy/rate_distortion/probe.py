@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.entropy.core import FloatArray, IntArray
+from epf.entropy.core.information import FloatArray, IntArray
 
 PENALTIES = np.logspace(-8, 4, 49)
 """Relative to the largest squared singular value. The largest leaves hardly more than the mean."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import FloatArray, IntArray, Unit, in_unit
-from epf.entropy.knee import knee
-from epf.entropy.lattice import codes_of
+from epf.entropy.core.checks import SAMPLES_PER_VALUE, at_most, matrix, refuse, same_length
+from epf.entropy.core.information import FloatArray, IntArray, Unit, in_unit
+from epf.entropy.core.knee import knee
+from epf.entropy.core.lattice import codes_of
+from epf.entropy.core.schema import Label, Number, Result, Strict, example
 from epf.entropy.rate_distortion.coding import MAX_SYMBOLS
 from epf.entropy.rate_distortion.maths import Task, folds_of, longest, rate
 from epf.entropy.rate_distortion.priors import Prior
-from epf.entropy.tooling.checks import SAMPLES_PER_VALUE, at_most, matrix, refuse, same_length
-from epf.entropy.tooling.schema import Label, Number, Result, Strict, example
 from epf.entropy.tooling.targets import target_of
 from epf.entropy.tooling.tool import Table, Tool
 from epf.entropy.tooling.vectors import Kind, vectors_of

@@ -1,13 +1,13 @@
 """Whether one variable can be recovered from others or information has provably been lost, and which of them are redundant.
 
-Delsol et al., arXiv 2306.15540; see :mod:`epf.entropy.lattice` for what is computed with. The paper asks for X = X1 v ... v Xn,
-all Xi functions of X. By its Theorem 1 then sum d(X, Xi) <= n - 1 with Rajski's distance d, with equality iff the Xi are
-independent; by Theorem 2 the condition is also sufficient for independent Xi; by Theorem 3, with
+Delsol et al., arXiv 2306.15540; the operations are in :mod:`epf.entropy.core.lattice`. The paper considers
+X = X1 v ... v Xn with all Xi functions of X. By its Theorem 1, sum d(X, Xi) <= n - 1 with Rajski's distance d, with equality iff
+the Xi are independent; by Theorem 2 the condition is also sufficient for independent Xi; by Theorem 3, with
 delta = d(X, X1 v ... v Xn) > 0, delta < sum d <= n - 1 + delta.
 
-Ours: the target may be less than the columns tell together (a column of traces is seldom a function of the answer). Then the
-conditions are put to the whole state, target and columns together, of which every column is a function: the state can be
-recovered from the columns exactly if the target can. The search for a sufficient subset is ours as well.
+Our extension: the target may carry less information than the columns together (a column of traces is seldom a function of the
+answer). The conditions then apply to the whole state, target and columns together, of which every column is a function: the
+state can be recovered from the columns exactly if the target can. The search for a sufficient subset is also ours.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -18,8 +18,9 @@ from typing import Literal
 
 import numpy as np
 
-from epf.entropy.core import IntArray, entropy_of_counts
-from epf.entropy.lattice import (
+from epf.entropy.core.checks import refuse, same_length, too_few
+from epf.entropy.core.information import IntArray, entropy_of_counts
+from epf.entropy.core.lattice import (
     TOLERANCE,
     codes_of,
     complement,
@@ -32,7 +33,6 @@ from epf.entropy.lattice import (
     sample_of_each,
     shannon_distance,
 )
-from epf.entropy.tooling.checks import refuse, same_length, too_few
 
 SEARCH_BUDGET = 20_000_000
 """All subsets of the columns are tried for the smallest sufficient one if subsets times distinct rows are no more than this."""

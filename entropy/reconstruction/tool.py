@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import Unit, in_unit
+from epf.entropy.core.checks import at_most, refuse
+from epf.entropy.core.information import Unit, in_unit
+from epf.entropy.core.schema import Label, Result, Strict, example
 from epf.entropy.reconstruction.maths import reconstruction
-from epf.entropy.tooling.checks import at_most, refuse
-from epf.entropy.tooling.schema import Label, Result, Strict, example
 from epf.entropy.tooling.tool import Table, Tool
 from epf.entropy.traces import Trace, TraceInput
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from epf.entropy.core import FloatArray
+from epf.entropy.core.information import FloatArray
 
 Advantage = Literal["reinforce", "correct", "scores"]
 

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.entropy.core import FloatArray, IntArray, log_softmax, p_log_p
+from epf.entropy.core.information import FloatArray, IntArray, log_softmax, p_log_p
 
 Form = Literal["theorem", "released", "full"]
 WeightMap = Literal["linear", "exponential"]

@@ -6,11 +6,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import FloatArray
+from epf.entropy.core.checks import at_most, refuse, same_length
+from epf.entropy.core.information import FloatArray
+from epf.entropy.core.schema import Number, example
 from epf.entropy.tokens.advantages import Advantage, outcome_advantages, process_advantages
 from epf.entropy.tokens.maths import Drawn, Form, WeightMap, drawn_from, entropy_bounds
-from epf.entropy.tooling.checks import at_most, refuse, same_length
-from epf.entropy.tooling.schema import Number, example
 from epf.entropy.traces import Trace, TraceInput
 
 MAX_NUMBERS = 4_000_000

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 from pydantic import Field
 
-from epf.entropy.core import FloatArray
+from epf.entropy.core.checks import refuse, same_length
+from epf.entropy.core.information import FloatArray
+from epf.entropy.core.schema import Result, Strict
 from epf.entropy.tokens.maths import Clip, Drawn, Form, entropy_change, steer_weights
 from epf.entropy.tokens.rows import ROUNDING, TokensInput, drawn_of, from_traces, log_ratio_of
-from epf.entropy.tooling.checks import refuse, same_length
-from epf.entropy.tooling.schema import Result, Strict
 from epf.entropy.tooling.tool import Table, Tool
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from epf.entropy.tooling.checks import refuse
-from epf.entropy.tooling.schema import Label
+from epf.entropy.core.checks import refuse
+from epf.entropy.core.schema import Label
 from epf.entropy.traces import Trace
 
 

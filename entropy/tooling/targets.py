@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.tooling.checks import refuse
-from epf.entropy.tooling.schema import Label
+from epf.entropy.core.checks import refuse
+from epf.entropy.core.schema import Label
 from epf.entropy.traces import Trace, last_score
 
 CLIP = 1e-7

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from epf.entropy.tooling.checks import refuse
-from epf.entropy.tooling.schema import Result, Strict
+from epf.entropy.core.checks import refuse
+from epf.entropy.core.schema import Result, Strict
 from epf.entropy.traces import Trace, TraceInput
 
 if TYPE_CHECKING:

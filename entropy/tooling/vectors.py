@@ -10,8 +10,8 @@ from zlib import crc32
 
 import numpy as np
 
-from epf.entropy.core import FloatArray
-from epf.entropy.tooling.checks import refuse
+from epf.entropy.core.checks import refuse
+from epf.entropy.core.information import FloatArray
 from epf.entropy.traces import Trace
 
 Kind = Literal["scores", "logprobs", "words"]

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from epf.entropy.outcome import Outcome
 from epf.entropy.registry import TOOLS
-from epf.entropy.tooling.outcome import Outcome
 from epf.entropy.tooling.tool import AnyTool
 from epf.service.http.dependencies import HeavyWork
 from epf.service.http.disconnect import ClientGone, until_client_leaves

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from epf.core.errors import DeadlineExceeded, Overloaded
-from epf.entropy.tooling.outcome import Outcome
+from epf.entropy.outcome import Outcome
 
 
 class Workers:

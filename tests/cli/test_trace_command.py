@@ -11,7 +11,7 @@ import pytest
 
 from epf.cli.main import main
 from epf.engines.onnx.config import SHIPPED
-from epf.entropy.core import log_softmax
+from epf.entropy.core.information import log_softmax
 from epf.entropy.traces import Trace, read_rows, traces_of
 
 ROOT = Path(__file__).parents[2]

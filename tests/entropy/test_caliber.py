@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core import kl
+from epf.entropy.core.information import kl
 from epf.entropy.maxent.caliber import maximum_caliber, tilted
 from epf.entropy.maxent.irreversibility import process
 from epf.entropy.registry import TOOLS

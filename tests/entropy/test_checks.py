@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.tooling.checks import distributions, matrix, too_few
+from epf.entropy.core.checks import distributions, matrix, too_few
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
-from epf.entropy.core import entropy, entropy_of_counts, hill, in_unit, kl, log_softmax, logsumexp, p_log_p
+from epf.entropy.core.information import entropy, entropy_of_counts, hill, in_unit, kl, log_softmax, logsumexp, p_log_p
 from epf.search.smc.weights import ess
 
 COUNTS = st.lists(st.integers(0, 1000), min_size=1, max_size=20).filter(any)

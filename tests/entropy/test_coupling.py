@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core import hill, log_softmax
+from epf.entropy.core.information import hill, log_softmax
+from epf.entropy.core.knee import knee
 from epf.entropy.coupling.maths import costs, coupling, elbow, entropic_plan, matches, total_variation, uniform
-from epf.entropy.knee import knee
 from epf.entropy.registry import TOOLS
 from epf.search.smc.weights import normalise
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import optimize
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core import hill
+from epf.entropy.core.information import hill
 from epf.entropy.features.autoencoder import fit, loss_and_gradients
 from epf.entropy.features.maths import effective_features, effective_values
 from epf.entropy.registry import TOOLS

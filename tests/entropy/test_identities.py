@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from epf.entropy.core import hill
+from epf.entropy.core.information import hill
 from epf.entropy.coupling.maths import coupling, uniform
 from epf.entropy.epiplexity.ngram import ngrams
 from epf.entropy.maxent.maths import gibbs, maxent

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epf.entropy.lattice import (
+from epf.entropy.core.lattice import (
     codes_of,
     complement,
     conditional_entropy,

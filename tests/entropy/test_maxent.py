@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core import entropy, hill, kl
+from epf.entropy.core.information import entropy, hill, kl
 from epf.entropy.maxent.maths import TOLERANCE, gibbs, maxent
 from epf.entropy.registry import TOOLS
 from epf.search.smc import weights as smc

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core import entropy_of_counts
+from epf.entropy.core.information import entropy_of_counts
 from epf.entropy.rate_distortion.coding import PRECISION, encode, information, model, table
 from epf.entropy.rate_distortion.maths import Task, folds_of, rate
 from epf.entropy.rate_distortion.priors import PRIORS, cells, probabilities, rounded

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize
 
 from epf.entropy.attention import maths as plain_attention
-from epf.entropy.core import entropy_of_counts
+from epf.entropy.core.information import entropy_of_counts
 from epf.entropy.coupling.maths import costs, coupling, uniform
 from epf.entropy.ranking.maths import ranking
 from epf.entropy.rate_distortion.coding import encode, information, table

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core import FloatArray
+from epf.entropy.core.information import FloatArray
 
 SAMPLES_PER_VALUE = 5
 """Below so many samples per distinct value a plug-in entropy is much too low."""

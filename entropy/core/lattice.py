@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable
 import numpy as np
 
 from epf.core.extras import needed
-from epf.entropy.core import IntArray, entropy_of_counts
+from epf.entropy.core.information import IntArray, entropy_of_counts
 
 _DENSE = 4
 """Pairs of values are counted in a table of up to so many cells per sample, and sorted beyond."""

@@ -1,6 +1,6 @@
 """What every tool computes with: entropies, divergences and Hill numbers. Logarithms are natural inside; a unit is chosen last.
 
-A distribution is the last axis of an array ``(..., k)``. Nothing is checked here: :mod:`epf.entropy.tooling.checks` does that
+A distribution is the last axis of an array ``(..., k)``. Nothing is checked here: :mod:`epf.entropy.core.checks` does that
 at the door.
 """
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from epf.core.errors import InvalidRequest
 from epf.core.extras import needed
-from epf.entropy.tooling.checks import refuse
+from epf.entropy.core.checks import refuse
 from epf.entropy.traces import Trace
 
 SEPARATOR = "\n\n"
