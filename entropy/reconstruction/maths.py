@@ -1,7 +1,7 @@
 """Whether one variable can be recovered from others or information has provably been lost, and which of them are redundant.
 
 Delsol et al., arXiv 2306.15540; the operations are in :mod:`epf.entropy.core.lattice`. The paper considers
-X = X1 v ... v Xn with all Xi functions of X. By its Theorem 1, sum d(X, Xi) <= n - 1 with Rajski's distance d, with equality iff
+X = X1 v ... v Xn with all Xi functions of X. By its Theorem 1, sum d(X, Xi) <= n - 1 with Rajski's distance d and equality iff
 the Xi are independent; by Theorem 2 the condition is also sufficient for independent Xi; by Theorem 3, with
 delta = d(X, X1 v ... v Xn) > 0, delta < sum d <= n - 1 + delta.
 
