@@ -85,7 +85,7 @@ FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+ann
 bench-overconfident: $(DEV)
 	$(call unpack,$(METHODS_RUN))
 	$(call unpack,$(OVERCONFIDENT_RUN))
-	EPF_CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
+	EPF_REWARD_MODEL__CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
 	$(call pack,$(OVERCONFIDENT_RUN))
 	$(VENV)/bin/python -m benchmarks.overconfidence
 

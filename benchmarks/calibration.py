@@ -1,9 +1,9 @@
 """How well the embedded reward model's scores mean what they say, before and after calibration.
 
 ``python -m benchmarks.calibration`` writes ``benchmarks/results/calibration.json``, ``.md`` and ``.png``, and the fitted map in
-``embedded-reward-model.calibration.json`` beside them, for ``EPF_CALIBRATION``. Solutions are sampled by the embedded
-generator; a step is right when all steps so far are (exact labels). The maps are fitted on one half of the problems and
-measured on the other, and on problems of another wording, which shows what they are worth on other samples.
+``embedded-reward-model.calibration.json`` beside them, for ``EPF_REWARD_MODEL__CALIBRATION``. Solutions are sampled by the
+embedded generator; a step is right when all steps so far are (exact labels). The maps are fitted on one half of the problems
+and measured on the other, and on problems of another wording, which shows what they are worth on other samples.
 """
 
 import argparse

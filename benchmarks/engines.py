@@ -44,10 +44,10 @@ def serve_prm(model: Path, *, family: str, dtype: str, cores: str) -> Iterator[s
     port = free_port()
     engine = f'{{"dtype": "{dtype}", "enforce_eager": true, "block_size": {BLOCK}, "max_num_seqs": 128}}'
     settings = {
-        "EPF_REWARD_MODEL": "vllm",
-        "EPF_REWARD_MODEL_NAME": str(model),
-        "EPF_REWARD_MODEL_FAMILY": family,
-        "EPF_REWARD_MODEL_ENGINE": engine,
+        "EPF_REWARD_MODEL__KIND": "vllm",
+        "EPF_REWARD_MODEL__NAME": str(model),
+        "EPF_REWARD_MODEL__FAMILY": family,
+        "EPF_REWARD_MODEL__ENGINE": engine,
         "VLLM_CPU_OMP_THREADS_BIND": cores,
     }
     command = [

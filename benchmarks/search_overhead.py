@@ -182,9 +182,9 @@ async def opened(pair: Pair, its_hub: str, cores: tuple[str, str]) -> AsyncItera
     async with AsyncExitStack() as stack:
         url = stack.enter_context(vllm_serve(pair.generator, dtype=pair.dtype, cores=cores[0]))
         scorer = stack.enter_context(serve_prm(pair.reward_model, family="embedded", dtype=pair.dtype, cores=cores[1]))
-        options = GeneratorOptions(model="model", urls=(url,), tokenizer=pair.generator)
-        generator = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_generator, "openai", options)))
-        reward_model = await stack.enter_async_context(aclosing(load_reward_model("http", RewardModelOptions(urls=(scorer,)))))
+        options = GeneratorOptions(kind="openai", name="model", url=url, tokenizer=pair.generator)
+        generator = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_generator, options)))
+        reward_model = await stack.enter_async_context(aclosing(load_reward_model(RewardModelOptions(kind="http", url=scorer))))
         peer = await asyncio.create_subprocess_exec(its_hub, str(ITS_HUB), stdin=-1, stdout=-1)
         assert peer.stdin is not None
         assert peer.stdout is not None

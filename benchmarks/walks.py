@@ -147,9 +147,9 @@ async def step(profile: Profile) -> list[tuple[str, str]]:
         await asyncio.sleep(0.01)
     url = "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
     tokenizer = ROOT / "engines" / "onnx" / "weights" / "generator"
-    options = GeneratorOptions(model="model", urls=(url,), tokenizer=tokenizer)
-    generator = await asyncio.to_thread(load_generator, "openai", options)
-    reward_model = await asyncio.to_thread(load_reward_model, "http", RewardModelOptions(urls=(url,)))
+    options = GeneratorOptions(kind="openai", name="model", url=url, tokenizer=tokenizer)
+    generator = await asyncio.to_thread(load_generator, options)
+    reward_model = await asyncio.to_thread(load_reward_model, RewardModelOptions(kind="http", url=url))
     walks = []
     async with aclosing(generator), aclosing(reward_model):
         for _ in range(2):

@@ -162,13 +162,14 @@ def _options(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any
 
 
 def _models(settings: Settings) -> dict[str, dict[str, Any]]:
+    generator, reward_model = settings.generator, settings.reward_model
     return {
-        "generator": {"kind": settings.generator, "name": settings.generator_name},
+        "generator": {"kind": generator.kind, "name": generator.name},
         "reward_model": {
-            "kind": settings.reward_model,
-            "name": settings.reward_model_name,
-            "family": settings.reward_model_family,
-            "calibration": None if settings.calibration is None else str(settings.calibration),
+            "kind": reward_model.kind,
+            "name": reward_model.name,
+            "family": reward_model.family,
+            "calibration": None if reward_model.calibration is None else str(reward_model.calibration),
         },
     }
 

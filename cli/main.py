@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     scoring = commands.add_parser(
         "serve-prm",
         help="answer POST /score over HTTP",
-        description="Serve the reward model that EPF_REWARD_MODEL names, for searches on other machines.",
+        description="Serve the reward model of the settings (EPF_REWARD_MODEL__KIND ...), for searches on other machines.",
     )
     scoring.add_argument("--host", help="address to listen on. Default: EPF_HOST, or 127.0.0.1.")
     scoring.add_argument("--port", type=int, default=8001, metavar="N", help="port to listen on. Default: 8001.")

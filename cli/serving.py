@@ -3,8 +3,6 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from pydantic import ValidationError
 from epf.core.errors import InvalidRequest
 from epf.service.http.middleware.auth import check_bind
 from epf.service.operations import logs
-from epf.service.settings import Settings
+from epf.service.settings import Settings, unknown_variables
 
 
 def prepared(arguments: argparse.Namespace) -> Settings:
@@ -32,13 +30,14 @@ def prepared(arguments: argparse.Namespace) -> Settings:
 def read_settings(**given: Any) -> Settings:
     """Settings from the environment or their file, where a flag of the command line did not give them.
 
-    A variable that looks like a setting and is none is told on standard error, and no more: Kubernetes makes some of its own.
+    Unknown variables are reported on standard error, with the closest match; they do not stop the server, because Kubernetes
+    defines some of its own.
 
     Raises:
         InvalidRequest: names what is wrong and where, but never the value.
     """
-    for stray in _strays(os.environ):
-        print(f"epf: {stray}", file=sys.stderr)
+    for message in unknown_variables(os.environ):
+        print(f"epf: {message}", file=sys.stderr)
     file = os.environ.get("EPF_SETTINGS")
     if file is not None and not Path(file).is_file():
         raise InvalidRequest(f"EPF_SETTINGS names {file}, which is no file", param="EPF_SETTINGS")
@@ -50,16 +49,3 @@ def read_settings(**given: Any) -> Settings:
         raise InvalidRequest("settings: " + "; ".join(wrong), param=told[0][0]) from None
     except ValueError as error:  # a file that is no TOML, a variable that is no JSON
         raise InvalidRequest(f"settings: {error}" + (f" (EPF_SETTINGS is {file})" if file else ""), param="settings") from None
-
-
-def _strays(variables: Iterable[str]) -> list[str]:
-    """What to say of each variable whose name begins like a setting's and is none."""
-    known = ["SETTINGS", *(name.upper() for name in Settings.model_fields)]
-    told = []
-    for variable in sorted(variables):
-        prefix, _, rest = variable.upper().partition("_")
-        name = rest.partition("__")[0]
-        if prefix == "EPF" and rest and name not in known:
-            meant = get_close_matches(name, known, n=1, cutoff=0.8)
-            told.append(f"{variable} is no setting and is ignored" + (f"; did you mean EPF_{meant[0]}?" if meant else ""))
-    return told

@@ -1,74 +1,79 @@
-"""Generators by name."""
+"""Generators by kind."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Generator
 from epf.generators.embedded import EmbeddedGenerator
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratorOptions:
-    """What an operator may choose about a generator.
+class GeneratorOptions(BaseModel):
+    """Which generator to load; also the ``generator`` table of the service's settings."""
 
-    Attributes:
-        model: its name or directory; what a server calls it.
-        urls: base addresses of equal servers.
-        api_key: of those servers.
-        tokenizer: directory or hub name of the tokenizer's files, where ``model`` has none.
-        timeout_s: in which the next part of a server's answer must be there.
-        engine: further arguments of vLLM's engine.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    model: str | None = None
-    urls: tuple[str, ...] = ()
-    api_key: str | None = field(default=None, repr=False)
-    tokenizer: Path | None = None
-    timeout_s: float = 60.0
-    engine: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = Field("embedded", description="Kind of generator: embedded, vllm (in this process) or openai (servers).")
+    name: str | None = Field(None, description="Directory or hub name of the model; for openai, the name its server uses.")
+    url: str = Field("", description="Base URL of the generator's server. Separate equivalent servers by commas.")
+    api_key: SecretStr | None = Field(None, description="API key for that server.")
+    tokenizer: Path | None = Field(
+        None, description="Directory or hub name of the tokenizer, if the model's directory or name has none."
+    )
+    timeout_s: float = Field(60.0, gt=0, description="Maximum wait between chunks of the upstream response, in seconds.")
+    engine: dict[str, Any] = Field({}, description="Additional vLLM engine arguments, as JSON.")
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Base URLs of the equivalent servers."""
+        return tuple(url.strip() for url in self.url.split(",") if url.strip())
 
 
-def load_generator(name: str, options: GeneratorOptions | None = None) -> Generator:
-    """Make the generator called ``name``. Blocks, and needs a thread in which no event loop runs.
+def load_generator(options: GeneratorOptions | None = None) -> Generator:
+    """Load the generator that ``options`` describe, by default the embedded one.
+
+    Blocks, and needs a thread in which no event loop runs.
 
     Raises:
-        InvalidRequest: the name is not known, or an option is missing or wrong.
-        GeneratorError: no server answers.
+        InvalidRequest: the kind is unknown, or an option is missing or wrong.
+        GeneratorError: no server responds.
     """
-    if name not in GENERATORS:
-        raise InvalidRequest(f"unknown generator {name!r}, known are: {', '.join(sorted(GENERATORS))}", param="generator")
+    chosen = options or GeneratorOptions()
+    if chosen.kind not in GENERATORS:
+        message = f"unknown generator {chosen.kind!r}: choose one of {', '.join(sorted(GENERATORS))}"
+        raise InvalidRequest(message, param="generator")
     try:
-        return GENERATORS[name](options or GeneratorOptions())
+        return GENERATORS[chosen.kind](chosen)
     except (ValueError, FileNotFoundError) as error:
-        raise InvalidRequest(f"generator {name!r}: {error}", param="generator") from error
+        raise InvalidRequest(f"generator {chosen.kind!r}: {error}", param="generator") from error
 
 
 def _embedded(options: GeneratorOptions) -> Generator:
-    return EmbeddedGenerator(options.model) if options.model else EmbeddedGenerator()
+    return EmbeddedGenerator(options.name) if options.name else EmbeddedGenerator()
 
 
 def _vllm(options: GeneratorOptions) -> Generator:
-    if not options.model:
-        raise InvalidRequest("generator 'vllm' needs the option model", param="generator")
+    if not options.name:
+        raise InvalidRequest("generator 'vllm' requires the option `name`", param="generator")
     from epf.generators.vllm import load_vllm
 
-    return load_vllm(options.model, tokenizer=options.tokenizer, **options.engine)
+    return load_vllm(options.name, tokenizer=options.tokenizer, **options.engine)
 
 
 def _openai(options: GeneratorOptions) -> Generator:
     if not options.urls:
-        raise InvalidRequest("generator 'openai' needs the option urls", param="generator")
+        raise InvalidRequest("generator 'openai' requires the option `url`", param="generator")
     from epf.generators.openai.generator import load_openai
 
     return load_openai(
         options.urls,
-        model=options.model,
+        model=options.name,
         tokenizer=options.tokenizer,
-        api_key=options.api_key,
+        api_key=options.api_key.get_secret_value() if options.api_key else None,
         timeout_s=options.timeout_s,
     )
 

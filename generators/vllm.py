@@ -136,7 +136,7 @@ def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any
 
     if tokenizer is not None:
         options["tokenizer"] = str(tokenizer)
-    directory = model_directory(tokenizer or model, setting="generator_tokenizer" if tokenizer else "generator_name")
+    directory = model_directory(tokenizer or model, setting="generator.tokenizer" if tokenizer else "generator.name")
     chat = ChatTokenizer(directory)
     if current_platform.is_cpu():
         # A prompt that it reads in parts makes vLLM set a seeded random generator back, which on a CPU ends the engine.

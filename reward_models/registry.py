@@ -1,10 +1,11 @@
-"""Reward models by name."""
+"""Reward models by kind."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from epf.core.errors import InvalidRequest
 from epf.core.reward_model import RewardModel
@@ -14,37 +15,40 @@ from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.registry import FAMILIES, load_family
 
 
-@dataclass(frozen=True, slots=True)
-class RewardModelOptions:
-    """What an operator may choose about a reward model.
+class RewardModelOptions(BaseModel):
+    """Which reward model to load; also the ``reward_model`` table of the service's settings."""
 
-    Attributes:
-        model: its name or directory; what a server calls it.
-        family: how it is asked: a name in ``FAMILIES`` or, for ``http``, in ``PROMPTS``. None is our own scoring server.
-        urls: base addresses of equal servers.
-        api_key: of those servers.
-        tokenizer: directory or hub name of the tokenizer's files, where ``model`` has none.
-        timeout_s: of one try of one request.
-        calibration: file of a calibration for this model.
-        engine: further arguments of vLLM's engine.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: str = Field("embedded", description="Kind of reward model: embedded, vllm (in this process) or http (servers).")
+    name: str | None = Field(None, description="Directory or hub name of the model; for http, the name its server uses.")
+    family: str | None = Field(None, description="PRM family (prompt format). Leave empty for an `epf serve-prm` server.")
+    url: str = Field("", description="Base URL of the reward model's server. Separate equivalent servers by commas.")
+    api_key: SecretStr | None = Field(None, description="API key for that server.")
+    tokenizer: Path | None = Field(
+        None, description="Directory or hub name of the tokenizer, if the model's directory or name has none."
+    )
+    timeout_s: float = Field(60.0, gt=0, description="Timeout of one attempt of a request to that server, in seconds.")
+    calibration: Path | None = Field(None, description="Calibration file for the reward model.")
+    engine: dict[str, Any] = Field({}, description="Additional vLLM engine arguments, as JSON.")
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Base URLs of the equivalent servers."""
+        return tuple(url.strip() for url in self.url.split(",") if url.strip())
+
+
+def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
+    """Load the reward model that ``options`` describe, by default the embedded one.
+
+    Raises:
+        InvalidRequest: the kind is unknown, or an option is missing or wrong.
     """
-
-    model: str | None = None
-    family: str | None = None
-    urls: tuple[str, ...] = ()
-    api_key: str | None = field(default=None, repr=False)
-    tokenizer: Path | None = None
-    timeout_s: float = 60.0
-    calibration: Path | None = None
-    engine: Mapping[str, Any] = field(default_factory=dict)
-
-
-def load_reward_model(name: str, options: RewardModelOptions | None = None) -> RewardModel:
-    """Make the reward model called ``name``; InvalidRequest lists the known names, or says which option is missing or wrong."""
-    if name not in REWARD_MODELS:
-        known = ", ".join(sorted(REWARD_MODELS))
-        raise InvalidRequest(f"unknown reward model {name!r}, known are: {known}", param="reward_model")
     chosen = options or RewardModelOptions()
+    name = chosen.kind
+    if name not in REWARD_MODELS:
+        message = f"unknown reward model {name!r}: choose one of {', '.join(sorted(REWARD_MODELS))}"
+        raise InvalidRequest(message, param="reward_model")
     try:
         calibration = Calibration.load(chosen.calibration) if chosen.calibration else None
         reward_model = REWARD_MODELS[name](chosen)
@@ -54,13 +58,13 @@ def load_reward_model(name: str, options: RewardModelOptions | None = None) -> R
 
 
 def _embedded(options: RewardModelOptions) -> RewardModel:
-    return EmbeddedRewardModel(options.model) if options.model else EmbeddedRewardModel()
+    return EmbeddedRewardModel(options.name) if options.name else EmbeddedRewardModel()
 
 
 def _vllm(options: RewardModelOptions) -> RewardModel:
     from epf.reward_models.vllm import load_vllm
 
-    model, family = _needed(options, "model"), _needed(options, "family")
+    model, family = _needed(options, "name"), _needed(options, "family")
     return load_vllm(model, family, tokenizer=options.tokenizer, **options.engine)
 
 
@@ -70,17 +74,18 @@ def _http(options: RewardModelOptions) -> RewardModel:
     from epf.reward_models.pooled import PooledRewardModel
     from epf.reward_models.servers import connect
 
-    _needed(options, "urls")
-    upstream = connect(options.urls, api_key=options.api_key, timeout_s=options.timeout_s)
+    _needed(options, "url")
+    key = options.api_key.get_secret_value() if options.api_key else None
+    upstream = connect(options.urls, api_key=key, timeout_s=options.timeout_s)
     if options.family is None:
-        return HttpRewardModel(upstream, options.model or "http")
-    model = _needed(options, "model")
+        return HttpRewardModel(upstream, options.name or "http")
+    model = _needed(options, "name")
     if options.family in PROMPTS:
         return ChatJudge(upstream, model, options.family)
     if options.family not in FAMILIES:
         known = ", ".join(sorted((*FAMILIES, *PROMPTS)))
         raise InvalidRequest(f"unknown family {options.family!r} of reward models, known are: {known}", param="family")
-    setting = "reward_model_tokenizer" if options.tokenizer else "reward_model_name"
+    setting = "reward_model.tokenizer" if options.tokenizer else "reward_model.name"
     family = load_family(options.family, model_directory(options.tokenizer or model, setting=setting))
     return PooledRewardModel(VllmServerPool(upstream, family, model), family, model)
 
@@ -88,7 +93,7 @@ def _http(options: RewardModelOptions) -> RewardModel:
 def _needed(options: RewardModelOptions, name: str) -> str:
     value = getattr(options, name)
     if not value:
-        raise InvalidRequest(f"this reward model needs the option {name}", param="reward_model")
+        raise InvalidRequest(f"reward model {options.kind!r} requires the option `{name}`", param="reward_model")
     return str(value)
 
 

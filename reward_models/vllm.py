@@ -85,7 +85,7 @@ def load_vllm(model: str, family: str, *, tokenizer: str | Path | None = None, *
 
     if tokenizer is not None:
         options["tokenizer"] = str(tokenizer)
-    directory = model_directory(tokenizer or model, setting="reward_model_tokenizer" if tokenizer else "reward_model_name")
+    directory = model_directory(tokenizer or model, setting="reward_model.tokenizer" if tokenizer else "reward_model.name")
     loaded = load_family(family, directory)
     if loaded.read == "next_token":
         options["hf_overrides"] = answers_as_labels(loaded, directory)

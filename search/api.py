@@ -146,9 +146,9 @@ async def _models(
         if generator is None:
             from epf.generators.registry import load_generator
 
-            generator = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_generator, "embedded")))
+            generator = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_generator)))
         if reward_model is None and method.needs_reward_model:
             from epf.reward_models.registry import load_reward_model
 
-            reward_model = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_reward_model, "embedded")))
+            reward_model = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_reward_model)))
         yield generator, reward_model

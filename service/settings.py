@@ -1,24 +1,51 @@
-"""What an operator may choose, from the environment (``EPF_...``) or a TOML file named by ``EPF_SETTINGS``."""
+"""Settings of a server, from the environment (``EPF_...``) or a TOML file named by ``EPF_SETTINGS``."""
 
 import os
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from epf.core.errors import InvalidRequest
+from epf.generators.registry import GeneratorOptions
+from epf.reward_models.registry import RewardModelOptions
 from epf.service.http.middleware.keys import digests_only
 from epf.service.solve.schemas import SearchOptions
 
+RENAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "generator": "generator.kind",
+        "generator_name": "generator.name",
+        "generator_url": "generator.url",
+        "generator_api_key": "generator.api_key",
+        "generator_tokenizer": "generator.tokenizer",
+        "generator_timeout_s": "generator.timeout_s",
+        "generator_engine": "generator.engine",
+        "reward_model": "reward_model.kind",
+        "reward_model_name": "reward_model.name",
+        "reward_model_family": "reward_model.family",
+        "reward_model_url": "reward_model.url",
+        "reward_model_api_key": "reward_model.api_key",
+        "reward_model_tokenizer": "reward_model.tokenizer",
+        "reward_model_timeout_s": "reward_model.timeout_s",
+        "reward_model_engine": "reward_model.engine",
+        "calibration": "reward_model.calibration",
+    }
+)
+"""Settings that have a new name. The old one is refused with a message that gives the new one."""
+
 
 class SearchDefaults(SearchOptions):
-    """Options of a search where the caller names none; a field left out keeps the search's own default."""
+    """Default search options, used where a request does not set them; an unset field keeps the search's own default."""
 
     model_config = ConfigDict(strict=False)
 
 
 class Settings(BaseSettings):
-    """Settings of one server. The environment wins over the file."""
+    """Settings of one server. The environment overrides the file."""
 
     model_config = SettingsConfigDict(
         env_prefix="EPF_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
@@ -26,58 +53,84 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
-    generator: str = Field("embedded", description="Generator by name: embedded, vllm (in this process) or openai (servers).")
-    generator_name: str | None = Field(None, description="Directory or hub name of the model; what its server calls it.")
-    generator_url: str = Field("", description="Address of the generator's server; commas between equal servers.")
-    generator_api_key: SecretStr | None = Field(None, description="Key for that server.")
-    generator_tokenizer: Path | None = Field(None, description="Directory or hub name of its tokenizer, if it has none.")
-    generator_timeout_s: float = Field(60.0, gt=0, description="The next part of that server's answer must come in this time.")
-    generator_engine: dict[str, Any] = Field({}, description="Further arguments of vLLM's engine, as JSON.")
-    reward_model: str = Field("embedded", description="Reward model by name: embedded, vllm (in this process) or http.")
-    reward_model_name: str | None = Field(None, description="Directory or name of the model; what its server calls it.")
-    reward_model_family: str | None = Field(None, description="How that model is asked; none is a server of epf serve-prm.")
-    reward_model_url: str = Field("", description="Address of the reward model's server; commas between equal servers.")
-    reward_model_api_key: SecretStr | None = Field(None, description="Key for that server.")
-    reward_model_tokenizer: Path | None = Field(
-        None, description="Directory or hub name of its tokenizer, if the name has none."
-    )
-    reward_model_timeout_s: float = Field(60.0, gt=0, description="Time for one try of one request to that server.")
-    reward_model_engine: dict[str, Any] = Field({}, description="Further arguments of vLLM's engine, as JSON.")
-    calibration: Path | None = Field(None, description="File of a calibration for the reward model.")
+    generator: GeneratorOptions = Field(GeneratorOptions(), description="The generator.")
+    reward_model: RewardModelOptions = Field(RewardModelOptions(), description="The reward model.")
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
-        {}, description="Name of each caller and its key, or sha256:DIGEST of the key; only the digest is kept."
+        {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."
     )
-    allow_anonymous: bool = Field(False, description="Without keys, answer callers from other machines too.")
-    search: SearchDefaults = Field(SearchDefaults(), description="Options of a search where the caller names none.")
-    max_body_bytes: int = Field(256 * 1024, ge=1, description="Longest request body.")
-    max_problem_chars: int = Field(20_000, ge=1, description="Longest problem, and longest message of a chat.")
-    max_messages: int = Field(64, ge=1, description="Most messages of a chat.")
-    max_batch: int = Field(64, ge=1, description="Most problems of one batch.")
-    max_particles: int = Field(128, ge=1, description="Most particles of one request, choices together.")
-    max_steps: int = Field(200, ge=1, description="Most steps of one particle.")
-    max_tokens_per_step: int = Field(2048, ge=1, description="Most tokens of one step.")
+    allow_anonymous: bool = Field(False, description="Accept callers from other machines even if there are no API keys.")
+    search: SearchDefaults = Field(
+        SearchDefaults(), description="Default search options, used where a request does not set them."
+    )
+    max_body_bytes: int = Field(256 * 1024, ge=1, description="Maximum size of a request body, in bytes.")
+    max_problem_chars: int = Field(
+        20_000, ge=1, description="Maximum length of a problem and of a chat message, in characters."
+    )
+    max_messages: int = Field(64, ge=1, description="Maximum number of messages in a chat request.")
+    max_batch: int = Field(64, ge=1, description="Maximum number of problems in a batch.")
+    max_particles: int = Field(128, ge=1, description="Maximum number of particles in one request, over all its choices.")
+    max_steps: int = Field(200, ge=1, description="Maximum number of steps of one particle.")
+    max_tokens_per_step: int = Field(2048, ge=1, description="Maximum number of tokens in one step.")
     max_tokens_per_request: int = Field(
-        2**20, ge=1, description="Most tokens that one request, or problem of a batch, could generate at worst."
+        2**20,
+        ge=1,
+        description="Maximum number of tokens that a request, or one problem of a batch, may generate in the worst case.",
     )
-    max_seconds: float = Field(300.0, gt=0, description="Deadline of a request that names none, and the longest it may name.")
-    max_particles_in_flight: int = Field(256, ge=1, description="Most particles that search at the same time.")
-    max_particles_queued: int = Field(512, ge=0, description="Most particles that wait for their turn.")
-    max_particles_per_key: int = Field(256, ge=1, description="Most particles of one caller, searching and waiting.")
-    max_entropy_body_bytes: int = Field(16 * 1024 * 1024, ge=1, description="Longest request body of an entropy tool.")
-    max_entropy_workers: int = Field(2, ge=1, description="Most processes that compute for entropy tools.")
-    max_entropy_waiting: int = Field(16, ge=0, description="Most requests that wait for such a process.")
-    max_entropy_seconds: float = Field(60.0, gt=0, description="Deadline of a request to an entropy tool.")
-    keep_alive_s: float = Field(10.0, gt=0, description="A comment goes out after so many quiet seconds of a stream.")
-    send_timeout_s: float = Field(60.0, gt=0, description="A client that takes nothing for so many seconds has gone away.")
-    body_timeout_s: float = Field(30.0, gt=0, description="A request body must be there within so many seconds.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
-    drain_notice_s: float = Field(5.0, ge=0, description="After SIGTERM, seconds in which new requests are still taken.")
-    drain_s: float = Field(30.0, ge=0, description="Then, seconds for what is under way.")
+    max_seconds: float = Field(300.0, gt=0, description="Default and maximum deadline of a request, in seconds.")
+    max_particles_in_flight: int = Field(256, ge=1, description="Maximum number of particles that search at the same time.")
+    max_particles_queued: int = Field(512, ge=0, description="Maximum number of particles in the queue.")
+    max_particles_per_key: int = Field(256, ge=1, description="Maximum number of particles of one caller, running and queued.")
+    max_entropy_body_bytes: int = Field(
+        16 * 1024 * 1024, ge=1, description="Maximum size of a request body for an entropy tool, in bytes."
+    )
+    max_entropy_workers: int = Field(2, ge=1, description="Maximum number of worker processes for entropy tools.")
+    max_entropy_waiting: int = Field(16, ge=0, description="Maximum number of requests that wait for an entropy worker.")
+    max_entropy_seconds: float = Field(60.0, gt=0, description="Deadline of a request to an entropy tool, in seconds.")
+    keep_alive_s: float = Field(10.0, gt=0, description="Send an SSE keep-alive comment after this many idle seconds.")
+    send_timeout_s: float = Field(
+        60.0, gt=0, description="Treat a client that reads nothing for this many seconds as disconnected."
+    )
+    body_timeout_s: float = Field(30.0, gt=0, description="Maximum time for a request body to arrive, in seconds.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest log level to write.")
+    drain_notice_s: float = Field(
+        5.0, ge=0, description="Time after SIGTERM during which new requests are still accepted, in seconds."
+    )
+    drain_s: float = Field(30.0, ge=0, description="Time after that for running requests to finish, in seconds.")
 
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *sources: Any, **named: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What a caller passes, then the environment, then the file."""
+        """What a caller passes, then the environment, then the file.
+
+        Raises:
+            InvalidRequest: the environment or the file uses the old name of a setting.
+        """
         file = TomlConfigSettingsSource(settings_cls, os.environ.get("EPF_SETTINGS"))
+        _check_names(os.environ, file.toml_data)
         return init_settings, named["env_settings"], file
+
+
+def _check_names(environment: Mapping[str, str], file: Mapping[str, Any]) -> None:
+    values = {name.upper(): value for name, value in environment.items()}
+    for old, new in RENAMED.items():
+        variable = f"EPF_{old.upper()}"
+        if not values.get(variable, "{").startswith("{"):  # EPF_GENERATOR may still hold the whole table as JSON
+            message = f"{variable} is now EPF_{new.upper().replace('.', '__')}: rename the variable"
+        elif old in file and not isinstance(file[old], Mapping):
+            message = f"`{old}` in the settings file is now `{new}`: rename it"
+        else:
+            continue
+        raise InvalidRequest(message, param=old)
+
+
+def unknown_variables(names: Iterable[str]) -> Iterator[str]:
+    """A message for each name that begins like a setting's but is not one, with the closest match."""
+    known = ["SETTINGS", *(name.upper() for name in Settings.model_fields)]
+    renamed = [name.upper() for name in RENAMED]
+    for variable in sorted(names):
+        prefix, _, rest = variable.upper().partition("_")
+        name = rest.partition("__")[0]
+        if prefix == "EPF" and rest and name not in known and rest not in renamed:
+            closest = get_close_matches(name, known, n=1, cutoff=0.8)
+            yield f"{variable} is not a setting and is ignored" + (f"; did you mean EPF_{closest[0]}?" if closest else "")

@@ -242,7 +242,7 @@ def load_openai(
             return await served_by(upstream, model)
 
     told = asyncio.run(ask())
-    setting = "generator_tokenizer" if tokenizer else "generator_name"
+    setting = "generator.tokenizer" if tokenizer else "generator.name"
     directory = model_directory(tokenizer or told.name, setting=setting)
     context_length = told.context_length or read_json(directory / "config.json").get("max_position_embeddings")
     if context_length is None:

@@ -27,6 +27,15 @@ COMMANDS = ("serve", "serve-prm")
         ([], {"EPF_API_KEYS": "{alice: 12345}"}, '"api_keys"'),
         ([], {"EPF_SETTINGS": "no/such/file"}, "EPF_SETTINGS names no/such/file"),
         ([], {"EPF_SETTINGS": "{tmp}/settings.toml"}, "settings.toml"),
+        ([], {"EPF_GENERATOR__NAEM": "12345"}, "generator.naem (EPF_GENERATOR__NAEM): "),
+        ([], {"EPF_GENERATOR": "openai"}, "EPF_GENERATOR is now EPF_GENERATOR__KIND: rename the variable"),
+        ([], {"EPF_GENERATOR_API_KEY": "12345"}, "EPF_GENERATOR_API_KEY is now EPF_GENERATOR__API_KEY: rename the variable"),
+        ([], {"EPF_CALIBRATION": "12345"}, "EPF_CALIBRATION is now EPF_REWARD_MODEL__CALIBRATION: rename the variable"),
+        (
+            [],
+            {"EPF_SETTINGS": "{tmp}/old.toml"},
+            "`reward_model_url` in the settings file is now `reward_model.url`: rename it",
+        ),
     ],
 )
 def test_a_bad_setting_is_named_and_not_quoted(
@@ -39,6 +48,7 @@ def test_a_bad_setting_is_named_and_not_quoted(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "settings.toml").write_text("port = \n")
+    (tmp_path / "old.toml").write_text("reward_model_url = '12345'\n")
     for name, value in environment.items():
         monkeypatch.setenv(name, value.replace("{tmp}", str(tmp_path)))
     assert main([command, *arguments]) == 2
@@ -51,7 +61,7 @@ def test_a_bad_setting_is_named_and_not_quoted(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_variable_that_is_no_setting_is_told_with_what_it_may_mean(
+def test_unknown_variables_are_reported_with_the_closest_match(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     variables = {
@@ -66,9 +76,9 @@ def test_a_variable_that_is_no_setting_is_told_with_what_it_may_mean(
     assert main([command, "--port", "70000"]) == 2
     *told, _ = capsys.readouterr().err.splitlines()
     assert told == [
-        "epf: EPF_2_SERVICE_HOST is no setting and is ignored",
-        "epf: EPF_API_KEY is no setting and is ignored; did you mean EPF_API_KEYS?",
-        "epf: EPF_SERACH__TOP_P is no setting and is ignored; did you mean EPF_SEARCH?",
+        "epf: EPF_2_SERVICE_HOST is not a setting and is ignored",
+        "epf: EPF_API_KEY is not a setting and is ignored; did you mean EPF_API_KEYS?",
+        "epf: EPF_SERACH__TOP_P is not a setting and is ignored; did you mean EPF_SEARCH?",
     ]
 
 
@@ -94,9 +104,9 @@ def test_a_port_that_is_taken_is_named(command: str) -> None:
 
 
 def test_settings_of_models_that_do_not_fit_together_end_it_too() -> None:
-    status, line = ended("serve", "--port", "0", EPF_REWARD_MODEL="http")
+    status, line = ended("serve", "--port", "0", EPF_REWARD_MODEL__KIND="http")
     assert status == 2
-    assert line == "epf: this reward model needs the option urls"
+    assert line == "epf: reward model 'http' requires the option `url`"
 
 
 @pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])

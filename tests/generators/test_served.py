@@ -63,7 +63,7 @@ def test_one_of_several_models_is_named(directory: Path) -> None:
         ([5, {"id": 5}], {}, GeneratorError, "has the models none"),
         (Answer({}, 401), {}, GeneratorError, "status 401"),
         (Answer({}, 200), {}, GeneratorError, "has the models none"),
-        (LISTED[:1], {"directory": None}, InvalidRequest, "generator_name"),
+        (LISTED[:1], {"directory": None}, InvalidRequest, r"generator\.name"),
     ],
 )
 def test_what_cannot_be_loaded_says_why(

@@ -184,11 +184,11 @@ def test_calibration_mends_no_nonsense(probability: float) -> None:
 
 class TestContract(RewardModelContract):
     def open(self) -> RewardModel:
-        inner = load_reward_model("embedded")
+        inner = load_reward_model()
         return CalibratedRewardModel(inner, Calibration(inner.name, "platt", 1, slope=0.7, bias=-1.0))
 
 
 def test_a_calibration_of_another_model_is_refused(tmp_path: Path) -> None:
     PLATT.save(tmp_path / "c.json")
     with pytest.raises(InvalidRequest, match="'m'"):
-        load_reward_model("embedded", RewardModelOptions(calibration=tmp_path / "c.json"))
+        load_reward_model(RewardModelOptions(calibration=tmp_path / "c.json"))

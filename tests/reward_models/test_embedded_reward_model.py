@@ -11,7 +11,7 @@ from epf.core.generator import Message
 from epf.core.reward_model import Score
 from epf.engines.tokenizer import ChatTokenizer
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.reward_models.registry import load_reward_model
+from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from tests.contract.reward_model import RewardModelContract
 from tests.tiny_model import SEPARATOR_ID, Floats, forward, write_model
 
@@ -106,4 +106,4 @@ def test_a_failing_engine_fails_its_calls_and_recovers(directory: Path, monkeypa
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="embedded"):
-        load_reward_model("gpt-2")
+        load_reward_model(RewardModelOptions(kind="gpt-2"))

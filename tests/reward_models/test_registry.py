@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from epf.core.errors import InvalidRequest
 from epf.reward_models.calibration import CalibratedRewardModel, fit
@@ -13,55 +14,58 @@ from epf.reward_models.judge import ChatJudge
 from epf.reward_models.pooled import PooledRewardModel
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
-SHIPPED = Path(__file__).parents[2] / "embedded" / "weights" / "reward_model"
-URLS = ("http://127.0.0.1:1",)
+SHIPPED = Path(__file__).parents[2] / "engines" / "onnx" / "weights" / "reward_model"
+URL = "http://127.0.0.1:1"
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "kind"),
+    ("options", "expected"),
     [
-        ("embedded", RewardModelOptions(), EmbeddedRewardModel),
-        ("embedded", RewardModelOptions(model=str(SHIPPED)), EmbeddedRewardModel),
-        ("http", RewardModelOptions(urls=URLS), HttpRewardModel),
-        ("http", RewardModelOptions(urls=URLS, model=str(SHIPPED), family="embedded"), PooledRewardModel),
-        ("http", RewardModelOptions(urls=URLS, model="served", family="embedded", tokenizer=SHIPPED), PooledRewardModel),
-        ("http", RewardModelOptions(urls=URLS, model="m", family="thinkprm"), ChatJudge),
+        (RewardModelOptions(), EmbeddedRewardModel),
+        (RewardModelOptions(name=str(SHIPPED)), EmbeddedRewardModel),
+        (RewardModelOptions(kind="http", url=URL), HttpRewardModel),
+        (RewardModelOptions(kind="http", url=URL, name=str(SHIPPED), family="embedded"), PooledRewardModel),
+        (RewardModelOptions(kind="http", url=URL, name="served", family="embedded", tokenizer=SHIPPED), PooledRewardModel),
+        (RewardModelOptions(kind="http", url=URL, name="m", family="thinkprm"), ChatJudge),
     ],
 )
-def test_what_was_configured_is_made(name: str, options: RewardModelOptions, kind: type) -> None:
-    model = load_reward_model(name, options)
-    assert type(model) is kind
-    if options.model and name == "http":
-        assert model.name == options.model
+def test_what_was_configured_is_made(options: RewardModelOptions, expected: type) -> None:
+    model = load_reward_model(options)
+    assert type(model) is expected
+    if options.name and options.kind == "http":
+        assert model.name == options.name
     asyncio.run(model.aclose())
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "told"),
+    ("options", "message"),
     [
-        ("gpt", RewardModelOptions(), "embedded, http, vllm"),
-        ("http", RewardModelOptions(), "urls"),
-        ("http", RewardModelOptions(urls=("localhost",)), "http://"),
-        ("http", RewardModelOptions(urls=URLS, family="judge"), "model"),
-        ("http", RewardModelOptions(urls=URLS, family="other", model="m"), "skywork-o1-prm, thinkprm"),
-        ("http", RewardModelOptions(urls=URLS, family="embedded", model="/no/directory"), "reward_model_name.*no directory"),
-        ("vllm", RewardModelOptions(), "model"),
-        ("vllm", RewardModelOptions(model=str(SHIPPED)), "family"),
-        ("embedded", RewardModelOptions(calibration=Path("no/file")), "no/file"),
+        (RewardModelOptions(kind="gpt"), "embedded, http, vllm"),
+        (RewardModelOptions(kind="http"), "`url`"),
+        (RewardModelOptions(kind="http", url="localhost"), "http://"),
+        (RewardModelOptions(kind="http", url=URL, family="judge"), "`name`"),
+        (RewardModelOptions(kind="http", url=URL, family="other", name="m"), "skywork-o1-prm, thinkprm"),
+        (
+            RewardModelOptions(kind="http", url=URL, family="embedded", name="/no/directory"),
+            r"reward_model\.name.*no directory",
+        ),
+        (RewardModelOptions(kind="vllm"), "`name`"),
+        (RewardModelOptions(kind="vllm", name=str(SHIPPED)), "`family`"),
+        (RewardModelOptions(calibration=Path("no/file")), "no/file"),
     ],
 )
-def test_what_is_missing_is_named(name: str, options: RewardModelOptions, told: str) -> None:
-    with pytest.raises(InvalidRequest, match=told):
-        load_reward_model(name, options)
+def test_what_is_missing_is_named(options: RewardModelOptions, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        load_reward_model(options)
 
 
 def test_a_calibration_is_applied(tmp_path: Path) -> None:
     file = tmp_path / "calibration.json"
     fit([0.2, 0.8, 0.9], [0, 0, 1], model="embedded-reward-model").save(file)
-    model = load_reward_model("embedded", RewardModelOptions(calibration=file))
+    model = load_reward_model(RewardModelOptions(calibration=file))
     assert isinstance(model, CalibratedRewardModel)
     asyncio.run(model.aclose())
 
 
 def test_a_key_is_not_shown() -> None:
-    assert "secret" not in repr(RewardModelOptions(api_key="secret"))
+    assert "secret" not in repr(RewardModelOptions(api_key=SecretStr("secret")))

@@ -23,7 +23,7 @@ from tests.service.serving import client_of, events_of, until
 
 GUARD_S = 60
 ROOT = Path(__file__).parents[2]
-MODELS = {"EPF_GENERATOR": "scripted", "EPF_REWARD_MODEL": "scripted", "EPF_PORT": "0"}
+MODELS = {"EPF_GENERATOR__KIND": "scripted", "EPF_REWARD_MODEL__KIND": "scripted", "EPF_PORT": "0"}
 LONG = "1000000"
 
 

@@ -1,28 +1,37 @@
-"""README's table of settings says what the code says: every setting, its default and what it is."""
+"""The table of settings in the README lists every setting of the code with its default and description."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from epf.service.settings import Settings
+from epf.service.settings import SearchDefaults, Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def default(field: FieldInfo) -> str:
-    """As one would write it in the environment; empty for none."""
+    """The default as written in the environment; empty if there is none."""
     value = field.get_default(call_default_factory=True)
     if value is None or value == "" or value == {} or isinstance(value, BaseModel):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+def settings(model: type[BaseModel] = Settings, prefix: str = "EPF_") -> Iterator[tuple[str, FieldInfo]]:
+    """Every variable with its field; the search options, which are those of POST /solve, count as one."""
+    for name, field in model.model_fields.items():
+        variable, kind = f"{prefix}{name.upper()}", field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not SearchDefaults:
+            yield from settings(kind, f"{variable}__")
+        else:
+            yield variable, field
+
+
 def table() -> str:
-    rows = [
-        f"| `EPF_{name.upper()}` | {default(field)} | {field.description} |" for name, field in Settings.model_fields.items()
-    ]
+    rows = [f"| `{variable}` | {default(field)} | {field.description} |" for variable, field in settings()]
     return "\n".join(["| variable | default | what it is |", "|---|---|---|", *rows])
 
 

@@ -62,7 +62,7 @@ def test_a_problem_is_solved_by_all_three(tmp_path: Path) -> None:
     prm_directory = tmp_path / "prm"
     prm_directory.mkdir()
     write_qwen_prm(prm_directory)
-    chosen = {"EPF_GENERATOR_NAME": str(WEIGHTS / "generator"), "EPF_REWARD_MODEL_NAME": str(prm_directory)}
+    chosen = {"EPF_GENERATOR__NAME": str(WEIGHTS / "generator"), "EPF_REWARD_MODEL__NAME": str(prm_directory)}
     done = compose("--profile", "gpu", "config", **chosen)
     services: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
     generator, prm, service = free_ports(3)
@@ -76,9 +76,9 @@ def test_a_problem_is_solved_by_all_three(tmp_path: Path) -> None:
         }
         return os.environ | ENVIRONMENT | moved
 
-    engine = json.loads(services["prm"]["environment"]["EPF_REWARD_MODEL_ENGINE"])
+    engine = json.loads(services["prm"]["environment"]["EPF_REWARD_MODEL__ENGINE"])
     on_cpu = {"dtype": "float32", "enforce_eager": True, "block_size": 32, "max_num_seqs": 64}
-    scoring = environment("prm") | {"EPF_REWARD_MODEL_ENGINE": json.dumps(engine | on_cpu)}
+    scoring = environment("prm") | {"EPF_REWARD_MODEL__ENGINE": json.dumps(engine | on_cpu)}
     serve = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     alive = [word.replace(":8000", f":{generator}") for word in services["generator"]["healthcheck"]["test"][1:]]
     ready = [word.replace("8001", prm) for word in exec_form("deploy/prm.Dockerfile", "HEALTHCHECK")]

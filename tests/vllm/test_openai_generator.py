@@ -18,6 +18,7 @@ from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.openai.completions import request
 from epf.generators.openai.generator import OpenAiGenerator
 from epf.generators.openai.served import Served, served_by
+from epf.generators.registry import GeneratorOptions
 from epf.generators.vllm import VllmGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.service.app import create_app
@@ -180,7 +181,8 @@ def test_a_cancelled_step_and_a_closed_generator_leave_nothing_running(server: V
 
 def settings(server: VllmServer, **options: Any) -> Settings:
     """With the generator behind ``server``."""
-    return Settings(generator="openai", generator_url=server.url, generator_tokenizer=WEIGHTS / "generator", **options)
+    generator = GeneratorOptions(kind="openai", url=server.url, tokenizer=WEIGHTS / "generator")
+    return Settings(generator=generator, **options)
 
 
 async def loaded(client: httpx.AsyncClient) -> None:
@@ -191,17 +193,16 @@ async def loaded(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("judge", ["epf serve-prm", "vllm serve"])
 def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmServer, VllmServer], judge: str) -> None:
-    there: dict[str, Any] = {"reward_model": "http", "reward_model_url": servers[1].url}
+    there: dict[str, Any] = {"kind": "http", "url": servers[1].url}
     if judge == "vllm serve":
-        there |= {"reward_model_name": "served", "reward_model_family": "embedded"}
-        there |= {"reward_model_tokenizer": WEIGHTS / "reward_model"}
+        there |= {"name": "served", "family": "embedded", "tokenizer": WEIGHTS / "reward_model"}
 
     async def main() -> None:
         async with AsyncExitStack() as stack:
             if judge == "epf serve-prm":
                 prm = await stack.enter_async_context(served(create_scoring_app(EmbeddedRewardModel(), Settings())))
-                there["reward_model_url"] = "http://{}:{}".format(*prm)
-            address = await stack.enter_async_context(served(create_app(settings=settings(servers[0], **there))))
+                there["url"] = "http://{}:{}".format(*prm)
+            address = await stack.enter_async_context(served(create_app(settings=settings(servers[0], reward_model=there))))
             async with httpx.AsyncClient(base_url="http://{}:{}".format(*address), timeout=100) as client:
                 await loaded(client)
                 body = {"problem": PROBLEM, "n_particles": 8, "seed": 1}
