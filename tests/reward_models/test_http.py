@@ -22,9 +22,9 @@ from epf.reward_models.servers import connect
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
+from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.service.serving import served
 from tests.tiny_model import write_model
-from tests.upstream.server import Answer, Request, Upstreams, upstream
 
 T = TypeVar("T")
 GOOD = {"probability": 0.25, "n_tokens": 7}

@@ -12,7 +12,7 @@ from epf.core.reward_model import RewardModel, Score
 from epf.reward_models.judge import ChatJudge
 from epf.reward_models.servers import connect
 from tests.contract.reward_model import RewardModelContract
-from tests.upstream.server import Answer, Request, Upstreams, upstream
+from tests.engines.http.server import Answer, Request, Upstreams, upstream
 
 T = TypeVar("T")
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from epf.core.errors import InvalidRequest
+from epf.engines.onnx.config import SHIPPED
 from epf.reward_models.calibration import CalibratedRewardModel, fit
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.http import HttpRewardModel
@@ -14,7 +15,7 @@ from epf.reward_models.judge import ChatJudge
 from epf.reward_models.pooled import PooledRewardModel
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
-SHIPPED = Path(__file__).parents[2] / "engines" / "onnx" / "weights" / "reward_model"
+DIRECTORY = SHIPPED / "reward_model"
 URL = "http://127.0.0.1:1"
 
 
@@ -22,10 +23,10 @@ URL = "http://127.0.0.1:1"
     ("options", "expected"),
     [
         (RewardModelOptions(), EmbeddedRewardModel),
-        (RewardModelOptions(name=str(SHIPPED)), EmbeddedRewardModel),
+        (RewardModelOptions(name=str(DIRECTORY)), EmbeddedRewardModel),
         (RewardModelOptions(kind="http", url=URL), HttpRewardModel),
-        (RewardModelOptions(kind="http", url=URL, name=str(SHIPPED), family="embedded"), PooledRewardModel),
-        (RewardModelOptions(kind="http", url=URL, name="served", family="embedded", tokenizer=SHIPPED), PooledRewardModel),
+        (RewardModelOptions(kind="http", url=URL, name=str(DIRECTORY), family="embedded"), PooledRewardModel),
+        (RewardModelOptions(kind="http", url=URL, name="served", family="embedded", tokenizer=DIRECTORY), PooledRewardModel),
         (RewardModelOptions(kind="http", url=URL, name="m", family="thinkprm"), ChatJudge),
     ],
 )
@@ -50,7 +51,7 @@ def test_what_was_configured_is_made(options: RewardModelOptions, expected: type
             r"reward_model\.name.*no directory",
         ),
         (RewardModelOptions(kind="vllm"), "`name`"),
-        (RewardModelOptions(kind="vllm", name=str(SHIPPED)), "`family`"),
+        (RewardModelOptions(kind="vllm", name=str(DIRECTORY)), "`family`"),
         (RewardModelOptions(calibration=Path("no/file")), "no/file"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from epf.core.errors import InvalidRequest, RewardModelError
+from epf.engines.onnx.config import SHIPPED
 from epf.reward_models.families.family import Family
 from epf.reward_models.families.registry import FAMILIES, load_family
 from tests.reward_models.families import stand_ins
@@ -130,7 +131,7 @@ def test_rlhflow_s_prompt_is_the_reference_s_up_to_the_newest_answer(
 
 
 def test_the_embedded_pair_s_prompt_is_the_one_it_was_trained_with() -> None:
-    directory = Path(__file__).parents[3] / "embedded" / "weights" / "reward_model"
+    directory = SHIPPED / "reward_model"
     family = load_family("embedded", directory)
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     text = f"<|im_start|>user\n{PROBLEM}<|im_end|>\n<|im_start|>assistant\n" + "".join(f"{s}\n\n" for s in STEPS)
@@ -140,7 +141,7 @@ def test_the_embedded_pair_s_prompt_is_the_one_it_was_trained_with() -> None:
 def opened(name: str, directory: Path) -> Family:
     """The family on its stand-in."""
     if name == "embedded":
-        return load_family(name, Path(__file__).parents[3] / "embedded" / "weights" / "reward_model")
+        return load_family(name, SHIPPED / "reward_model")
     if name == "math-shepherd":
         return load_family(name, stand_ins.write(directory, stand_ins.mistral(), bos_token="<s>"))
     llama = name == "rlhflow"
@@ -179,7 +180,7 @@ def test_a_marker_in_a_step_or_problem_is_text(name: str, tmp_path: Path) -> Non
 
 
 def _tokenizer_of(name: str, directory: Path) -> Path:
-    shipped = Path(__file__).parents[3] / "embedded" / "weights" / "reward_model"
+    shipped = SHIPPED / "reward_model"
     return (shipped if name == "embedded" else directory) / "tokenizer.json"
 
 

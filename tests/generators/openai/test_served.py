@@ -10,10 +10,10 @@ import pytest
 from epf.core.errors import GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Message, Sampling
 from epf.generators.openai.generator import load_openai
-from tests.generators.completions_server import completions_app
+from tests.engines.http.server import Answer, upstream
+from tests.generators.openai.completions_server import completions_app
 from tests.service.serving import served
 from tests.tiny_model import CONTEXT
-from tests.upstream.server import Answer, upstream
 
 PROMPT = (Message("user", "How many birds?"),)
 

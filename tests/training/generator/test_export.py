@@ -102,5 +102,5 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         load_config(tmp_path)
     write_model(tmp_path / "model", "generator")
     (tmp_path / "model" / "model.onnx").unlink()
-    with pytest.raises(FileNotFoundError, match=r"generators\.training\.export"):
+    with pytest.raises(FileNotFoundError, match=r"epf\.training\.generator\.export"):
         Decoder(tmp_path / "model", load_config(tmp_path / "model"), 1, 1)

@@ -14,7 +14,7 @@ from epf.engines.http.replicas import Upstream
 from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
-from tests.upstream.server import Answer, Request, Upstreams, upstream
+from tests.engines.http.server import Answer, Request, Upstreams, upstream
 
 T = TypeVar("T")
 TOKENIZER = ChatTokenizer(SHIPPED / "generator")

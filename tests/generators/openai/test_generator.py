@@ -20,7 +20,7 @@ from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.openai.generator import OpenAiGenerator
 from tests.contract.generator import GeneratorContract
-from tests.generators.completions_server import NAME, completions_app
+from tests.generators.openai.completions_server import NAME, completions_app
 from tests.service.serving import served
 from tests.tiny_model import CONTEXT
 

@@ -10,8 +10,8 @@ import pytest
 
 from epf.core.errors import GeneratorError
 from epf.engines.http.replicas import SAVED_RETRIES, Upstream
+from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.service.serving import until
-from tests.upstream.server import Answer, Request, Upstreams, upstream
 
 T = TypeVar("T")
 

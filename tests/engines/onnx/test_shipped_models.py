@@ -9,7 +9,7 @@ from epf.engines.onnx.config import SHIPPED, load_config
 from epf.engines.onnx.decoder import Decoder
 from epf.engines.tokenizer import ChatTokenizer
 
-GOLDEN = Path(__file__).parent.parent / "data" / "golden_logits.npz"
+GOLDEN = Path(__file__).parents[2] / "data" / "golden_logits.npz"
 MODELS = ("generator", "reward_model")
 TOLERANCE = 1e-4
 
