@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epf.generators.embedded import EmbeddedGenerator
-from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.problem_sets.synthetic.problem import SyntheticProblem
+from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search.answers.extract import boxed_answer
 from epf.training.reward_model.labels import step_labels
@@ -31,7 +32,9 @@ Solutions = list[list[tuple[str, ...]]]
 RESULTS = Path(__file__).parent / "results"
 
 
-async def score_all(model: EmbeddedRewardModel, problems_: Sequence[Problem], solutions: Solutions) -> list[list[list[float]]]:
+async def score_all(
+    model: EmbeddedRewardModel, problems_: Sequence[SyntheticProblem], solutions: Solutions
+) -> list[list[list[float]]]:
     """Score after every step of every solution."""
 
     async def one(text: str, steps: tuple[str, ...]) -> list[float]:
@@ -43,7 +46,7 @@ async def score_all(model: EmbeddedRewardModel, problems_: Sequence[Problem], so
     return scored
 
 
-def auc_within(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]]) -> float:
+def auc_within(problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]]) -> float:
     """Share of (right, wrong) pairs of one problem at one depth where the right one has the higher score; ties count half."""
     won, pairs = 0.0, 0
     for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
@@ -61,12 +64,12 @@ def auc_within(problems_: Sequence[Problem], solutions: Solutions, scores: list[
     return won / pairs if pairs else float("nan")
 
 
-def answer_is_right(problem: Problem, steps: Sequence[str]) -> bool:
+def answer_is_right(problem: SyntheticProblem, steps: Sequence[str]) -> bool:
     """Whether the solution ends with the right number in a box."""
     return bool(steps) and boxed_answer(steps[-1]) == str(problem.answer)
 
 
-def strength(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]]) -> dict[str, float]:
+def strength(problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]]) -> dict[str, float]:
     """Shares of problems solved, in percent, by each simple way to use the samples."""
     rows = []
     for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
@@ -79,7 +82,9 @@ def strength(problems_: Sequence[Problem], solutions: Solutions, scores: list[li
     return {"one_sample": single, "any_of_n": any_, "majority_of_n": majority, "best_of_n_by_prm": best}
 
 
-def by_depth(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]]) -> list[dict[str, float]]:
+def by_depth(
+    problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]]
+) -> list[dict[str, float]]:
     """Mean score after step t against the share of prefixes still right and the share of solutions that end right."""
     rows: dict[int, list[tuple[float, bool, bool]]] = {}
     for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
@@ -90,7 +95,9 @@ def by_depth(problems_: Sequence[Problem], solutions: Solutions, scores: list[li
     return [{"t": t, "n": len(rows[t]), "mean_score": m[0], "still_right": m[1], "ends_right": m[2]} for t, m in table.items()]
 
 
-def ece(problems_: Sequence[Problem], solutions: Solutions, scores: list[list[list[float]]], n_bins: int = 10) -> float:
+def ece(
+    problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]], n_bins: int = 10
+) -> float:
     """Expected calibration error of step scores against "still right", in percent, over equal-width bins."""
     pairs: NDArray[np.float64] = np.array(
         [
@@ -151,7 +158,7 @@ async def measure(
     greedy = await sample_many(generator, short, 1, seed=12, temperature=0.0)
     result["greedy_1_to_3_steps"] = 100 * float(np.mean([answer_is_right(p, g[0]) for p, g in zip(short, greedy, strict=True)]))
     for name, rows in real_problems(real).items():
-        asked = [Problem(text, (), 0) for text, _ in rows]
+        asked = [SyntheticProblem(text, (), 0) for text, _ in rows]
         solved = await sample_many(generator, asked, 1, seed=13, temperature=0.0)
         right = [
             _number(boxed_answer(g[0][-1]) if g[0] else None) == answer for g, (_, answer) in zip(solved, rows, strict=True)

@@ -35,7 +35,8 @@ from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
 from epf.engines.onnx.config import SHIPPED
 from epf.generators.registry import GeneratorOptions, load_generator
-from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.problem_sets.synthetic.problem import SyntheticProblem
+from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from epf.search import SearchConfig
 from epf.search.answers.equality import AnswerChecker
@@ -252,7 +253,7 @@ async def run(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
     rows = [Row(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
     done = {(row.pair, row.n, row.problem) for row in rows}
     for pair in pairs:
-        asked: list[Problem] = list(islice(problems(PROBLEM_SEED, "test", 6, 6), args.problems))
+        asked: list[SyntheticProblem] = list(islice(problems(PROBLEM_SEED, "test", 6, 6), args.problems))
         wanted = [(n, i) for n in args.n for i in range(len(asked)) if (pair.name, n, i) not in done]
         if not wanted:
             continue

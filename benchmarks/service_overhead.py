@@ -29,7 +29,8 @@ import numpy as np
 import uvicorn
 
 from epf.generators.embedded import EmbeddedGenerator
-from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.problem_sets.synthetic.problem import SyntheticProblem
+from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchConfig, asolve
 from epf.search.answers.equality import AnswerChecker
@@ -71,7 +72,7 @@ class Cell:
     times: Times
 
 
-async def in_process(asked: Sequence[Problem], callers: int) -> Times:
+async def in_process(asked: Sequence[SyntheticProblem], callers: int) -> Times:
     """Searches without HTTP, ``callers`` at a time."""
     room = asyncio.Semaphore(callers)
     async with (
@@ -114,7 +115,7 @@ async def served() -> AsyncIterator[int]:
                 await serving
 
 
-async def over_http(arm: str, asked: Sequence[Problem], callers: int) -> Times:
+async def over_http(arm: str, asked: Sequence[SyntheticProblem], callers: int) -> Times:
     """The same searches as requests, timed by the clients' process."""
     calls = [call_of(arm, problem.text, i) for i, problem in enumerate(asked)]
     async with served() as port:

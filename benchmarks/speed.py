@@ -21,7 +21,8 @@ import numpy as np
 from epf.core.generator import Message, Sampling
 from epf.engines.onnx.config import SHIPPED
 from epf.generators.embedded import EmbeddedGenerator
-from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.problem_sets.synthetic.problem import SyntheticProblem
+from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchConfig, asolve
 from epf.search.answers.equality import AnswerChecker
@@ -31,7 +32,7 @@ NEW_TOKENS = 64
 N = 8
 
 
-async def solves(generator: EmbeddedGenerator, asked: list[Problem]) -> dict[str, Any]:
+async def solves(generator: EmbeddedGenerator, asked: list[SyntheticProblem]) -> dict[str, Any]:
     """(a) and (c)."""
     reward_model, checker = EmbeddedRewardModel(), AnswerChecker()
     out: dict[str, Any] = {}
@@ -65,7 +66,7 @@ async def solves(generator: EmbeddedGenerator, asked: list[Problem]) -> dict[str
     return out
 
 
-async def sample_without_search(generator: EmbeddedGenerator, problem: Problem, tokens: int) -> float:
+async def sample_without_search(generator: EmbeddedGenerator, problem: SyntheticProblem, tokens: int) -> float:
     """Seconds to sample ``tokens`` tokens for each of N rows, steps and all, with nothing judged or resampled."""
     began = time.perf_counter()
     await asyncio.gather(*(exactly(generator, problem.text, tokens, seed) for seed in range(N)))
@@ -82,7 +83,7 @@ async def exactly(generator: EmbeddedGenerator, text: str, tokens: int, seed: in
         left -= len(step.token_ids)
 
 
-def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], threads: int) -> dict[str, Any]:
+def against_transformers(generator: EmbeddedGenerator, asked: list[SyntheticProblem], threads: int) -> dict[str, Any]:
     """(b)."""
     import torch
     from transformers import LlamaForCausalLM
@@ -90,7 +91,7 @@ def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], thr
     torch.set_num_threads(threads)
     model = LlamaForCausalLM.from_pretrained(SHIPPED / "generator").eval()
 
-    def theirs(problem: Problem) -> None:
+    def theirs(problem: SyntheticProblem) -> None:
         ids = torch.tensor([generator.prompt_ids([Message("user", problem.text)])] * N)
         with torch.inference_mode():
             model.generate(
@@ -103,7 +104,7 @@ def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], thr
                 min_new_tokens=NEW_TOKENS,
             )
 
-    def ours(problem: Problem) -> None:
+    def ours(problem: SyntheticProblem) -> None:
         asyncio.run(sample_without_search(generator, problem, NEW_TOKENS))
 
     rates: dict[str, list[float]] = {"transformers": [], "embedded": []}
@@ -121,7 +122,7 @@ def against_transformers(generator: EmbeddedGenerator, asked: list[Problem], thr
     }
 
 
-def timed(run: Callable[[Problem], None], problem: Problem) -> float:
+def timed(run: Callable[[SyntheticProblem], None], problem: SyntheticProblem) -> float:
     """Seconds of one call."""
     began = time.perf_counter()
     run(problem)

@@ -29,7 +29,7 @@ from epf.evaluation.schedule import evaluate
 from epf.evaluation.settings import settings_of
 from epf.evaluation.store import Store, open_store, read_run
 from epf.evaluation.worker import LoadModels, Searcher, Worker
-from epf.problem_sets.registry import NAMED, load_problems
+from epf.problem_sets.registry import PROBLEM_SETS, load_problems
 from epf.service.searches.models import models_of
 from epf.service.settings import Settings
 
@@ -39,7 +39,7 @@ NOT_SHARED = ("n_particles", "seed")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    named = ", ".join(sorted(NAMED))
+    named = ", ".join(sorted(PROBLEM_SETS))
     parser.add_argument("--dataset", metavar="SET", help=f"{named}, hf:NAME[:CONFIG][@SPLIT], or a file .jsonl")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where rows and report go; the same command goes on there")
     parser.add_argument(

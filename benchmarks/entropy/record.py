@@ -23,7 +23,8 @@ from epf.engines.onnx.decoder import Decoder
 from epf.entropy.core.information import entropy, log_softmax
 from epf.entropy.traces import Trace
 from epf.generators.embedded import EmbeddedGenerator
-from epf.problem_sets.synthetic.problems import Problem, problems
+from epf.problem_sets.synthetic.problem import SyntheticProblem
+from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import Particle, SearchConfig, asolve
 from epf.search.smc.weights import logit
@@ -51,7 +52,7 @@ class Entropies:
         return found
 
 
-async def traces(asked: list[Problem], method: str, n: int, seed: int, judges: dict[str, Path]) -> list[Trace]:
+async def traces(asked: list[SyntheticProblem], method: str, n: int, seed: int, judges: dict[str, Path]) -> list[Trace]:
     """All particles of one search for each problem."""
     entropies = Entropies()
     async with AsyncExitStack() as stack:
@@ -62,7 +63,7 @@ async def traces(asked: list[Problem], method: str, n: int, seed: int, judges: d
             for name, directory in judges.items()
         }
 
-        async def trace(problem: Problem, particle: Particle) -> Trace:
+        async def trace(problem: SyntheticProblem, particle: Particle) -> Trace:
             steps = [step.text for step in particle.steps]
             right = step_labels(problem, tuple(steps))
             log_odds = {

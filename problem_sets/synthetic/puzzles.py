@@ -1,7 +1,7 @@
-"""Short problems of 1 to 3 lines that are no running story: missing parts, shares, rates, several quantities, differences.
+"""Short problems of 1 to 3 lines that are not stories: missing parts, shares, rates, several quantities, differences.
 
-Each puzzle draws its numbers, tells them in one of several forms and returns the lines; see :func:`puzzle`. Slots are those of
-:mod:`epf.problem_sets.synthetic.wordings`.
+Each puzzle draws its numbers, states them in one of several forms and returns the lines; see :func:`puzzle`. The slots of the
+forms are those of :mod:`.wordings`.
 """
 
 from collections.abc import Callable
@@ -9,11 +9,13 @@ from collections.abc import Callable
 import numpy as np
 
 from epf.problem_sets.synthetic import words
-from epf.problem_sets.synthetic.problems import Problem, _Amount
-from epf.problem_sets.synthetic.telling import Telling
+from epf.problem_sets.synthetic.amount import RunningAmount
+from epf.problem_sets.synthetic.narrator import Narrator
+from epf.problem_sets.synthetic.problem import SyntheticProblem
+from epf.problem_sets.synthetic.wordings import DISTRACTORS
 
 Drawn = tuple[tuple[str, ...], dict[str, object]]
-"""Forms to choose from (sentences split by " / ", the question last) and the numbers to fill in."""
+"""The forms to choose from (sentences separated by " / ", the question last) and the numbers to fill in."""
 
 _MISSING_FOUND = (
     "{S} [had|has|have] {a} {items} / {S} [found|finds|find] some more / Now {s} [had|has|have] {c} {items} / How many {items} [did|does|do] {s} find",
@@ -132,73 +134,73 @@ _MORE_TOTAL = (
 )
 
 
-def _pair(amount: _Amount) -> tuple[int, int]:
+def _pair(amount: RunningAmount) -> tuple[int, int]:
     pair = amount.factor_pair(800)
     return pair if pair else (2, 3)
 
 
-def _sum(amount: _Amount, forms: tuple[str, ...]) -> Drawn:
+def _sum(amount: RunningAmount, forms: tuple[str, ...]) -> Drawn:
     a, b = amount.small(400), amount.small(400)
     amount.value = amount.do(a, "+", b)
     return forms, {"a": a, "b": b}
 
 
-def _minus(amount: _Amount, forms: tuple[str, ...]) -> Drawn:
+def _minus(amount: RunningAmount, forms: tuple[str, ...]) -> Drawn:
     a, b = amount.small(400), amount.small(400)
     amount.value = amount.do(a + b, "-", a)
     return forms, {"a": a, "c": a + b}
 
 
-def _product(amount: _Amount, forms: tuple[str, ...]) -> Drawn:
+def _product(amount: RunningAmount, forms: tuple[str, ...]) -> Drawn:
     k, m = _pair(amount)
     amount.value = amount.do(max(k, m), "*", min(k, m))
     return forms, {"k": k, "m": m}
 
 
-def _quotient(amount: _Amount, forms: tuple[str, ...]) -> Drawn:
+def _quotient(amount: RunningAmount, forms: tuple[str, ...]) -> Drawn:
     k, m = _pair(amount)
     amount.value = amount.do(k * m, "/", k)
     return forms, {"k": k, "c": k * m}
 
 
-def _sum_three(amount: _Amount) -> Drawn:
+def _sum_three(amount: RunningAmount) -> Drawn:
     a, b, d = amount.small(200), amount.small(200), amount.small(200)
     amount.value = amount.do(amount.do(a, "+", b), "+", d)
     return _TOTAL_THREE, {"a": a, "b": b, "d": d}
 
 
-def _sum_share(amount: _Amount) -> Drawn:
+def _sum_share(amount: RunningAmount) -> Drawn:
     k, m = _pair(amount)
     a = int(amount.rng.integers(1, k * m))
     amount.value = amount.do(amount.do(a, "+", k * m - a), "/", k)
     return _TOTAL_SHARE, {"a": a, "b": k * m - a, "k": k}
 
 
-def _times_total(amount: _Amount) -> Drawn:
+def _times_total(amount: RunningAmount) -> Drawn:
     a, k = amount.small(120), int(amount.rng.integers(2, 7))
     amount.value = amount.do(a, "+", amount.do(a, "*", k))
     return _TIMES_TOTAL, {"a": a, "k": k}
 
 
-def _half_total(amount: _Amount) -> Drawn:
+def _half_total(amount: RunningAmount) -> Drawn:
     a = 2 * amount.small(150)
     amount.value = amount.do(a, "+", amount.do(a, "/", 2))
     return _HALF_TOTAL, {"a": a}
 
 
-def _more_total(amount: _Amount) -> Drawn:
+def _more_total(amount: RunningAmount) -> Drawn:
     a, b = amount.small(200), amount.small(100)
     amount.value = amount.do(a, "+", amount.do(a, "+", b))
     return _MORE_TOTAL, {"a": a, "b": b}
 
 
-def _two_groups(amount: _Amount) -> Drawn:
+def _two_groups(amount: RunningAmount) -> Drawn:
     (k, m), (k2, m2) = _pair(amount), _pair(amount)
     amount.value = amount.do(amount.do(max(k, m), "*", min(k, m)), "+", amount.do(max(k2, m2), "*", min(k2, m2)))
     return _TWO_GROUPS, {"k": k, "m": m, "k2": k2, "m2": m2}
 
 
-_ONE_LINE: tuple[Callable[[_Amount], Drawn], ...] = (
+_ONE_LINE: tuple[Callable[[RunningAmount], Drawn], ...] = (
     lambda amount: _minus(amount, _MISSING_FOUND),
     lambda amount: _minus(amount, _MISSING_LOST),
     lambda amount: _sum(amount, _START_BEFORE_LOSS),
@@ -210,34 +212,32 @@ _ONE_LINE: tuple[Callable[[_Amount], Drawn], ...] = (
     lambda amount: _quotient(amount, _SHARE),
     lambda amount: _quotient(amount, _FILL),
 )
-_TWO_LINES: tuple[Callable[[_Amount], Drawn], ...] = (_sum_three, _sum_share, _times_total, _half_total, _more_total)
-_THREE_LINES: tuple[Callable[[_Amount], Drawn], ...] = (_two_groups,)
+_TWO_LINES: tuple[Callable[[RunningAmount], Drawn], ...] = (_sum_three, _sum_share, _times_total, _half_total, _more_total)
+_THREE_LINES: tuple[Callable[[RunningAmount], Drawn], ...] = (_two_groups,)
 
 
-def puzzle(rng: np.random.Generator, n_steps: int, split: str) -> Problem:
-    """A short problem of ``n_steps`` (1..3) lines, sometimes with a fact that does not matter."""
-    telling = Telling(rng, split)
-    telling.item, telling.items = telling.a_noun(words.FOODS if rng.random() < 0.4 else words.THINGS)
-    other, others = telling.a_noun(words.ANIMALS if rng.random() < 0.3 else words.THINGS)
-    _, others2 = telling.a_noun(words.FOODS)
-    amount = _Amount(rng)
+def puzzle(rng: np.random.Generator, n_steps: int, split: str) -> SyntheticProblem:
+    """Draw a short problem of ``n_steps`` (1 to 3) lines, sometimes with a fact that does not matter."""
+    narrator = Narrator(rng, split)
+    narrator.item, narrator.items = narrator.a_noun(words.FOODS if rng.random() < 0.4 else words.THINGS)
+    other, others = narrator.a_noun(words.ANIMALS if rng.random() < 0.3 else words.THINGS)
+    _, others2 = narrator.a_noun(words.FOODS)
+    amount = RunningAmount(rng)
     kinds = (_ONE_LINE, _TWO_LINES, _THREE_LINES)[n_steps - 1]
     forms, numbers = kinds[rng.integers(len(kinds))](amount)
     slots: dict[str, object] = {
-        "other": other, "others": others, "others2": others2, "friend2": telling.a_name(),
-        "friends": telling.pick(("friends", "children", "boys", "girls", "people")),
-        "do2": "did" if telling.past else "do", "is": "am" if telling.name == "I" else ("are" if telling.pronoun == "they" else "is"),
+        "other": other, "others": others, "others2": others2, "friend2": narrator.a_name(),
+        "friends": narrator.pick(("friends", "children", "boys", "girls", "people")),
+        "do2": "did" if narrator.past else "do", "is": "am" if narrator.name == "I" else ("are" if narrator.pronoun == "they" else "is"),
     }  # fmt: skip
     if "k" in numbers:
-        slots["times"] = telling.times(int(str(numbers["k"])))
-    *sentences, question = (telling.fill(part, **slots, **numbers) for part in telling.form(forms).split(" / "))
-    telling.sentences = list(sentences)
-    if telling.sentences and rng.random() < 0.3:
-        distract = telling.rng.integers(len(telling.sentences) + 1)
-        from epf.problem_sets.synthetic.wordings import DISTRACTORS
-
-        _, unrelated = telling.a_noun(words.ANIMALS)
-        sentence = telling.fill(telling.form(DISTRACTORS), n=int(rng.integers(2, 60)), others=unrelated)
-        telling.sentences.insert(int(distract), sentence)
-    text = telling.text(question) if telling.sentences else f"{question}?"
-    return Problem(text, tuple(amount.lines), amount.value)
+        slots["times"] = narrator.times(int(str(numbers["k"])))
+    *sentences, question = (narrator.fill(part, **slots, **numbers) for part in narrator.form(forms).split(" / "))
+    narrator.sentences = list(sentences)
+    if narrator.sentences and rng.random() < 0.3:
+        distract = narrator.rng.integers(len(narrator.sentences) + 1)
+        _, unrelated = narrator.a_noun(words.ANIMALS)
+        sentence = narrator.fill(narrator.form(DISTRACTORS), n=int(rng.integers(2, 60)), others=unrelated)
+        narrator.sentences.insert(int(distract), sentence)
+    text = narrator.text(question) if narrator.sentences else f"{question}?"
+    return SyntheticProblem(text, tuple(amount.lines), amount.value)

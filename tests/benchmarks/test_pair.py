@@ -3,9 +3,9 @@
 import pytest
 
 from benchmarks.pair import answer_is_right, auc_within, ece, strength
-from epf.problem_sets.synthetic.problems import Problem
+from epf.problem_sets.synthetic.problem import SyntheticProblem
 
-PROBLEM = Problem("...", ("3 + 4 = 7.",), 7)
+PROBLEM = SyntheticProblem("...", ("3 + 4 = 7.",), 7)
 RIGHT = PROBLEM.solution
 WRONG = ("3 + 4 = 8.", "The answer is \\boxed{8}.")
 LATE = ("3 + 4 = 7.", "The answer is \\boxed{3}.")

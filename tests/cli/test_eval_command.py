@@ -132,7 +132,7 @@ def test_settings_of_the_service_are_this_command_s_too(
     [
         ((), "--dataset and --out"),
         (("--dataset", "synthetic"), "--dataset and --out"),
-        (("--dataset", "nothing", "--out", "{out}"), "unknown data set 'nothing'"),
+        (("--dataset", "nothing", "--out", "{out}"), "Unknown data set 'nothing'"),
         (("--dataset", "svamp", "--out", "{out}", "--methods", "magic"), "method must be one of"),
         (("--dataset", "svamp", "--out", "{out}", "--temperature", "9"), "temperature"),
         (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from epf.problem_sets.synthetic.problems import SEPARATOR, Problem, problems
+from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
+from epf.problem_sets.synthetic.problems import problems
 
 VOCABULARY = 1024
 END = "<|im_end|>"
@@ -65,7 +66,7 @@ def solution_ids(tokenizer: Tokenizer, steps: tuple[str, ...], close: str) -> li
     return [[*tokenizer.encode(step).ids, end] for step, end in zip(steps, ends, strict=True)]
 
 
-def example(tokenizer: Tokenizer, problem: Problem) -> tuple[list[int], int]:
+def example(tokenizer: Tokenizer, problem: SyntheticProblem) -> tuple[list[int], int]:
     """Token ids of prompt and solution, and how many of them are the prompt."""
     prompt_ids = tokenizer.encode(prompt(problem.text)).ids
     return prompt_ids + [i for step in solution_ids(tokenizer, problem.solution, END) for i in step], len(prompt_ids)

@@ -14,7 +14,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from epf.problem_sets.synthetic.problems import MAX_STEPS, problem
+from epf.problem_sets.synthetic.problem import MAX_STEPS
+from epf.problem_sets.synthetic.problems import problem
 from epf.training.generator.text import END, SPECIALS, VOCABULARY, example
 from epf.training.loop import fit, mixed_precision
 

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from epf.problem_sets.synthetic.problems import SEPARATOR, Problem, problem
+from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
+from epf.problem_sets.synthetic.problems import problem
 from epf.training.generator.text import SPECIALS, prompt, token_id
 from epf.training.reward_model.labels import right_characters
 from epf.training.reward_model.mistakes import mistaken
@@ -34,7 +35,7 @@ class Row:
     weights: list[float]
 
 
-def row(tokenizer: Tokenizer, problem: Problem, solutions: Sequence[tuple[str, ...]]) -> Row:
+def row(tokenizer: Tokenizer, problem: SyntheticProblem, solutions: Sequence[tuple[str, ...]]) -> Row:
     """Tokens and labels of a problem with some of its solutions (steps' texts)."""
     separator = token_id(tokenizer, SEPARATOR)
     prompt_ids = tokenizer.encode(prompt(problem.text)).ids

@@ -6,7 +6,7 @@ order, the operands of + and * in either order, and the closing line with the an
 
 import re
 
-from epf.problem_sets.synthetic.problems import Problem
+from epf.problem_sets.synthetic.problem import SyntheticProblem
 
 _SWAPPABLE = re.compile(r"^(\d+) ([+*]) (\d+) = (\d+)\.$")
 
@@ -16,7 +16,7 @@ def _variants(line: str) -> tuple[str, ...]:
     return (line, f"{match[3]} {match[2]} {match[1]} = {match[4]}.") if match else (line,)
 
 
-def step_labels(problem: Problem, steps: tuple[str, ...]) -> list[bool]:
+def step_labels(problem: SyntheticProblem, steps: tuple[str, ...]) -> list[bool]:
     """For each step: are all steps up to and with it right? Same length as ``steps``."""
     right, labels = True, []
     for i, step in enumerate(steps):
@@ -25,7 +25,7 @@ def step_labels(problem: Problem, steps: tuple[str, ...]) -> list[bool]:
     return labels
 
 
-def right_characters(problem: Problem, steps: tuple[str, ...]) -> list[int]:
+def right_characters(problem: SyntheticProblem, steps: tuple[str, ...]) -> list[int]:
     """For each step: how many of its leading characters are still right (all of them: the step is right)."""
     right, counts = True, []
     for i, step in enumerate(steps):

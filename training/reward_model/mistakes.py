@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from epf.problem_sets.synthetic.problems import Problem
+from epf.problem_sets.synthetic.problem import SyntheticProblem
 
 _LINE = re.compile(r"^(\d+) ([-+*/]) (\d+) = (\d+)\.$")
 _OTHER = {"+": "-", "-": "+", "*": "+", "/": "-"}
@@ -31,7 +31,7 @@ def _slip(rng: np.random.Generator, number: int) -> int:
     return int("".join(digits))
 
 
-def mistaken(rng: np.random.Generator, problem: Problem) -> tuple[str, ...]:
+def mistaken(rng: np.random.Generator, problem: SyntheticProblem) -> tuple[str, ...]:
     """The steps of a wrong solution, its first mistake at an evenly drawn line (the closing line is one of them)."""
     told = [int(n) for n in re.findall(r"\d+", problem.text)]
     lines = [(int(m[1]), m[2], int(m[3]), int(m[4])) for m in map(_LINE.match, problem.lines) if m]

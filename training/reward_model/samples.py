@@ -9,7 +9,8 @@ import numpy as np
 
 from epf.core.generator import Message, Sampling
 from epf.generators.embedded import EmbeddedGenerator
-from epf.problem_sets.synthetic.problems import MAX_STEPS, Problem, problem
+from epf.problem_sets.synthetic.problem import MAX_STEPS, SyntheticProblem
+from epf.problem_sets.synthetic.problems import problem
 
 TEMPERATURE = 0.8
 MOST_STEPS = 14
@@ -34,7 +35,7 @@ async def sample_solution(
 
 async def sample_many(
     generator: EmbeddedGenerator,
-    problems: list[Problem],
+    problems: list[SyntheticProblem],
     n: int,
     seed: int,
     temperature: float = TEMPERATURE,
@@ -76,8 +77,8 @@ def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, se
     asyncio.run(run())
 
 
-def read_samples(path: Path) -> list[tuple[Problem, list[tuple[str, ...]]]]:
+def read_samples(path: Path) -> list[tuple[SyntheticProblem, list[tuple[str, ...]]]]:
     """Rows of :func:`write_samples`."""
     with path.open() as file:
         rows = [json.loads(line) for line in file]
-    return [(Problem(r["text"], tuple(r["lines"]), r["answer"]), [tuple(s) for s in r["solutions"]]) for r in rows]
+    return [(SyntheticProblem(r["text"], tuple(r["lines"]), r["answer"]), [tuple(s) for s in r["solutions"]]) for r in rows]

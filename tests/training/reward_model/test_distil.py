@@ -6,7 +6,7 @@ from tokenizers import Tokenizer
 
 from epf.engines.onnx.config import SHIPPED
 from epf.entropy.ranking.maths import ranking
-from epf.problem_sets.synthetic.problems import SEPARATOR, Problem
+from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
 from epf.training.generator.text import token_id
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `train` has it")
@@ -16,7 +16,7 @@ from epf.training.reward_model.distil import Teacher, at_ends, ranking_loss  # n
 from epf.training.reward_model.examples import collate, row  # noqa: E402
 
 TOKENIZER = Tokenizer.from_file(str(SHIPPED / "generator" / "tokenizer.json"))
-PROBLEM = Problem("There are 45 birds. 17 fly away. How many are left?", ("45 - 17 = 28.",), 28)
+PROBLEM = SyntheticProblem("There are 45 birds. 17 fly away. How many are left?", ("45 - 17 = 28.",), 28)
 WRONG, SLIP = ("45 - 17 = 38.", "The answer is \\boxed{38}."), ("45 - 17 = 28.", "The answer is \\boxed{27}.")
 
 

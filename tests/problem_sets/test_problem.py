@@ -1,7 +1,9 @@
+"""The row formats of problem sets, and the rows that are rejected."""
+
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.problem_sets.problem import Problem, distinct, problem_of
+from epf.problem_sets.problem import Problem, read_problem, with_distinct_ids
 
 
 @pytest.mark.parametrize(
@@ -20,8 +22,8 @@ from epf.problem_sets.problem import Problem, distinct, problem_of
         ({"id": 0, "problem": "a?", "answer": 0.5}, Problem("0", "a?", "0.5")),
     ],
 )
-def test_forms_of_rows(row: dict[str, object], expected: Problem) -> None:
-    assert problem_of(row, where="Row 7", number=7) == expected
+def test_accepted_row_formats(row: dict[str, object], expected: Problem) -> None:
+    assert read_problem(row, where="Row 7", number=7) == expected
 
 
 @pytest.mark.parametrize(
@@ -37,20 +39,20 @@ def test_forms_of_rows(row: dict[str, object], expected: Problem) -> None:
         ({"problem": "a?", "solution": "no box"}, "solution"),
     ],
 )
-def test_a_row_without_problem_or_answer_is_refused_by_its_place_and_field(row: dict[str, object], field: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"Row 7.*`{field}`") as refused:
-        problem_of(row, where="Row 7", number=7)
-    assert refused.value.param == field
+def test_an_unusable_row_is_rejected_with_its_position_and_field(row: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"Row 7.*`{field}`") as rejected:
+        read_problem(row, where="Row 7", number=7)
+    assert rejected.value.param == field
 
 
-def test_ids_are_distinct() -> None:
+def test_ids_must_be_unique() -> None:
     with pytest.raises(InvalidRequest, match="two problems with the id '1'"):
-        distinct([Problem("1", "a?", "1"), Problem("1", "b?", "1")], "set")
+        with_distinct_ids([Problem("1", "a?", "1"), Problem("1", "b?", "1")], "set")
     with pytest.raises(InvalidRequest, match="no problems"):
-        distinct([], "set")
+        with_distinct_ids([], "set")
 
 
-def test_digest_tells_problems_of_one_name_apart() -> None:
+def test_digest_distinguishes_problems_with_one_id() -> None:
     digests = {Problem("1", text, gold).digest for text in ("a?", "b?") for gold in ("1", "2")}
     assert len(digests) == 4
     assert Problem("1", "a?", "1").digest == Problem("2", "a?", "1").digest

@@ -1,3 +1,5 @@
+"""Problem sets by name, from a file, and from the hub."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -6,7 +8,8 @@ import pytest
 
 from epf.core.errors import InvalidRequest
 from epf.problem_sets.registry import SYNTHETIC_SEED, load_problems
-from epf.problem_sets.synthetic.problems import held_out_graph, problems
+from epf.problem_sets.synthetic.problem import held_out_graph
+from epf.problem_sets.synthetic.problems import problems
 from epf.search.answers.number import plain_number
 
 
@@ -31,13 +34,13 @@ def write(path: Path, *lines: str) -> str:
     return str(path)
 
 
-def test_a_file_of_ones_own(tmp_path: Path) -> None:
+def test_a_json_lines_file(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.jsonl", '{"problem": "a?", "answer": "1"}', "", '{"question": "b?", "answer": "so #### 2"}')
     assert [(problem.id, problem.text, problem.gold) for problem in load_problems(path)] == [("1", "a?", "1"), ("3", "b?", "2")]
 
 
 @pytest.mark.parametrize(
-    ("dataset", "told"),
+    ("dataset", "message"),
     [
         ("gsm9k", "gsm8k"),
         ("{folder}/none.jsonl", "No such file"),
@@ -47,13 +50,13 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ("hf:", "needs the name"),
     ],
 )
-def test_what_is_no_data_set_is_named(dataset: str, told: str, tmp_path: Path) -> None:
+def test_an_unusable_data_set_is_rejected_with_the_reason(dataset: str, message: str, tmp_path: Path) -> None:
     write(tmp_path / "array.jsonl", '{"problem": "a?", "answer": "1"}', "[]")
     write(tmp_path / "torn.jsonl", '{"problem": "a?"')
     (tmp_path / "latin.jsonl").write_bytes('{"problem": "größer?", "answer": "1"}'.encode("latin-1"))
-    with pytest.raises(InvalidRequest, match=told) as refused:
+    with pytest.raises(InvalidRequest, match=message) as rejected:
         load_problems(dataset.format(folder=tmp_path))
-    assert refused.value.param == "dataset"
+    assert rejected.value.param == "dataset"
 
 
 hub = pytest.mark.skipif(importlib.util.find_spec("datasets") is None, reason="extra datasets is not installed")
@@ -61,7 +64,7 @@ hub = pytest.mark.skipif(importlib.util.find_spec("datasets") is None, reason="e
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository as the hub has them, read by the library itself from a folder."""
+    """A repository in the hub's layout, which the library itself reads from a folder."""
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
@@ -74,7 +77,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @hub
-def test_the_hub_s_test_split_unless_another_is_named(offline: Path) -> None:
+def test_the_test_split_is_the_default(offline: Path) -> None:
     assert [(p.text, p.gold) for p in load_problems(f"hf:{offline}")] == [("test 0?", "0"), ("test 1?", "1"), ("test 2?", "2")]
     assert [p.text for p in load_problems(f"hf:{offline}@train", 1)] == ["train 0?"]
     with pytest.raises(InvalidRequest, match="has the splits test, train"):
@@ -83,6 +86,6 @@ def test_the_hub_s_test_split_unless_another_is_named(offline: Path) -> None:
 
 @hub
 @pytest.mark.parametrize("name", ["math500", "hf:nobody/nothing"])
-def test_a_set_that_is_not_to_be_had_is_told_with_a_way_out(offline: Path, name: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"cannot load hf:.*--dataset PATH\.jsonl"):
+def test_a_set_that_cannot_be_loaded_is_reported_with_an_alternative(offline: Path, name: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"Cannot load hf:.*--dataset PATH\.jsonl"):
         load_problems(name)

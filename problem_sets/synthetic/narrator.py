@@ -1,7 +1,8 @@
-"""Tells one story: who, what, where and in which tense, and how a sentence form becomes a sentence."""
+"""The narrator of one problem: who, what, where and in which tense, and how a sentence form becomes a sentence."""
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from epf.problem_sets.synthetic import words
 from epf.problem_sets.synthetic.wordings import held_out
 
 _VERB = re.compile(r"\[([^|\]]*)\|([^|\]]*)\|([^\]]*)\]")
-_SAID_OF_ONE = {
+_PRONOUNS = {
     "he": ("he", "his", "him"),
     "she": ("she", "her", "her"),
     "they": ("they", "their", "them"),
@@ -23,10 +24,10 @@ TIMES_WORDS = {
 
 
 @dataclass
-class Telling:
-    """The fixed choices of one story and the sentences told so far.
+class Narrator:
+    """The fixed choices of one problem and the sentences written so far.
 
-    ``split`` chooses the wordings: "train" uses those that are not held out, "wordings" prefers those that are.
+    ``split`` selects the wordings: "wordings" prefers those that are held out from training, any other split avoids them.
     """
 
     rng: np.random.Generator
@@ -34,13 +35,12 @@ class Telling:
     items: str = ""
     item: str = ""
     sentences: list[str] = field(default_factory=list)
-    forms: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Choose the people, the places and the tense."""
         self.past = bool(self.rng.random() < 0.6)
         kind = self.rng.choice(["he", "she", "they", "I"], p=[0.42, 0.42, 0.08, 0.08])
-        self.pronoun, self.poss, self.obj = _SAID_OF_ONE[str(kind)]
+        self.pronoun, self.poss, self.obj = _PRONOUNS[str(kind)]
         if kind == "I":
             self.name = "I"
         elif kind == "they":
@@ -58,43 +58,38 @@ class Telling:
         self.named = False
 
     def pick(self, options: tuple[str, ...]) -> str:
-        """One of the options, evenly."""
+        """Draw one of the options, evenly."""
         return options[self.rng.integers(len(options))]
 
     def pick_list(self, lists: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-        """One of several word lists, evenly."""
+        """Draw one of several word lists, evenly."""
         return lists[self.rng.integers(len(lists))]
 
     def a_name(self) -> str:
-        """A first name, sometimes an invented one."""
+        """Draw a first name, sometimes an invented one."""
         return words.invented_word(self.rng).capitalize() if self.rng.random() < 0.08 else self.pick(words.NAMES)
 
     def a_noun(self, nouns: tuple[str, ...]) -> tuple[str, str]:
-        """Singular and plural, sometimes invented, sometimes with an adjective."""
+        """Draw a noun, sometimes invented, sometimes with an adjective; returns its singular and its plural."""
         noun = words.invented_word(self.rng) if self.rng.random() < 0.08 else self.pick(nouns)
         adjective = f"{self.pick(words.ADJECTIVES)} " if self.rng.random() < 0.12 else ""
         return adjective + words.singular(noun), adjective + words.plural(noun)
 
     def form(self, forms: tuple[str, ...]) -> str:
-        """A sentence form that this split may use."""
-        kept = [f for f in forms if not held_out(f)]
-        if self.split == "wordings":
-            held = [f for f in forms if held_out(f)]
-            kept = held if held and self.rng.random() < 0.8 else kept
-        chosen = kept[self.rng.integers(len(kept))]
-        self.forms.append(chosen)
-        return chosen
+        """Draw a sentence form that this split may use."""
+        trained, held = _by_use(forms)
+        return self.pick(held if self.split == "wordings" and held and self.rng.random() < 0.8 else trained)
 
     def number(self, n: int) -> str:
-        """A number as a text writes it: mostly digits, small ones now and then in words."""
+        """Return a number as a text writes it: mostly in digits, small ones now and then in words."""
         return words.NUMBER_WORDS[n] if n <= 20 and self.rng.random() < 0.12 else str(n)
 
     def times(self, k: int) -> str:
-        """The words for "k times"."""
+        """Draw the words for "k times"."""
         return self.pick(TIMES_WORDS.get(k, (f"{k} times", f"{self.number(k)} times")))
 
     def fill(self, form: str, **slots: object) -> str:
-        """Turn a form into a sentence without its full stop."""
+        """Turn a form into a sentence, without its full stop."""
         plural_subject = self.name == "I" or self.pronoun == "they"
         verb = 1 if self.past else (3 if plural_subject else 2)
         text = _VERB.sub(lambda match: match.group(verb), form)
@@ -144,11 +139,11 @@ class Telling:
         return sentence[0].upper() + sentence[1:]
 
     def say(self, forms: tuple[str, ...], **slots: object) -> None:
-        """Tell one sentence."""
+        """Write one sentence."""
         self.sentences.append(self.fill(self.form(forms), **slots))
 
     def text(self, question: str) -> str:
-        """The whole problem: sentences joined in one of several ways, the question last."""
+        """Return the whole problem: its sentences, joined in one of several ways, and the question."""
         out = ""
         for i, sentence in enumerate(self.sentences):
             if i and out and out[-1] == "." and self.rng.random() < 0.08 and "." not in sentence:
@@ -175,3 +170,9 @@ class Telling:
 
     def _proper(self) -> set[str]:
         return {"I", self.friend.split(" ")[0], *self.name.split(" ")} - {"The", "his", "her", "my", "their"}
+
+
+@cache
+def _by_use(forms: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split sentence forms into those that training uses and those that are held out."""
+    return tuple(form for form in forms if not held_out(form)), tuple(form for form in forms if held_out(form))
