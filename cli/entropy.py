@@ -14,7 +14,7 @@ from rich.text import Text
 
 from epf.core.errors import InvalidRequest
 from epf.core.extras import needed
-from epf.entropy.core.checks import explained, refuse
+from epf.entropy.core.checks import first_error, refuse
 from epf.entropy.core.schema import Result
 from epf.entropy.registry import TOOLS
 from epf.entropy.tooling.tool import AnyTool, Cell, Table
@@ -83,7 +83,7 @@ def _input(tool: AnyTool, arguments: argparse.Namespace) -> Any:
     try:
         return tool.input(**{**given, **options})
     except ValidationError as error:
-        raise explained(error) from None
+        raise first_error(error) from None
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a request in JSON, in a form that crosses from one process to another."""
+"""The outcome of a request in JSON, in a form that can be sent from one process to another."""
 
 import traceback
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from epf.entropy.registry import TOOLS
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a request: exactly one of these is there.
+    """The outcome of a request; exactly one field is set.
 
     Attributes:
         answer: JSON of the tool's output.
-        complaints: pydantic's, of a body that does not fit the tool's input.
-        refusal: an error of ours, to be told to the caller.
-        bug: what else was raised and where, without its message, which may quote the input.
+        complaints: pydantic's errors, if the body does not fit the tool's input.
+        refusal: an error whose message the caller may read.
+        bug: any other exception and where it was raised, without its message, which may quote the input.
     """
 
     answer: bytes | None = None
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def outcome_of(name: str, body: bytes) -> Outcome:
-    """Run the tool ``name`` on a body. Never raises."""
+    """Runs the tool ``name`` on a body. Never raises."""
     tool = TOOLS[name]
     try:
         try:
@@ -40,7 +40,7 @@ def outcome_of(name: str, body: bytes) -> Outcome:
     except SearchServiceError as error:
         return Outcome(refusal=error)
     except MemoryError:
-        return Outcome(refusal=InvalidRequest("This input needs more memory than there is for one request: send less of it."))
+        return Outcome(refusal=InvalidRequest("This input needs more memory than one request may use: send a smaller one."))
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))

@@ -1,4 +1,4 @@
-"""The tools by name."""
+"""All tools, by name."""
 
 from epf.entropy.attention import tool as attention
 from epf.entropy.coupling import tool as coupling

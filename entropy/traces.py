@@ -1,10 +1,10 @@
-"""Reasoning traces as people have them: one form, in JSON Lines or as POST /solve answered.
+"""Reasoning traces, from JSON Lines or from responses of POST /solve.
 
-A row of the file is one :class:`Trace`::
+A row of a file is one :class:`Trace`::
 
     {"problem": "...", "steps": ["45 - 17 = 28.", "..."], "scores": [0.98, 0.95], "answer": "28", "correct": true}
 
-or a whole result of a search with its particles (``return_particles``), which becomes one trace per particle.
+or the result of a search with its particles (``return_particles``), which becomes one trace per particle.
 """
 
 import json
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core.checks import at_most, explained, refuse, same_length
+from epf.entropy.core.checks import at_most, first_error, same_length
 from epf.entropy.core.schema import Label, Number, Strict
 
 MAX_TRACES = 100_000
@@ -29,9 +29,9 @@ PerToken = Annotated[list[list[Number]], Field(max_length=MAX_STEPS)]
 
 
 class Trace(Strict):
-    """One solution of a problem, whole or not. What is not known is left out or null."""
+    """One solution of a problem, complete or not. Omit what is unknown, or set it to null."""
 
-    problem: str | None = Field(None, description="The problem; traces of one problem have the same text here.")
+    problem: str | None = Field(None, description="Text of the problem. Traces of the same problem have the same text.")
     steps: list[str] = Field([], max_length=MAX_STEPS, description="Texts of the steps in order.")
     token_ids: list[list[Annotated[int, Field(ge=0)]]] | None = Field(
         None, max_length=MAX_STEPS, description="Token ids of each step."
@@ -39,18 +39,22 @@ class Trace(Strict):
     logprobs: PerToken | None = Field(None, description="Log probability of each token of each step, in nats.")
     entropies: PerToken | None = Field(None, description="Entropy of the model's distribution at each token, in nats.")
     scores: list[Probability] | None = Field(
-        None, max_length=MAX_STEPS, description="A reward model's probability after each step, or one for the whole."
+        None, max_length=MAX_STEPS, description="The reward model's probability after each step, or one for the whole trace."
     )
-    judges: dict[str, Number] = Field({}, description="Scores of other judges for the whole, by name; higher is better.")
+    judges: dict[str, Number] = Field(
+        {}, description="Scores that other judges give the whole trace, by name; higher is better."
+    )
     answer: str | None = Field(None, description="Final answer.")
     correct: bool | None = Field(None, description="Whether the final answer is right.")
-    log_weight: Number | None = Field(None, description="Of the particle at the end of its search; null for a dead one.")
-    labels: dict[str, Label] = Field({}, description="Anything else that is known of the trace, by name.")
+    log_weight: Number | None = Field(
+        None, description="Log weight of the particle at the end of its search; null for a dead particle."
+    )
+    labels: dict[str, Label] = Field({}, description="Any other labels of the trace, by name.")
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
-        """Everything per step has one item per step, everything per token one per token."""
-        with _as_pydantic_s():
+        """Checks that lists per step have one item per step, and lists per token one per token."""
+        with _as_pydantic_error():
             per_token = [name for name in ("token_ids", "logprobs", "entropies") if getattr(self, name) is not None]
             for name in per_token:
                 same_length(name, getattr(self, name), "steps", self.steps)
@@ -61,8 +65,8 @@ class Trace(Strict):
 
 
 @contextmanager
-def _as_pydantic_s() -> Iterator[None]:
-    """A refusal of ours as a complaint of pydantic's, so that the trace's place in the request is told with it."""
+def _as_pydantic_error() -> Iterator[None]:
+    """Turns ``InvalidRequest`` into an error of pydantic, which adds the position of the trace in the request."""
     try:
         yield
     except InvalidRequest as error:
@@ -70,7 +74,7 @@ def _as_pydantic_s() -> Iterator[None]:
 
 
 def _check_scores(scores: list[float] | None, steps: Sequence[object]) -> None:
-    """One for each step, one for the whole, or none."""
+    """Checks that there is one score per step, one for the whole trace, or no score."""
     if scores is not None and len(scores) != 1:
         same_length("scores", scores, "steps", steps)
 
@@ -95,21 +99,23 @@ class SolvedParticle(BaseModel):
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
-        with _as_pydantic_s():
+        with _as_pydantic_error():
             _check_scores(self.scores or None, self.steps)
         return self
 
 
 class Solved(BaseModel):
-    """What POST /solve answers with ``return_particles``, as it came back. What is not listed here is not read."""
+    """A response of POST /solve with ``return_particles``. Fields that are not listed here are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    problem: str | None = Field(None, description="The response has none; rows of epf solve --json --file do.")
+    problem: str | None = Field(
+        None, description="Text of the problem. Responses do not contain it; rows of `epf solve --json --file` do."
+    )
     particles: list[SolvedParticle] = Field(min_length=1, max_length=MAX_TRACES)
 
     def traces(self) -> list[Trace]:
-        """One trace per particle."""
+        """Returns one trace per particle."""
         return [
             Trace(
                 problem=self.problem,
@@ -123,29 +129,31 @@ class Solved(BaseModel):
 
 
 class TraceInput(Strict):
-    """Input of a tool that reads traces: its own arrays, or one of these two."""
+    """Input of a tool that reads traces: the tool's own arrays, or one of these two."""
 
-    traces: list[Trace] = Field([], max_length=MAX_TRACES, description="Traces, in place of the arrays.")
+    traces: list[Trace] = Field([], max_length=MAX_TRACES, description="Traces, instead of the arrays.")
     solved: list[Solved] = Field(
-        [], max_length=MAX_TRACES, description="Responses of POST /solve with return_particles, in place of the arrays."
+        [], max_length=MAX_TRACES, description="Responses of POST /solve with `return_particles`, instead of the arrays."
     )
 
     def gathered(self) -> list[Trace]:
-        """All traces that were given, each particle of a response one of them."""
+        """All traces of the request, including one per particle of each response."""
         found = [*self.traces, *(trace for response in self.solved for trace in response.traces())]
         at_most("solved", len(found), MAX_TRACES, "particles")
         return found
 
 
 def read_rows(path: Path) -> list[tuple[int, dict[str, JsonValue]]]:
-    """JSON objects of a file, each with its row from 1: one a line, or the whole file one object or an array of them.
+    """Reads the JSON objects of a file, each with its row number from 1.
+
+    The file has one object per line, or is one object or an array of objects.
 
     Raises:
-        InvalidRequest: the file cannot be read, is too large or empty, or a row is not a JSON object; it names the row.
+        InvalidRequest: The file cannot be read, is too large or empty, or a row, which the message names, is not a JSON object.
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise InvalidRequest(f"{path} has more than {MAX_FILE_BYTES // 2**20} MiB: split it.", param="file")
+            raise InvalidRequest(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB: split it.", param="file")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="file") from error
@@ -164,7 +172,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
-        pass  # more than one value, or none: read line by line, which also tells where it is wrong
+        pass  # not a single value: read line by line, which also finds the row of an error
     else:
         yield from enumerate(whole if isinstance(whole, list) else [whole], start=1)
         return
@@ -182,23 +190,16 @@ def is_trace(row: dict[str, JsonValue]) -> bool:
 
 
 def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]]) -> list[Trace]:
-    """Rows of :func:`read_rows` as traces.
+    """Converts rows of :func:`read_rows` to traces.
 
     Raises:
-        InvalidRequest: a row is not a trace, or there are too many; it names row and field.
+        InvalidRequest: A row is not a trace, or there are too many; the message names row and field.
     """
     found: list[Trace] = []
     for row, value in rows:
         try:
             found.extend(Solved.model_validate(value).traces() if "particles" in value else [Trace.model_validate(value)])
         except ValidationError as error:
-            raise explained(error, f"Row {row}: ") from None
+            raise first_error(error, f"Row {row}: ") from None
         at_most("file", len(found), MAX_TRACES, "traces")
     return found
-
-
-def last_score(trace: Trace, field: str) -> float:
-    """The reward model's score of the whole trace. Raises ``InvalidRequest`` where there is none."""
-    if not trace.scores:
-        raise refuse(f"{field}.scores", "is empty or missing", "give the reward model's scores")
-    return trace.scores[-1]

@@ -1,10 +1,10 @@
 """The process in which the service runs entropy tools: ``python -m epf.entropy.worker``.
 
-Heavy work blocks nothing there and can be killed.
+Long computations block nothing there and can be killed.
 
-Protocol on standard input and output, lengths as eight bytes, big end first. Request: a tool's name and a body in JSON, each
-after its length. Reply: a pickled :class:`~epf.entropy.outcome.Outcome` after its length. The process ends with its
-standard input.
+The protocol on standard input and output: a request is the name of a tool and a body in JSON, a reply is a pickled
+:class:`~epf.entropy.outcome.Outcome`. Each of these follows its length, eight bytes in big-endian order. The process ends when
+its standard input does.
 """
 
 import os
@@ -17,11 +17,11 @@ from typing import IO
 from epf.entropy.outcome import outcome_of
 
 MEMORY_BYTES = 4 * 1024**3
-"""Address space of a worker: what needs more raises MemoryError instead of taking the machine with it."""
+"""Maximum address space of a worker; beyond it, an allocation raises MemoryError and the machine is not affected."""
 
 
 def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Answer requests until their stream ends."""
+    """Answers requests until their stream ends."""
     while length := requests.read(8):
         name = requests.read(int.from_bytes(length)).decode()
         body = requests.read(int.from_bytes(requests.read(8)))
@@ -31,14 +31,14 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """Serve on standard input and output; anything else that is printed goes nowhere."""
+    """Serves on standard input and output; anything else that is printed is discarded."""
     if sys.platform == "linux":
         import resource
 
         _, allowed = resource.getrlimit(resource.RLIMIT_AS)
         limit = MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(MEMORY_BYTES, allowed)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        with suppress(OSError):  # where a container has less memory than that, the kernel kills us and not the service
+        with suppress(OSError):  # in a container with less memory, the kernel then kills this process and not the service
             Path("/proc/self/oom_score_adj").write_text("1000")
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

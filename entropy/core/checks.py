@@ -1,9 +1,9 @@
-"""Input is checked at the door: what is refused names the row and the field, what is doubtful becomes a warning.
+"""Checks of input: an error names the field and the row; doubtful input yields a warning.
 
-A field's path is written as in JSON, ``scores.3.1`` for the second number of the fourth row; rows count from 0.
+A field's path follows the JSON, for example ``scores.3.1`` for the second number of the fourth row; rows count from 0.
 """
 
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -13,29 +13,34 @@ from epf.core.errors import InvalidRequest
 from epf.entropy.core.information import FloatArray
 
 SAMPLES_PER_VALUE = 5
-"""Below so many samples per distinct value a plug-in entropy is much too low."""
+"""With fewer samples per distinct value, a plug-in entropy is much too low."""
 
 SUM_TOLERANCE = 1e-5
-"""So far from one may the sum of a distribution be, as what was written with six digits is."""
+"""Maximum difference of a distribution's sum from 1; probabilities printed with six digits stay within it."""
 
 
 def refuse(field: str, complaint: str, fix: str) -> InvalidRequest:
-    """The error to raise: "`scores.3` is empty: give at least one number."."""
+    """Returns the error to raise, such as "`scores.3` is empty: give at least one number."."""
     return InvalidRequest(f"`{field}` {complaint}: {fix}.", param=field)
 
 
+def exclusive(field: str, other: str) -> InvalidRequest:
+    """Returns the error to raise if both of two inputs are given that replace each other."""
+    return refuse(field, f"cannot be combined with {other}", "give one or the other")
+
+
 def matrix(field: str, rows: Sequence[Sequence[float]] | FloatArray, *, max_values: int) -> FloatArray:
-    """Rows of one length as an array ``(n, k)`` with n, k >= 1.
+    """Rows of equal length as an array ``(n, k)`` with n, k >= 1.
 
     Raises:
-        InvalidRequest: no rows, rows of different lengths, more than ``max_values`` numbers, NaN or infinity.
+        InvalidRequest: There are no rows, rows of different lengths, more than ``max_values`` numbers, NaN or infinity.
     """
     if len(rows) == 0 or len(rows[0]) == 0:
         raise refuse(field, "is empty", "give at least one row with one number")
     k = len(rows[0])
     for i, row in enumerate(rows):
         if len(row) != k:
-            raise refuse(f"{field}.{i}", f"has {len(row)} numbers, but row 0 has {k}", "give rows of one length")
+            raise refuse(f"{field}.{i}", f"has {len(row)} numbers, but row 0 has {k}", "give rows of equal length")
     at_most(field, len(rows) * k, max_values, "numbers")
     return finite(field, np.asarray(rows, dtype=np.float64))
 
@@ -44,7 +49,7 @@ def distributions(field: str, rows: Sequence[Sequence[float]] | FloatArray, *, m
     """Rows that are probability distributions, ``(n, k)``.
 
     Raises:
-        InvalidRequest: as :func:`matrix`; a negative number; a row that does not sum to one within 1e-5.
+        InvalidRequest: :func:`matrix` refuses the rows, a number is negative, or a row does not sum to 1 within 1e-5.
     """
     p = matrix(field, rows, max_values=max_values)
     for i, j in np.argwhere(p < 0)[:1]:
@@ -56,38 +61,42 @@ def distributions(field: str, rows: Sequence[Sequence[float]] | FloatArray, *, m
 
 
 def finite(field: str, values: FloatArray) -> FloatArray:
-    """The values, none of which is NaN or infinite. Raises ``InvalidRequest`` for the first that is."""
-    for place in np.argwhere(~np.isfinite(values))[:1]:
-        path = ".".join(map(str, (field, *place)))
-        raise refuse(path, f"is {values[tuple(place)]}", "give a finite number")
+    """Returns the values. Raises ``InvalidRequest`` for the first one that is NaN or infinite."""
+    for index in np.argwhere(~np.isfinite(values))[:1]:
+        raise refuse(path_of(field, index), f"is {values[tuple(index)]}", "give a finite number")
     return values
 
 
+def path_of(field: str, index: Iterable[object]) -> str:
+    """Path of one item of a nested list."""
+    return ".".join(map(str, (field, *index)))
+
+
 def same_length(field: str, values: Sized, other_field: str, other: Sized) -> None:
-    """Refuse two fields that must have as many items as each other and do not."""
+    """Raises ``InvalidRequest`` if two fields that need the same number of items differ."""
     if len(values) != len(other):
         raise refuse(field, f"has {len(values)} items, but `{other_field}` has {len(other)}", "give one for each")
 
 
 def at_most(field: str, n: int, limit: int, what: str) -> None:
-    """Refuse more than ``limit`` of something."""
+    """Raises ``InvalidRequest`` if ``n``, a number of ``what``, is above the limit."""
     if n > limit:
         raise refuse(field, f"has {n} {what}, more than {limit}", "send fewer")
 
 
 def too_few(what: str, n_samples: int, n_values: int) -> list[str]:
-    """A warning, or none: plug-in entropies of few samples are biased down, and what looks determined may be chance."""
+    """A warning if the samples are few: plug-in entropies are then too low, and an apparent dependence may be chance."""
     if n_samples >= SAMPLES_PER_VALUE * n_values:
         return []
     return [
-        f"{what}: {n_samples} samples of {n_values} distinct values, fewer than {SAMPLES_PER_VALUE} per value; its entropy is "
+        f"{what}: {n_samples} samples of {n_values} distinct values, fewer than {SAMPLES_PER_VALUE} per value; the entropy is "
         "underestimated and dependencies look stronger than they are."
     ]
 
 
-def explained(error: ValidationError, where: str = "") -> InvalidRequest:
-    """The first complaint of pydantic as an error of ours, ``where`` in front of it; the input is not quoted."""
+def first_error(error: ValidationError, prefix: str = "") -> InvalidRequest:
+    """Converts the first of pydantic's errors, with ``prefix`` in front of it; the input is not quoted."""
     first: Any = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(map(str, first["loc"]))
     named = f"`{field}`: " if field else ""
-    return InvalidRequest(f"{where}{named}{first['msg']}.", param=field or None)
+    return InvalidRequest(f"{prefix}{named}{first['msg']}.", param=field or None)

@@ -1,7 +1,7 @@
-"""What every tool computes with: entropies, divergences and Hill numbers. Logarithms are natural inside; a unit is chosen last.
+"""Entropies, divergences and Hill numbers, on which all tools are built.
 
-A distribution is the last axis of an array ``(..., k)``. Nothing is checked here: :mod:`epf.entropy.core.checks` does that
-at the door.
+Everything is computed in nats and converted to the requested unit last. A distribution is the last axis of an array
+``(..., k)``. These functions check nothing; :mod:`epf.entropy.core.checks` validates input before it gets here.
 """
 
 from typing import Literal
@@ -13,18 +13,18 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 Unit = Literal["nats", "bits"]
-"""Unit of an information: nats (natural logarithm) or bits (base 2)."""
+"""Unit of information: nats (natural logarithm) or bits (base 2)."""
 
 _PER_NAT = {"nats": 1.0, "bits": 1.0 / np.log(2.0)}
 
 
 def in_unit(nats: ArrayLike, unit: Unit) -> FloatArray:
-    """An information in nats, in ``unit``; same shape."""
+    """Converts information from nats to ``unit``; same shape."""
     return np.asarray(np.asarray(nats, dtype=np.float64) * _PER_NAT[unit])
 
 
 def p_log_p(p: ArrayLike) -> FloatArray:
-    """P ln p elementwise, 0 at p = 0."""
+    """Returns p ln p elementwise, 0 at p = 0."""
     p = np.asarray(p, dtype=np.float64)
     return np.asarray(p * np.log(np.where(p > 0, p, 1.0)))
 
@@ -35,9 +35,9 @@ def entropy(p: ArrayLike) -> FloatArray:
 
 
 def entropy_of_counts(counts: ArrayLike, *, miller_madow: bool = False) -> float:
-    """Plug-in entropy in nats of counts ``(k,)``, zeros allowed; 0 for no counts at all.
+    """Plug-in entropy in nats of counts ``(k,)``, zeros allowed; 0 if there are no counts at all.
 
-    The plug-in estimate is biased down by about (s - 1) / 2n for n counts on s values; ``miller_madow`` adds that back
+    The plug-in estimate is too low by about (s - 1) / 2n for n counts on s values; ``miller_madow`` adds this back
     (Miller 1955).
     """
     c = np.asarray(counts, dtype=np.float64)
@@ -71,14 +71,14 @@ def hill(p: ArrayLike, order: float) -> FloatArray:
         return np.asarray(np.exp(entropy(p)))
     if np.isinf(order):
         return np.asarray(1.0 / p.max(axis=-1))
-    # Relative to the largest p, so that a high order does not underflow.
+    # Powers are relative to the largest p, so that a high order does not underflow.
     top = p.max(axis=-1, keepdims=True)
     log_sum = np.log(((p / top) ** order).sum(axis=-1)) + order * np.log(top[..., 0])
     return np.asarray(np.exp(log_sum / (1.0 - order)))
 
 
 def logsumexp(x: ArrayLike, axis: int = -1) -> FloatArray:
-    """Ln sum exp along ``axis``, shifted by the maximum so that nothing overflows; -inf where all are."""
+    """Returns ln sum exp along ``axis``, shifted by the maximum to avoid overflow; -inf where all entries are -inf."""
     x = np.asarray(x, dtype=np.float64)
     top = x.max(axis=axis, keepdims=True)
     shift = np.where(np.isfinite(top), top, 0.0)
@@ -87,6 +87,6 @@ def logsumexp(x: ArrayLike, axis: int = -1) -> FloatArray:
 
 
 def log_softmax(x: ArrayLike) -> FloatArray:
-    """Log of the Gibbs distribution exp(x) / sum exp(x) over the last axis; same shape."""
+    """Logarithm of the Gibbs distribution exp(x) / sum exp(x) over the last axis; same shape."""
     x = np.asarray(x, dtype=np.float64)
     return np.asarray(x - logsumexp(x)[..., None])

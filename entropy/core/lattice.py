@@ -1,10 +1,10 @@
-"""The lattice of information: what a variable tells, whatever its values are called.
+"""The lattice of information: the content of a variable, independent of what its values are called.
 
 Delsol, Rioul, Beguinot, Rabiet and Souloumiac, "An Information Theoretic Condition for Perfect Reconstruction", Entropy
-26(1):86, 2024 (arXiv 2306.15540). Two variables are the same information if each is a function of the other, and X is below Y
-if X is a function of Y. A variable is given by its codes, ``(n,)`` whole numbers 0, 1, ... k - 1 that all occur, one for each
-of n equally probable samples; all figures are those of the empirical distribution, in nats. The theory is the paper's; samples
-in place of a known distribution, and the threshold in :func:`meet`, are ours.
+26(1):86, 2024 (arXiv 2306.15540). Two variables carry the same information if each is a function of the other, and X is below Y
+if X is a function of Y. A variable is given by its codes, ``(n,)`` integers 0, 1, ... k - 1 that all occur, one for each of n
+equally probable samples. All quantities are those of the empirical distribution, in nats. The theory is the paper's; using
+samples instead of a known distribution, and the threshold in :func:`meet`, is ours.
 """
 
 from collections.abc import Hashable, Iterable
@@ -15,25 +15,25 @@ from epf.core.extras import needed
 from epf.entropy.core.information import IntArray, entropy_of_counts
 
 _DENSE = 4
-"""Pairs of values are counted in a table of up to so many cells per sample, and sorted beyond."""
+"""Maximum number of cells per sample of a table in which pairs of values are counted; beyond it, pairs are sorted."""
 
 TOLERANCE = 1e-9
-"""Entropies this near, in nats, are equal: what rounding leaves of a difference that is zero."""
+"""Entropies closer than this, in nats, count as equal, because rounding leaves such a residue of a zero difference."""
 
 
 def codes_of(values: Iterable[Hashable]) -> IntArray:
-    """Codes of the values in order of first occurrence."""
+    """Codes of the values, numbered in order of first occurrence."""
     known: dict[Hashable, int] = {}
     return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.intp)
 
 
 def n_values(x: IntArray) -> int:
-    """How many values there are."""
+    """Number of distinct values."""
     return int(x.max()) + 1
 
 
 def sample_of_each(x: IntArray) -> IntArray:
-    """Index of a sample with each value, ``(k,)``."""
+    """Index of one sample for each value, ``(k,)``."""
     where = np.empty(n_values(x), dtype=np.intp)
     where[x] = np.arange(x.size)
     return where
@@ -51,8 +51,8 @@ def join(x: IntArray, y: IntArray) -> IntArray:
 def meet(x: IntArray, y: IntArray, *, min_count: int = 1) -> IntArray:
     """The greatest information below both, their common information: connected components of values that occur together.
 
-    The paper's Algorithm 1. The meet is not continuous in the probabilities (Prop. 19): one stray sample merges two classes.
-    Samples whose pair of values was seen fewer than ``min_count`` times are therefore left out (ours); their code is -1.
+    This is the paper's Algorithm 1. The meet is not continuous in the probabilities (Prop. 19): one stray sample merges two
+    classes. Our addition: samples whose pair of values occurs fewer than ``min_count`` times are excluded; their code is -1.
     """
     sparse, csgraph = needed("scipy.sparse", "entropy"), needed("scipy.sparse.csgraph", "entropy")
     pairs = join(x, y)
@@ -66,23 +66,23 @@ def meet(x: IntArray, y: IntArray, *, min_count: int = 1) -> IntArray:
 
 
 def complement(x: IntArray, y: IntArray) -> IntArray:
-    """What x lacks of y, where x is a function of y: z with join(x, z) = y and meet(x, z) = 0, up to names.
+    """The part of y that x lacks, where x is a function of y: z with join(x, z) = y and meet(x, z) = 0, up to names.
 
-    The paper's Proposition 8 and Algorithm 2: z numbers the values of y within each value of x. It is not unique; numbering
-    them from the most frequent one, which keeps H(z) low, is ours.
+    The paper's Proposition 8 and Algorithm 2: z numbers the values of y within each value of x. The result is not unique; the
+    numbering from the most frequent value, which keeps H(z) low, is ours.
     """
     counts = np.bincount(y)
     x_of_y = x[sample_of_each(y)]
     order = np.lexsort((-counts, x_of_y))
-    place = np.arange(order.size)
+    position = np.arange(order.size)
     first = np.concatenate(([True], np.diff(x_of_y[order]) > 0))
     index = np.empty_like(order)
-    index[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    index[order] = position - np.maximum.accumulate(np.where(first, position, 0))
     return np.asarray(index[y])
 
 
 def entropy_of(x: IntArray) -> float:
-    """H(X); samples with the code -1 are left out."""
+    """H(X) of the samples whose code is not -1."""
     return entropy_of_counts(np.bincount(x[x >= 0]))
 
 
@@ -92,7 +92,7 @@ def conditional_entropy(x: IntArray, y: IntArray) -> float:
 
 
 def shannon_distance(x: IntArray, y: IntArray) -> float:
-    """D(X,Y) = H(X|Y) + H(Y|X) in nats, a metric of informations."""
+    """D(X,Y) = H(X|Y) + H(Y|X) in nats, a metric on the lattice."""
     return conditional_entropy(x, y) + conditional_entropy(y, x)
 
 

@@ -1,4 +1,4 @@
-"""What the models of all inputs and outputs have in common."""
+"""Types that the inputs and outputs of the tools share."""
 
 from typing import Annotated, Any
 
@@ -7,18 +7,18 @@ from pydantic_core import CoreSchema
 
 
 class Strict(BaseModel):
-    """Immutable; an unknown field, a wrong type, NaN and infinity are refused."""
+    """An immutable model that refuses unknown fields, wrong types, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def example(**fields: Any) -> ConfigDict:
-    """For ``model_config``: a whole request that can be sent as it stands, shown in the schema and tried by the tests."""
+    """Returns a ``model_config`` with a complete request, which the schema shows and the tests send."""
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
-class _OneComplaint:
-    """Of a union: one message in place of one for each arm, which would name the arm as if it were a field."""
+class _OneMessage:
+    """Gives a union one error message instead of one per arm, which would name the arm as if it were a field."""
 
     def __init__(self, message: str) -> None:
         self._message = message
@@ -28,13 +28,22 @@ class _OneComplaint:
 
 
 Number = Annotated[float, Field(ge=-1e9, le=1e9)]
-"""A score, logit or log probability: so far from what overflows that sums and squares need no care."""
+"""A score, logit or log probability; the limits keep sums and squares far from overflow."""
 
-Label = Annotated[str | bool | int, _OneComplaint("must be a string, a whole number, true or false")]
-"""What a trace is labelled with."""
+Positive = Annotated[float, Field(ge=1e-9, le=1e9)]
+"""A scale, such as a temperature or a step size."""
+
+Count = Annotated[float, Field(ge=0, le=1e12)]
+"""A number of occurrences, or a weight that need not be normalised."""
+
+Row = Annotated[list[Number], Field(min_length=1)]
+"""A vector."""
+
+Label = Annotated[str | bool | int, _OneMessage("must be a string, a whole number, true or false")]
+"""A label of a trace, a step or a group."""
 
 
 class Result(Strict):
-    """What a tool found out."""
+    """The output of a tool."""
 
-    warnings: list[str] = Field(description="What to keep in mind about these figures; empty if nothing.")
+    warnings: list[str] = Field(description="Caveats about these results; empty if there are none.")

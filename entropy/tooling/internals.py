@@ -1,7 +1,7 @@
-"""Attention maps and hidden states of a model that reads a trace: input of ``attention`` and ``features``.
+"""Attention maps and hidden states of a model that reads a trace: input for ``attention`` and ``features``.
 
-The model is a directory in the form of Hugging Face: ``config.json``, safetensors, tokenizer and chat template. Nothing is
-downloaded and no code of the directory is run. Needs the extra ``torch``.
+The model is a directory in Hugging Face's format: ``config.json``, safetensors, tokenizer and chat template. Nothing is
+downloaded, and no code from the directory is run. Needs the extra ``torch``.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from epf.entropy.core.checks import refuse
 from epf.entropy.traces import Trace
 
 SEPARATOR = "\n\n"
-"""Stands after each step but the last, where the trace has no token ids."""
+"""Follows each step but the last, if the trace has no token ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Internals:
-    """What went on in the model, on the prompt and the trace's tokens: t in all.
+    """Attention and hidden states on the t tokens of the prompt and the trace.
 
     Attributes:
         token_ids: prompt and trace, ``(t,)``.
         step_of: number of each token's step, from 0; None in the prompt.
-        attention: maps, ``(l, h, t, t)``.
-        hidden: states after each layer, the embedding first, ``(l + 1, t, d)``.
+        attention: attention maps, ``(l, h, t, t)``.
+        hidden: states after each layer, starting with the embedding, ``(l + 1, t, d)``.
     """
 
     token_ids: tuple[int, ...]
@@ -41,17 +41,17 @@ class Reader:
     """A model that reads traces."""
 
     def __init__(self, directory: Path) -> None:
-        """Load it.
+        """Loads the model.
 
         Raises:
-            InvalidRequest: the directory holds no model that can be loaded.
+            InvalidRequest: The directory does not contain a model that can be loaded.
             NotInstalled: torch or transformers is missing.
         """
         self._torch, transformers = needed("torch", "torch"), needed("transformers", "torch")
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         if not (directory / "config.json").is_file():
-            raise InvalidRequest(f"{directory} has no config.json: give the directory of a model.", param="model")
+            raise InvalidRequest(f"{directory} has no config.json: give a directory that contains a model.", param="model")
         try:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
             self._model = transformers.AutoModel.from_pretrained(
@@ -61,27 +61,26 @@ class Reader:
             raise InvalidRequest(f"Cannot load a model from {directory}: {error}.", param="model") from error
 
     def read(self, trace: Trace, field: str) -> Internals:
-        """Read a trace; ``field`` is how errors name it.
+        """Reads a trace, which errors call ``field``.
 
         Raises:
-            InvalidRequest: the trace has no problem or no steps, or does not fit the model.
+            InvalidRequest: The trace has no problem or no steps, or does not fit the model.
         """
         ids, step_of = self._tokens(trace, field)
         config = self._model.config
-        longest = getattr(config, "max_position_embeddings", None) or len(ids)
-        if len(ids) > longest:
-            raise refuse(field, f"has {len(ids)} tokens with its prompt", f"the model reads at most {longest}")
+        limit = getattr(config, "max_position_embeddings", None) or len(ids)
+        if len(ids) > limit:
+            raise refuse(field, f"has {len(ids)} tokens including its prompt", f"the model reads at most {limit}")
         if max(ids) >= config.vocab_size:
-            raise refuse(
-                f"{field}.token_ids", f"has {max(ids)}", f"the model knows 0 to {config.vocab_size - 1}: is it another's?"
-            )
+            fix = f"the ids of this model are 0 to {config.vocab_size - 1}; give its own ids, or leave them out"
+            raise refuse(f"{field}.token_ids", f"contains {max(ids)}", fix)
         with self._torch.inference_mode():
             out = self._model(self._torch.tensor([ids]), output_attentions=True, output_hidden_states=True, use_cache=False)
         return Internals(tuple(ids), tuple(step_of), _stacked(out.attentions), _stacked(out.hidden_states))
 
     def _tokens(self, trace: Trace, field: str) -> tuple[list[int], list[int | None]]:
         if trace.problem is None:
-            raise refuse(f"{field}.problem", "is missing", "give the problem, which the model reads first")
+            raise refuse(f"{field}.problem", "is missing", "give the problem, which comes first in the model's input")
         if not trace.steps:
             raise refuse(f"{field}.steps", "is empty", "give at least one step")
         ids = self._prompt(trace.problem)
@@ -94,17 +93,16 @@ class Reader:
         return ids, step_of
 
     def _prompt(self, problem: str) -> list[int]:
-        """As the chat template lays it out; a model without one reads the problem and a blank line."""
+        """Token ids of the problem in the chat template; without a template, the problem is followed by a blank line."""
         if self._tokenizer.chat_template is None:
             return self._encode(problem + SEPARATOR)
         message = {"role": "user", "content": problem}
-        laid_out = self._tokenizer.apply_chat_template([message], add_generation_prompt=True, tokenize=False)
-        return self._encode(laid_out)
+        return self._encode(self._tokenizer.apply_chat_template([message], add_generation_prompt=True, tokenize=False))
 
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
 
 def _stacked(layers: Any) -> NDArray[np.float32]:
-    """Tensors ``(1, ...)``, one a layer, as one array."""
+    """Stacks tensors ``(1, ...)``, one per layer, into one array."""
     return np.stack([layer[0].numpy() for layer in layers])

@@ -1,4 +1,4 @@
-"""Two sets of traces, told apart by what is known of each."""
+"""Two sets of traces, separated by a label."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,14 @@ from epf.entropy.traces import Trace
 
 
 def two_sets(traces: Sequence[Trace], split: str, between: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Numbers of the traces whose ``split``, ``correct`` or a name among labels, has the first and the second value.
+    """Returns the numbers of the traces whose ``split`` has the first and the second value.
 
-    ``between``: the two values, written as in JSON without quotes. Empty: the only two that there are, as they first occur.
-    Traces with another value, or without one, are in neither set.
+    ``split`` is ``correct`` or the name of a label. ``between`` names the two values, written as in JSON without quotes. If it
+    is empty, the label must have exactly two values, which are taken in order of first occurrence. Traces with another value,
+    or without one, belong to neither set.
 
     Raises:
-        InvalidRequest: there are not two values, or one of ``between`` does not occur.
+        InvalidRequest: There are not two values, or one of ``between`` does not occur.
     """
     sets: dict[str, list[int]] = {}
     for i, trace in enumerate(traces):
@@ -27,7 +28,7 @@ def two_sets(traces: Sequence[Trace], split: str, between: Sequence[str]) -> tup
         raise refuse("split", f"has {len(sets)} values in these traces", "name two of them with between")
     for i, name in enumerate(between):
         if name not in sets:
-            raise refuse(f"between.{i}", f"is no value of {split}", f"choose of {', '.join(sets)}")
+            raise refuse(f"between.{i}", f"is not a value of {split}", f"choose one of {', '.join(sets)}")
     first, second = between or sets
     return sets[first], sets[second]
 

@@ -1,27 +1,24 @@
-"""What is to be known of traces: a score or a label of each."""
+"""The score or label of each trace that a tool predicts."""
 
-import math
 from collections.abc import Sequence
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.core.checks import refuse
 from epf.entropy.core.schema import Label
-from epf.entropy.traces import Trace, last_score
-
-CLIP = 1e-7
-"""Probabilities are held this far from 0 and 1 before their log odds are taken, as a search does."""
+from epf.entropy.tooling.scores import last_log_odds
+from epf.entropy.traces import Trace
 
 
 def target_of(traces: Sequence[Trace], name: str) -> tuple[list[float], list[Label]]:
-    """Scores or labels of the traces; the other list is empty.
+    """Returns scores and labels of the traces, one of which is empty.
 
-    ``name``: ``correct``; ``last_score``, as log odds; or a name among judges (a score) or labels.
+    ``name`` is ``correct``, ``last_score`` (taken as log odds), the name of a judge (a score) or the name of a label.
 
     Raises:
-        InvalidRequest: a trace does not have it.
+        InvalidRequest: A trace does not have it.
     """
     if name == "last_score":
-        return [_log_odds(last_score(trace, f"traces.{i}")) for i, trace in enumerate(traces)], []
+        return [last_log_odds(trace, f"traces.{i}") for i, trace in enumerate(traces)], []
     if any(name in trace.judges for trace in traces):
         for i, trace in enumerate(traces):
             if name not in trace.judges:
@@ -34,11 +31,6 @@ def target_of(traces: Sequence[Trace], name: str) -> tuple[list[float], list[Lab
             raise _missing(f"traces.{i}.correct" if name == "correct" else f"traces.{i}.labels.{name}")
         labels.append(label)
     return [], labels
-
-
-def _log_odds(probability: float) -> float:
-    held = min(max(probability, CLIP), 1 - CLIP)
-    return math.log(held / (1 - held))
 
 
 def _missing(field: str) -> InvalidRequest:

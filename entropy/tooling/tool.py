@@ -1,16 +1,23 @@
-"""What a tool is: a question about reasoning traces, the paper that answers it, and what HTTP and command line need to ask it.
+"""A tool: a question about reasoning traces, the paper that answers it, and how to ask it over HTTP or on the command line.
 
-To add a tool: write the maths in ``entropy/NAME.py`` (plain functions over arrays that return frozen dataclasses), bind it in
-``entropy/tools/NAME.py`` (input with an example, output, table and picture), and add the binding to ``entropy/registry.py``.
-Its route, its command, and the tests of both are made from that. Beside them it gets tests of its maths in ``tests/entropy/``,
-a section of docs/entropy.md, whose commands ``make docs-figures`` runs, and a case in ``benchmarks/entropy_speed.py``.
+To add a tool, make a folder ``entropy/NAME/`` with
+
+- ``maths.py``: plain functions over arrays that return frozen dataclasses;
+- ``schema.py``: models of the input, with an example, and of the output;
+- ``display.py``: the tables and the picture of an output;
+- ``tool.py``: the computation, the conversion of traces, and the :class:`Tool` itself;
+- ``loss.py``, if the quantity can be trained on: the same over torch tensors.
+
+Then add the tool to ``entropy/registry.py``. Its route, its command and the tests of both are derived from there. Write tests
+of the maths in ``tests/entropy/``, a page ``docs/entropy/NAME.md``, whose commands ``make docs-figures`` runs, and a case in
+``benchmarks/entropy_speed.py``.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from epf.entropy.core.checks import refuse
+from epf.entropy.core.checks import exclusive, refuse
 from epf.entropy.core.schema import Result, Strict
 from epf.entropy.traces import Trace, TraceInput
 
@@ -25,7 +32,7 @@ Cell = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What the command line prints: a title, the names of the columns and the rows, all of that length."""
+    """A table for the command line: its title, the names of its columns, and its rows."""
 
     title: str
     header: tuple[str, ...]
@@ -37,17 +44,17 @@ class Tool(Generic[In, Out]):
     """One way to score reasoning traces.
 
     Attributes:
-        name: of the endpoint and the command, in small letters with hyphens.
-        question: that the tool answers, as a person with traces would ask it.
-        paper: title and identifier.
-        input: model of the request's body, with an example; a :class:`TraceInput` if it may be made of traces.
-        arrays: names of its fields without which there is nothing to compute, and which traces take the place of.
+        name: name of the endpoint and the command, in lower case with hyphens.
+        question: the question that the tool answers, as a person with traces would ask it.
+        paper: title and identifier of the paper.
+        input: model of the request's body, with an example; a :class:`TraceInput` if traces can be converted to it.
+        arrays: names of the input's arrays, which traces can replace; without any of them there is nothing to compute.
         output: model of the answer.
-        run: computes the answer; raises ``InvalidRequest`` for input that the model cannot refuse.
-        from_traces: the same input with its arrays filled in from traces; None for a tool that takes arrays only.
-        tables: the answer for a terminal.
+        run: computes the answer; raises ``InvalidRequest`` for invalid input that the model does not refuse.
+        from_traces: fills in the input's arrays from traces; None for a tool that takes arrays only.
+        tables: formats the answer for a terminal.
         plot: draws the answer into an empty figure, whose size it may change.
-        one_of: one of ``arrays`` is enough.
+        one_of: whether one of ``arrays`` is enough.
     """
 
     name: str
@@ -64,26 +71,26 @@ class Tool(Generic[In, Out]):
 
     @property
     def needs(self) -> str:
-        """Its arrays, as a phrase."""
+        """The arrays, as a phrase."""
         return (" or " if self.one_of else " and ").join(self.arrays)
 
     @property
     def endpoint(self) -> str:
-        """Path of the HTTP route."""
+        """The path of the HTTP route."""
         return f"/entropy/{self.name}"
 
     @property
     def example(self) -> dict[str, Any]:
-        """A whole request, the first example of the input's schema."""
+        """A complete request: the first example of the input's schema."""
         example: dict[str, Any] = self.input.model_json_schema()["examples"][0]
         return example
 
     def answer(self, given: In) -> Out:
-        """Answer for arrays or traces. Raises ``InvalidRequest`` for bad input, ``NotInstalled`` for a missing library."""
+        """Answers for arrays or traces. Raises ``InvalidRequest`` for invalid input, ``NotInstalled`` for a missing library."""
         traces = given.gathered() if isinstance(given, TraceInput) else []
         arrays = given.model_fields_set & set(self.arrays)
         if traces and arrays:
-            raise refuse(min(arrays), "is given beside traces", "give one or the other")
+            raise exclusive(min(arrays), "traces")
         if traces and self.from_traces is not None:
             given = self.from_traces(traces, given)
         elif not arrays:

@@ -1,6 +1,6 @@
-"""Vectors that stand for traces, made of what traces have. Whoever has embeddings or hidden states gives those instead.
+"""Vectors that represent traces, built from their scores, log probabilities or words.
 
-All of it is ours.
+These representations are ours. If you have embeddings or hidden states, give those instead.
 """
 
 import re
@@ -17,23 +17,23 @@ from epf.entropy.traces import Trace
 Kind = Literal["scores", "logprobs", "words"]
 
 N_POINTS = 16
-"""A curve over the steps of a trace is read at so many points from its first to its last step."""
+"""Number of points, from the first to the last step, at which a curve over the steps of a trace is read."""
 
 N_BUCKETS = 512
-"""Words are counted in so many buckets, by a checksum of the word."""
+"""Number of buckets in which words are counted, by a checksum of the word."""
 
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?|[^\w\s]")
 
 
 def vectors_of(traces: Sequence[Trace], rows: Sequence[int], kind: Kind) -> FloatArray:
-    """One vector for each of the traces with these numbers, ``(n, k)``.
+    """Returns one vector for each of the traces with these numbers, ``(n, k)``.
 
-    ``scores``: the reward model's scores along the steps, k = 16. ``logprobs``: the mean log probability of each step's tokens,
-    likewise. ``words``: how often each word, number and sign occurs, scaled to length 1, k = 512; of 100
-    different words about 18 share a bucket with another.
+    ``scores`` are the reward model's scores along the steps (k = 16). ``logprobs`` are the mean log probabilities of each
+    step's tokens, read at the same number of points. ``words`` are the counts of each word, number and sign, scaled to length 1
+    (k = 512); out of 100 different words, about 18 share a bucket with another.
 
     Raises:
-        InvalidRequest: a trace lacks what is asked for.
+        InvalidRequest: A trace does not have the requested data.
     """
     return np.array([_VECTOR[kind](traces[i], f"traces.{i}") for i in rows])
 
@@ -65,7 +65,7 @@ def _words(trace: Trace, field: str) -> FloatArray:
 
 
 def _curve(values: Sequence[float]) -> FloatArray:
-    """Linear between the values, which are evenly spaced; constant for a single one."""
+    """Interpolates linearly between evenly spaced values; a single value gives a constant curve."""
     return np.asarray(np.interp(np.linspace(0, 1, N_POINTS), np.linspace(0, 1, len(values)), values))
 
 
