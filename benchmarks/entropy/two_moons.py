@@ -19,7 +19,7 @@ from torchcfm.conditional_flow_matching import ExactOptimalTransportConditionalF
 
 from epf.entropy.core.information import FloatArray
 from epf.entropy.coupling.loss import flow_matching_loss
-from epf.entropy.coupling.maths import Coupling, costs, coupling, elbow, uniform
+from epf.entropy.coupling.maths import Coupling, costs, coupling, eps_knee, uniform
 from epf.entropy.coupling.tool import DEFAULT_GRID
 
 Loss = Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -152,12 +152,12 @@ def versions() -> list[Version]:
         return coupling(cost, eps, uniform(500), uniform(500))
 
     grid = DEFAULT_GRID * cost.std()
-    chosen = float(grid[elbow(grid, np.array([at(float(eps)).tilt for eps in grid]))])
+    chosen = float(grid[eps_knee(grid, np.array([at(float(eps)).tilt for eps in grid]))])
     return [
         Version("plain", 0.0, weighted(None)),
         *(
             Version(f"weighted, eps {eps:.2g}{told}", at(eps).marginal_gap, weighted(eps))
-            for eps, told in ((4 * chosen, ""), (chosen, " (elbow)"), (chosen / 4, ""))
+            for eps, told in ((4 * chosen, ""), (chosen, " (knee)"), (chosen / 4, ""))
         ),
         Version("optimal transport", 0.0, transport()),
     ]

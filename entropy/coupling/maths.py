@@ -1,15 +1,15 @@
-"""Gibbs coupling of two sets of traces, as weighted conditional flow matching (W-CFM) uses it, and what it costs in bias.
+"""The Gibbs coupling of two sets of traces from weighted conditional flow matching (W-CFM), and its bias.
 
-Calvo-Ordonez et al., "Weighted Conditional Flow Matching" (arXiv 2507.22270). Its full text was not available to us; the
-definitions are those that others report of it. Pairs of independent draws x ~ mu, y ~ nu
-are weighted by w(x, y) = exp(-c(x, y) / eps), which is as if they were drawn from the coupling q = mu nu w / Z. The entropic
-optimal transport plan exp(phi(x) + psi(y)) mu nu w would keep the marginals mu and nu; q does not. It is that plan, but between
-the tilted marginals mu f / Z and nu g / Z, where f(x) = E_nu w(x, Y), g(y) = E_mu w(X, y) and Z = E_mu f = E_nu g. The tilt is
-measured by the relative variance Var(f) / E(f)^2, and eps is the smallest at which it has flattened.
+Calvo-Ordonez et al., "Weighted Conditional Flow Matching" (arXiv 2507.22270). We could not read its full text; the definitions
+are those reported by its reviewers and in reading notes. Pairs of independent draws x ~ mu, y ~ nu are weighted by w(x, y) =
+exp(-c(x, y) / eps), which is equivalent to drawing them from the coupling q = mu nu w / Z. The entropic optimal transport plan
+exp(phi(x) + psi(y)) mu nu w keeps the marginals mu and nu; q does not. It is the plan between the tilted marginals mu f / Z and
+nu g / Z, where f(x) = E_nu w(x, Y), g(y) = E_mu w(X, y) and Z = E_mu f = E_nu g. The tilt is measured by the relative variance
+Var(f) / E(f)^2, and the paper chooses the smallest eps at which it has flattened.
 
-That q's marginals are these follows in one line. Ours are: the elbow as the knee over ln eps of the larger of both relative
-variances, the effective number of pairs, matches, and the distance of q to the plan. The relative variance is also the
-chi-square divergence of the tilted marginal from the one that was asked for.
+The paper gives no formula for that point. Our definition is the knee, over ln eps, of the larger of both relative variances.
+The effective number of pairs, the matches and the distance between q and the plan are ours as well. The relative variance is
+also the chi-square divergence of the tilted marginal from the original one.
 """
 
 from dataclasses import dataclass
@@ -26,21 +26,21 @@ Metric = Literal["euclidean", "sqeuclidean", "cosine"]
 
 MAX_ITERATIONS = 2000
 STOP = 1e-9
-"""Sinkhorn's iterations end when the marginals are met within this, in the L2 norm."""
+"""Sinkhorn's iterations end when the error of the marginals, in the L2 norm, is below this."""
 
 _PLAIN_RANGE = 200.0
-"""Up to this (max c - min c) / eps the kernel is far from underflow and Sinkhorn needs no logarithms, ten times as fast."""
+"""Up to this (max c - min c) / eps the kernel is far from underflow, and Sinkhorn runs without logarithms, ten times faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coupling:
-    """Of n x with m y at one eps.
+    """The coupling of n x with m y at one eps.
 
     Attributes:
         q: probability of each pair, ``(n, m)``; sums to 1.
         x_marginal, y_marginal: the tilted marginals, ``(n,)`` and ``(m,)``.
         x_tilt, y_tilt: relative variance of f under mu and of g under nu, >= 0.
-        marginal_gap: the larger total variation distance of a tilted marginal from the one asked for, in [0, 1].
+        marginal_gap: the larger total variation distance of a tilted marginal from the original one, in [0, 1].
         ess: effective number of pairs, the Hill number of order 2 of q, in [1, n m].
     """
 
@@ -64,8 +64,8 @@ class Matches:
 
     Attributes:
         partner: index of y.
-        probability: of this partner, given x.
-        mutual: x is also the most probable partner of that y.
+        probability: probability of this partner, given x.
+        mutual: whether x is also the most probable partner of that y.
     """
 
     partner: IntArray
@@ -74,7 +74,7 @@ class Matches:
 
 
 def costs(x: FloatArray, y: FloatArray, metric: Metric) -> FloatArray:
-    """c(x_i, y_j), ``(n, m)``, of vectors ``(n, d)`` and ``(m, d)``; the paper's is the Euclidean distance, not squared."""
+    """c(x_i, y_j), ``(n, m)``, of vectors ``(n, d)`` and ``(m, d)``; the paper uses the Euclidean distance, not squared."""
     return np.asarray(needed("scipy.spatial.distance", "entropy").cdist(x, y, metric))
 
 
@@ -110,13 +110,13 @@ def total_variation(p: FloatArray, q: FloatArray) -> float:
     return float(np.abs(p - q).sum() / 2.0)
 
 
-def elbow(eps: FloatArray, tilts: FloatArray) -> int:
+def eps_knee(eps: FloatArray, tilts: FloatArray) -> int:
     """Index of the eps, ascending ``(k,)``, at which the tilts ``(k,)`` have flattened."""
     return knee(np.log(eps), tilts)
 
 
 def matches(cost: FloatArray, eps: float, mu: FloatArray, nu: FloatArray) -> Matches:
-    """Most probable partners under the coupling of this eps; the first among equals. Nothing underflows."""
+    """Most probable partners under the coupling of this eps; the first if several are equal. Nothing underflows."""
     given_x = np.log(nu) - cost / eps
     given_y = np.log(mu)[:, None] - cost / eps
     partner = given_x.argmax(axis=1)
@@ -128,10 +128,10 @@ def matches(cost: FloatArray, eps: float, mu: FloatArray, nu: FloatArray) -> Mat
 
 
 def entropic_plan(cost: FloatArray, eps: float, mu: FloatArray, nu: FloatArray) -> tuple[FloatArray, bool]:
-    """The entropic optimal transport plan, ``(n, m)``, by Sinkhorn's iterations of POT, and whether they converged."""
+    """The entropic optimal transport plan, ``(n, m)``, by POT's Sinkhorn iterations, and whether they converged."""
     shifted = cost - cost.min()
     method = "sinkhorn" if shifted.max() <= _PLAIN_RANGE * eps else "sinkhorn_log"
-    # Beside the plan it returns exp of the potentials, which may overflow; nobody reads those.
+    # POT also returns exp of the potentials, which may overflow and is not used.
     with np.errstate(over="ignore"):
         found, log = needed("ot", "entropy").sinkhorn(
             mu, nu, shifted, eps, method=method, numItermax=MAX_ITERATIONS, stopThr=STOP, log=True, warn=False

@@ -11,7 +11,7 @@ from scipy import stats
 from epf.core.errors import InvalidRequest
 from epf.entropy.core.information import hill, log_softmax
 from epf.entropy.core.knee import knee
-from epf.entropy.coupling.maths import costs, coupling, elbow, entropic_plan, matches, total_variation, uniform
+from epf.entropy.coupling.maths import costs, coupling, entropic_plan, eps_knee, matches, total_variation, uniform
 from epf.entropy.registry import TOOLS
 from epf.search.smc.weights import normalise
 
@@ -134,7 +134,7 @@ def test_the_knee_of_a_curve():
     assert knee(x, np.full(7, 0.3)) == 0
     assert knee(x, -x) == 0
     assert knee([1], [1]) == 0
-    assert elbow(np.exp(x), np.array([6, 3, 1, 0.8, 0.6, 0.4, 0.2])) == 2
+    assert eps_knee(np.exp(x), np.array([6, 3, 1, 0.8, 0.6, 0.4, 0.2])) == 2
 
 
 def answer(**fields):
@@ -160,12 +160,12 @@ def test_an_answer_tells_the_tilt_the_plan_and_who_belongs_together():
     assert of_costs.grid[0].kappa is None
 
 
-def test_eps_is_chosen_at_the_elbow_and_a_large_tilt_is_warned_of():
+def test_eps_is_chosen_at_the_knee_and_a_large_tilt_leads_to_a_warning():
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(40, 2)).tolist(), (3 * rng.normal(size=(30, 2))).tolist()
     found = answer(x=x, y=y)
     tilts = [max(row.x_tilt, row.y_tilt) for row in found.grid]
-    assert found.chosen_by == "elbow"
+    assert found.chosen_by == "knee"
     assert found.grid[0].eps < found.eps < found.grid[-1].eps
     assert tilts[-1] < 0.05
     assert "not negligible" in answer(x=x, y=y, eps=[0.1]).warnings[0]
