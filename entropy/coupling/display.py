@@ -29,7 +29,7 @@ def tables(found: CouplingOutput) -> list[Table]:
     )
     best = sorted(found.matches, key=lambda match: (not match.mutual, -match.probability))[:MAX_SHOWN]
     pairs = Table(
-        f"Most certain matches ({found.n_mutual} of all are mutual)",
+        f"Most certain matches; {found.n_mutual} mutual",
         ("x", "y", "cost", "probability", "mutual"),
         tuple((match.x, match.y, match.cost, match.probability, match.mutual) for match in best),
     )
