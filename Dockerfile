@@ -1,5 +1,6 @@
-# The service with its embedded pair and all entropy tools: no torch, no GPU, and nothing is fetched when it starts.
-# deploy/constraints.txt was made, and the tests run, on this Python of Debian. Its digest could not be looked up: pin it too.
+# The service with its embedded pair and all entropy tools. It needs neither torch nor a GPU, and downloads nothing at startup.
+# deploy/constraints.txt was generated for this Python on Debian, and the tests run on it. The image is pinned by tag only;
+# pin its digest as well.
 FROM python:3.11.15-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv --without-pip /opt/epf

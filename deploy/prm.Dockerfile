@@ -1,6 +1,6 @@
-# The scoring server on vLLM, which this image brings with torch and CUDA: of our needs it lacks only what is named here.
-# Its version is the one that the tests run, built for CPUs. Built from the root of the project: see docker-compose.yml.
-# vLLM's image runs as root and keeps its caches there; docker-compose.yml takes its capabilities away.
+# The scoring server on vLLM. The base image brings torch and CUDA; of our dependencies it lacks only those named below.
+# The tests run the same version, built for CPUs. Build it from the root of the project: see docker-compose.yml.
+# vLLM's image runs as root, where its caches are; docker-compose.yml drops all capabilities.
 FROM vllm/vllm-openai:v0.32.0
 WORKDIR /src
 COPY . .

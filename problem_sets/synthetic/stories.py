@@ -1,4 +1,4 @@
-"""Stories told in order about one running amount, and the lines of arithmetic that solve them; see :func:`story`."""
+"""Stories about one running amount, in order of time, and the lines of arithmetic that solve them; see :func:`story`."""
 
 from dataclasses import dataclass
 

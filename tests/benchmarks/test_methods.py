@@ -1,13 +1,15 @@
-"""README's table of methods, from a report small enough to read."""
+"""README's table of methods, from a small report."""
+
+from typing import Any
 
 from benchmarks.methods import short_table
 
 
-def cell(method, budget, mean, tokens):
+def cell(method: str, budget: int, mean: float, tokens: float) -> dict[str, Any]:
     return {"method": method, "budget": budget, "accuracy": {"mean": mean}, "generated_tokens": tokens}
 
 
-def test_each_accuracy_stands_in_its_place_and_is_marked_where_it_differs():
+def test_each_accuracy_is_in_its_cell_and_marked_if_it_differs() -> None:
     verdicts = [("pf", 4, "tie"), ("pf", 8, "better"), ("beam", 8, "worse")]
     report = {
         "n_problems": 500,

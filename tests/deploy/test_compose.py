@@ -1,6 +1,7 @@
-"""docker-compose.yml: what compose itself, the schema of the specification and our settings say of it."""
+"""docker-compose.yml, checked by compose itself, by the schema of the specification, and by our settings."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from epf.service.settings import Settings
-from tests.deploy.tools import ROOT, compose
+from tests.deploy.tools import GUARD_S, ROOT, compose
 from tests.service.test_settings_table import settings
 
 PROFILES = ("gpu", "monitoring")
@@ -32,22 +33,22 @@ VARIABLES = {variable for variable, _ in settings()}
 
 @cache
 def resolved(*profiles: str, **environment: str) -> dict[str, Any]:
-    """Services as compose reads them, those that these profiles start."""
+    """Return the services that these profiles start, as compose resolves them."""
     done = compose(*(word for profile in profiles for word in ("--profile", profile)), "config", **environment)
     assert done.returncode == 0, done.stderr
-    assert not done.stderr, "compose warns"
+    assert not done.stderr, "compose prints warnings"
     services: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
-    # The first compose told of all services.
+    # The first version of compose lists all services.
     return {name: service for name, service in services.items() if enabled(service, profiles)}
 
 
 def enabled(service: dict[str, Any], profiles: tuple[str, ...]) -> bool:
-    """Whether compose starts a service: always without profiles of its own, else with any of them."""
+    """Whether compose starts a service: always if it has no profiles, otherwise with any of them."""
     return "profiles" not in service or bool({*service["profiles"]} & {*profiles})
 
 
 def ports(service: dict[str, Any]) -> list[tuple[str, str]]:
-    """Address and port on this machine of what a service publishes, from the short form or the long one."""
+    """Return the host addresses and ports that a service publishes, from the short form or the long one."""
     found = []
     for port in service.get("ports", []):
         if isinstance(port, dict):
@@ -63,15 +64,15 @@ def test_compose_reads_every_combination_of_profiles(profiles: tuple[str, ...]) 
     services = resolved(*profiles)
     assert services.keys() == SERVICES[None].union(*(SERVICES[profile] for profile in profiles))
     for service in services.values():
-        assert services.keys() >= set(service.get("depends_on", ())), "it would wait for what is not started"
+        assert services.keys() >= set(service.get("depends_on", ())), "a service would wait for one that is not started"
     published = [port for service in services.values() for port in ports(service)]
-    assert len({port for _, port in published}) == len(published), "two services want one port"
-    assert {address for address, _ in published} == {"127.0.0.1"}, "nobody else reaches a port"
+    assert len({port for _, port in published}) == len(published), "two services publish the same port"
+    assert {address for address, _ in published} == {"127.0.0.1"}, "a port is published to other machines"
 
 
-def test_it_keeps_to_the_specification() -> None:
+def test_the_file_follows_the_specification() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=GUARD_S)
     assert done.returncode == 0, done.stdout
 
 
@@ -84,22 +85,22 @@ def test_every_service_is_bounded(name: str) -> None:
     assert {"max-size", "max-file"} <= service["logging"]["options"].keys()
     assert "mem_limit" in service or "devices" in service["deploy"]["resources"]["reservations"]
     if "image" in service:
-        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", service["image"]), "a tag that does not move"
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", service["image"]), "the tag is not an exact version"
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_is_a_setting(name: str) -> None:
-    """With the values that compose gives, the settings can be read."""
-    chosen = resolved(*PROFILES)[name]["environment"]
-    for variable in chosen:
+def test_every_variable_is_a_setting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings accept the values that compose passes."""
+    for variable in [variable for variable in os.environ if variable.startswith("EPF_")]:
+        monkeypatch.delenv(variable)
+    for variable, value in resolved(*PROFILES)[name]["environment"].items():
         assert variable in VARIABLES if variable.startswith("EPF_") else variable.startswith("HF_"), variable
-    given = {variable: value for variable, value in chosen.items() if variable.startswith("EPF_") and value is not None}
-    code = "from epf.service.settings import Settings; Settings()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=given, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+        if variable.startswith("EPF_") and value is not None:
+            monkeypatch.setenv(variable, value)
+    Settings()
 
 
-def test_there_are_no_secrets_in_it() -> None:
+def test_the_file_holds_no_secrets() -> None:
     secret = re.compile(r"(key|token|password|secret)", re.IGNORECASE)
     for name, service in MODEL["services"].items():
         for variable, value in service.get("environment", {}).items():
@@ -107,7 +108,7 @@ def test_there_are_no_secrets_in_it() -> None:
     assert not (ROOT / "deploy" / "no-key").read_bytes()
 
 
-def test_the_gpu_s_service_waits_for_its_models() -> None:
+def test_the_gpu_service_waits_for_its_models() -> None:
     services = resolved("gpu")
     for name in ("generator", "prm"):
         assert services["epf-gpu"]["depends_on"][name]["condition"] == "service_healthy"
@@ -132,7 +133,7 @@ def test_another_model_reaches_both_ends() -> None:
     assert device["device_ids"] == ["1"]
 
 
-def test_mounted_files_are_there() -> None:
+def test_mounted_files_exist() -> None:
     sources = [mount.split(":")[0] for service in MODEL["services"].values() for mount in service.get("volumes", [])]
     files = [source for source in sources if source.startswith("./")]
     assert files
@@ -142,13 +143,13 @@ def test_mounted_files_are_there() -> None:
 
 
 def commands(text: str) -> list[list[str]]:
-    """Calls of compose in a text."""
+    """Return the arguments of every compose command in a text."""
     found = re.findall(r"^(?:# |    )?docker compose ((?:--|up|config|build|down).*?)(?:  +.*)?$", text, flags=re.MULTILINE)
     return [shlex.split(command, comments=True) for command in found]
 
 
 @pytest.mark.parametrize("command", commands(FILE) + commands(DOCS), ids=" ".join)
-def test_documented_commands_name_profiles_and_services_that_there_are(command: list[str]) -> None:
+def test_documented_commands_name_existing_profiles_and_services(command: list[str]) -> None:
     verb = next(i for i, word in enumerate(command) if word in ("up", "config", "build", "down"))
     done = compose(*command[:verb], "config", "--services")
     assert done.returncode == 0, done.stderr
@@ -175,12 +176,12 @@ def test_the_documented_keys_reach_the_service(tmp_path: Path) -> None:
     file.write_text(line)
     done = compose("--env-file", str(file), "config")
     assert done.returncode == 0, done.stderr
-    given = yaml.safe_load(done.stdout)["services"]["epf"]["environment"]["EPF_API_KEYS"]
-    assert Settings(api_keys=json.loads(given)).api_keys.keys() == {"alice", "bob"}
+    passed = yaml.safe_load(done.stdout)["services"]["epf"]["environment"]["EPF_API_KEYS"]
+    assert Settings(api_keys=json.loads(passed)).api_keys.keys() == {"alice", "bob"}
 
 
 def test_documented_variables_are_read() -> None:
-    """Whatever docs/deploying.md says to set is a setting, or a variable of docker-compose.yml."""
+    """Each variable in docs/deploying.md is a setting or a variable of docker-compose.yml."""
     named = set(re.findall(r"\b((?:EPF|GENERATOR|PRM)_[A-Z_]+)\b", DOCS))
     assert named
     for variable in named:

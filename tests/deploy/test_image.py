@@ -1,4 +1,4 @@
-"""The Dockerfiles: a linter's word, and the service's own commands run as an image would, without an engine for containers."""
+"""The Dockerfiles: linted, and the commands of the service's image run one by one, without a container engine."""
 
 import json
 import os
@@ -27,7 +27,8 @@ from tests.deploy.tools import ROOT
 
 DOCKERFILES = ("Dockerfile", "deploy/prm.Dockerfile")
 UID = 10001
-GUARD_S = 120
+GUARD_S = 60
+INSTALL_S = 600
 BUILD_FILES = {
     "__init__.py",
     "py.typed",
@@ -47,7 +48,7 @@ PINNED = {
 
 
 def instructions(dockerfile: str) -> list[tuple[str, str]]:
-    """Instructions and their values in order, continued lines joined."""
+    """Return the instructions and their values in order, with continued lines joined."""
     parser = DockerfileParser(path=str(ROOT / dockerfile))
     found = [(part["instruction"], part["value"]) for part in parser.structure]
     return [(instruction, value) for instruction, value in found if instruction != "COMMENT"]
@@ -58,21 +59,21 @@ def last(dockerfile: str, instruction: str) -> str:
 
 
 def context() -> set[Path]:
-    """What is sent to the build, by the rules of .dockerignore."""
+    """Return the files of the build context, by the rules of .dockerignore."""
     patterns = [line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
     sent = {Path(path) for path in exclude_paths(str(ROOT), patterns) if (ROOT / path).is_file()}
-    return sent - {Path("Dockerfile"), Path(".dockerignore")}  # these two reach the builder in any case, and COPY in none
+    return sent - {Path("Dockerfile"), Path(".dockerignore")}  # always sent to the builder, never copied
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
-def test_the_linter_has_nothing_to_say(dockerfile: str) -> None:
+def test_the_linter_reports_nothing(dockerfile: str) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([hadolint, dockerfile], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([hadolint, dockerfile], cwd=ROOT, capture_output=True, text=True, timeout=GUARD_S)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
-def test_base_images_do_not_move_and_commands_need_no_shell(dockerfile: str) -> None:
+def test_base_images_are_pinned_and_commands_need_no_shell(dockerfile: str) -> None:
     for instruction, value in instructions(dockerfile):
         if instruction == "FROM":
             assert re.match(r"[\w/-]+:v?\d+\.\d+\.\d+", value), value
@@ -80,7 +81,7 @@ def test_base_images_do_not_move_and_commands_need_no_shell(dockerfile: str) -> 
         assert re.search(r'\["\w.*"\]$', last(dockerfile, instruction))
 
 
-def test_the_service_s_image_has_a_user_and_no_tools() -> None:
+def test_the_service_image_has_a_user_and_no_build_tools() -> None:
     assert last("Dockerfile", "USER") == f"{UID}:{UID}"
     parts = instructions("Dockerfile")
     final = parts[max(i for i, (name, _) in enumerate(parts) if name == "FROM") :]
@@ -88,14 +89,14 @@ def test_the_service_s_image_has_a_user_and_no_tools() -> None:
     assert [value for name, value in final if name == "COPY"] == ["--from=build /opt/epf /opt/epf"]
 
 
-def test_pinned_versions_are_those_that_the_package_allows() -> None:
+def test_pinned_versions_satisfy_the_package() -> None:
     for text in [*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["entropy"]]:
         requirement = Requirement(text)
         assert PINNED[canonicalize_name(requirement.name)] in requirement.specifier, "make constraints"
     assert not {"torch", "transformers", "vllm", "setuptools", "pip"} & PINNED.keys()
 
 
-def test_what_vllm_s_image_lacks_is_pinned() -> None:
+def test_packages_added_to_the_vllm_image_are_pinned() -> None:
     (listed,) = re.findall(r"\^\((.*?)\)==", last("deploy/prm.Dockerfile", "RUN"))
     lines = (ROOT / "deploy" / "constraints.txt").read_text(encoding="utf-8").splitlines()
     for name in listed.split("|"):
@@ -115,23 +116,23 @@ def test_the_build_context_holds_the_package_and_nothing_else() -> None:
 
 
 class Machine:
-    """Stands for a container: the paths of the image lie under ``root``, and ``base`` has the Python of its base image."""
+    """A stand-in for a container: the image's paths lie under ``root``, and ``base`` is the Python of its base image."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.cwd = root
         self.environment = {"PATH": f"{root}/base/bin:/usr/bin:/bin", "HOME": "/"}
-        subprocess.run([sys.executable, "-m", "venv", root / "base"], check=True)
+        subprocess.run([sys.executable, "-m", "venv", root / "base"], check=True, timeout=GUARD_S)
         for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT", "PIP_FIND_LINKS"):
             if name in os.environ:
                 self.environment[name] = os.environ[name]
 
     def inside(self, text: str) -> str:
-        """``text`` with the image's own paths as they lie here."""
+        """Return ``text`` with the image's paths moved below ``root``."""
         return re.sub(r"(?<![\w.])/(?=(?:opt|src)\b)", f"{self.root}/", text)
 
     def build(self, dockerfile: str) -> None:
-        """Do as the Dockerfile says; what is not known here fails."""
+        """Run the instructions of the Dockerfile; an unknown one fails."""
         for instruction, value in instructions(dockerfile):
             match instruction:
                 case "WORKDIR":
@@ -141,7 +142,9 @@ class Machine:
                     self._copy(*value.split())
                 case "RUN":
                     command = ["bash", "-euo", "pipefail", "-c", self.inside(value)]
-                    done = subprocess.run(command, cwd=self.cwd, env=self.environment, capture_output=True, text=True)
+                    done = subprocess.run(
+                        command, cwd=self.cwd, env=self.environment, capture_output=True, text=True, timeout=INSTALL_S
+                    )
                     assert done.returncode == 0, done.stdout + done.stderr
                 case "ENV":
                     for assignment in shlex.split(value):
@@ -158,7 +161,10 @@ class Machine:
                 shutil.copyfile(ROOT / path, to)
 
     def as_user(self, command: Sequence[str]) -> list[str]:
-        """``command`` as the image's user, who may write nothing; reading all, for the Python here may lie in root's home."""
+        """Return ``command`` run as the image's user.
+
+        That user may write nothing, and may read everything, since Python itself may be in root's home.
+        """
         if os.getuid() != 0:
             return list(command)
         read = "-all,+dac_read_search"
@@ -175,8 +181,10 @@ def started(command: Sequence[str], environment: dict[str, str], log: Path) -> I
             process.kill()
 
 
-def test_the_image_s_own_commands_install_a_service_that_solves(tmp_path: Path) -> None:
-    """Docker's part is played here: build, start as the user of the image, ask for its health, call, stop."""
+@pytest.mark.slow
+@pytest.mark.timeout(INSTALL_S)
+def test_the_commands_of_the_image_install_a_service_that_solves(tmp_path: Path) -> None:
+    """Plays Docker's part: build, start as the image's user, check health, send requests, stop."""
     machine = Machine(tmp_path)
     machine.build("Dockerfile")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -189,25 +197,26 @@ def test_the_image_s_own_commands_install_a_service_that_solves(tmp_path: Path) 
     log = tmp_path / "log"
 
     def healthy() -> bool:
-        return subprocess.run(machine.as_user(health), cwd="/", env=environment, capture_output=True).returncode == 0
+        done = subprocess.run(machine.as_user(health), cwd="/", env=environment, capture_output=True, timeout=GUARD_S)
+        return done.returncode == 0
 
-    assert not healthy(), "nobody listens yet"
+    assert not healthy(), "something listens already"
     with started(machine.as_user(start), environment, log) as process:
         while not healthy():
             assert process.poll() is None, log.read_text(encoding="utf-8")
         if os.getuid() == 0:
-            told = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-            assert re.search(rf"^Uid:(\t{UID}){{4}}$", told, flags=re.MULTILINE)
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+            assert re.search(rf"^Uid:(\t{UID}){{4}}$", status, flags=re.MULTILINE)
         for line in re.findall(r"^curl .*?[^\\]$", DOCS, flags=re.MULTILINE | re.DOTALL):
             if "localhost:8000" in line:
-                asked = subprocess.run(line.replace("8000", port), shell=True, capture_output=True, text=True)
-                assert asked.returncode == 0, asked.stderr
-                assert '"answer":"28"' in asked.stdout
+                done = subprocess.run(line.replace("8000", port), shell=True, capture_output=True, text=True, timeout=GUARD_S)
+                assert done.returncode == 0, done.stderr
+                assert '"answer":"28"' in done.stdout
         for tool in TOOLS.values():
-            answered = httpx.post(f"http://127.0.0.1:{port}{tool.endpoint}", json=tool.example, timeout=GUARD_S)
-            assert answered.status_code == 200, answered.text
+            response = httpx.post(f"http://127.0.0.1:{port}{tool.endpoint}", json=tool.example, timeout=GUARD_S)
+            assert response.status_code == 200, response.text
         process.send_signal(getattr(signal, last("Dockerfile", "STOPSIGNAL")))
         seconds = float(compose["stop_grace_period"].removesuffix("s"))
         assert process.wait(seconds) in (0, -signal.SIGTERM)
     size = sum(path.lstat().st_size for path in (tmp_path / "opt" / "epf").rglob("*"))
-    print(f"the image holds {size / 1e6:.0f} MB besides its base")
+    print(f"the image holds {size / 1e6:.0f} MB in addition to its base")

@@ -1,4 +1,4 @@
-"""Prometheus' own programs on our configuration and our metrics, and every query of the dashboard put to a real Prometheus."""
+"""Our configuration and metrics, checked by Prometheus' own programs, and every dashboard query run on a real Prometheus."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from epf.core.generator import Sampling, Step
 from epf.service.app import create_app
 from epf.service.operations.metrics import Metrics, SearchMetrics
 from epf.service.settings import Settings
-from tests.deploy.tools import ROOT, needed
+from tests.deploy.tools import ROOT, find_program
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import posted, served, until
 
@@ -34,14 +34,14 @@ QUERIES = {
 }
 
 
-class Moody(ScriptedGenerator):
-    """Fails on problems that begin with f, and never ends those that begin with h."""
+class FailingGenerator(ScriptedGenerator):
+    """Fails on problems that begin with f, and hangs on those that begin with h."""
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
-        mood = chr(prefix_ids[0] - 1000)
-        if mood == "f":
-            raise GeneratorError("a bad day")
-        if mood == "h":
+        first = chr(prefix_ids[0] - 1000)
+        if first == "f":
+            raise GeneratorError("the engine failed")
+        if first == "h":
             self.entered.set()
             await asyncio.Event().wait()
         return await super().step(prefix_ids, sampling, seed)
@@ -52,21 +52,21 @@ def names(expression: str) -> set[str]:
 
 
 def series() -> set[str]:
-    """Names that the service tells of, also before anything happened."""
+    """Return the names of all series that the service exports, even before anything has happened."""
     suffixes = {"histogram": ("_bucket", "_sum", "_count")}
     found = re.findall(r"^# TYPE (\S+) (\S+)$", SearchMetrics().text().decode(), flags=re.MULTILINE)
     return {name + suffix for name, kind in found for suffix in suffixes.get(kind, ("",))}
 
 
-def test_the_dashboard_asks_for_what_there_is() -> None:
+def test_the_dashboard_queries_existing_series() -> None:
     asked = set().union(*map(names, QUERIES.values()))
     assert asked <= series()
-    for told in ("requests", "request_duration", "ess", "entropy", "temperature", "ancestors", "tokens", "prm", "particles"):
-        assert [name for name in asked if told in name], told
+    for part in ("requests", "request_duration", "ess", "entropy", "temperature", "ancestors", "tokens", "prm", "particles"):
+        assert [name for name in asked if part in name], part
     assert "epf_build_info" in DASHBOARD["templating"]["list"][0]["query"]["query"]
 
 
-def test_panels_lie_side_by_side_and_ask_the_data_source_that_is_set_up() -> None:
+def test_panels_do_not_overlap_and_use_the_configured_data_source() -> None:
     (source,) = yaml.safe_load((ROOT / "deploy" / "grafana" / "datasources.yml").read_text(encoding="utf-8"))["datasources"]
     assert source["url"] == "http://prometheus:9090"
     cells: set[tuple[int, int]] = set()
@@ -91,13 +91,15 @@ def test_targets_are_services_at_their_ports() -> None:
     assert found.keys() <= COMPOSE["services"].keys()
 
 
-def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
+def test_prometheus_accepts_the_configuration(tmp_path: Path) -> None:
     config = tmp_path / "prometheus.yml"
     key = ROOT / "deploy" / "no-key"
     config.write_text(
         (ROOT / "deploy" / "prometheus.yml").read_text(encoding="utf-8").replace("/run/secrets/epf_key", str(key))
     )
-    done = subprocess.run([needed("promtool"), "check", "config", config], capture_output=True, text=True)
+    done = subprocess.run(
+        [find_program("promtool"), "check", "config", config], capture_output=True, text=True, timeout=GUARD_S
+    )
     assert done.returncode == 0, done.stderr
     (secret,) = COMPOSE["services"]["prometheus"]["secrets"]
     assert CONFIG["scrape_configs"][0]["authorization"]["credentials_file"] == f"/run/secrets/{secret}"
@@ -105,7 +107,7 @@ def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def prometheus(folder: Path, target: tuple[str, int], key: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Prometheus with our configuration, but for the address of the service, the place of the key and the interval."""
+    """Run Prometheus with our configuration, except for the service's address, the key file and the scrape interval."""
     job = next(job for job in CONFIG["scrape_configs"] if job["job_name"] == "epf")
     (folder / "key").write_text(key)
     config = {
@@ -122,7 +124,7 @@ async def prometheus(folder: Path, target: tuple[str, int], key: str) -> AsyncIt
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        needed("prometheus"),
+        find_program("prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
@@ -136,11 +138,11 @@ async def prometheus(folder: Path, target: tuple[str, int], key: str) -> AsyncIt
         await process.wait()
 
 
-async def answered(client: httpx.AsyncClient, query: str) -> bool:
-    """Whether there is a series with a number in the answer."""
-    asked = query.replace("$__rate_interval", "5s").replace("$instance", ".+")
+async def has_values(client: httpx.AsyncClient, query: str) -> bool:
+    """Whether the result of a query has a series with a finite value."""
+    expression = query.replace("$__rate_interval", "5s").replace("$instance", ".+")
     try:
-        response = await client.get("/api/v1/query", params={"query": asked})
+        response = await client.get("/api/v1/query", params={"query": expression})
     except httpx.ConnectError:
         return False
     if response.status_code == 503:  # not ready yet
@@ -151,8 +153,8 @@ async def answered(client: httpx.AsyncClient, query: str) -> bool:
     return any(map(math.isfinite, values))
 
 
-async def traffic(address: tuple[str, int], generator: Moody) -> None:
-    """One of everything that the dashboard tells of."""
+async def traffic(address: tuple[str, int], generator: FailingGenerator) -> None:
+    """Cause everything that the dashboard shows to happen once."""
     key = {"authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", headers=key, timeout=GUARD_S) as client:
         await client.post("/solve", json={"problem": "plain"})
@@ -165,11 +167,11 @@ async def traffic(address: tuple[str, int], generator: Moody) -> None:
 
 
 def test_every_panel_shows_something_on_a_real_prometheus(tmp_path: Path) -> None:
-    """The service lets Prometheus in with its key alone."""
-    needed("prometheus")
+    """Prometheus needs its key to reach the service."""
+    find_program("prometheus")
 
     async def scenario() -> None:
-        generator = Moody()
+        generator = FailingGenerator()
         app = create_app(generator, ScriptedRewardModel(), Settings(api_keys={"prometheus": SecretStr(KEY)}))
         app.state.metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
         async with (
@@ -177,19 +179,19 @@ def test_every_panel_shows_something_on_a_real_prometheus(tmp_path: Path) -> Non
             served(app) as address,
             prometheus(tmp_path, address, KEY) as client,
         ):
-            unanswered = dict(QUERIES)
-            while unanswered:
+            missing = dict(QUERIES)
+            while missing:
                 await traffic(address, generator)
-                for name, query in list(unanswered.items()):
-                    if await answered(client, query):
-                        del unanswered[name]
+                for name, query in list(missing.items()):
+                    if await has_values(client, query):
+                        del missing[name]
 
     asyncio.run(scenario())
 
 
-def test_an_empty_key_is_no_obstacle(tmp_path: Path) -> None:
-    """Without keys the secret is an empty file; the service answers all the same."""
-    needed("prometheus")
+def test_prometheus_reads_a_service_without_keys(tmp_path: Path) -> None:
+    """Without keys the secret is an empty file, which the service accepts."""
+    find_program("prometheus")
 
     async def scenario() -> None:
         async with (
@@ -197,23 +199,23 @@ def test_an_empty_key_is_no_obstacle(tmp_path: Path) -> None:
             served(create_app(ScriptedGenerator(), ScriptedRewardModel())) as address,
             prometheus(tmp_path, address, "") as client,
         ):
-            while not await answered(client, "up{instance=~'$instance'} == 1"):
+            while not await has_values(client, "up{instance=~'$instance'} == 1"):
                 await asyncio.sleep(0)
 
     asyncio.run(scenario())
 
 
-def test_promtool_finds_the_metrics_well_named() -> None:
-    promtool = needed("promtool")
+def test_promtool_accepts_the_metric_names() -> None:
+    promtool = find_program("promtool")
 
     async def scenario() -> None:
-        app = create_app(generator := Moody(), ScriptedRewardModel())
+        app = create_app(generator := FailingGenerator(), ScriptedRewardModel())
         app.state.metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
         async with asyncio.timeout(GUARD_S), served(app) as address:
             await until(lambda: hasattr(app.state, "searches"))
             await traffic(address, generator)
         metrics: Metrics = app.state.metrics
-        done = subprocess.run([promtool, "check", "metrics"], input=metrics.text(), capture_output=True)
+        done = subprocess.run([promtool, "check", "metrics"], input=metrics.text(), capture_output=True, timeout=GUARD_S)
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
     asyncio.run(scenario())

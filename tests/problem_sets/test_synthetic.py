@@ -17,7 +17,7 @@ NUMBERS_IN_WORDS = {"twice": 2, "double": 2, "doubled": 2, "doubles": 2, "triple
 NUMBERS_IN_WORDS |= {"third": 3, "quarter": 4, "fifth": 5} | {word: i for i, word in enumerate(words.NUMBER_WORDS)}
 
 SEED = 20_000_003
-# Of the first 300 problems of SEED, as the shipped models and every recorded benchmark met them.
+# Digests of the first 300 problems of SEED: the shipped models and all recorded benchmarks used these problems.
 RECORDED = {
     "train": "f9b6c2dd42242a56efa6cc0a6a9fbc13025257ddfc18ee6470a3517db37e82df",
     "test": "1c0ad0ffd3a01e65a064bb36b4efe222e1bbbe13eebcaadb9ecf657f7f6c763e",

@@ -1,4 +1,4 @@
-"""Exact labels, and mistakes that really are some."""
+"""Exact step labels, and generated mistakes that make solutions wrong."""
 
 import numpy as np
 
@@ -11,28 +11,28 @@ PROBLEM = SyntheticProblem("...", ("3 * 4 = 12.", "12 - 5 = 7."), 7)
 RIGHT = PROBLEM.solution
 
 
-def test_a_right_solution_is_right_all_the_way():
+def test_every_step_of_a_right_solution_is_right() -> None:
     assert step_labels(PROBLEM, RIGHT) == [True, True, True]
     assert right_characters(PROBLEM, RIGHT) == [len(step) for step in RIGHT]
 
 
-def test_operands_of_a_product_may_change_places_but_not_those_of_a_difference():
+def test_operands_of_a_product_may_swap_but_not_those_of_a_difference() -> None:
     assert step_labels(PROBLEM, ("4 * 3 = 12.", *RIGHT[1:])) == [True, True, True]
     assert step_labels(PROBLEM, (RIGHT[0], "5 - 12 = 7.")) == [True, False]
 
 
-def test_nothing_is_right_after_the_first_mistake():
+def test_nothing_is_right_after_the_first_mistake() -> None:
     steps = ("3 * 4 = 13.", *RIGHT[1:])
     assert step_labels(PROBLEM, steps) == [False, False, False]
     assert right_characters(PROBLEM, steps) == [len("3 * 4 = 1"), 0, 0]
 
 
-def test_a_step_too_many_or_an_early_end_is_wrong():
+def test_an_extra_step_and_an_early_end_are_wrong() -> None:
     assert step_labels(PROBLEM, (*RIGHT, "7 - 0 = 7.")) == [True, True, True, False]
     assert step_labels(PROBLEM, (RIGHT[0], "The answer is \\boxed{12}.")) == [True, False]
 
 
-def test_mistaken_solutions_are_nearly_always_wrong_and_start_right():
+def test_mistaken_solutions_are_nearly_always_wrong_and_start_right() -> None:
     rng = np.random.default_rng(0)
     firsts = []
     for _ in range(400):
