@@ -1,21 +1,22 @@
-"""Epiplexity: how much of a data set a bounded learner can learn, and how much stays noise to it.
+"""Epiplexity: how much of a data set a bounded learner can learn, and how much remains noise to it.
 
-Finzi, Qiu, Jiang, Izmailov, Kolter and Wilson, "From Entropy to Epiplexity" (arXiv 2601.03220). Among the programs that give
+Finzi, Qiu, Jiang, Izmailov, Kolter and Wilson, "From Entropy to Epiplexity" (arXiv 2601.03220). Among the programs that compute
 and sample probabilities within a time T, take the one with the shortest two-part code of the data X. Its own length is the
-epiplexity S_T(X), here called structure; what it leaves of the data, E[log 1/P(X)], is the time-bounded entropy H_T(X), here
-called noise. X is the whole data set of so many test tokens.
+epiplexity S_T(X), here called structure; the length of the data under it, E[log 1/P(X)], is the time-bounded entropy H_T(X),
+here called noise. X is the whole data set, with a given number of test tokens.
 
-The paper's estimates of a trained model's length, from how it was trained:
+The paper estimates the length of a trained model from its training:
 
 - prequential (Eq. 8): |P| = sum_i [log 1/P_i(Z_i) - log 1/P_M(Z_i)], the area of the online loss curve above its final loss.
-  It holds for one epoch over independent samples, and overestimates.
-- requential (Eq. 9): a student that learns from samples of a teacher; |P| = sum_i [KL_i + log2(1 + KL_i) + 4] bits, one message
-  per step. Qiu et al., "Requential Coding" (arXiv 2607.11883, Eq. 2) have KL_i + 2 log2(1 + KL_i) + 5.21, which a decoder can
-  read without knowing KL_i. Both papers report the plain sum of KL_i, as the rest vanishes for large batches.
+  The estimate holds for one epoch over independent samples, and is too high.
+- requential (Eq. 9), for a student that learns from samples of a teacher: |P| = sum_i [KL_i + log2(1 + KL_i) + 4] bits, one
+  message per step. Qiu et al., "Requential Coding" (arXiv 2607.11883, Eq. 2) use KL_i + 2 log2(1 + KL_i) + 5.21, which a
+  decoder can read without knowing KL_i. Both papers report the plain sum of KL_i, because the rest is negligible for large
+  batches.
 
-S_T is read off the lower convex hull of (T, |P| + H) over all checkpoints of models of several sizes, one median point for each
-model, with T = 6 N D + 2 N (test tokens) in FLOPs. The trapezoid is what the authors' code computes, the sum what Eq. 8 says.
-Stopping the hull at its lowest point is ours: more time is never worse.
+S_T is read off the lower convex hull of (T, |P| + H) over all checkpoints of models of several sizes, one median point per
+model, with T = 6 N D + 2 N (test tokens) in FLOPs. The authors' code computes the area by the trapezoid rule; Eq. 8 is the sum.
+We end the hull at its lowest point, because more time never makes the best code longer.
 """
 
 from collections.abc import Sequence
@@ -27,8 +28,8 @@ import numpy as np
 from epf.entropy.core.information import FloatArray, IntArray
 
 AreaRule = Literal["trapezoid", "sum"]
-"""How the area of a loss curve is measured. trapezoid: losses at the points, from the first point on. sum: each loss is the
-mean over the tokens since the point before."""
+"""How the area of a loss curve is computed. trapezoid: losses are values at the points, and the area starts at the first one.
+sum: each loss is the mean over the tokens since the previous point."""
 
 NATS_PER_BIT = float(np.log(2.0))
 KAPPA_BITS = 5.21
@@ -36,12 +37,12 @@ KAPPA_BITS = 5.21
 
 @dataclass(frozen=True, slots=True)
 class Requential:
-    """Length of a model that was taught, after each step, ``(m,)``, in nats.
+    """Length of a student model after each step, ``(m,)``, in nats.
 
     Attributes:
-        kl: the plain sum of divergences.
-        coded: with the overhead of the epiplexity paper.
-        coded_universal: with that of the later paper, whose messages need no side information.
+        kl: plain sum of the divergences.
+        coded: length including the overhead of the epiplexity paper.
+        coded_universal: length including the overhead of the later paper, whose messages need no side information.
     """
 
     kl: FloatArray
@@ -51,10 +52,10 @@ class Requential:
 
 @dataclass(frozen=True, slots=True)
 class TwoPart:
-    """Two-part codes by the checkpoints of one model, each ``(m,)`` in nats; NaN where something is not known.
+    """Two-part codes by the checkpoints of one model, each ``(m,)`` in nats; NaN if a value is not known.
 
     Attributes:
-        compute: FLOPs of training up to there and of evaluating the data set.
+        compute: FLOPs of training up to the checkpoint and of evaluating the data set.
         structure: length of the model.
         noise: length of the data set given the model.
     """
@@ -65,22 +66,23 @@ class TwoPart:
 
     @property
     def total(self) -> FloatArray:
-        """Length of the whole code."""
+        """Length of the two-part code."""
         return self.structure + self.noise
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place on the frontier: the checkpoint ``index`` of the model ``model``."""
+    """A point on the frontier: checkpoint ``index`` of the model with number ``model``."""
 
     model: int
     index: int
 
 
 def prequential(tokens: FloatArray, loss: FloatArray, *, rule: AreaRule = "trapezoid") -> FloatArray:
-    """Length of the model after each point, ``(m,)``: the area so far above the loss of that point, in the loss's unit.
+    """Length of the model after each point, ``(m,)``: the area up to it, above its loss, in the unit of the loss.
 
-    ``tokens``, ``(m,)``, are rising counts of what was trained on; ``loss``, ``(m,)``, is per token, before it was trained on.
+    ``tokens``, ``(m,)``, are increasing numbers of training tokens; ``loss``, ``(m,)``, is the loss per token before the model
+    was trained on them.
     """
     return _area(tokens, loss, rule) - loss * _width(tokens, rule)
 
@@ -102,7 +104,7 @@ def _area(tokens: FloatArray, loss: FloatArray, rule: AreaRule) -> FloatArray:
 
 
 def requential(kl: FloatArray) -> Requential:
-    """Length of a student after each step, from the divergence KL(teacher || student) of the step's whole batch, in nats."""
+    """Length of a student after each step, from KL(teacher || student) over the batch of each step, in nats."""
     bits = kl / NATS_PER_BIT
     return Requential(
         kl=np.cumsum(kl),
@@ -112,12 +114,12 @@ def requential(kl: FloatArray) -> Requential:
 
 
 def flops(parameters: float, tokens: FloatArray | float, test_tokens: float) -> FloatArray:
-    """Time bound T = 6 N D + 2 N (test tokens): training on D tokens is replayed, then the data set is evaluated."""
+    """Time bound T = 6 N D + 2 N (test tokens): a decoder replays the training on D tokens, then evaluates the data set."""
     return np.asarray(parameters * (6.0 * np.asarray(tokens) + 2.0 * test_tokens))
 
 
 def lower_hull(compute: FloatArray, total: FloatArray) -> IntArray:
-    """Indices of the lower convex hull of the points by rising compute, from the cheapest to the lowest one."""
+    """Indices of the lower convex hull of the points by rising compute, from the cheapest point to the lowest one."""
     order = np.lexsort((total, compute))
     best = np.minimum.accumulate(total[order])
     falling = order[np.concatenate(([True], total[order][1:] < best[:-1]))]
@@ -135,7 +137,7 @@ def _is_above(x: FloatArray, y: FloatArray, a: int, b: int, c: int) -> bool:
 
 
 def frontier(codes: Sequence[TwoPart]) -> list[Point]:
-    """The best codes by rising compute: of each model on the hull over all checkpoints, the median one."""
+    """The best codes by rising compute: for each model on the hull over all checkpoints, the median of its points."""
     model = np.repeat(np.arange(len(codes)), [code.total.size for code in codes])
     index = np.concatenate([np.arange(code.total.size) for code in codes])
     compute = np.concatenate([code.compute for code in codes])

@@ -1,4 +1,4 @@
-"""Exact prequential codes of sequences by n-gram models, which learn while they code.
+"""Exact prequential codes of sequences by n-gram models, which learn while they encode.
 
 The learner is the Dirichlet n-gram: in a context of k symbols it gives a symbol the probability (n_xc + a) / (n_c + a K), with
 n_xc of n_c earlier occurrences of the context followed by it, and K symbols in all; a = 1/2 is Krichevsky and Trofimov's
@@ -6,13 +6,13 @@ estimator, a = 1 Laplace's rule. Two-part codes as in Finzi et al. (arXiv 2601.0
 
     structure = sum_i [log 1/P_i(Z_i) - log 1/P_M(Z_i)],    noise = sum_i log 1/P_M(Z_i),
 
-where P_i has learned the symbols before i and P_M all. Their sum is a true code length, which a decoder can follow, of these
-very sequences. That learners this small stand in for the paper's neural networks, and their orders for model sizes, is ours:
-what needs longer contexts, or any understanding, counts as noise.
+where P_i has learned the symbols before i and P_M all of them. Their sum is the length of a code of exactly these sequences
+that a decoder can follow. Our choice: these small learners replace the paper's neural networks, and their orders replace model
+sizes. Regularities that need longer contexts, or any understanding, count as noise.
 
-Structure is never negative: it is at least what was learned, KL(posterior || prior) of the symbol probabilities (by Jensen's
-inequality, as the log likelihood is concave), and grows as half the log of the count for each of them. The total is that of a
-mixture of all sources of that order, so never below n times the empirical entropy of a symbol given its context.
+Structure is never negative: it is at least KL(posterior || prior) of the symbol probabilities (by Jensen's inequality, because
+the log likelihood is concave), and grows as half the log of the count of each of them. The total is the code length of a
+mixture of all sources of that order, and therefore at least n times the empirical entropy of a symbol given its context.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,13 +28,15 @@ ORDERS = (0, 1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True)
 class Ngram:
-    """The code by one order, in nats.
+    """The code by the model of one order, in nats.
 
     Attributes:
-        n_contexts: contexts that occur.
-        n_counts: pairs of context and symbol that occur: what the model stores.
-        online: length of each symbol by what was learned before it, ``(n,)``, sequences one after another.
-        noise: length of all symbols by the model that has learned them all.
+        order: number of symbols of context.
+        n_contexts: number of contexts that occur.
+        n_counts: number of pairs of context and symbol that occur, which the model stores.
+        online: length of each symbol under the model that has learned the symbols before it, ``(n,)``, for the concatenated
+            sequences.
+        noise: length of all symbols under the model that has learned all of them.
         empirical: n times the empirical entropy of a symbol given its context; no code of this order is shorter.
     """
 
@@ -47,30 +49,30 @@ class Ngram:
 
     @property
     def total(self) -> float:
-        """Length of the two-part code: that of the online code."""
+        """Length of the two-part code, which is that of the online code."""
         return float(self.online.sum())
 
     @property
     def structure(self) -> float:
-        """Length of what was learned."""
+        """Length of the model."""
         return max(0.0, self.total - self.noise)
 
 
 def ngrams(sequences: Sequence[IntArray], n_symbols: int, *, prior: float = 0.5) -> Iterator[Ngram]:
-    """Codes of all orders, of sequences of symbols 0 ... n_symbols - 1; a model remembers earlier sequences.
+    """Yields the codes of all orders for sequences of symbols 0 ... n_symbols - 1; a model remembers earlier sequences.
 
-    A context ends where its sequence begins. Lengths are taken as known. O(n log n) for n symbols in all, of which there is
-    at least one.
+    A context does not reach back beyond the start of its sequence. Lengths are taken as known. O(n log n) for n >= 1 symbols in
+    total.
     """
     lengths = np.array([len(sequence) for sequence in sequences])
     symbols = np.concatenate(sequences)
-    place = np.arange(symbols.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    position = np.arange(symbols.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     context = np.zeros(symbols.size, dtype=np.intp)
     for order in ORDERS:
         if order > 0:
-            # One symbol further back; before the beginning stands a symbol of its own.
+            # Extend the context by one symbol; a special symbol marks positions before the start of a sequence.
             back = np.full(symbols.size, n_symbols)
-            known = place >= order
+            known = position >= order
             back[known] = symbols[np.flatnonzero(known) - order]
             context = join(context, back)
         yield _coded(order, context, symbols, n_symbols, prior)
@@ -92,10 +94,10 @@ def _coded(order: int, context: IntArray, symbols: IntArray, n_symbols: int, pri
 
 
 def _seen_before(codes: IntArray) -> IntArray:
-    """How often each value occurred before, ``(n,)``."""
+    """Number of earlier occurrences of each value, ``(n,)``."""
     order = np.argsort(codes, kind="stable")
-    place = np.arange(codes.size)
+    position = np.arange(codes.size)
     first = np.diff(codes[order], prepend=-1) > 0
     seen = np.empty_like(order)
-    seen[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    seen[order] = position - np.maximum.accumulate(np.where(first, position, 0))
     return seen

@@ -1,6 +1,6 @@
-"""Epiplexity from a scaling law, in closed form: no model is trained.
+"""Epiplexity from a scaling law, in closed form and without training a model.
 
-Finzi et al. (arXiv 2601.03220), Appendix B.3. Where a model with N parameters that was trained on D tokens has the loss
+Finzi et al. (arXiv 2601.03220), Appendix B.3. If a model with N parameters that was trained on D tokens has the loss
 
     L(N, D) = E + (N0 / N)^alpha + (D0 / D)^beta    per token,
 
@@ -9,7 +9,7 @@ tokens and a compute C = 6 N D + 2 N D_test in FLOPs, the shortest two-part code
 
     beta D0^beta (D_test - D) D^(-beta - 1) = 3 alpha D_test N0^alpha 2^alpha C^-alpha (3 D + D_test)^(alpha - 1)
 
-and N = C / (2 (3 D + D_test)). With growing compute D goes to D_test.
+and N = C / (2 (3 D + D_test)). As compute grows, D approaches D_test.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from epf.core.extras import needed
 
 @dataclass(frozen=True, slots=True)
 class ScalingLaw:
-    """Loss per token by parameters and training tokens; alpha and beta lie in (0, 1)."""
+    """Loss per token as a function of parameters and training tokens; alpha and beta are in (0, 1)."""
 
     alpha: float
     beta: float
@@ -33,18 +33,18 @@ class ScalingLaw:
         return float(self.e + (self.n0 / parameters) ** self.alpha + (self.d0 / tokens) ** self.beta)
 
     def structure(self, tokens: float) -> float:
-        """Prequential length, in the unit of the loss, of a model that was trained on so many tokens."""
+        """Prequential length, in the unit of the loss, of a model that was trained on this number of tokens."""
         return self.beta / (1.0 - self.beta) * float(self.d0**self.beta * tokens ** (1.0 - self.beta))
 
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """The shortest two-part code within a compute.
+    """The shortest two-part code within a compute budget.
 
     Attributes:
-        tokens, parameters: D and N of its model.
-        structure, noise: S_T and H_T of the whole data set, in the unit of the loss.
-        structure_limit: S for unbounded compute.
+        tokens, parameters: D and N of the model.
+        structure, noise: S_T and H_T of the data set, in the unit of the loss.
+        structure_limit: S with unbounded compute.
     """
 
     tokens: float
@@ -55,15 +55,15 @@ class Optimum:
 
 
 def optimum(law: ScalingLaw, compute: float, test_tokens: float) -> Optimum:
-    """Where the two-part code of a data set of ``test_tokens`` is shortest within ``compute`` FLOPs."""
+    """The shortest two-part code of a data set of ``test_tokens`` within ``compute`` FLOPs."""
     optimize = needed("scipy.optimize", "entropy")
     right = log(3.0 * law.alpha * test_tokens) + law.alpha * log(2.0 * law.n0 / compute)
 
     def imbalance(fraction_log_odds: float) -> float:
-        # D as a log odds of its part of the test tokens: near either end no digit of D or of what is left is lost.
-        log_part, log_left = -_softplus(-fraction_log_odds), -_softplus(fraction_log_odds)
+        # The unknown is the log odds of D / D_test, so that no digits of D or of D_test - D are lost near either end.
+        log_part, log_rest = -_softplus(-fraction_log_odds), -_softplus(fraction_log_odds)
         log_d = log(test_tokens) + log_part
-        left = log(law.beta) + law.beta * log(law.d0) + log(test_tokens) + log_left - (law.beta + 1.0) * log_d
+        left = log(law.beta) + law.beta * log(law.d0) + log(test_tokens) + log_rest - (law.beta + 1.0) * log_d
         return left - right - (law.alpha - 1.0) * log(3.0 * exp(log_d) + test_tokens)
 
     part = exp(-_softplus(-float(optimize.brentq(imbalance, -500.0, 500.0, xtol=1e-13))))
@@ -79,5 +79,5 @@ def optimum(law: ScalingLaw, compute: float, test_tokens: float) -> Optimum:
 
 
 def _softplus(x: float) -> float:
-    """Ln(1 + exp x) without overflow."""
+    """Returns ln(1 + exp x) without overflow."""
     return max(x, 0.0) + log(1.0 + exp(-abs(x)))

@@ -16,26 +16,33 @@ Estimator = Literal["n-gram", "prequential", "requential", "scaling law"]
 
 
 class Run(Strict):
-    """Training of one model, logged at some points."""
+    """The training of one model, logged at some points."""
 
     name: str = Field("", max_length=200)
-    tokens: list[Amount] = Field(min_length=1, description="Training tokens up to each point; rising.")
+    tokens: list[Amount] = Field(min_length=1, description="Training tokens up to each point, strictly increasing.")
     loss: list[Loss] = Field(
         [],
-        description="Loss per token at each point, before these tokens were trained on; of a student, on the teacher's data.",
+        description="Loss per token at each point, before training on these tokens. For a student, the loss on the teacher's "
+        "data.",
     )
     kl: list[Loss] = Field(
         [],
-        description="Of a student that learns from a teacher's samples: KL(teacher || student) per token of each step, where "
-        "every point ends a step. Then the length is requential, otherwise it is the area of the loss curve.",
+        description="For a student that learns from a teacher's samples: KL(teacher || student) per token of each step, where "
+        "every point ends a step. The length is then requential; otherwise it is the area of the loss curve.",
     )
-    final_loss: Loss | None = Field(None, description="Loss per token of the final model on unseen data; else the last loss.")
-    parameters: Amount | None = Field(None, description="Of the model. Needed for several runs, to compare their compute.")
-    epoch_tokens: Amount | None = Field(None, description="Size of the training set; a run beyond it is refused.")
+    final_loss: Loss | None = Field(
+        None, description="Loss per token of the final model on unseen data. Default: the last value of `loss`."
+    )
+    parameters: Amount | None = Field(
+        None, description="Number of parameters. Required for several runs, whose compute is compared."
+    )
+    epoch_tokens: Amount | None = Field(
+        None, description="Number of tokens in the training set. A run that goes beyond it is refused."
+    )
 
 
 class Law(Strict):
-    """Loss = e + (n0 / parameters)^alpha + (d0 / tokens)^beta per token."""
+    """Loss per token = e + (n0 / parameters)^alpha + (d0 / tokens)^beta."""
 
     alpha: float = Field(gt=0, lt=1)
     beta: float = Field(gt=0, lt=1)
@@ -45,7 +52,7 @@ class Law(Strict):
 
 
 class EpiplexityInput(TraceInput):
-    """One of: training runs, sequences of symbols, a scaling law; or traces."""
+    """One of training runs, sequences of symbols and a scaling law; or traces."""
 
     model_config = example(
         runs=[
@@ -55,48 +62,57 @@ class EpiplexityInput(TraceInput):
         test_tokens=8e6,
     )
 
-    runs: list[Run] = Field([], max_length=10_000, description="Training runs on one kind of data, of one size or several.")
+    runs: list[Run] = Field(
+        [], max_length=10_000, description="Training runs on data of one kind, with models of one or more sizes."
+    )
     sequences: list[list[Annotated[int, Field(ge=0, le=2**31)]]] = Field(
-        [], description="Token ids, which n-gram models of orders 0 to 5 learn and code."
+        [], description="Token ids, which n-gram models of orders 0 to 5 learn and encode."
     )
     law: Law | None = Field(None, description="A scaling law of the loss.")
-    test_tokens: Amount | None = Field(None, description="Of runs and law: tokens of the data set that is measured.")
-    compute: Amount | None = Field(None, description="Of a law: FLOPs to train a model and to evaluate the data set.")
+    test_tokens: Amount | None = Field(
+        None, description="Number of tokens in the measured data set. Required for runs and a law."
+    )
+    compute: Amount | None = Field(None, description="FLOPs to train a model and to evaluate the data set. Required for a law.")
     rule: AreaRule = Field(
         "trapezoid",
-        description="Of loss curves. trapezoid: losses at the points, from the first point on. sum: each loss is the mean over "
-        "the tokens since the point before.",
+        description="How the area of a loss curve is computed. `trapezoid`: losses are values at the points, and the area "
+        "starts at the first one. `sum`: each loss is the mean over the tokens since the previous point.",
     )
     prior: float = Field(
-        0.5, ge=1e-6, le=1e3, description="Of n-grams: pseudo-count of each symbol; 0.5 is Krichevsky-Trofimov, 1 Laplace."
+        0.5,
+        ge=1e-6,
+        le=1e3,
+        description="Pseudo-count of each symbol in the n-gram models: 0.5 is Krichevsky-Trofimov, 1 is Laplace.",
     )
-    loss_unit: Unit = Field("nats", description="Of the losses and divergences that are given.")
-    unit: Unit = Field("bits", description="Of the answer.")
+    loss_unit: Unit = Field("nats", description="Unit of the losses and divergences in the request.")
+    unit: Unit = Field("bits", description="Unit of the answer.")
 
 
 class ModelOut(Strict):
     """One model: a run at its end, an order of n-grams, or the optimum of a scaling law."""
 
     name: str
-    parameters: float | None = Field(description="Of an n-gram: counts that it stores.")
-    tokens: float = Field(description="Trained on.")
+    parameters: float | None = Field(description="Number of parameters; for n-grams, the number of stored counts.")
+    tokens: float = Field(description="Number of training tokens.")
     compute: float | None = Field(
-        description="FLOPs of training and of evaluating the data set. Of an n-gram: symbols looked at for the same."
+        description="FLOPs to train the model and to evaluate the data set; for n-grams, the number of symbols read."
     )
-    structure: float = Field(description="Length of the model: what could be learned.")
-    noise: float | None = Field(description="Length of the data set given the model: what could not.")
+    structure: float = Field(description="Length of the model: what can be learned.")
+    noise: float | None = Field(description="Length of the data set given the model: what cannot be learned.")
     total: float | None
     structure_coded: float | None = Field(
-        None, description="Requential: with the overhead of each step's message, log2(1 + KL) + 4 bits."
+        None, description="Requential length including the overhead of each step's message, log2(1 + KL) + 4 bits."
     )
-    structure_coded_universal: float | None = Field(None, description="Requential: with 2 log2(1 + KL) + 5.21 bits instead.")
-    structure_limit: float | None = Field(None, description="Scaling law: structure for unbounded compute.")
+    structure_coded_universal: float | None = Field(
+        None, description="Requential length including 2 log2(1 + KL) + 5.21 bits per step instead."
+    )
+    structure_limit: float | None = Field(None, description="Structure under a scaling law with unbounded compute.")
 
 
 class FrontierOut(Strict):
-    """The shortest code within a compute: one checkpoint of one model."""
+    """The shortest code within a compute budget: one checkpoint of one model."""
 
-    model: int = Field(description="Index among models.")
+    model: int = Field(description="Index in `models`.")
     tokens: float
     compute: float
     structure: float
@@ -105,34 +121,36 @@ class FrontierOut(Strict):
 
 
 class CurvePoint(Strict):
-    """Mean length per symbol by the best n-gram while it learns."""
+    """Mean length per symbol under the best n-gram model while it learns."""
 
     tokens: int
-    loss: float = Field(description="Of the symbols since the point before.")
+    loss: float = Field(description="Mean over the symbols since the previous point.")
 
 
 class EpiplexityOutput(Result):
-    """How much of the data set can be learned, and how much stays noise to such learners."""
+    """How much of the data set such learners can learn, and how much remains noise to them."""
 
     estimator: Estimator
     unit: Unit
     test_tokens: float
-    symbols: int | None = Field(None, description="Of sequences: distinct symbols, which the code takes as known.")
+    symbols: int | None = Field(
+        None, description="Number of distinct symbols, which the code takes as known; only for sequences."
+    )
     structure: float = Field(description="Epiplexity: length of the model in the shortest two-part code.")
     noise: float | None = Field(description="Time-bounded entropy: length of the data set given that model.")
     best: str = Field(description="Name of that model.")
     models: list[ModelOut]
-    frontier: list[FrontierOut] = Field(description="By rising compute; empty where compute is not known.")
-    curve: list[CurvePoint] = Field([], description="Of sequences; else empty.")
+    frontier: list[FrontierOut] = Field(description="Shortest codes by rising compute; empty if compute is not known.")
+    curve: list[CurvePoint] = Field([], description="Learning curve; only for sequences.")
 
 
-def needed(field: str, value: float | None, fix: str) -> float:
-    """The value; raises ``InvalidRequest`` where it is missing."""
+def required(field: str, value: float | None, fix: str) -> float:
+    """Returns the value. Raises ``InvalidRequest`` if it is missing."""
     if value is None:
         raise refuse(field, "is missing", fix)
     return value
 
 
-def told(nats: float, given: EpiplexityInput) -> float:
-    """In the unit of the answer."""
+def in_answer_unit(nats: float, given: EpiplexityInput) -> float:
+    """Converts nats to the unit of the answer."""
     return float(in_unit(nats, given.unit))

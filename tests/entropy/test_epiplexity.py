@@ -195,7 +195,7 @@ def run_of(**fields):
         ({}, None),
         ({"loss": [3.0, 1.0, 1.5]}, "rises at 1 of 2 points"),
         ({"final_loss": 1.2}, "more than once"),
-        ({"loss": [1.0, 1.0, 3.0]}, "structure is no length"),
+        ({"loss": [1.0, 1.0, 3.0]}, "is not the length of a model"),
     ],
 )
 def test_curves_that_break_the_assumptions_are_warned_of(fields, told):
