@@ -5,13 +5,17 @@ makes it hang inside one byte code, where no thread and no signal handler can st
 """
 
 import asyncio
-import queue
+import json
+import logging
+import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from epf.core.process_pool import ProcessPool, WorkerDied, WorkerUnavailable
 from epf.search.answers.number import plain_number, spelling
-from epf.search.answers.process import Verdict, WorkerProcess
+
+logger = logging.getLogger(__name__)
 
 MAX_LENGTH = 1000
 """Longer answers (in characters) are compared as text."""
@@ -40,8 +44,8 @@ class AnswerChecker:
     is put to a worker process. A pair over the limit is "not equal", and an answer that two pairs hung on is compared as text
     from then on. Verdicts are remembered, so grouping a growing list again costs only its new pairs.
 
-    Workers start with the first pair that needs one and are killed by :meth:`aclose`. Cancelling a call drops its verdict: the
-    worker ends that pair or is killed at the limit, and takes its next question only then. Nothing is tied to an event loop.
+    Workers start with the first pair that needs one and are killed by :meth:`aclose`. A worker whose call is cancelled finishes
+    the pair or is killed at the limit, since a new process would cost more. Nothing is tied to an event loop.
 
     Args:
         limit_s: hard limit for one pair, in seconds.
@@ -49,11 +53,8 @@ class AnswerChecker:
     """
 
     def __init__(self, *, limit_s: float = 5.0, n_workers: int = 2) -> None:
-        self._threads = ThreadPoolExecutor(n_workers, thread_name_prefix="answers")
-        self._workers = [WorkerProcess(limit_s) for _ in range(n_workers)]
-        self._idle: queue.LifoQueue[WorkerProcess] = queue.LifoQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
+        self._workers = ProcessPool(Path(__file__).with_name("worker.py"), n_workers, limit_s=limit_s)
+        self._comparing: set[asyncio.Task[bool]] = set()
         self._closed = False
         self._verdicts: dict[tuple[str, str], bool] = {}
         self._hung_with: dict[str, set[str]] = {}
@@ -87,14 +88,7 @@ class AnswerChecker:
     async def aclose(self) -> None:
         """Kill the workers, also in the middle of a question. Pairs that would need one are "not equal" from then on."""
         self._closed = True
-        for worker in self._workers:
-            worker.kill()
-        await asyncio.to_thread(self._close)
-
-    def _close(self) -> None:
-        self._threads.shutdown(wait=True)
-        for worker in self._workers:
-            worker.close()
+        await self._workers.aclose()
 
     async def _find(self, answer: _Answer, first_members: Sequence[_Answer]) -> int:
         """Index of the class that ``answer`` belongs to, ``len(first_members)`` if it is a new one."""
@@ -107,14 +101,28 @@ class AnswerChecker:
         if self._closed or max(len(a), len(b)) > MAX_LENGTH or a in self._stuck or b in self._stuck:
             return False
         pair = (a, b) if a <= b else (b, a)
-        if pair not in self._verdicts:
-            verdict = await asyncio.get_running_loop().run_in_executor(self._threads, self._ask_worker, *pair)
-            if verdict == "unknown":
-                return False
-            if verdict == "stuck":
-                self._blame(*pair)
-            _remember(self._verdicts, pair, verdict == "equal")
-        return self._verdicts[pair]
+        if pair in self._verdicts:
+            return self._verdicts[pair]
+        comparing = asyncio.create_task(self._compare(*pair))
+        self._comparing.add(comparing)
+        comparing.add_done_callback(self._comparing.discard)
+        return await asyncio.shield(comparing)
+
+    async def _compare(self, a: str, b: str) -> bool:
+        try:
+            equal = await self._workers.run(json.dumps([a, b]).encode()) == b"true"
+        except WorkerUnavailable as error:
+            if not self._closed:
+                fix = f"{sys.executable} -c 'import math_verify'"
+                logger.error(
+                    "The answer worker did not start (%s): answers are compared as numbers and text. Try: %s", error, fix
+                )
+            return False
+        except (TimeoutError, WorkerDied):
+            equal = False
+            self._blame(a, b)
+        _remember(self._verdicts, (a, b), equal)
+        return equal
 
     def _blame(self, a: str, b: str) -> None:
         """Note that a pair hung. Who hangs with two others is stuck, and those two are cleared of it."""
@@ -125,13 +133,6 @@ class AnswerChecker:
                 _remember(self._stuck, answer, None)
                 for other in self._hung_with.pop(answer):
                     self._hung_with.get(other, set()).discard(answer)
-
-    def _ask_worker(self, a: str, b: str) -> Verdict:
-        worker = self._idle.get()
-        try:
-            return worker.ask(a, b)
-        finally:
-            self._idle.put(worker)
 
 
 def _remember(memory: dict[_K, _V], key: _K, value: _V) -> None:

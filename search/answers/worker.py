@@ -1,19 +1,16 @@
-r"""The process that asks Math-Verify. Run by path, ``python -P worker.py LIMIT_S``, so it imports nothing of this project.
+r"""Asks Math-Verify in a worker process; a handler of :class:`~epf.core.process_pool.ProcessPool` that imports no ``epf``.
 
-Protocol, one JSON value a line: first ``"ready"``, then for each request ``[a, b]`` either ``true`` or ``false``.
+A request is ``[a, b]`` in JSON, the reply ``true`` or ``false``.
 
 Math-Verify's own time limits use SIGALRM handlers, which Python runs only between byte codes and only in the main thread, and a
-power of huge integers is one byte code. They are off. The parent kills this process at the limit; should the parent be gone,
-the kernel does (an alarm without a handler). Idle, it ends with its standard input.
+power of huge integers is one byte code. They are off: the pool kills the process.
 """
 
 import json
 import logging
-import os
-import signal
-import sys
+from collections.abc import Callable
 from functools import lru_cache
-from typing import IO, Any
+from typing import Any
 
 from math_verify import parse, verify
 from sympy import Expr, UnevaluatedExpr  # type: ignore[import-untyped]
@@ -54,40 +51,20 @@ def same(a: str, b: str) -> bool:
     return all(verify(x, y, timeout_seconds=None, allow_set_relation_comp=True) for x, y in ((left, right), (right, left)))
 
 
-def serve(requests: IO[str], replies: IO[str], limit_s: float) -> None:
-    """Answer requests until their stream ends. Whatever an odd input raises means "not equal"."""
-
-    def reply(value: object) -> None:
-        replies.write(json.dumps(value) + "\n")
-        replies.flush()
-
-    same("2x", r"\frac{x}{2}")  # SymPy imports and compiles much when first used, which is not the first question's fault
-    reply("ready")
-    for line in requests:
-        a, b = json.loads(line)
-        if sys.platform != "win32":
-            signal.setitimer(signal.ITIMER_REAL, limit_s + 1.0)
-        try:
-            verdict = same(a, b)
-        except Exception:
-            verdict = False
-        reply(verdict)
-        if sys.platform != "win32":
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def main() -> None:
-    """Serve on standard input and output; anything else that is printed goes nowhere."""
+def start() -> Callable[[bytes], bytes]:
+    """Return the function that handles a request."""
     logging.disable()
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    with open(0, encoding="utf-8", closefd=False) as requests:
-        serve(requests, replies, float(sys.argv[1]))
+    same(
+        "2x", r"\frac{x}{2}"
+    )  # SymPy imports and compiles much when first used, which must not count as the first request's time
+    return _handle
 
 
-if __name__ == "__main__":
-    main()
+def _handle(request: bytes) -> bytes:
+    """Whatever an odd input raises means "not equal"."""
+    a, b = json.loads(request)
+    try:
+        verdict = same(a, b)
+    except Exception:
+        verdict = False
+    return json.dumps(verdict).encode()

@@ -47,9 +47,13 @@ def workers_of_this_process() -> set[int]:
     if sys.platform != "linux":
         pytest.skip("reads /proc")
     found = set()
-    for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+    children: list[str] = []
+    for thread in Path(f"/proc/{os.getpid()}/task").iterdir():  # a child belongs to the thread that started it
+        with suppress(OSError):
+            children += (thread / "children").read_text().split()
+    for pid in children:
         with suppress(OSError):  # it may end while we look
-            if b"epf.entropy.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"entropy/worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.add(int(pid))
     return found
 

@@ -1,0 +1,30 @@
+"""A handler of worker processes that does what a request says."""
+
+import os
+import time
+from collections.abc import Callable
+
+MEMORY_BYTES = 2**30
+
+
+def start() -> Callable[[bytes], bytes]:
+    print("printed at the start")
+    return _handle
+
+
+def _handle(request: bytes) -> bytes:
+    print("printed meanwhile")
+    match request:
+        case b"pid":
+            return str(os.getpid()).encode()
+        case b"die":
+            os._exit(3)
+        case b"hang":
+            while True:
+                time.sleep(3600)
+        case b"fill":
+            try:
+                return bytes(2**31)
+            except MemoryError:
+                return b"MemoryError"
+    return request[::-1]
