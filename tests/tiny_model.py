@@ -1,6 +1,7 @@
 """Random Llama models small enough to check by hand: their directories, and the forward pass in plain numpy."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def write_model(directory: Path, kind: str, seed: int = 0) -> dict[str, Floats]:
     return tensors
 
 
-def write_safetensors(path: Path, tensors: dict[str, NDArray[np.generic]], dtype: str = "F32") -> None:
+def write_safetensors(path: Path, tensors: Mapping[str, NDArray[np.generic]], dtype: str = "F32") -> None:
     header, offset = {}, 0
     for name, tensor in tensors.items():
         header[name] = {"dtype": dtype, "shape": tensor.shape, "data_offsets": [offset, offset + tensor.nbytes]}

@@ -1,4 +1,4 @@
-"""What every client is tried with. Only the standard library: this runs in the clients' own environments."""
+"""The cases that every client runs. Uses only the standard library, since it runs in the clients' own environments."""
 
 import json
 import os
@@ -35,21 +35,21 @@ NAMES = (
 )
 
 Case = Callable[[], object] | str
-"""A case to run, or why this client cannot express it."""
+"""A case to run, or the reason why the client cannot express it."""
 
 
 def url(server: str) -> str:
-    """Base address of one of the servers."""
+    """Return the base address of one of the servers."""
     return f"{json.loads(os.environ['EPF_CLIENT_SERVERS'])[server]}/v1"
 
 
 def messages(content: str = PROBLEM) -> list[dict[str, str]]:
-    """A conversation of one message."""
+    """Return a conversation of one message."""
     return [{"role": "user", "content": content}]
 
 
 def raised(kind: type[Exception] | tuple[type[Exception], ...], action: Callable[[], object]) -> Exception:
-    """The exception of this kind that ``action`` raises."""
+    """Return the exception of this kind that ``action`` must raise."""
     try:
         action()
     except kind as error:
@@ -58,7 +58,7 @@ def raised(kind: type[Exception] | tuple[type[Exception], ...], action: Callable
 
 
 def after_retry(action: Callable[[], object]) -> None:
-    """``action`` succeeds, and not before the server's Retry-After: a client's own pause would be shorter."""
+    """Check that ``action`` succeeds, but only after the server's Retry-After: a client's own pause would be shorter."""
     start = time.monotonic()
     action()
     waited = time.monotonic() - start
@@ -66,12 +66,12 @@ def after_retry(action: Callable[[], object]) -> None:
 
 
 def until_something_runs() -> None:
-    """Wait until the server without end has a step under way."""
+    """Wait until the endless server has a step in progress."""
     _until(lambda n_running: n_running > 0)
 
 
 def until_nothing_runs() -> None:
-    """Wait until it has none."""
+    """Wait until the endless server has no step in progress."""
     _until(lambda n_running: n_running == 0)
 
 
@@ -80,16 +80,16 @@ def _until(reached: Callable[[int], bool]) -> None:
     request.add_header("authorization", f"Bearer {KEY}")
     deadline = time.monotonic() + GUARD_S
     while True:
-        with urllib.request.urlopen(request) as response:
+        with urllib.request.urlopen(request, timeout=GUARD_S) as response:
             n_running = json.load(response)
         if reached(n_running):
             return
-        assert time.monotonic() < deadline, f"{n_running} steps are under way"
+        assert time.monotonic() < deadline, f"{n_running} steps are in progress"
         time.sleep(0.01)
 
 
 def report(client: str, cases: Mapping[str, Case]) -> None:
-    """Run all cases and print one line of JSON with what came of each."""
+    """Run all cases and print one line of JSON with their outcomes."""
     assert set(cases) == set(NAMES), set(cases) ^ set(NAMES)
     results = {}
     for name in NAMES:

@@ -21,12 +21,12 @@ def models() -> None:
 
 
 def basic() -> None:
-    said = chat(seed=1, extra_body={"search": {"lookahead": "reuse"}}).invoke([("system", "Solve it."), ("human", PROBLEM)])
-    assert said.text
-    assert said.response_metadata["finish_reason"] == "stop"
-    assert said.response_metadata["model_name"] == MODEL
-    assert said.response_metadata["system_fingerprint"].startswith("epf-")
-    assert said.id.startswith("chatcmpl-") or said.response_metadata["id"].startswith("chatcmpl-")
+    reply = chat(seed=1, extra_body={"search": {"lookahead": "reuse"}}).invoke([("system", "Solve it."), ("human", PROBLEM)])
+    assert reply.text
+    assert reply.response_metadata["finish_reason"] == "stop"
+    assert reply.response_metadata["model_name"] == MODEL
+    assert reply.response_metadata["system_fingerprint"].startswith("epf-")
+    assert reply.id.startswith("chatcmpl-") or reply.response_metadata["id"].startswith("chatcmpl-")
     assert "\\boxed{28}" in asyncio.run(chat(seed=1).ainvoke(PROBLEM)).text
 
 
@@ -48,9 +48,9 @@ def usage() -> None:
 
 
 def three() -> None:
-    (said,) = chat(n=3, seed=2).generate([[HumanMessage(PROBLEM)]]).generations
-    assert len(said) == 3
-    assert said[0].text == chat(seed=2).invoke(PROBLEM).text
+    (reply,) = chat(n=3, seed=2).generate([[HumanMessage(PROBLEM)]]).generations
+    assert len(reply) == 3
+    assert reply[0].text == chat(seed=2).invoke(PROBLEM).text
 
 
 def stop() -> None:
@@ -63,14 +63,14 @@ def seed_twice() -> None:
 
 
 def one_token() -> None:
-    said = chat(max_tokens=1).invoke(PROBLEM)
-    assert said.response_metadata["finish_reason"] == "length"
-    assert said.usage_metadata["output_tokens"] == 1
+    reply = chat(max_tokens=1).invoke(PROBLEM)
+    assert reply.response_metadata["finish_reason"] == "length"
+    assert reply.usage_metadata["output_tokens"] == 1
 
 
 def logprobs() -> None:
-    said = chat(logprobs=True, seed=1).invoke(PROBLEM)
-    assert "".join(token["token"] for token in said.response_metadata["logprobs"]["content"]) == said.text
+    reply = chat(logprobs=True, seed=1).invoke(PROBLEM)
+    assert "".join(token["token"] for token in reply.response_metadata["logprobs"]["content"]) == reply.text
 
 
 def bad_model() -> None:
@@ -116,7 +116,7 @@ report(
         "logprobs": logprobs,
         "bad model": bad_model,
         "bad key": bad_key,
-        "bad JSON": "it writes the body itself",
+        "bad JSON": "it builds the body itself",
         "too long": too_long,
         "overload": overload,
         "mid-stream fault": fault,

@@ -98,7 +98,7 @@ def disconnect() -> None:
 report(
     f"litellm {version('litellm')}",
     {
-        "models": "it lists its own table of models",
+        "models": "it lists models from its own table",
         "basic": basic,
         "stream": stream,
         "usage": usage,
@@ -109,7 +109,7 @@ report(
         "logprobs": logprobs,
         "bad model": bad_model,
         "bad key": bad_key,
-        "bad JSON": "it writes the body itself",
+        "bad JSON": "it builds the body itself",
         "too long": too_long,
         "overload": overload,
         "mid-stream fault": fault,

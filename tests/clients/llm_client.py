@@ -10,7 +10,19 @@ from typing import Any
 
 import llm
 import openai
-from cases import KEY, MODEL, PROBLEM, TOO_LONG, after_retry, raised, report, until_nothing_runs, until_something_runs, url
+from cases import (
+    GUARD_S,
+    KEY,
+    MODEL,
+    PROBLEM,
+    TOO_LONG,
+    after_retry,
+    raised,
+    report,
+    until_nothing_runs,
+    until_something_runs,
+    url,
+)
 
 MODELS = {
     "search": ("real", MODEL),
@@ -37,7 +49,7 @@ def chat(text: str = PROBLEM, *, model: str = "search", key: str | None = None, 
 def basic() -> None:
     assert "\\boxed{28}" in chat(stream=False, seed=1).text()
     command = [sys.executable, "-m", "llm", "-m", "search", "-o", "seed", "1", "--no-log", PROBLEM]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD_S)
     assert "\\boxed{28}" in done.stdout, done.stderr
 
 
@@ -62,10 +74,10 @@ def seed_twice() -> None:
 
 
 def one_token() -> None:
-    said = chat(max_tokens=1, stream=False)
-    assert said.text()
-    assert said.response_json["choices"][0]["finish_reason"] == "length"
-    assert said.usage().output == 1
+    reply = chat(max_tokens=1, stream=False)
+    assert reply.text()
+    assert reply.response_json["choices"][0]["finish_reason"] == "length"
+    assert reply.usage().output == 1
 
 
 def bad_model() -> None:
@@ -103,14 +115,14 @@ report(
         "basic": basic,
         "stream": stream,
         "usage": usage,
-        "n=3": "it asks for one choice",
+        "n=3": "it requests only one choice",
         "stop": stop,
         "seed twice": seed_twice,
         "one token": one_token,
-        "logprobs": "it has no option for them in chats",
+        "logprobs": "it has no such option for chats",
         "bad model": bad_model,
         "bad key": bad_key,
-        "bad JSON": "it writes the body itself",
+        "bad JSON": "it builds the body itself",
         "too long": too_long,
         "overload": overload,
         "mid-stream fault": fault,

@@ -1,7 +1,7 @@
-"""Open WebUI's three calls as plain HTTP: its list of models, its chat, and the titles that it asks for beside it.
+"""Open WebUI's three calls as plain HTTP: its list of models, its chat, and the title that it requests for each chat.
 
-It is a web application, too large to install for a test. The calls are written after its source
-(``backend/open_webui/routers/openai.py``), which says what it sends and what it reads of an answer.
+Open WebUI is a web application, too large to install for a test. The calls follow its source
+(``backend/open_webui/routers/openai.py``), which shows what it sends and what it reads from a response.
 """
 
 import http.client
@@ -53,7 +53,7 @@ def answered(body: Any, **where: Any) -> Any:
 
 
 def events(body: Any, **where: Any) -> list[Any]:
-    """It passes lines on as they come and reads those that begin with ``data: ``."""
+    """Return the events; Open WebUI reads the lines that begin with ``data: ``."""
     with called("POST", "/chat/completions", body, **where) as response:
         assert response.status == 200
         assert "text/event-stream" in response.headers["content-type"]
@@ -64,7 +64,7 @@ def events(body: Any, **where: Any) -> list[Any]:
 
 
 def refused(body: Any, status: int, **where: Any) -> Any:
-    """It shows ``error`` as it stands, or its ``message``."""
+    """Return the error; Open WebUI shows ``error`` itself, or its ``message``."""
     with called("POST", "/chat/completions", body, **where) as response:
         assert response.status == status, response.status
         error = json.load(response)["error"]
@@ -157,7 +157,7 @@ report(
         "stop": stop,
         "seed twice": seed_twice,
         "one token": one_token,
-        "logprobs": "it never asks for them",
+        "logprobs": "it never requests them",
         "bad model": bad_model,
         "bad key": bad_key,
         "bad JSON": bad_json,

@@ -20,7 +20,7 @@ def asked(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def checked(answer: Any) -> Any:
-    """``answer``, strictly of its published type: the client itself does not look."""
+    """Return ``answer`` after strict validation against its published type, which the client itself omits."""
     return type(answer).model_validate_json(answer.to_json(), strict=True)
 
 
@@ -137,16 +137,16 @@ def text(chunks: list[Any], index: int = 0) -> str:
 
 
 def readme() -> None:
-    """README's example, as it stands there but for address and key."""
+    """Run README's example, with only address and key replaced."""
     text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     (code,) = (block for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if "OpenAI" in block)
     address, key = '"http://localhost:8000/v1"', '"none"'
     assert address in code
     assert key in code
-    told = StringIO()
-    with redirect_stdout(told):
+    printed = StringIO()
+    with redirect_stdout(printed):
         exec(code.replace(address, repr(url("real"))).replace(key, repr(KEY)), {})
-    assert told.getvalue().count("\\boxed{28}") == 2, told.getvalue()
+    assert printed.getvalue().count("\\boxed{28}") == 2, printed.getvalue()
 
 
 class Cases:
@@ -202,7 +202,7 @@ class Cases:
         assert first.system_fingerprint == second.system_fingerprint
 
     def one_token(self) -> None:
-        if isinstance(self.client, Helper):  # which raises on an answer that was cut
+        if isinstance(self.client, Helper):  # which raises if the answer is truncated
             raised(openai.LengthFinishReasonError, lambda: self.client.complete({"max_completion_tokens": 1}))
             return
         answer = self.client.complete({"max_completion_tokens": 1, "seed": 1})
@@ -252,7 +252,7 @@ for flavour in (Sync(), Async(), Raw(), Helper()):
     report(
         f"openai {openai.__version__} {flavour.name}",
         {
-            "models": cases.models if not isinstance(flavour, Helper) else "it is for chats only",
+            "models": cases.models if not isinstance(flavour, Helper) else "it supports chats only",
             "basic": cases.basic,
             "stream": cases.stream,
             "usage": cases.usage,
@@ -263,7 +263,7 @@ for flavour in (Sync(), Async(), Raw(), Helper()):
             "logprobs": cases.logprobs,
             "bad model": cases.bad_model,
             "bad key": cases.bad_key,
-            "bad JSON": cases.bad_json if type(flavour) in (Sync, Async) else "it writes the body itself",
+            "bad JSON": cases.bad_json if type(flavour) in (Sync, Async) else "it builds the body itself",
             "too long": cases.too_long,
             "overload": cases.overload,
             "mid-stream fault": cases.fault,

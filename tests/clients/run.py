@@ -1,7 +1,7 @@
-"""Try the service with the clients that people use, each in an environment of its own: ``python -m tests.clients.run``.
+"""Try the service with widely used clients, each in its own environment: ``python -m tests.clients.run``.
 
-Each client meets a server process of its own over a real socket. The environments are kept in ``.venv-clients`` until what
-they hold changes here or ``make clean`` removes them. Ends with a table, and with status 1 if a case failed.
+Each client calls its own server process over a real socket. The environments are kept in ``.venv-clients`` until a requirement
+changes here or ``make clean`` removes them. Prints a table at the end, and exits with status 1 if a case failed.
 """
 
 import json
@@ -22,13 +22,14 @@ from tests.clients.cases import NAMES
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 ENVIRONMENTS = ROOT / ".venv-clients"
-AT_A_TIME = 2
+N_PARALLEL = 2
+INSTALL_S = 900
 TIMEOUT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A script here and what it needs from the package index; without, any interpreter will do."""
+    """A script in this folder and the package that it needs; without a requirement, any interpreter runs it."""
 
     name: str
     script: str
@@ -43,62 +44,79 @@ CLIENTS = (
     Client("llm", "llm_client.py", "llm>=0.27,<1"),
     Client("open-webui", "open_webui_client.py"),
 )
-"""The one that takes longest to install comes first."""
+"""The client that takes longest to install comes first."""
 
 Results = dict[str, dict[str, str]]
-"""Of each client, by case."""
+"""Outcomes by client, then by case."""
 
 
 def main() -> int:
     """Run all clients, two at a time, and print the table."""
     start = time.monotonic()
     results: Results = {}
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for found in pool.map(tried, CLIENTS):
+    with ThreadPoolExecutor(N_PARALLEL) as pool:
+        for found in pool.map(run_client, CLIENTS):
             results.update(found)
     print(table(results))
-    failed = [f"{client}, {case}: {told}" for client, cases in results.items() for case, told in cases.items() if bad(told)]
-    print("\n".join(failed) or f"All clients work ({time.monotonic() - start:.0f} s).")
-    return 1 if failed else 0
+    failures = [
+        f"{client}, {case}: {outcome}"
+        for client, cases in results.items()
+        for case, outcome in cases.items()
+        if has_failed(outcome)
+    ]
+    print("\n".join(failures) or f"All clients work ({time.monotonic() - start:.0f} s).")
+    return 1 if failures else 0
 
 
-def tried(client: Client) -> Results:
-    """What came of each case of one client; a script that breaks off has failed all that it did not tell."""
+def run_client(client: Client) -> Results:
+    """Return the outcome of each case of one client; if its script breaks off, all cases that it did not report have failed."""
     python = environment(client)
     with servers() as addresses, TemporaryDirectory() as home:
         done = subprocess.run(
             [python, str(HERE / client.script)],
-            env={**clean(os.environ, home), "EPF_CLIENT_SERVERS": addresses},
+            env={**without_settings(os.environ, home), "EPF_CLIENT_SERVERS": addresses},
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
         )
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"client"')]
-    results: Results = {row["client"]: row["results"] for row in told}
-    if done.returncode or not told:
-        results[client.name] = dict.fromkeys(NAMES, f"FAILED: the script ended with status {done.returncode}")
-    if any(bad(outcome) for cases in results.values() for outcome in cases.values()):
+    reports = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"client"')]
+    results: Results = {row["client"]: row["results"] for row in reports}
+    if done.returncode or not reports:
+        results[client.name] = dict.fromkeys(NAMES, f"FAILED: the script exited with status {done.returncode}")
+    if any(has_failed(outcome) for cases in results.values() for outcome in cases.values()):
         print(done.stderr, file=sys.stderr)
     return results
 
 
 def environment(client: Client) -> str:
-    """The interpreter of the client's environment, which is made if it is not there or holds something else."""
+    """Return the interpreter of the client's environment, which is created if it is missing or has another requirement."""
     if client.requirement is None:
         return sys.executable
     folder = ENVIRONMENTS / client.name
-    python, holds = folder / "bin" / "python", folder / "requirement"
-    if not holds.exists() or holds.read_text(encoding="utf-8") != client.requirement:
+    python, installed = folder / "bin" / "python", folder / "requirement"
+    if not installed.exists() or installed.read_text(encoding="utf-8") != client.requirement:
+        print(f"Installing {client.requirement} into {folder.relative_to(ROOT)}", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", client.requirement], check=True)
-        holds.write_text(client.requirement, encoding="utf-8")
+        install(client.requirement, folder, str(python))
+        installed.write_text(client.requirement, encoding="utf-8")
     return str(python)
+
+
+def install(requirement: str, folder: Path, python: str) -> None:
+    """Create an environment that holds ``requirement``, with uv if it is available and with pip otherwise."""
+    if shutil.which("uv"):
+        create = ["uv", "venv", "--quiet", "--python", sys.executable, str(folder)]
+        fill = ["uv", "pip", "install", "--quiet", "--python", python, requirement]
+    else:
+        create = [sys.executable, "-m", "venv", str(folder)]
+        fill = [python, "-m", "pip", "install", "--quiet", requirement]
+    for command in (create, fill):
+        subprocess.run(command, check=True, timeout=INSTALL_S)
 
 
 @contextmanager
 def servers() -> Iterator[str]:
-    """Addresses of a fresh process of servers, as JSON."""
+    """Run a fresh process of servers; yields their addresses as JSON."""
     command = [sys.executable, "-m", "tests.clients.server"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -107,28 +125,32 @@ def servers() -> Iterator[str]:
             yield process.stdout.readline()
         finally:
             process.stdin.close()
+            try:
+                process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
-def clean(environ: Mapping[str, str], home: str) -> dict[str, str]:
-    """Without what would lead a client elsewhere: proxies, keys and settings of whoever runs this."""
+def without_settings(environ: Mapping[str, str], home: str) -> dict[str, str]:
+    """Return an environment without the caller's proxies, keys and settings, which would redirect a client."""
     kept = {name: environ[name] for name in ("PATH", "LANG", "TZ") if name in environ}
     return {**kept, "HOME": home, "LLM_USER_PATH": home, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 
 
-def bad(outcome: str) -> bool:
+def has_failed(outcome: str) -> bool:
     """Whether a case failed."""
     return outcome.startswith("FAILED")
 
 
 def table(results: Results) -> str:
-    """Cases by clients: ok, FAILED, or a number that says below why the client cannot express the case."""
-    reasons = list(dict.fromkeys(told for cases in results.values() for told in cases.values() if told.startswith("n/a: ")))
+    """Return a table of cases by clients: ok, FAILED, or the number of the reason why the client cannot express the case."""
+    reasons = list(dict.fromkeys(text for cases in results.values() for text in cases.values() if text.startswith("n/a: ")))
     letters = "abcdefghijklmnopqrstuvwxyz"[: len(results)]
     lines = [f"{letter}  {client}" for letter, client in zip(letters, results, strict=True)]
     lines.append(" " * 18 + "".join(letter.ljust(8) for letter in letters))
     for name in NAMES:
-        told = [cases[name] for cases in results.values()]
-        cells = [f"({reasons.index(text) + 1})" if text in reasons else text.split(":")[0] for text in told]
+        outcomes = [cases[name] for cases in results.values()]
+        cells = [f"({reasons.index(text) + 1})" if text in reasons else text.split(":")[0] for text in outcomes]
         lines.append(name.ljust(18) + "".join(cell.ljust(8) for cell in cells))
     return "\n".join([*lines, *(f"({i}) {reason.removeprefix('n/a: ')}" for i, reason in enumerate(reasons, 1))])
 

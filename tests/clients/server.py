@@ -1,7 +1,8 @@
-"""The servers that a client is tried on, in one process, until its standard input closes: their addresses are its first line.
+"""The servers that clients are tried on, in one process that runs until its standard input closes.
 
-``real`` has the embedded pair. The others have fakes: ``overloaded`` refuses every other request, ``faulty`` fails after a
-search's first step, and ``endless`` never ends a search; its ``/running`` counts the steps that are under way.
+The first line of its output has the addresses, as JSON. ``real`` serves the embedded pair, the others serve fakes:
+``overloaded`` rejects every other request, ``faulty`` fails after the first step of a search, and ``endless`` never finishes a
+search; its ``/running`` returns the number of steps in progress.
 """
 
 import asyncio
@@ -22,22 +23,22 @@ from tests.service.serving import served
 
 
 class EveryOther:
-    """Refuses the first of two requests."""
+    """Rejects the first of two requests."""
 
-    def __init__(self, others: Admission) -> None:
-        self._others = others
-        self._n_asked = 0
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._n_requests = 0
 
     def enter(self, caller: str, n_particles: int) -> Ticket:
-        """A ticket, or Overloaded."""
-        self._n_asked += 1
-        if self._n_asked % 2:
+        """Return a ticket, or raise Overloaded."""
+        self._n_requests += 1
+        if self._n_requests % 2:
             raise Overloaded("The server is full: try again later.", retry_after_s=RETRY_AFTER_S)
-        return self._others.enter(caller, n_particles)
+        return self._admission.enter(caller, n_particles)
 
 
 def endless() -> FastAPI:
-    """An application whose searches never end."""
+    """Return an application whose searches never finish."""
     writer = Writer(gate=asyncio.Event())
     app = application(writer)
 
@@ -49,9 +50,9 @@ def endless() -> FastAPI:
 
 
 def application(writer: Writer | None = None) -> FastAPI:
-    """The service with one key, over a fake or over the embedded pair."""
+    """Return the service with one key, over a fake generator or over the embedded pair."""
     settings = Settings(api_keys={"tests": SecretStr(KEY)})
-    return create_app(writer, writer and Judge(), settings)
+    return create_app(writer, None if writer is None else Judge(), settings)
 
 
 async def main() -> None:
