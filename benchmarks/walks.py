@@ -25,9 +25,8 @@ from fastapi.responses import StreamingResponse
 
 from epf.core.version import VERSION
 from epf.evaluation.plan import make_plan, read_contenders
-from epf.evaluation.schedule import evaluate
-from epf.evaluation.settings import settings_of
-from epf.evaluation.store import open_store
+from epf.evaluation.schedule import run_tasks
+from epf.evaluation.store import open_store, run_settings
 from epf.evaluation.worker import Worker
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.problem_sets.registry import load_problems
@@ -107,14 +106,14 @@ async def service(profile: Profile) -> dict[str, list[tuple[str, str]]]:
 async def evaluation(profile: Profile) -> list[tuple[str, str]]:
     """One row of ``epf eval``."""
     plan = make_plan(load_problems("synthetic", 2), read_contenders("epf"), [4], seeds=1, timed=0, options={})
-    asked = settings_of(plan, {}, dataset="synthetic", models={}, version=VERSION)
+    asked = run_settings(plan, {}, dataset="synthetic", models={}, version=VERSION)
     first, second = (task for group in plan.groups() for task in group)
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "run", asked) as store:
         async with models_of(Settings()) as models:
             worker = Worker(models)
             await worker.run(first)
             with profile.walk() as entered:
-                await evaluate(plan, [worker], concurrency=1, done={first.key}, emit=store.add)
+                await run_tasks(plan, [worker], concurrency=1, done={first.key}, emit=store.add)
             assert list(store.rows) == [second.key]
     return entered
 

@@ -1,4 +1,4 @@
-"""Tells how far an evaluation is: a bar on a terminal, a line for each twentieth anywhere else."""
+"""Shows the progress of an evaluation: a bar on a terminal, a line for each twentieth elsewhere."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from epf.evaluation.rows import Row
 
 LINES = 20
 SPEED_OVER_S = 300.0
-"""Searches of large and small budgets take turns, so the time left is told from the speed over this long."""
+"""Seconds over which the speed is measured for the time left: searches of large and small budgets alternate."""
 
 
 @contextmanager
 def counter(stream: TextIO, total: int, before: Sequence[Row]) -> Iterator[Callable[[Row], None]]:
-    """A function that counts each row it is given, on top of those of an earlier run."""
+    """Yield a function that counts a row, in addition to the rows ``before`` of an earlier run."""
     n_done, n_right, n_failed = len(before), sum(row.correct for row in before), 0
     console = Console(file=stream)
 
-    def told() -> str:
+    def state() -> str:
         right = f"right {100 * n_right / n_done:.1f} %" if n_done else ""
         return right + (f", {n_failed} failed" if n_failed else "")
 
@@ -32,12 +32,12 @@ def counter(stream: TextIO, total: int, before: Sequence[Row]) -> Iterator[Calla
 
     if not console.is_terminal or console.is_dumb_terminal:
 
-        def tell(row: Row) -> None:
+        def write(row: Row) -> None:
             count(row)
             if n_done * LINES // total > (n_done - 1) * LINES // total:
-                print(f"{n_done}/{total} searches, {told()}", file=stream, flush=True)
+                print(f"{n_done}/{total} searches, {state()}", file=stream, flush=True)
 
-        yield tell
+        yield write
         return
 
     columns = (
@@ -50,10 +50,10 @@ def counter(stream: TextIO, total: int, before: Sequence[Row]) -> Iterator[Calla
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, speed_estimate_period=SPEED_OVER_S) as bar:
-        task = bar.add_task(told(), total=total, completed=n_done)
+        task = bar.add_task(state(), total=total, completed=n_done)
 
         def show(row: Row) -> None:
             count(row)
-            bar.update(task, advance=1, description=told())
+            bar.update(task, advance=1, description=state())
 
         yield show

@@ -1,4 +1,4 @@
-"""Tells a running search on a stream: a live frame on a terminal, one line per resampling round anywhere else."""
+"""Shows a running search on a stream: a live frame on a terminal, one line per resampling round elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,18 +13,18 @@ from epf.search.events import Event, Resampled
 
 @contextmanager
 def progress(stream: TextIO) -> Iterator[Callable[[Event], None]]:
-    """A function that shows each event it is given; the last frame stays on the screen."""
+    """Yield a function that shows an event. The last frame stays on the screen."""
     console = Console(file=stream)
     view = View()
     if not console.is_terminal or console.is_dumb_terminal:
 
-        def tell(event: Event) -> None:
+        def write(event: Event) -> None:
             nonlocal view
             view = advance(view, event)
             if isinstance(event, Resampled):
                 print(plain_line(view), file=stream, flush=True)
 
-        yield tell
+        yield write
         return
 
     def show(event: Event) -> None:

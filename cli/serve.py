@@ -1,15 +1,30 @@
 """``epf serve``."""
 
-import argparse
+import click
+
+from epf.cli.command import Command
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop and all that is under way has ended."""
-    # Here, because `epf solve` needs no HTTP.
-    from epf.cli.serving import prepared
+@click.command(
+    cls=Command,
+    examples=(
+        "epf serve --port 8000",
+        "EPF_GENERATOR__KIND=openai EPF_GENERATOR__URL=http://localhost:8001 epf serve",
+        "EPF_API_KEYS__ALICE=secret epf serve --host 0.0.0.0",
+    ),
+)
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: EPF_HOST, or 127.0.0.1]")
+@click.option("--port", type=int, metavar="N", help="Port to listen on; 0 chooses a free one.  [default: EPF_PORT, or 8000]")
+def serve(host: str | None, port: int | None) -> int:
+    """Serve the search over HTTP.
+
+    Ctrl-C or SIGTERM stops the server when the running requests have ended. Every setting is an environment variable EPF_...,
+    or a field of the TOML file that EPF_SETTINGS names.
+    """
+    from epf.cli.settings import server_settings
     from epf.service import server
     from epf.service.app import create_app
 
-    settings = prepared(arguments)
+    settings = server_settings(host, port)
     server.run(create_app(settings=settings), settings)
     return 0

@@ -1,16 +1,31 @@
 """``epf serve-prm``."""
 
-import argparse
+import click
+
+from epf.cli.command import Command
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Serve the reward model that the settings name until told to stop and all that is under way has ended."""
-    # Here, because `epf solve` needs no HTTP.
-    from epf.cli.serving import prepared
+@click.command(
+    "serve-prm",
+    cls=Command,
+    examples=(
+        "epf serve-prm --port 8002",
+        "EPF_REWARD_MODEL__CALIBRATION=prm.calibration.json epf serve-prm",
+    ),
+)
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: EPF_HOST, or 127.0.0.1]")
+@click.option("--port", type=int, default=8001, show_default=True, metavar="N", help="Port to listen on; 0 chooses a free one.")
+def serve_prm(host: str | None, port: int) -> int:
+    """Serve the reward model of the settings over HTTP, for searches on other machines.
+
+    Set EPF_REWARD_MODEL__KIND, EPF_REWARD_MODEL__NAME and so on to choose the model. Searches use the server with
+    EPF_REWARD_MODEL__KIND=http and EPF_REWARD_MODEL__URL.
+    """
+    from epf.cli.settings import server_settings
     from epf.reward_models.registry import load_reward_model
     from epf.service import server
     from epf.service.scoring_app import create_scoring_app
 
-    settings = prepared(arguments)
+    settings = server_settings(host, port)
     server.run(create_scoring_app(load_reward_model(settings.reward_model), settings), settings)
     return 0

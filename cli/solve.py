@@ -1,120 +1,71 @@
 """``epf solve``: one problem with a view of its search, or a file of them."""
 
-import argparse
-import asyncio
+import shlex
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from json import dumps
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
-from rich.console import Console
+import click
 
-from epf.cli.options import search_config
-from epf.cli.problems import Problem, read_problems
-from epf.cli.progress import progress
-from epf.cli.view import multiline, printable, summary
-from epf.core.errors import InvalidRequest, SearchServiceError
-from epf.search import SearchConfig, asolve, stream
-from epf.search.events import Answered
-from epf.search.result import SearchResult
-from epf.service.searches.models import Models
-from epf.service.solve.schemas import ErrorDetail, SolveResult
-
-LoadModels = Callable[[], AbstractAsyncContextManager[Models]]
+from epf.cli.command import Command, escaped, field_options, given_options
+from epf.cli.loading import notice
+from epf.cli.problems import read_problems
+from epf.core.errors import InvalidRequest
+from epf.service.solve.schemas import SearchOptions
 
 
-def run(arguments: argparse.Namespace, load_models: LoadModels) -> int:
-    """Solve what the arguments name and return the exit code."""
-    if (arguments.problem is None) == (arguments.file is None):
-        raise InvalidRequest("Give one problem in quotes, - to read it from standard input, or --file.", param="problem")
-    config = search_config(arguments)
-    if arguments.file is not None:
-        problems = read_problems(arguments.file)
-        return asyncio.run(_solve_file(problems, arguments, config, load_models))
-    problem = sys.stdin.read() if arguments.problem == "-" else arguments.problem
-    if not problem.strip():
-        raise InvalidRequest("The problem is empty: write it in quotes after `epf solve`.", param="problem")
-    return asyncio.run(_solve_one(problem, arguments, config, load_models))
-
-
-async def _solve_one(problem: str, arguments: argparse.Namespace, config: SearchConfig, load_models: LoadModels) -> int:
-    async with load_models() as models:
-        with progress(sys.stderr if arguments.json else sys.stdout) as tell:
-            async for event in stream(
-                problem,
-                method=arguments.method,
-                config=config,
-                generator=models.generator,
-                reward_model=models.reward_model,
-                checker=models.checker,
-            ):
-                tell(event)
-                if isinstance(event, Answered):
-                    result = event.result
-    if arguments.json:
-        print(SolveResult.of(result).model_dump_json(exclude_unset=True), flush=True)
-    else:
-        _print_solution(result)
-    return 0
-
-
-def _print_solution(result: SearchResult) -> None:
-    console = Console(file=sys.stdout)
-    print(f"\n{multiline(result.solution)}\n")
-    if console.is_terminal:
-        console.print(summary(result))
-    else:
-        print(summary(result).plain, flush=True)
-
-
-async def _solve_file(
-    problems: list[Problem], arguments: argparse.Namespace, config: SearchConfig, load_models: LoadModels
+@click.command(
+    cls=Command,
+    params=field_options(SearchOptions, heading="Search options", text=escaped),
+    examples=(
+        'epf solve "There are 45 birds on a wire. 17 fly away. How many are left?"',
+        'epf solve --json --n-particles 16 --seed 1 "What is 17 * 24?"',
+        "epf solve --json --file problems.jsonl > answers.jsonl",
+        "EPF_GENERATOR__KIND=openai EPF_GENERATOR__URL=http://localhost:8001 epf solve - < problem.txt",
+    ),
+)
+@click.argument("words", nargs=-1, metavar="[PROBLEM]")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Solve every row of this JSON Lines file, which has `problem` or `question`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output and the search on standard error.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of rows of --file that are solved at the same time.",
+)
+@click.pass_context
+def solve(
+    context: click.Context, /, words: tuple[str, ...], file: Path | None, as_json: bool, concurrency: int, **_: Any
 ) -> int:
-    """Solve the rows, ``--concurrency`` at a time, and print each once all rows before it are printed."""
-    gate = asyncio.Semaphore(arguments.concurrency)
-    n_done = n_failed = 0
+    """Solve PROBLEM, or every problem of a file.
 
-    async def outcome(problem: Problem, models: Models) -> str:
-        nonlocal n_done, n_failed
-        async with gate:
-            try:
-                result = await asolve(
-                    problem.text,
-                    method=arguments.method,
-                    config=config,
-                    generator=models.generator,
-                    reward_model=models.reward_model,
-                    checker=models.checker,
-                )
-                line = _result_line(problem, result, json=arguments.json)
-            except SearchServiceError as error:
-                n_failed += 1
-                line = _error_line(problem, error, json=arguments.json)
-        n_done += 1
-        print(f"{n_done}/{len(problems)} done (row {problem.row})", file=sys.stderr, flush=True)
-        return line
+    Put PROBLEM in quotes, or write - to read it from standard input. The models and the defaults of the search options are
+    those of `epf serve`: set EPF_GENERATOR__KIND, EPF_REWARD_MODEL__KIND, EPF_SEARCH__N_PARTICLES and so on.
+    """
+    if len(words) > 1:
+        quoted = f"epf solve {shlex.quote(' '.join(words))}"
+        raise InvalidRequest(f"PROBLEM must be one argument, but is {len(words)} words. Quote it: {quoted}", param="problem")
+    if bool(words) == (file is not None):
+        raise InvalidRequest("Give one problem in quotes, - to read it from standard input, or --file.", param="problem")
+    rows = [] if file is None else read_problems(file)
+    problem = "" if file is not None else sys.stdin.read() if words[0] == "-" else words[0]
+    if file is None and not problem.strip():
+        raise InvalidRequest("The problem is empty. Write it in quotes after `epf solve`.", param="problem")
+    with ExitStack() as notices:
+        notices.enter_context(notice("loading the models"))
+        import asyncio
 
-    async with load_models() as models:
-        tasks = [asyncio.create_task(outcome(problem, models)) for problem in problems]
-        try:
-            for task in tasks:
-                print(await task, flush=True)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    return 1 if n_failed else 0
+        from epf.cli.solving import prepare, solve_file, solve_problem
 
-
-def _result_line(problem: Problem, result: SearchResult, *, json: bool) -> str:
-    if json:
-        response = SolveResult.of(result).model_dump(mode="json", exclude_unset=True)
-        return dumps({"row": problem.row, "problem": problem.text, **response}, allow_nan=False)
-    return f"row {problem.row}: {summary(result).plain}"
-
-
-def _error_line(problem: Problem, error: SearchServiceError, *, json: bool) -> str:
-    if json:
-        detail = ErrorDetail(message=error.message, type=error.type, param=error.param, code=error.code)
-        return dumps({"row": problem.row, "problem": problem.text, "error": detail.model_dump()})
-    return f"row {problem.row}: failed: {printable(error.message)}"
+        search, models = prepare(given_options(context, SearchOptions), context.obj, notices)
+        if file is None:
+            return asyncio.run(solve_problem(problem, search, models, as_json=as_json))
+        return asyncio.run(solve_file(rows, search, models, as_json=as_json, concurrency=concurrency))

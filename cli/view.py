@@ -1,4 +1,4 @@
-"""What a person sees of a running search: a pure fold of its events, drawn as a live frame or told in plain lines."""
+"""What a person sees of a running search: a pure fold of its events, drawn as a live frame or written as plain lines."""
 
 from dataclasses import dataclass, replace
 
@@ -11,14 +11,14 @@ from epf.search.events import Answered, Event, Resampled, Scored, Started, StepT
 from epf.search.result import SearchResult
 
 FRAME_LINES = 6
-"""Lines of a frame besides its particles."""
+"""Lines of a frame in addition to its particles."""
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """The newest step of one particle. ``score`` is None until the reward model judged it."""
+class ParticleLine:
+    """The newest step of one particle. ``score`` is None until the reward model has scored it."""
 
     text: str = ""
     score: float | None = None
@@ -28,11 +28,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything shown. ``ess_history`` holds the effective sample size after each round, as a fraction of n."""
+    """Everything that is shown. ``ess_history`` holds the effective sample size after each round, as a fraction of n."""
 
     method: str = ""
     seed: int = 0
-    rows: tuple[Row, ...] = ()
+    particles: tuple[ParticleLine, ...] = ()
     t: int = 0
     ess: float = 0.0
     ess_history: tuple[float, ...] = ()
@@ -43,22 +43,22 @@ class View:
 
 
 def advance(view: View, event: Event) -> View:
-    """The view after one more event."""
+    """Return the view after one more event."""
     match event:
         case Started(method=method, n_particles=n, seed=seed):
-            return replace(view, method=method, seed=seed, rows=(Row(),) * n, ess=float(n), distinct=n)
+            return replace(view, method=method, seed=seed, particles=(ParticleLine(),) * n, ess=float(n), distinct=n)
         case StepTaken(particle=i, text=text, finish=finish, lookahead=lookahead):
-            row = Row(text=text, finished=finish in ("eos", "answer"), provisional=lookahead)
-            return replace(view, rows=_put(view.rows, i, row))
+            line = ParticleLine(text=text, finished=finish in ("eos", "answer"), provisional=lookahead)
+            return replace(view, particles=_put(view.particles, i, line))
         case Scored(particle=i, score=score):
-            return replace(view, rows=_put(view.rows, i, replace(view.rows[i], score=score)))
+            return replace(view, particles=_put(view.particles, i, replace(view.particles[i], score=score)))
         case Resampled(record=record, ancestors=ancestors, n_finished=n_finished, answer=answer):
             return replace(
                 view,
-                rows=tuple(view.rows[ancestor] for ancestor in ancestors),
+                particles=tuple(view.particles[ancestor] for ancestor in ancestors),
                 t=record.t,
                 ess=record.ess,
-                ess_history=(*view.ess_history, record.ess / len(view.rows)),
+                ess_history=(*view.ess_history, record.ess / len(view.particles)),
                 temperature=record.temperature,
                 distinct=record.distinct_ancestors,
                 n_finished=n_finished,
@@ -68,13 +68,13 @@ def advance(view: View, event: Event) -> View:
             return replace(view, answer=result.answer, n_finished=sum(particle.finished for particle in result.particles))
 
 
-def _put(rows: tuple[Row, ...], i: int, row: Row) -> tuple[Row, ...]:
-    return (*rows[:i], row, *rows[i + 1 :])
+def _put(lines: tuple[ParticleLine, ...], i: int, line: ParticleLine) -> tuple[ParticleLine, ...]:
+    return (*lines[:i], line, *lines[i + 1 :])
 
 
 def plain_line(view: View) -> str:
-    """One resampling round in one line."""
-    n = len(view.rows)
+    """One resampling round as one line."""
+    n = len(view.particles)
     return (
         f"step {view.t}  ess {view.ess:.1f}/{n}  temperature {view.temperature:.2f}  distinct {view.distinct}/{n}  "
         f"finished {view.n_finished}/{n}  best answer {printable(view.answer or '-')}"
@@ -83,7 +83,7 @@ def plain_line(view: View) -> str:
 
 def frame(view: View, *, height: int) -> RenderableType:
     """The live view, at most ``height`` lines: the round's figures above, each particle's newest step below."""
-    n = len(view.rows)
+    n = len(view.particles)
     answer = (printable(view.answer), "bold green") if view.answer is not None else ("none yet", "dim")
     filter_line = Text.assemble(
         *_named("step", (f"{view.t}", "bold")),
@@ -106,8 +106,9 @@ def frame(view: View, *, height: int) -> RenderableType:
     particles.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     room = max(1, height - FRAME_LINES)
     shown = n if n <= room else max(0, room - 1)
-    for i, row in enumerate(view.rows[:shown]):
-        particles.add_row(str(i + 1), _mark(row), _score(row), Text(printable(row.text), "dim" if row.provisional else ""))
+    for i, particle in enumerate(view.particles[:shown]):
+        text = Text(printable(particle.text), "dim" if particle.provisional else "")
+        particles.add_row(str(i + 1), _mark(particle), _score(particle), text)
     if shown < n:
         particles.add_row("", "", "", Text(f"and {n - shown} more", "dim"))
     title = f"{view.method} · {n} particles · seed {view.seed}" if n else "starting"
@@ -115,7 +116,7 @@ def frame(view: View, *, height: int) -> RenderableType:
 
 
 def summary(result: SearchResult) -> Text:
-    """The answer in one line, with how sure the search is and what it cost."""
+    """The answer as one line, with the confidence of the search and its cost."""
     answer = printable(result.answer) if result.answer is not None else "none found"
     cost = f"{result.usage.generated_tokens} tokens in {result.usage.total_s:.1f} s, seed {result.seed}"
     cut = "" if result.stop_reason == "finished" else f", stopped early by {result.stop_reason}"
@@ -125,12 +126,12 @@ def summary(result: SearchResult) -> Text:
 
 
 def printable(text: str) -> str:
-    """One line without control characters, which a model could use to steer the terminal."""
+    """The text as one line without control characters, with which a model could control the terminal."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def multiline(text: str) -> str:
-    """Likewise, keeping its lines."""
+    """The text without control characters, with its line breaks."""
     return "\n".join("".join(c for c in line if c.isprintable()) for line in text.split("\n"))
 
 
@@ -148,11 +149,11 @@ def _sparkline(shares: tuple[float, ...]) -> str:
     return "".join(_BLOCKS[min(len(_BLOCKS) - 1, int(share * len(_BLOCKS)))] for share in shares)
 
 
-def _mark(row: Row) -> Text:
-    return Text("✓", "green") if row.finished else Text("·", "dim")
+def _mark(line: ParticleLine) -> Text:
+    return Text("✓", "green") if line.finished else Text("·", "dim")
 
 
-def _score(row: Row) -> Text:
-    if row.score is None:
+def _score(line: ParticleLine) -> Text:
+    if line.score is None:
         return Text("    ")
-    return Text(f"{row.score:.2f}", "green" if row.score >= 0.7 else "yellow" if row.score >= 0.4 else "red")
+    return Text(f"{line.score:.2f}", "green" if line.score >= 0.7 else "yellow" if line.score >= 0.4 else "red")

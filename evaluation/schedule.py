@@ -13,7 +13,7 @@ FAILURES_IN_A_ROW = 20
 """So many searches that failed one after the other, though they might succeed another time, say that a model is gone."""
 
 
-async def evaluate(
+async def run_tasks(
     plan: Plan, searchers: Sequence[Searcher], *, concurrency: int, done: Collection[Key], emit: Callable[[Row], None]
 ) -> None:
     """Run what is not ``done``, ``concurrency`` searches at a time on each searcher; ``emit`` gets each row as it ends.

@@ -10,14 +10,16 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from epf.core.errors import InvalidRequest
-from epf.evaluation.plan import Key
+from epf.evaluation.plan import Key, Plan
 from epf.evaluation.rows import ROW, Row
+from epf.search.options import SearchConfig
 
 RUN = "run.json"
 RESULTS = "results.jsonl"
@@ -27,6 +29,9 @@ GROWS = ("methods", "cells", "seeds", "problems")
 
 Settings = Mapping[str, Any]
 """What the results depend on, as JSON."""
+
+
+DEFAULTS = asdict(SearchConfig())
 
 
 class Store:
@@ -52,6 +57,32 @@ class Store:
     def close(self) -> None:
         """No row comes any more."""
         self._file.close()
+
+
+def run_settings(
+    plan: Plan, options: Mapping[str, Any], *, dataset: str, models: Mapping[str, Mapping[str, Any]], version: str
+) -> dict[str, Any]:
+    """What ``run.json`` holds: all that the results of a run depend on.
+
+    Args:
+        plan: the searches.
+        options: options of a search that all methods share.
+        dataset: name or path of the data set.
+        models: what identifies the two models, without their keys.
+        version: of the package.
+    """
+    chosen = {name: value for name, value in options.items() if value != DEFAULTS[name]}
+    return {
+        "version": version,
+        "dataset": dataset,
+        "methods": list(dict.fromkeys(cell.contender.name for cell in plan.cells)),
+        "cells": [[cell.contender.name, cell.budget] for cell in plan.cells],
+        "seeds": plan.seeds,
+        "timed": plan.timed,
+        "search": {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()},
+        **models,
+        "problems": {problem.id: problem.digest for problem in plan.problems},
+    }
 
 
 @contextmanager

@@ -1,14 +1,13 @@
 """``epf entropy``: every tool on its example, traces from files, pictures, and what is said when something is amiss."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from epf.cli.main import main
 from epf.entropy.registry import TOOLS
+from tests.cli.processes import ended, without
 
 TRACES = [
     {"steps": ["a"], "scores": [score], "correct": correct, "judges": {"big": big}}
@@ -56,23 +55,23 @@ def test_traces_and_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    ("rows", "options", "told"),
+    ("rows", "options", "message"),
     [
-        ([{"student_scores": [[1]]}, {"student_scores": [[1]]}], [], "2 objects that are no traces"),
+        ([{"student_scores": [[1]]}, {"student_scores": [[1]]}], [], "2 objects that are not traces"),
         ([{"student_scores": [[1]]}], [], "`teacher_scores`"),
         ([{"student_scores": [["a"]], "teacher_scores": [[1]]}], [], "`student_scores.0.0`"),
         ([TRACES[0], {**TRACES[0], "scores": [2]}], ["--teacher", "big"], "Row 2: `scores.0`"),
         (TRACES, [], "`teacher` is missing"),
-        (TRACES, ["--teacher", "big", "--tau", "0"], "`tau`"),
+        (TRACES, ["--teacher", "big", "--tau", "0"], "'--tau': 0.0 is not in the range"),
         (TRACES, ["--teacher", "big", "--plot", "missing/picture.png"], "Cannot write the picture"),
         (TRACES, ["--teacher", "big", "--plot", "picture.nothing"], "Cannot write the picture"),
     ],
 )
-def test_what_is_wrong_is_told(
-    rows: list[object], options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_bad_input_is_refused_with_its_field(
+    rows: list[object], options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["entropy", "ranking", written(tmp_path / "file.jsonl", *rows), *options]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -82,10 +81,7 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
     library: str, options: list[str], extra: str, tmp_path: Path
 ) -> None:
     file = written(tmp_path / "example.json", TOOLS["reconstruction"].example)
-    code = f"import sys; sys.modules['{library}'] = None; from epf.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "entropy", "reconstruction", file, *options], capture_output=True, text=True, cwd=tmp_path
-    )
+    done = ended(*without(library), "entropy", "reconstruction", file, *options, cwd=tmp_path)
     assert done.returncode == 1
     assert f"needs the library {library}" in done.stderr
     assert f"[{extra}]" in done.stderr

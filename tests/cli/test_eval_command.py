@@ -3,10 +3,10 @@
 import json
 import signal
 import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +14,11 @@ from epf.cli.main import main
 from epf.core.errors import GeneratorError, InvalidRequest
 from epf.evaluation.rows import ROW, Row
 from epf.service.searches.models import Models, with_checker
+from tests.cli.processes import EPF, TIMEOUT_S, ended, line_of, started
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
-ROOT = Path(__file__).parents[2]
-EPF = (sys.executable, "-c", "import sys; from epf.cli.main import main; sys.exit(main())")
 
-
-def scripted(*arguments: str, **generator: object) -> int:
+def scripted(*arguments: str, **generator: Any) -> int:
     """Run the command over scripted models; its exit code."""
 
     @asynccontextmanager
@@ -65,7 +63,7 @@ def test_the_same_command_makes_the_report_again_without_a_search(asked: tuple[s
     assert scripted(*asked) == 0
     rows = (tmp_path / "run" / "results.jsonl").read_bytes()
     (tmp_path / "run" / "report.md").unlink()
-    assert scripted(*asked, error=GeneratorError("nobody is to be asked")) == 0
+    assert scripted(*asked, error=GeneratorError("no model may be called")) == 0
     assert (tmp_path / "run" / "results.jsonl").read_bytes() == rows
     assert (tmp_path / "run" / "report.md").exists()
 
@@ -80,7 +78,7 @@ def test_other_options_are_refused_by_name(asked: tuple[str, ...], capsys: pytes
     assert scripted(*asked, "--concurrency", "3", "--temperature", "0.8") == 0, "a default that is named is the same"
 
 
-def test_more_methods_seeds_and_problems_go_on_from_the_rows_there_are(asked: tuple[str, ...], tmp_path: Path) -> None:
+def test_more_methods_seeds_and_problems_resume_from_the_rows_so_far(asked: tuple[str, ...], tmp_path: Path) -> None:
     assert scripted(*asked, "--limit", "4") == 0
     before = (tmp_path / "run" / "results.jsonl").read_bytes()
     more = (*asked, "--methods", "best_of_n,pf,epf", "--budgets", "1,2,4", "--seeds", "3")
@@ -109,7 +107,7 @@ def test_an_outage_ends_the_run_and_the_same_command_makes_up_for_it(
     assert [row.error for row in written(tmp_path / "run")] == [None] * 48
 
 
-def test_a_method_that_the_models_cannot_serve_ends_the_run_and_counts_as_nothing(
+def test_a_method_that_the_models_cannot_serve_ends_the_run_without_a_row(
     asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert scripted(*asked, error=InvalidRequest("this generator has no log probabilities", param="method")) == 2
@@ -117,7 +115,7 @@ def test_a_method_that_the_models_cannot_serve_ends_the_run_and_counts_as_nothin
     assert written(tmp_path / "run") == []
 
 
-def test_settings_of_the_service_are_this_command_s_too(
+def test_the_settings_of_the_service_hold_for_this_command_too(
     asked: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EPF_SEARCH__MAX_STEPS", "2")
@@ -128,13 +126,16 @@ def test_settings_of_the_service_are_this_command_s_too(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "--dataset and --out"),
         (("--dataset", "synthetic"), "--dataset and --out"),
         (("--dataset", "nothing", "--out", "{out}"), "Unknown data set 'nothing'"),
         (("--dataset", "svamp", "--out", "{out}", "--methods", "magic"), "method must be one of"),
-        (("--dataset", "svamp", "--out", "{out}", "--temperature", "9"), "temperature"),
+        (("--dataset", "svamp", "--out", "{out}", "--temperature", "9"), "'--temperature': 9.0 is not in the range"),
+        (("--dataset", "svamp", "--out", "{out}", "--budgets", "1,x"), "'--budgets': '1,x' is not a list of whole numbers"),
+        (("--dataset", "svamp", "--out", "{out}", "--budgets", "0,4"), "'--budgets'"),
+        (("--dataset", "svamp", "--out", "{out}", "--seeds", "0"), "'--seeds'"),
         (
             ("--dataset", "svamp", "--out", "{out}", "--methods", "pf,best_of_n", "--certainty", "0.5"),
             "read by none of these methods",
@@ -143,17 +144,17 @@ def test_settings_of_the_service_are_this_command_s_too(
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_made(
-    arguments: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert scripted(*(part.format(out=tmp_path / "out") for part in arguments)) == 2
     captured = capsys.readouterr()
-    assert told in captured.err
+    assert message in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert not (tmp_path / "out").exists()
 
 
-def test_two_runs_side_by_side(asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_runs_are_compared(asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = [str(tmp_path / "other") if part == str(tmp_path / "run") else part for part in asked]
     assert scripted(*asked) == scripted(*other, "--horizon", "5") == 0
     capsys.readouterr()
@@ -170,38 +171,37 @@ SMALL = (
 )
 
 
-def begun(out: Path) -> "subprocess.Popen[str]":
+@contextmanager
+def begun(out: Path) -> "Iterator[subprocess.Popen[str]]":
     """A run of the embedded pair that has written its first rows."""
-    process = subprocess.Popen(
-        (*EPF, *SMALL, "--out", str(out)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    assert "/40 searches" in process.stderr.readline()
-    return process
+    with started(*EPF, *SMALL, "--out", str(out)) as process:
+        assert "/40 searches" in line_of(process)
+        yield process
 
 
-def test_a_killed_run_goes_on_with_nothing_lost_or_done_twice(tmp_path: Path) -> None:
-    process = begun(tmp_path)
-    process.kill()
-    process.communicate()
+def test_a_killed_run_resumes_with_nothing_lost_or_done_twice(tmp_path: Path) -> None:
+    with begun(tmp_path) as process:
+        process.kill()
+        process.communicate(timeout=TIMEOUT_S)
     path = tmp_path / "results.jsonl"
     before = path.read_bytes()
     whole = before[: before.rindex(b"\n") + 1]
     assert 2 <= len(whole.splitlines()) < 40
-    done = subprocess.run((*EPF, *SMALL, "--out", str(tmp_path)), cwd=ROOT, capture_output=True, text=True)
+    done = ended(*EPF, *SMALL, "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert path.read_bytes().startswith(whole)
     rows = written(tmp_path)
     assert len({row.key for row in rows}) == len(rows) == 40
 
 
-def test_interrupt_leaves_a_report_on_what_there_is(tmp_path: Path) -> None:
-    process = begun(tmp_path)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
+def test_interrupt_leaves_a_report_on_the_rows_so_far(tmp_path: Path) -> None:
+    with begun(tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
     assert out == ""
-    assert "the same command goes on" in err.splitlines()[-1]
+    n_rows = len(written(tmp_path))
+    assert 2 <= n_rows < 40
+    assert err.splitlines()[-1] == f"epf: stopped after {n_rows} of 40 searches. The same command resumes the run."
     assert "Traceback" not in err
-    assert 2 <= len(written(tmp_path)) < 40
     assert (tmp_path / "report.md").exists()

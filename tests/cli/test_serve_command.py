@@ -2,20 +2,19 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from epf.cli.main import main
+from tests.cli.processes import EPF, ended
 
 COMMANDS = ("serve", "serve-prm")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("arguments", "environment", "told"),
+    ("arguments", "environment", "message"),
     [
         (["--port", "70000"], {}, "port (--port): "),
         (["--host", "0.0.0.0"], {}, "EPF_API_KEYS__NAME"),
@@ -42,7 +41,7 @@ def test_a_bad_setting_is_named_and_not_quoted(
     command: str,
     arguments: list[str],
     environment: dict[str, str],
-    told: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -56,7 +55,7 @@ def test_a_bad_setting_is_named_and_not_quoted(
     assert captured.out == ""
     (line,) = captured.err.splitlines()
     assert line.startswith("epf: ")
-    assert told in line
+    assert message in line
     assert "12345" not in line
 
 
@@ -74,19 +73,17 @@ def test_unknown_variables_are_reported_with_the_closest_match(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert main([command, "--port", "70000"]) == 2
-    *told, _ = capsys.readouterr().err.splitlines()
-    assert told == [
+    *messages, _ = capsys.readouterr().err.splitlines()
+    assert messages == [
         "epf: EPF_2_SERVICE_HOST is not a setting and is ignored",
         "epf: EPF_API_KEY is not a setting and is ignored; did you mean EPF_API_KEYS?",
         "epf: EPF_SERACH__TOP_P is not a setting and is ignored; did you mean EPF_SEARCH?",
     ]
 
 
-def ended(*arguments: str, **environment: str) -> tuple[int, str]:
+def outcome(*arguments: str, **environment: str) -> tuple[int, str]:
     """Exit status of the command in a process of its own, and the last line that it wrote."""
-    code = "import sys; from epf.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    done = ended(*EPF, *arguments, environment={**os.environ, **environment})
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr.splitlines()[-1]
 
@@ -95,7 +92,7 @@ def ended(*arguments: str, **environment: str) -> tuple[int, str]:
 def test_a_port_that_is_taken_is_named(command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        status, line = ended(command, "--port", str(port))
+        status, line = outcome(command, "--port", str(port))
     assert status == 2
     assert line == (
         f"epf: cannot listen on 127.0.0.1, port {port}: Address already in use: "
@@ -104,13 +101,13 @@ def test_a_port_that_is_taken_is_named(command: str) -> None:
 
 
 def test_settings_of_models_that_do_not_fit_together_end_it_too() -> None:
-    status, line = ended("serve", "--port", "0", EPF_REWARD_MODEL__KIND="http")
+    status, line = outcome("serve", "--port", "0", EPF_REWARD_MODEL__KIND="http")
     assert status == 2
     assert line == "epf: reward model 'http' requires the option `url`"
 
 
 @pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])
 def test_a_request_must_have_room(name: str) -> None:
-    status, line = ended("serve", **{name: "100"})
+    status, line = outcome("serve", **{name: "100"})
     assert status == 2
     assert line.endswith(f"which is 100: lower EPF_MAX_PARTICLES or raise {name}")

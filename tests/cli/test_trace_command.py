@@ -1,8 +1,6 @@
 """``epf trace internals``: the embedded pair reads recorded traces, and what comes out is input of the entropy tools."""
 
 import json
-import subprocess
-import sys
 from itertools import chain
 from pathlib import Path
 
@@ -13,8 +11,8 @@ from epf.cli.main import main
 from epf.engines.onnx.config import SHIPPED
 from epf.entropy.core.information import log_softmax
 from epf.entropy.traces import Trace, read_rows, traces_of
+from tests.cli.processes import ROOT, ended, without
 
-ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "docs" / "entropy" / "traces.jsonl"
 GENERATOR, REWARD_MODEL = SHIPPED / "generator", SHIPPED / "reward_model"
 
@@ -92,7 +90,7 @@ def test_steps_without_token_ids_are_read_as_text(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("needs_torch")
 @pytest.mark.parametrize(
-    ("change", "options", "told"),
+    ("change", "options", "message"),
     [
         ({"problem": None}, (), "`traces.0.problem` is missing"),
         ({"steps": [], "token_ids": None}, (), "`traces.0.steps` is empty"),
@@ -104,29 +102,29 @@ def test_steps_without_token_ids_are_read_as_text(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_model_cannot_read_is_refused(
-    change: dict[str, object], options: tuple[object, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: dict[str, object], options: tuple[object, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "trace.jsonl"
     path.write_text(json.dumps({"problem": "1 + 1?", "steps": ["1 + 1 = 2."], **change}))
     assert internals(path, "--model", GENERATOR, "--hidden", tmp_path / "states.json", *options) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ((), "`attention` and hidden are missing"),
         (("--attention", "a.json"), "`row` is missing"),
-        (("--hidden", "h.json", "--maps"), "`maps` belongs to attention"),
+        (("--hidden", "h.json", "--maps"), "`maps` needs attention"),
         (("--hidden", "h.json", "--row", 0), "`row` is 0"),
         (("--hidden", "h.json", "--row", 999), "`row` is 999"),
     ],
 )
-def test_what_is_asked_for_amiss_is_told_before_a_model_is_loaded(
-    options: tuple[object, ...], told: str, capsys: pytest.CaptureFixture[str]
+def test_options_that_do_not_fit_together_are_refused_before_a_model_is_loaded(
+    options: tuple[object, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert internals(SAMPLE, "--model", "nowhere", *options) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("needs_torch")
@@ -139,8 +137,7 @@ def test_a_directory_without_a_model_is_named(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_without_torch_the_extra_is_named(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['torch'] = None; from epf.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    command = ["trace", "internals", str(SAMPLE), "--model", str(GENERATOR), "--hidden", str(tmp_path / "h.json")]
-    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=ROOT)
+    command = ("trace", "internals", str(SAMPLE), "--model", str(GENERATOR), "--hidden", str(tmp_path / "h.json"))
+    done = ended(*without("torch"), *command)
     assert done.returncode == 1
     assert "[torch]" in done.stderr

@@ -16,7 +16,7 @@ from epf.core.generator import Sampling, Step
 from epf.evaluation.plan import make_plan, read_contenders
 from epf.evaluation.remote import ray_searchers
 from epf.evaluation.rows import Row
-from epf.evaluation.schedule import evaluate
+from epf.evaluation.schedule import run_tasks
 from epf.problem_sets.problem import Problem
 from epf.service.searches.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
@@ -49,7 +49,7 @@ async def main(kind: str, died: Path) -> None:
     rows: list[Row] = []
     try:
         async with ray_searchers("local", partial(models, kind, died), n_workers=1, gpus=0.0, concurrency=2) as searchers:
-            await evaluate(plan, searchers, concurrency=2, done=(), emit=rows.append)
+            await run_tasks(plan, searchers, concurrency=2, done=(), emit=rows.append)
     except (GeneratorError, InvalidRequest) as error:
         print(error.message)
     else:

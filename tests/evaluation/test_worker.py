@@ -9,7 +9,7 @@ import pytest
 from epf.core.errors import GeneratorError
 from epf.evaluation.plan import Plan, make_plan, read_contenders
 from epf.evaluation.rows import Row
-from epf.evaluation.schedule import FAILURES_IN_A_ROW, evaluate
+from epf.evaluation.schedule import FAILURES_IN_A_ROW, run_tasks
 from epf.evaluation.worker import Worker
 from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
@@ -26,7 +26,7 @@ def embedded_rows(asked: Plan, *, concurrency: int = 16) -> dict[object, Row]:
     async def main() -> list[Row]:
         rows: list[Row] = []
         async with embedded_models() as models:
-            await evaluate(asked, [Worker(models)], concurrency=concurrency, done=(), emit=rows.append)
+            await run_tasks(asked, [Worker(models)], concurrency=concurrency, done=(), emit=rows.append)
         return rows
 
     return {row.key: row for row in asyncio.run(main())}
@@ -47,7 +47,7 @@ def scripted_rows(asked: Plan, generator: ScriptedGenerator, *, done: Iterable[o
 
     async def main() -> None:
         async with with_checker(generator, ScriptedRewardModel()) as models:
-            await evaluate(asked, [Worker(models)], concurrency=2, done=set(done), emit=rows.append)  # type: ignore[arg-type]
+            await run_tasks(asked, [Worker(models)], concurrency=2, done=set(done), emit=rows.append)  # type: ignore[arg-type]
 
     try:
         asyncio.run(main())
@@ -133,7 +133,7 @@ def test_searchers_take_whole_groups() -> None:
         async with with_checker(ScriptedGenerator(), ScriptedRewardModel()) as models:
             worker = Worker(models)
             asked = plan([Problem(str(i), f"{i}?", "42") for i in range(8)], "epf,pf", (1, 2), seeds=2)
-            await evaluate(asked, searchers, concurrency=2, done=(), emit=lambda row: None)
+            await run_tasks(asked, searchers, concurrency=2, done=(), emit=lambda row: None)
         return searchers
 
     worker: Worker | None = None

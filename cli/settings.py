@@ -1,0 +1,52 @@
+"""Settings of a command and the logs of a server."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from epf.core.errors import InvalidRequest
+from epf.service.settings import Settings, unknown_variables
+
+
+def server_settings(host: str | None, port: int | None) -> Settings:
+    """Settings of a server, in which ``--host`` and ``--port`` override the environment; logs are set up accordingly.
+
+    Raises:
+        InvalidRequest: a setting is not valid.
+    """
+    from epf.service.http.middleware.auth import check_bind
+    from epf.service.operations import logs
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = read_settings(**given)
+    check_bind(settings)
+    logs.configure(settings.log_level)
+    return settings
+
+
+def read_settings(**given: Any) -> Settings:
+    """Settings from the environment or the settings file, where a flag of the command line does not set them.
+
+    Unknown variables are reported on standard error, with the closest match. They do not stop the command, because Kubernetes
+    defines some of its own.
+
+    Raises:
+        InvalidRequest: a setting is not valid. The message names the setting, but never the value, which may be a key.
+    """
+    for message in unknown_variables(os.environ):
+        print(f"epf: {message}", file=sys.stderr)
+    file = os.environ.get("EPF_SETTINGS")
+    if file is not None and not Path(file).is_file():
+        raise InvalidRequest(f"EPF_SETTINGS names {file}, which is not a file", param="EPF_SETTINGS")
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        names = [".".join(map(str, one["loc"])) for one in error.errors()]
+        variables = [f"--{name}" if name in given else f"EPF_{name.replace('.', '__').upper()}" for name in names]
+        wrong = [f"{name} ({flag}): {one['msg']}" for name, flag, one in zip(names, variables, error.errors(), strict=True)]
+        raise InvalidRequest("settings: " + "; ".join(wrong), param=names[0]) from None
+    except ValueError as error:  # the file is not TOML, or a variable is not JSON
+        raise InvalidRequest(f"settings: {error}" + (f" (EPF_SETTINGS is {file})" if file else ""), param="settings") from None

@@ -1,0 +1,138 @@
+"""The searches of ``epf solve``: what they print, and where."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import dataclass
+from functools import partial
+from json import dumps
+from typing import Any
+
+from rich.console import Console
+
+from epf.cli.loading import loaded
+from epf.cli.problems import ProblemRow
+from epf.cli.progress import progress
+from epf.cli.settings import read_settings
+from epf.cli.view import multiline, printable, summary
+from epf.core.errors import SearchServiceError
+from epf.evaluation.worker import LoadModels, Models
+from epf.search import SearchConfig, asolve, stream
+from epf.search.events import Answered
+from epf.search.methods import method_named
+from epf.search.result import SearchResult
+from epf.service.searches.models import models_of
+from epf.service.solve.schemas import ErrorDetail, SearchOptions, SolveResult
+
+OpenModels = AbstractAsyncContextManager[Models]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How to search."""
+
+    method: str
+    config: SearchConfig
+
+
+def prepare(given: Mapping[str, Any], load_models: LoadModels | None, notices: ExitStack) -> tuple[Search, OpenModels]:
+    """The search and the models that the command line and the settings ask for; the command line wins.
+
+    Args:
+        given: options of the command line.
+        load_models: opens the models; by default those of the settings.
+        notices: is closed when the models are loaded.
+
+    Raises:
+        InvalidRequest: a setting or an option is not valid.
+    """
+    settings = read_settings()
+    defaults = settings.search.chosen()
+    method = method_named({**defaults, **given}.get("method", SearchOptions().method))
+    shared = {name: value for name, value in defaults.items() if name not in method.fixed}
+    options = {name: value for name, value in {**shared, **given}.items() if name != "method"}
+    search = Search(method.name, SearchConfig(**options))
+    return search, loaded(load_models or partial(models_of, settings), notices)
+
+
+async def solve_problem(problem: str, search: Search, models: OpenModels, *, as_json: bool) -> int:
+    """Show one search and print its result; the exit code."""
+    async with models as found:
+        with progress(sys.stderr if as_json else sys.stdout) as show:
+            async for event in stream(
+                problem,
+                method=search.method,
+                config=search.config,
+                generator=found.generator,
+                reward_model=found.reward_model,
+                checker=found.checker,
+            ):
+                show(event)
+                if isinstance(event, Answered):
+                    result = event.result
+    if as_json:
+        print(SolveResult.of(result).model_dump_json(exclude_unset=True), flush=True)
+    else:
+        _print_solution(result)
+    return 0
+
+
+def _print_solution(result: SearchResult) -> None:
+    console = Console(file=sys.stdout)
+    print(f"\n{multiline(result.solution)}\n")
+    if console.is_terminal:
+        console.print(summary(result))
+    else:
+        print(summary(result).plain, flush=True)
+
+
+async def solve_file(rows: Sequence[ProblemRow], search: Search, models: OpenModels, *, as_json: bool, concurrency: int) -> int:
+    """Solve at most ``concurrency`` rows at the same time and print the results in the order of the rows; the exit code."""
+    limit = asyncio.Semaphore(concurrency)
+    n_done = n_failed = 0
+
+    async def line(row: ProblemRow, found: Models) -> str:
+        nonlocal n_done, n_failed
+        async with limit:
+            try:
+                result = await asolve(
+                    row.text,
+                    method=search.method,
+                    config=search.config,
+                    generator=found.generator,
+                    reward_model=found.reward_model,
+                    checker=found.checker,
+                )
+                written = _result_line(row, result, as_json=as_json)
+            except SearchServiceError as error:
+                n_failed += 1
+                written = _error_line(row, error, as_json=as_json)
+        n_done += 1
+        print(f"{n_done}/{len(rows)} done (row {row.row})", file=sys.stderr, flush=True)
+        return written
+
+    async with models as found:
+        tasks = [asyncio.create_task(line(row, found)) for row in rows]
+        try:
+            for task in tasks:
+                print(await task, flush=True)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return 1 if n_failed else 0
+
+
+def _result_line(row: ProblemRow, result: SearchResult, *, as_json: bool) -> str:
+    if as_json:
+        response = SolveResult.of(result).model_dump(mode="json", exclude_unset=True)
+        return dumps({"row": row.row, "problem": row.text, **response}, allow_nan=False)
+    return f"row {row.row}: {summary(result).plain}"
+
+
+def _error_line(row: ProblemRow, error: SearchServiceError, *, as_json: bool) -> str:
+    if as_json:
+        detail = ErrorDetail(message=error.message, type=error.type, param=error.param, code=error.code)
+        return dumps({"row": row.row, "problem": row.text, "error": detail.model_dump()})
+    return f"row {row.row}: failed: {printable(error.message)}"
