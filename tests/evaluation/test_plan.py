@@ -1,7 +1,7 @@
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.evaluation.plan import make_plan, read_contenders, search_seed
+from epf.evaluation.plan import Plan, make_plan, read_contenders, search_seed
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS
 from epf.search.options import SearchConfig
@@ -9,7 +9,7 @@ from epf.search.options import SearchConfig
 PROBLEMS = [Problem(str(i), f"What is {i} + 1?", str(i + 1)) for i in range(5)]
 
 
-def plan(methods: str = "epf,best_of_n", budgets: tuple[int, ...] = (1, 4), timed: int = 2, **options: object):
+def plan(methods: str = "epf,best_of_n", budgets: tuple[int, ...] = (1, 4), timed: int = 2, **options: object) -> Plan:
     return make_plan(PROBLEMS, read_contenders(methods), budgets, seeds=3, timed=timed, options=options)
 
 
