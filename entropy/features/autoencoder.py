@@ -1,10 +1,10 @@
-"""A small sparse autoencoder, which splits hidden states into features: plain numpy, seconds on a CPU.
+"""A small sparse autoencoder that splits hidden states into features, in plain numpy; fitting takes seconds on a CPU.
 
-As in the code of "Superposition as Lossy Compression" (arXiv 2512.13568): one dictionary W ``(d, m)`` of m features encodes and
-decodes, z = relu(x W + b), x' = z W^T, and Adam at 1e-3 in batches of 128 lowers the squared error plus l times the sum of z,
-until the loss has not fallen for 10 epochs. Ours: states are centred and scaled to a mean squared length of 1 first and both
-terms are sums over a state, where that code has means, so that the same l means the same for every model and width; and the
-loss that decides when to stop is that of a tenth of the states, which is held out.
+The design is that of the code of "Superposition as Lossy Compression" (arXiv 2512.13568): one dictionary W ``(d, m)`` of m
+features encodes and decodes, z = relu(x W + b), x' = z W^T. Adam with a learning rate of 1e-3 and batches of 128 minimises the
+squared error plus l times the sum of z, until the loss has not fallen for 10 epochs. Our changes: states are first centred and
+scaled to a mean squared length of 1, and both terms are sums over a state, where that code has means, so that l has the same
+meaning for every model and width; and the stopping rule uses the loss on a tenth of the states, which is held out.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ BATCH = 128
 LEARNING_RATE = 1e-3
 PATIENCE = 10
 HELD_OUT = 10
-"""One in so many states is held out."""
+"""One in this number of states is held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Fitted:
     Attributes:
         codes: z of all states, ``(s, m)``.
         explained: part of the held-out states' variance that is reconstructed.
-        per_state: mean number of features that are active in a state.
-        epochs: passes over the states.
+        per_state: mean number of active features per state.
+        epochs: number of passes over the states.
     """
 
     codes: FloatArray
@@ -41,7 +41,7 @@ class Fitted:
 
 
 def fit(states: FloatArray, *, width: int, sparsity: float, epochs: int, seed: int) -> Fitted:
-    """Fit ``width`` features to ``states``, ``(s, d)`` with s >= 2; ``sparsity`` is l and ``epochs`` the most passes."""
+    """Fits ``width`` features to ``states``, ``(s, d)`` with s >= 2, in up to ``epochs`` passes; ``sparsity`` is l."""
     rng = np.random.default_rng(seed)
     x = (states - states.mean(axis=0)).astype(np.float32)
     x /= max(float(np.sqrt(np.mean((x**2).sum(axis=1)))), 1e-12)
@@ -78,7 +78,7 @@ def encode(x: NDArray[np.floating], dictionary: NDArray[np.floating], bias: NDAr
 def loss_and_gradients(
     x: NDArray[np.floating], dictionary: NDArray[np.floating], bias: NDArray[np.floating], sparsity: float
 ) -> tuple[float, tuple[NDArray[np.floating], NDArray[np.floating]]]:
-    """The loss of states ``(s, d)``, and its gradients by dictionary ``(d, m)`` and bias ``(m,)``."""
+    """The loss of states ``(s, d)``, and its gradients with respect to dictionary ``(d, m)`` and bias ``(m,)``."""
     z = encode(x, dictionary, bias)
     rest = z @ dictionary.T - x
     n = len(x)
@@ -89,13 +89,13 @@ def loss_and_gradients(
 
 
 def _start(d: int, width: int, rng: np.random.Generator) -> tuple[Float32, Float32]:
-    """Directions at random, of length 1, and no bias."""
+    """Random directions of length 1, and a bias of 0."""
     dictionary = rng.normal(size=(d, width))
     return (dictionary / np.linalg.norm(dictionary, axis=0)).astype(np.float32), np.zeros(width, np.float32)
 
 
 class _Adam:
-    """Adam (Kingma and Ba 2015) with its usual constants; changes the parameters in place."""
+    """Adam (Kingma and Ba 2015) with its usual constants; updates the parameters in place."""
 
     def __init__(self, *parameters: Float32) -> None:
         self._parameters = parameters

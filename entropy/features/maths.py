@@ -1,14 +1,14 @@
-"""How many features are effectively in use: of a network's hidden states, or as well answers among samples and particles.
+"""The effective number of features in a network's hidden states, of answers among samples, or of particles.
 
-Bereska, Tzifa-Kratira, Samavi and Gavves, "Superposition as Lossy Compression" (arXiv 2512.13568, TMLR 2025). Of the codes z of
-a sparse autoencoder, samples by features, the share of a feature is its part of all absolute activation,
-p_i = sum_s |z_si| / sum_js |z_sj|, and F = exp(-sum p_i ln p_i) features are effectively in use. With N neurons psi = F / N
-says how many features share a neuron: above 1 the representation is lossy, and psi cannot exceed the width of the autoencoder
-over N, whatever is represented. Activations that are all zero have no shares; F is 0 then.
+Bereska, Tzifa-Kratira, Samavi and Gavves, "Superposition as Lossy Compression" (arXiv 2512.13568, TMLR 2025). Given the codes z
+of a sparse autoencoder, samples by features, the share of a feature is its part of all absolute activation,
+p_i = sum_s |z_si| / sum_js |z_sj|, and F = exp(-sum p_i ln p_i) is the effective number of features. With N neurons,
+psi = F / N is the number of features per neuron: above 1 the representation is lossy, and psi cannot exceed the width of the
+autoencoder over N, whatever the states represent. If all activations are zero, there are no shares and F is 0.
 
-F is the Hill number of order 1, so the same count tells of answers (p: how often each was given) and of particles (p: their
-weights, where order 2 is the effective sample size). These uses and the intervals are ours. An interval knows no more than its
-samples: of samples that are all alike it has no width.
+F is the Hill number of order 1, so that the same formula counts answers (p: how often each was given) and particles (p: their
+weights, where order 2 is the effective sample size). These uses and the intervals are ours. An interval reflects only its
+samples: if all samples are alike, it has no width.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ import numpy as np
 from epf.entropy.core.information import FloatArray, IntArray, entropy, hill
 
 _CHUNK = 4_000_000
-"""Numbers of a block of resampled weights."""
+"""Number of values in one block of resampled weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """How many features are in use.
+    """The effective number of features.
 
     Attributes:
-        shares: p, ``(d,)``; all 0 if nothing is active.
-        number: F, in [1, d], or 0 if nothing is active.
-        low, high: 95 % interval of F over samples like these; None for fewer than two samples.
-        active: features with any activation, the Hill number of order 0.
+        shares: p, ``(d,)``; all 0 if no feature is active.
+        number: F, in [1, d], or 0 if no feature is active.
+        low, high: 95 % interval of F over such samples; None for fewer than two samples.
+        active: number of features with any activation, the Hill number of order 0.
         order_2: 1 / sum p^2.
     """
 
@@ -42,13 +42,13 @@ class Effective:
 
 
 def shares_of(mass: FloatArray) -> FloatArray:
-    """Shares of activation masses ``(..., d)``; 0 where the masses of a row are."""
+    """Shares of activation masses ``(..., d)``; 0 in rows without any mass."""
     total = mass.sum(axis=-1, keepdims=True)
     return np.asarray(mass / np.where(total > 0, total, 1.0))
 
 
 def effective_features(codes: FloatArray, *, resamples: int, rng: np.random.Generator) -> Effective:
-    """Of codes ``(s, d)``, whose samples are resampled for the interval."""
+    """Effective number for codes ``(s, d)``, whose samples are resampled for the interval."""
     size = np.abs(codes)
     n = len(size)
     uniform = np.full(n, 1.0 / n)
@@ -60,19 +60,20 @@ def effective_features(codes: FloatArray, *, resamples: int, rng: np.random.Gene
 
 
 def effective_values(counts: IntArray, *, resamples: int, rng: np.random.Generator) -> Effective:
-    """Of counts ``(k,)`` of values, one per sample: the codes are one-hot."""
+    """Effective number for counts ``(k,)`` of values, one per sample, which are equivalent to one-hot codes."""
     n = int(counts.sum())
     entropies = []
     for start in range(0, resamples if n > 1 else 0, step := max(1, _CHUNK // counts.size)):
         times = rng.multinomial(n, counts / n, size=min(step, resamples - start))
         entropies.append(entropy(times / n))
-    return _effective(counts.astype(np.float64), entropies, np.inf)  # values that were not seen may exist
+    return _effective(counts.astype(np.float64), entropies, np.inf)  # unseen values may exist
 
 
-def _effective(mass: FloatArray, resampled: list[FloatArray], most_entropy: float) -> Effective:
-    """The interval is the basic bootstrap one, of the entropy: what resampling loses, sampling has lost before.
+def _effective(mass: FloatArray, resampled: list[FloatArray], max_entropy: float) -> Effective:
+    """The effective number with its basic bootstrap interval, computed on the entropy.
 
-    It is widened to hold the number itself, which for few samples of many values is too low to be likely.
+    Resampling lowers the entropy as sampling has lowered it before, which the basic interval corrects. It is extended to
+    contain the number itself, which is far too low if few samples have many values.
     """
     p = shares_of(mass)
     active = int((p > 0).sum())
@@ -82,5 +83,5 @@ def _effective(mass: FloatArray, resampled: list[FloatArray], most_entropy: floa
     low = high = None
     if resampled:
         least, most = 2 * h - np.quantile(np.concatenate(resampled), (0.975, 0.025))
-        low, high = float(np.exp(min(h, max(0.0, least)))), float(np.exp(max(h, min(most, most_entropy))))
+        low, high = float(np.exp(min(h, max(0.0, least)))), float(np.exp(max(h, min(most, max_entropy))))
     return Effective(p, float(np.exp(h)), low, high, active, float(hill(p, 2)))

@@ -151,7 +151,7 @@ def test_hidden_states_are_fitted_and_what_limits_the_count_is_told():
     assert "width of the autoencoder" in found.warnings[0]
     poor = answer(activations=x[:20], kind="hidden_states", epochs=1, sparsity=50.0)
     assert "are not the states' features" in poor.warnings[-1]
-    assert "Nothing is active" in answer(activations=[[0.0, 0.0]]).warnings[0]
+    assert "no feature is active" in answer(activations=[[0.0, 0.0]]).warnings[0]
 
 
 def test_traces_are_counted_by_problem():
