@@ -2,11 +2,12 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Generator, Message
+from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
 from epf.search.answers.equality import AnswerChecker
 from epf.search.engine.deadline import Deadline
@@ -70,7 +71,7 @@ async def search(
     return result
 
 
-async def stream(
+def stream(
     problem: str,
     *,
     method: Method,
@@ -82,9 +83,9 @@ async def stream(
     until: Deadline | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Events of :func:`search` as they happen, then its error if it has one. Closing the stream cancels the search."""
-    events: asyncio.Queue[Event | None] = asyncio.Queue()
-    task = asyncio.create_task(
-        search(
+
+    def run(emit: Callable[[Event], None]) -> Coroutine[Any, Any, SearchResult]:
+        return search(
             problem,
             method=method,
             config=config,
@@ -93,18 +94,10 @@ async def stream(
             prompt=prompt,
             checker=checker,
             until=until,
-            emit=events.put_nowait,
+            emit=emit,
         )
-    )
-    task.add_done_callback(lambda _: events.put_nowait(None))
-    try:
-        while (event := await events.get()) is not None:
-            yield event
-        await task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, SearchServiceError):
-            await task
+
+    return merge([run])
 
 
 def _prompt_ids(generator: Generator, prompt: Sequence[Message]) -> tuple[int, ...]:

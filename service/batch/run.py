@@ -5,7 +5,7 @@ comments that keep a connection open; it reads like the stream of ``POST /solve`
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, RootModel
 
 from epf.core.errors import DeadlineExceeded, InvalidRequest
+from epf.core.merge import merge
 from epf.search.result import Usage
 from epf.service.http.errors import detail_of
 from epf.service.http.sse import event_frame
@@ -188,23 +189,15 @@ async def _turn(place: Place, max_seconds: float | None) -> None:
         raise DeadlineExceeded("max_seconds was over in the queue: allow more time", param="max_seconds") from None
 
 
-async def _as_they_finish(batch: Batch, place: Place, id: str) -> AsyncGenerator[Told, None]:
+def _as_they_finish(batch: Batch, place: Place, id: str) -> AsyncGenerator[Told, None]:
     """Results and failures in the order in which they come; closing it ends all searches."""
-    told: asyncio.Queue[Told] = asyncio.Queue()
     waiting = iter(range(len(batch.orders)))
 
-    async def work() -> None:
+    async def work(emit: Callable[[Told], None]) -> None:
         for index in waiting:
-            told.put_nowait(await _solved(batch, index, place, id))
+            emit(await _solved(batch, index, place, id))
 
-    workers = [asyncio.create_task(work()) for _ in range(batch.concurrency)]
-    try:
-        for _ in batch.orders:
-            yield await told.get()
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    return merge([work] * batch.concurrency)
 
 
 async def _solved(batch: Batch, index: int, place: Place, id: str) -> Told:

@@ -2,17 +2,18 @@
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 from epf.core.errors import SearchServiceError
 from epf.core.generator import Generator
+from epf.core.merge import merge
 from epf.core.version import VERSION
 from epf.search.events import Event
 from epf.search.result import SearchResult
 from epf.service.chat.conversation import check_context, prompt_of
-from epf.service.chat.merge import side_by_side
 from epf.service.chat.options import Sources, orders_of, sources_of
 from epf.service.chat.request import ChatRequest, ChatSearch
 from epf.service.chat.tokens import Token, covering, n_answer_tokens
@@ -68,8 +69,14 @@ class Job:
 
     async def events(self, place: Place) -> AsyncGenerator[tuple[int, Event], None]:
         """Events of all searches, each with its choice; an error names the field as the request does."""
+
+        async def search(choice: int, order: Order, emit: Callable[[tuple[int, Event]], None]) -> None:
+            async with aclosing(place.stream(order)) as events:
+                async for event in events:
+                    emit((choice, event))
+
         try:
-            async with aclosing(side_by_side([place.stream(order) for order in self.orders])) as events:
+            async with aclosing(merge(partial(search, choice, order) for choice, order in enumerate(self.orders))) as events:
                 async for event in events:
                     yield event
         except SearchServiceError as error:
