@@ -43,10 +43,14 @@ def test_the_first_error_follows_what_was_emitted_before_it_and_ends_all() -> No
             finally:
                 cancelled.append("waits")
 
-        items = []
-        with pytest.raises(ValueError, match="down"):
+        items: list[str] = []
+
+        async def collect() -> None:
             async for item in merge([waits, fails]):
                 items.append(item)
+
+        with pytest.raises(ValueError, match="down"):
+            await collect()
         assert (items, cancelled) == (["a"], ["waits"])
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
