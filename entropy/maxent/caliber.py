@@ -1,14 +1,15 @@
-"""Maximum caliber: the least committal process of steps, given what a step does on average.
+"""Maximum caliber: the least committal process of steps with a given average of a step.
 
-After Rogers, Beck and Rempe (arXiv 1105.5662; see :mod:`epf.entropy.maxent.maths`) and Jaynes (1980). What
-:mod:`epf.entropy.maxent.maths` is to states this is to steps: of all processes P whose steps begin by the law p and do F on
-average, sum_ij p_i P_ij f_ij = F, the one that adds least to the prior process m has the largest caliber, -sum_ij p_i P_ij
-ln(P_ij / m_ij). It is
+Following Rogers, Beck and Rempe (arXiv 1105.5662; see :mod:`epf.entropy.maxent.maths`) and Jaynes (1980). This does for steps
+what :mod:`epf.entropy.maxent.maths` does for states: consider all processes P whose steps begin with the distribution p and
+have the average sum_ij p_i P_ij f_ij = F. The one that adds least to the prior process m has the largest caliber,
+-sum_ij p_i P_ij ln(P_ij / m_ij). It is
 
     P_ij = m_ij exp(-l f_ij) / Z_i(l),    l = argmin sum_i p_i ln Z_i(l) + l F,
 
-with the process free energy -sum_i p_i ln Z_i, whose slope in l is <f> and whose curvature is minus the fluctuation of f within
-a step. The law p is held fixed: how often each state is left is known, what follows is not.
+with the process free energy -sum_i p_i ln Z_i. The slope of the free energy in l is <f>, and its curvature is minus the
+fluctuation of f within a step. The distribution p is fixed: the share of steps that leave each state is known, and the next
+state is not.
 """
 
 from dataclasses import dataclass
@@ -20,12 +21,12 @@ from epf.entropy.core.checks import refuse
 from epf.entropy.core.information import FloatArray, log_softmax, logsumexp
 
 STEEPEST = 500.0
-"""Largest multiplier, in units of 1 over the range of f: beyond it the mean is on the edge."""
+"""Largest multiplier, in units of 1 over the range of f; beyond it the mean is at the edge of its range."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """A process that was tilted towards what its steps should do.
+    """A process that is tilted towards a given mean of f.
 
     Attributes:
         transition: P, ``(s, s)``.
@@ -33,7 +34,7 @@ class Driven:
         mean: <f> of a step.
         variance: mean over states of the variance of f within a step: minus the response of the mean to the multiplier.
         free_energy: -sum_i p_i ln Z_i, in nats.
-        caliber: in nats a step, at most 0, which is the prior process itself.
+        caliber: caliber in nats per step; at most 0, which is that of the prior process.
     """
 
     transition: FloatArray
@@ -45,9 +46,9 @@ class Driven:
 
 
 def tilted(law: FloatArray, prior: FloatArray, f: FloatArray, multiplier: float) -> Driven:
-    """The process of this multiplier: ``law`` p ``(s,)``, ``prior`` m ``(s, s)`` with rows that sum to 1, ``f`` ``(s, s)``.
+    """The process with this multiplier: ``law`` p ``(s,)``, ``prior`` m ``(s, s)`` with rows that sum to 1, ``f`` ``(s, s)``.
 
-    A state that the prior has no steps from has none; its p must be 0.
+    A state without steps in the prior has no steps in the process either; its p must be 0.
     """
     left = prior.any(axis=1)
     p, m, g = law[left], prior[left], f[left]
@@ -69,10 +70,11 @@ def tilted(law: FloatArray, prior: FloatArray, f: FloatArray, multiplier: float)
 
 
 def maximum_caliber(law: FloatArray, prior: FloatArray, f: FloatArray, target: float, *, field: str) -> Driven:
-    """The process whose steps do ``target`` on average; arguments as in :func:`tilted`.
+    """The process whose steps have the mean ``target`` of f; see :func:`tilted` for the other arguments.
 
     Raises:
-        InvalidRequest: no process of the prior's steps does, or only one that leaves out some of them; it names ``field``.
+        InvalidRequest: No process with the prior's steps has this mean, or only one without some of them; the error names
+            ``field``.
         NotInstalled: scipy is missing.
     """
     some = law > 0
@@ -86,6 +88,6 @@ def maximum_caliber(law: FloatArray, prior: FloatArray, f: FloatArray, target: f
 
     if not low < target < high or miss(-steepest) <= 0 or miss(steepest) >= 0:
         raise refuse(
-            field, f"is {target:g}, but steps like these do between {low:.6g} and {high:.6g}", "give a mean well between"
+            field, f"is {target:g}, but the mean of such steps is between {low:.6g} and {high:.6g}", "choose one well inside"
         )
     return tilted(law, prior, f, float(needed("scipy.optimize", "entropy").brentq(miss, -steepest, steepest, xtol=1e-13)))

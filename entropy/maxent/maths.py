@@ -1,18 +1,22 @@
-"""Maximum entropy: the least committal distribution that has given means.
+"""Maximum entropy: the least committal distribution with given means.
 
-After Rogers, Beck and Rempe, "Information Theory and Statistical Mechanics Revisited" (arXiv 1105.5662), of which only the
-abstract was at hand; what is computed here is the standard calculus (Jaynes 1957) that it builds on. Over n rows with features
-f_ik and a prior measure m_i, among all p with means sum_i p_i f_ik = F_k the one that adds least to the prior is the Gibbs law
+Following Rogers, Beck and Rempe, "Information Theory and Statistical Mechanics Revisited" (arXiv 1105.5662), of which we could
+read only the abstract; the code implements the standard calculus (Jaynes 1957) that the paper builds on. There are n rows with
+features f_ik and a prior measure m_i. Among all p with means sum_i p_i f_ik = F_k, the one that adds least to the prior is the
+Gibbs distribution
 
     p_i = m_i exp(-sum_k l_k f_ik) / Z,    l = argmin ln Z(l) + l.F,
 
-a smooth convex problem without constraints, the dual. Then S = ln Z + l.F is the entropy relative to m, which for m = 1 is
-Shannon's and for a distribution m is -KL(p || m); d ln Z / d l_k = -<f_k>; and the response of the means to the multipliers is
-their fluctuation, d<f_j> / d l_k = -Cov(f_j, f_k). The free energy of p is -ln Z, that of another law q higher by KL(q || p),
-in units of temperature.
+where the minimum, the dual, is a smooth convex problem without constraints. Then S = ln Z + l.F is the entropy relative to m,
+which is Shannon's entropy for m = 1 and -KL(p || m) for a distribution m; d ln Z / d l_k = -<f_k>; and the response of the
+means to the multipliers is their fluctuation, d<f_j> / d l_k = -Cov(f_j, f_k). The free energy of p is -ln Z, in units of
+temperature; that of another distribution q is higher by KL(q || p).
 
-The resampling of a particle filter by exp(score / temperature) is such a law, with the score as feature and multiplier
--1 / temperature. What counts as out of reach, and scaling the features before solving, is ours.
+If the features depend linearly on each other up to a constant, sum_k v_k f_ik = c in all rows, then l + v gives the same
+weights: p and S are unique, but l, and for c != 0 also ln Z, are not.
+
+The resampling of a particle filter by exp(score / temperature) is such a distribution, with the score as feature and multiplier
+-1 / temperature. The criterion for unreachable means, and scaling the features before solving, is ours.
 """
 
 from dataclasses import dataclass
@@ -25,22 +29,22 @@ from epf.entropy.core.checks import refuse
 from epf.entropy.core.information import FloatArray, log_softmax, logsumexp
 
 TOLERANCE = 1e-9
-"""So near to the targets do the means come, in units of the largest distance of a row's feature from its target."""
+"""Maximum error of a mean, in units of the largest distance between a row's feature and its target."""
 
 STEEP = 16.0
-"""Log weights that differ by more may be those of a target on the edge, which no finite multipliers reach."""
+"""If log weights differ by more, the target may be on the edge, where multipliers are infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gibbs:
-    """A Gibbs law.
+    """A Gibbs distribution.
 
     Attributes:
         weights: p, ``(n,)``.
         multipliers: l, ``(k,)``.
         log_z: ln Z in nats.
-        means: of the features, ``(k,)``.
-        covariance: of the features, ``(k, k)``: minus the response of means to multipliers.
+        means: means of the features, ``(k,)``.
+        covariance: covariance of the features, ``(k, k)``: minus the response of the means to the multipliers.
         entropy: S relative to the prior measure, in nats.
     """
 
@@ -53,11 +57,11 @@ class Gibbs:
 
 
 def gibbs(features: FloatArray, multipliers: FloatArray, log_prior: FloatArray) -> Gibbs:
-    """The law of features ``(n, k)`` with these multipliers; ``log_prior``, ``(n,)``, may be -inf, but not everywhere."""
-    # About their mean, so that large features that differ little lose no digits.
-    middle = features.mean(axis=0)
-    log_weights = log_prior - (features - middle) @ multipliers
-    weights, log_z = np.exp(log_softmax(log_weights)), float(logsumexp(log_weights) - middle @ multipliers)
+    """The distribution of features ``(n, k)`` with these multipliers; ``log_prior``, ``(n,)``, has a finite entry."""
+    # Features are centred, so that large values with small differences lose no digits.
+    centre = features.mean(axis=0)
+    log_weights = log_prior - (features - centre) @ multipliers
+    weights, log_z = np.exp(log_softmax(log_weights)), float(logsumexp(log_weights) - centre @ multipliers)
     means, covariance = _moments(features, weights)
     return Gibbs(weights, multipliers, log_z, means, covariance, entropy=log_z + float(multipliers @ means))
 
@@ -69,13 +73,13 @@ def _moments(features: FloatArray, weights: FloatArray) -> tuple[FloatArray, Flo
 
 
 def maxent(features: FloatArray, targets: FloatArray, log_prior: FloatArray) -> Gibbs:
-    """The Gibbs law of features ``(n, k)`` whose means are ``targets``, ``(k,)``, NaN for a feature that is not constrained.
+    """The Gibbs distribution of features ``(n, k)`` with means ``targets``, ``(k,)``; NaN leaves a feature unconstrained.
 
-    Where features depend linearly on each other, multipliers are those of least norm.
+    If features depend linearly on each other, the multipliers are those of minimum norm after scaling the features.
 
     Raises:
-        InvalidRequest: no distribution has these means, or only one that leaves out rows, which multipliers would have to be
-            infinite for; ``targets.K`` is named if one alone is out of reach.
+        InvalidRequest: No distribution has these means, or only one that excludes rows, for which multipliers are infinite. The
+            error names ``targets.K`` if that target alone is out of reach.
         NotInstalled: scipy is missing.
     """
     allowed, wanted = np.isfinite(log_prior), np.isfinite(targets)
@@ -95,15 +99,15 @@ def maxent(features: FloatArray, targets: FloatArray, log_prior: FloatArray) -> 
 
 
 def _check_each(away: FloatArray, targets: FloatArray) -> None:
-    """Refuse a target that is not strictly between the least and the greatest value of its feature."""
+    """Raises ``InvalidRequest`` for a target that is not strictly between the extremes of its feature."""
     low, high = away.min(axis=0), away.max(axis=0)
     for (k,) in np.argwhere(((low >= 0) | (high <= 0)) & ((low < high) | (low != 0)))[:1]:
-        span = f"lies between {targets[k] + low[k]:.6g} and {targets[k] + high[k]:.6g}"
-        raise refuse(f"targets.{k}", f"is {targets[k]:.6g}, but its feature {span}", "give a mean strictly between")
+        span = f"is between {targets[k] + low[k]:.6g} and {targets[k] + high[k]:.6g}"
+        raise refuse(f"targets.{k}", f"is {targets[k]:.6g}, but its feature {span}", "choose a mean strictly between these")
 
 
 def _solve(scaled: FloatArray, log_prior: FloatArray) -> FloatArray:
-    """Multipliers that bring the means of the scaled features, ``(n, k)``, to zero, or as near as it gets."""
+    """Multipliers that bring the means of the scaled features, ``(n, k)``, to zero, or as near as possible."""
 
     def dual(multipliers: FloatArray) -> tuple[float, FloatArray]:
         log_weights = log_prior - scaled @ multipliers
@@ -121,7 +125,7 @@ def _solve(scaled: FloatArray, log_prior: FloatArray) -> FloatArray:
         method="trust-exact",
         options={"gtol": TOLERANCE / 10, "maxiter": 500, "max_trust_radius": 1e4},
     )
-    # The last digits: the solver judges a step by the dual itself, which near its minimum is flat within rounding.
+    # Newton steps for the last digits: the solver compares values of the dual, which is flat within rounding at its minimum.
     multipliers = np.asarray(found.x, dtype=np.float64)
     for _ in range(2):
         gradient = dual(multipliers)[1]
@@ -132,10 +136,10 @@ def _solve(scaled: FloatArray, log_prior: FloatArray) -> FloatArray:
 
 
 def _check_together(scaled: FloatArray) -> None:
-    """Refuse targets that no law reaches which leaves every row some weight.
+    """Raises ``InvalidRequest`` for targets that no distribution with positive weights in all rows has.
 
-    A linear program: rows that lie about the origin in ``scaled``, ``(n, k)``, average to it with weights of at least t each;
-    t is made as large as can be.
+    This is a linear program: find weights of at least t each with which the rows of ``scaled``, ``(n, k)``, average to the
+    origin, and maximise t.
     """
     optimize = needed("scipy.optimize", "entropy")
     n = len(scaled)
@@ -144,6 +148,6 @@ def _check_together(scaled: FloatArray) -> None:
     objective[-1] = -1.0
     found: Any = optimize.linprog(objective, A_eq=constraints, b_eq=np.append(np.zeros(scaled.shape[1]), 1.0), method="highs")
     if found.x is None:
-        raise refuse("targets", "cannot hold all at once for any weights of these rows", "give means that go together")
+        raise refuse("targets", "cannot all be met by any weights of these rows", "choose means that are compatible")
     if found.x[-1] * n < TOLERANCE:
-        raise refuse("targets", "lie on the edge of what these rows allow, where multipliers are infinite", "move them inwards")
+        raise refuse("targets", "are on the edge of their range, where multipliers are infinite", "move them inwards")

@@ -1,32 +1,30 @@
-"""``maxent`` of steps: transitions from chains or counts, and what is told of their process."""
+"""``maxent`` of steps: transitions from chains or counts, and the output for their process."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.core.checks import at_most, matrix, refuse
+from epf.entropy.core.checks import at_most, exclusive, matrix, refuse
 from epf.entropy.core.information import FloatArray, in_unit
 from epf.entropy.core.schema import Label
 from epf.entropy.maxent.caliber import maximum_caliber, tilted
 from epf.entropy.maxent.irreversibility import Process
 from epf.entropy.maxent.schema import MAX_STATES, DrivenOut, MaxentInput, PairOut, ProcessOut
-from epf.entropy.tooling.tool import Table
 
 MAX_LABELS = 5_000_000
-MOST_SHOWN = 12
 
 
 def counted(given: MaxentInput) -> tuple[list[Label], FloatArray]:
-    """States and their transitions, ``(s, s)``; of neither chains nor counts, none."""
+    """States and their transitions, ``(s, s)``; both are empty without chains and counts."""
     if given.chains and given.counts:
-        raise refuse("counts", "is given beside chains", "give one or the other")
+        raise exclusive("counts", "chains")
     if given.counts:
         counts = matrix("counts", given.counts, max_values=MAX_STATES**2)
         if counts.shape[0] != counts.shape[1]:
-            raise refuse("counts", f"has {counts.shape[0]} rows of {counts.shape[1]}", "give a row for each state")
+            raise refuse("counts", f"has {counts.shape[0]} rows of {counts.shape[1]}", "give one row and column per state")
         if not counts.any():
-            raise refuse("counts", "is zero everywhere", "give the transitions that were seen")
+            raise refuse("counts", "is zero everywhere", "give at least one transition")
         return list(range(len(counts))), counts
     if not given.chains:
         return [], np.zeros((0, 0))
@@ -35,21 +33,21 @@ def counted(given: MaxentInput) -> tuple[list[Label], FloatArray]:
     labels = [label for chain in given.chains for label in chain]
     states = sorted(set(labels), key=lambda label: (isinstance(label, str), label))
     at_most("chains", len(states), MAX_STATES, "different states")
-    place = {state: i for i, state in enumerate(states)}
-    codes, begins = np.array([place[label] for label in labels], dtype=np.intp), np.zeros(len(labels) + 1, dtype=bool)
+    code_of = {state: i for i, state in enumerate(states)}
+    codes, begins = np.array([code_of[label] for label in labels], dtype=np.intp), np.zeros(len(labels) + 1, dtype=bool)
     begins[np.cumsum(lengths)] = True
     inside = ~begins[1:-1]
     if not inside.any():
-        raise refuse("chains", "has no chain of two steps", "give at least one")
+        raise refuse("chains", "has no chain of at least two steps", "give one")
     counts = np.zeros((len(states), len(states)))
     np.add.at(counts, (codes[:-1][inside], codes[1:][inside]), 1.0)
     return states, counts
 
 
 def process_out(found: Process, states: Sequence[Label], counts: FloatArray, given: MaxentInput) -> ProcessOut:
-    """What is told of the process, in the unit that was asked for."""
+    """The output for a process, in the requested unit."""
 
-    def told(nats: float) -> float:
+    def converted(nats: float) -> float:
         return float(in_unit(nats, given.unit))
 
     flow = found.flow
@@ -59,7 +57,7 @@ def process_out(found: Process, states: Sequence[Label], counts: FloatArray, giv
             b=states[j],
             forward=float(flow[i, j]),
             backward=float(flow[j, i]),
-            production=told((flow[i, j] - flow[j, i]) * math.log(flow[i, j] / flow[j, i])),
+            production=converted((flow[i, j] - flow[j, i]) * math.log(flow[i, j] / flow[j, i])),
         )
         for i, j in np.argwhere((flow > flow.T) | np.triu((flow == flow.T) & (flow > 0), 1))
     ]
@@ -69,12 +67,12 @@ def process_out(found: Process, states: Sequence[Label], counts: FloatArray, giv
         transition=found.transition.tolist(),
         observed=found.observed.tolist(),
         stationary=found.stationary.tolist(),
-        production=told(found.production),
-        production_observed=told(found.production_observed),
-        production_unsmoothed=told(found.production_unsmoothed) if math.isfinite(found.production_unsmoothed) else None,
+        production=converted(found.production),
+        production_observed=converted(found.production_observed),
+        production_unsmoothed=converted(found.production_unsmoothed) if math.isfinite(found.production_unsmoothed) else None,
         smoothing=given.smoothing,
         n_one_way=found.n_one_way,
-        forgotten=told(found.forgotten),
+        forgotten=converted(found.forgotten),
         pairs=sorted(pairs, key=lambda pair: -pair.production),
         driven=None if given.drift is None else _driven(found, states, given.drift, given),
     )
@@ -83,7 +81,7 @@ def process_out(found: Process, states: Sequence[Label], counts: FloatArray, giv
 def _driven(found: Process, states: Sequence[Label], drift: float, given: MaxentInput) -> DrivenOut:
     numbers = [state for state in states if not isinstance(state, str)]
     if len(numbers) < len(states):
-        raise refuse("drift", "needs states that are numbers", "name states by numbers, or leave it out")
+        raise refuse("drift", "needs states that are numbers", "use numbers as states, or leave it out")
     change = np.subtract.outer(np.array(numbers, dtype=np.float64), np.array(numbers, dtype=np.float64)).T
     driven = maximum_caliber(found.observed, found.transition, change, drift, field="drift")
     return DrivenOut(
@@ -95,46 +93,3 @@ def _driven(found: Process, states: Sequence[Label], drift: float, given: Maxent
         free_energy=driven.free_energy,
         response=driven.variance,
     )
-
-
-def process_tables(steps: ProcessOut, unit: str) -> list[Table]:
-    """Entropy production and the pairs that tell its direction; the process with the drift that was asked for."""
-    shown = [
-        Table(
-            f"Entropy production of {steps.n_transitions:.0f} steps, {unit} a step, smoothed by {steps.smoothing:g}",
-            ("stationary", "observed", "unsmoothed", "pairs seen one way", "forgotten"),
-            (
-                (
-                    steps.production,
-                    steps.production_observed,
-                    "infinite" if steps.production_unsmoothed is None else steps.production_unsmoothed,
-                    steps.n_one_way,
-                    steps.forgotten,
-                ),
-            ),
-        ),
-        Table(
-            "Pairs of states",
-            ("a", "b", "a to b", "back", f"production, {unit}"),
-            tuple((str(p.a), str(p.b), p.forward, p.backward, p.production) for p in steps.pairs[:MOST_SHOWN]),
-        ),
-    ]
-    if steps.driven is not None:
-        shown += _driven_tables(unit, steps.states, steps.driven)
-    return shown
-
-
-def _driven_tables(unit: str, states: Sequence[Label], driven: DrivenOut) -> list[Table]:
-    names = [str(state) for state in states[:MOST_SHOWN]]
-    return [
-        Table(
-            "Least committal process with this drift",
-            ("drift before", "drift", "multiplier", f"caliber, {unit} a step"),
-            ((driven.before, driven.drift, driven.multiplier, driven.caliber),),
-        ),
-        Table(
-            "Its transitions",
-            ("from", *(f"to {name}" for name in names)),
-            tuple((name, *row[:MOST_SHOWN]) for name, row in zip(names, driven.transition, strict=False)),
-        ),
-    ]

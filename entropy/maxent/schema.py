@@ -1,20 +1,16 @@
 """Input and output of ``maxent``."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from epf.entropy.core.information import Unit
-from epf.entropy.core.schema import Label, Number, Result, Strict, example
+from epf.entropy.core.schema import Count, Label, Number, Result, Strict, example
 from epf.entropy.traces import TraceInput
 
 MAX_STATES = 200
 
-Count = Annotated[float, Field(ge=0, le=1e12)]
-
 
 class MaxentInput(TraceInput):
-    """Features of each row, with targets of their means or with multipliers; steps between states; or traces."""
+    """Features of each row, with targets for their means or with multipliers; steps between states; or traces."""
 
     model_config = example(
         features=[[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]],
@@ -22,113 +18,131 @@ class MaxentInput(TraceInput):
         chains=[["low", "high", "high"], ["low", "low", "high"]],
     )
 
-    features: list[list[Number]] = Field([], description="A row for each answer or trace, with what is known of it in numbers.")
-    names: list[str] = Field([], description="Of the features.")
+    features: list[list[Number]] = Field([], description="One row of numbers per answer or trace.")
+    names: list[str] = Field([], description="Names of the features.")
     targets: list[Number | None] = Field(
-        [], description="What the mean of each feature must be; null for one that is not constrained."
+        [], description="Required mean of each feature; null for a feature that is not constrained."
     )
     multipliers: list[Number] = Field(
-        [], description="In place of targets: weights are exp(- multipliers . features), as a resampling's at -1 / temperature."
+        [],
+        description="Multipliers, which replace targets: weights are exp(- multipliers . features). Each is -1 / temperature.",
     )
-    prior: list[Count] = Field([], description="Weight of each row before anything is known; equal if left out.")
-    compare: list[Count] = Field([], description="Other weights of the rows, to be told how far they are from these.")
-    chains: list[list[Label]] = Field([], description="State at each step, one list for each trace.")
-    counts: list[list[Count]] = Field([], description="In place of chains: transitions from the state of the row to each one.")
+    prior: list[Count] = Field([], description="Prior weight of each row. Default: equal weights.")
+    compare: list[Count] = Field([], description="Other weights of the rows, to compare with the ones that are computed.")
+    chains: list[list[Label]] = Field([], description="State at each step, one list per trace.")
+    counts: list[list[Count]] = Field(
+        [], description="Number of transitions from the state of the row to that of the column, instead of chains."
+    )
     smoothing: float = Field(
-        0.5, gt=0, le=1e6, description="Pseudo-count of both directions between states of which one was seen."
+        0.5,
+        gt=0,
+        le=1e6,
+        description="Pseudo-count in both directions between two states with at least one transition between them.",
     )
     drift: float | None = Field(
         None,
         ge=-1e9,
         le=1e9,
-        description="Mean change of the state in a step that must hold: the least committal process that has it is told. "
-        "States must be numbers; of traces they are the bins.",
+        description="Required mean change of the state in a step. Adds the least committal process with this drift. States "
+        "must be numbers; for traces they are the bins.",
     )
-    unit: Unit = Field("nats", description="Of entropies, divergences and entropy production.")
+    unit: Unit = Field("nats", description="Unit of entropies, divergences and entropy production.")
     mean: list[str] = Field(
         [],
-        description="Of traces: a mean that must hold, as NAME=VALUE. There are log_odds (of the last score), first_score, "
-        "lowest_score, last_score, n_steps, correct and each name of judges, where all traces have them.",
+        description="For traces: a required mean, as NAME=VALUE. Names are log_odds (of the last score), first_score, "
+        "lowest_score, last_score, n_steps, correct and each judge, if all traces have them.",
     )
     temperature: float | None = Field(
         None,
         ge=1e-6,
         le=1e6,
-        description="Of traces: in place of a mean, weights exp(log odds of the last score / temperature).",
+        description="For traces: use the weights exp(log odds of the last score / temperature) instead of required means.",
     )
-    bins: int = Field(4, ge=2, le=64, description="Of traces: a step's state is the bin of its score; bins have equal shares.")
+    bins: int = Field(
+        4, ge=2, le=64, description="For traces: number of bins of equal share. The state of a step is the bin of its score."
+    )
 
 
 class FeatureOut(Strict):
     """One feature."""
 
     name: str
-    before: float = Field(description="Mean by the prior.")
+    before: float = Field(description="Mean under the prior.")
     mean: float
-    multiplier: float = Field(description="0 where it is not constrained.")
+    multiplier: float = Field(description="Multiplier; 0 if the feature is not constrained.")
     temperature: float | None = Field(
-        description="-1 / multiplier: positive if high values are favoured; null at multiplier 0."
+        description="-1 / multiplier, positive if high values are favoured; null if the multiplier is 0."
     )
 
 
 class FitOut(Strict):
-    """The law of maximum entropy."""
+    """The distribution of maximum entropy."""
 
-    weights: list[float] = Field(description="Of each row.")
+    weights: list[float] = Field(description="Weight of each row.")
     features: list[FeatureOut]
     response: list[list[float]] = Field(
-        description="Covariance of the features: raising multiplier k by a little e lowers mean j by e times this."
+        description="Covariance of the features: raising multiplier k by a small e lowers mean j by e times this value."
     )
-    entropy: float = Field(description="Relative to the prior: of the weights if there is none, else minus their divergence.")
-    effective: float = Field(description="Effective number of rows, exp of the weights' entropy.")
+    entropy: float = Field(
+        description="Entropy of the weights relative to the prior: Shannon's without a prior, otherwise minus the divergence."
+    )
+    effective: float = Field(description="Effective number of rows, exp of the entropy of the weights.")
     ess: float = Field(description="Effective sample size, 1 / sum of squared weights.")
-    log_z: float = Field(description="Logarithm of the partition function, natural.")
+    log_z: float = Field(description="Natural logarithm of the partition function.")
     free_energy: float = Field(description="-log_z, in units of temperature.")
-    excess: float | None = Field(description="Free energy of the weights to compare above that of these: their divergence.")
+    excess: float | None = Field(
+        description="Free energy of `compare` minus that of these weights, which is the divergence; null without `compare`."
+    )
 
 
 class PairOut(Strict):
-    """Two states with steps between them, more from a to b than back."""
+    """Two states with transitions between them, more from a to b than back."""
 
     a: Label
     b: Label
-    forward: float = Field(description="Part of all steps that go from a to b, in the stationary law.")
+    forward: float = Field(description="Share of all steps that go from a to b, in the stationary distribution.")
     backward: float
-    production: float = Field(description="What the pair adds to the entropy production.")
+    production: float = Field(description="Contribution of the pair to the entropy production.")
 
 
 class DrivenOut(Strict):
-    """The process of largest caliber whose state changes by so much a step."""
+    """The process of maximum caliber with the required drift."""
 
-    before: float = Field(description="Mean change of the state in a step of the process as it was observed, smoothed.")
+    before: float = Field(description="Mean change of the state in a step of the observed process, after smoothing.")
     drift: float
-    multiplier: float = Field(description="Steps are weighted by exp(- multiplier . change).")
+    multiplier: float = Field(description="Multiplier of the drift: steps are weighted by exp(- multiplier . change).")
     transition: list[list[float]] = Field(description="Probability of the column's state after the row's.")
-    caliber: float = Field(description="Minus what a step of it adds to the observed process: their divergence; at most 0.")
-    free_energy: float = Field(description="Of the process, natural, in units of temperature.")
-    response: float = Field(description="Raising the multiplier by a little e lowers the drift by e times this.")
+    caliber: float = Field(description="Minus the divergence per step from the observed process; at most 0.")
+    free_energy: float = Field(description="Free energy of the process in nats, in units of temperature.")
+    response: float = Field(description="Raising the multiplier by a small e lowers the drift by e times this value.")
 
 
 class ProcessOut(Strict):
-    """The process of steps as a Markov chain."""
+    """The steps as a Markov process."""
 
     states: list[Label]
     n_transitions: float
-    transition: list[list[float]] = Field(description="Probability of the column's state after the row's, smoothed.")
-    observed: list[float] = Field(description="How often a step begins in each state.")
+    transition: list[list[float]] = Field(description="Probability of the column's state after the row's, after smoothing.")
+    observed: list[float] = Field(description="Share of the steps that begin in each state.")
     stationary: list[float]
-    production: float = Field(description="Entropy production a step in the stationary law; 0: forwards looks like backwards.")
-    production_observed: float = Field(description="The same of a step from the observed law.")
-    production_unsmoothed: float | None = Field(description="That without pseudo-counts; null where it is infinite.")
+    production: float = Field(
+        description="Entropy production per step in the stationary distribution; 0 if the process looks the same backwards."
+    )
+    production_observed: float = Field(description="Entropy production of a step from the observed distribution.")
+    production_unsmoothed: float | None = Field(
+        description="Entropy production of a step from the observed distribution without pseudo-counts; null if it is infinite."
+    )
     smoothing: float
-    n_one_way: int = Field(description="Pairs of states that were seen in one direction only.")
-    forgotten: float = Field(description="So much of what tells the observed law from the stationary one a step loses.")
-    pairs: list[PairOut] = Field(description="By falling production.")
-    driven: DrivenOut | None = Field(description="With the drift that was asked for; null if none was.")
+    n_one_way: int = Field(description="Number of pairs of states with transitions in one direction only.")
+    forgotten: float = Field(
+        description="Divergence of the observed from the stationary distribution that is lost in one step."
+    )
+    pairs: list[PairOut] = Field(description="Pairs of states by falling production.")
+    driven: DrivenOut | None = Field(description="The process with the required drift; null without `drift`.")
 
 
 class MaxentOutput(Result):
-    """What was asked for: a fit, a process, or both."""
+    """A fit, a process, or both, depending on the request."""
 
     unit: Unit
     fit: FitOut | None

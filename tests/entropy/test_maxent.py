@@ -119,7 +119,7 @@ CORNERS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
         ([[1.0], [2.0]], [2.5], "targets.0", "between 1 and 2"),
         ([[1.0], [2.0]], [2.0], "targets.0", "strictly between"),
         ([[1.0, 3.0], [2.0, 3.0]], [1.5, 4.0], "targets.1", "between 3 and 3"),
-        (CORNERS, [0.6, 0.6], "targets", "cannot hold all at once"),
+        (CORNERS, [0.6, 0.6], "targets", "cannot all be met"),
         (CORNERS, [0.5, 0.5], "targets", "on the edge"),
         (CORNERS, [None, 1.5], "targets.1", "between 0 and 1"),
     ],
@@ -145,11 +145,21 @@ def test_features_that_are_not_constrained_are_told():
     assert (raised.features[1].mean - found.features[1].mean) / change == pytest.approx(-found.response[0][1], rel=1e-4)
 
 
-def test_features_that_depend_on_each_other_are_warned_of():
+def test_features_that_depend_on_each_other_lead_to_a_warning():
     found = answer(features=[[1, 2], [2, 4], [4, 8]], targets=[2.0, 4.0])
-    assert "depend linearly" in found.warnings[0]
+    for name in ("depend linearly", "multipliers", "ln Z", "free energy"):
+        assert name in found.warnings[0]
     assert found.fit.features[0].mean == pytest.approx(2)
     assert not answer(features=[[1, 2], [2, 1], [4, 8], [0, 0]], targets=[2.0, 3.0]).warnings
+
+
+def test_with_features_that_sum_to_a_constant_weights_and_entropy_are_unique_and_ln_z_is_not():
+    shares = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
+    found = maxent(shares, np.array([0.6, 0.4]), np.zeros(3))
+    other = gibbs(shares, found.multipliers + 1.5, np.zeros(3))
+    np.testing.assert_allclose(other.weights, found.weights, atol=1e-12)
+    assert other.entropy == pytest.approx(found.entropy)
+    assert other.log_z == pytest.approx(found.log_z - 1.5)
 
 
 def test_another_law_has_more_free_energy():
