@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from epf.search import Particle as Particle
     from epf.search import Resampled as Resampled
     from epf.search import Scored as Scored
-    from epf.search import SearchConfig as SearchConfig
+    from epf.search import SearchOptions as SearchOptions
     from epf.search import SearchResult as SearchResult
     from epf.search import Started as Started
     from epf.search import StepRecord as StepRecord
@@ -33,7 +33,7 @@ __all__ = [
     "Particle",
     "Resampled",
     "Scored",
-    "SearchConfig",
+    "SearchOptions",
     "SearchResult",
     "Started",
     "StepRecord",

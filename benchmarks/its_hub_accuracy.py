@@ -35,16 +35,16 @@ from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.search import SearchConfig, asolve
+from epf.search import SearchOptions, asolve
 from epf.search.answers.equality import AnswerChecker
 from epf.search.answers.extract import final_answer
-from epf.search.engine.runner import SEED_BITS
+from epf.search.runner import SEED_BITS
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "make bench-its-hub"
 OURS = ("pf", "epf", "epf_published")
 THEIRS = {"its_hub PF": ParticleFiltering, "its_hub ePF": EntropicParticleFiltering}
-USUAL = SearchConfig()
+USUAL = SearchOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ def arms(generator: EmbeddedGenerator, reward_model: EmbeddedRewardModel, checke
 
     def ours(method: str) -> Arm:
         async def solve(problem: Problem, seed: int) -> Told:
-            config = SearchConfig(n_particles=n, seed=seed)
+            options = SearchOptions(n_particles=n, seed=seed)
             models: dict[str, Any] = {"generator": generator, "reward_model": reward_model, "checker": checker}
-            result = await asolve(problem.text, method=method, config=config, **models)
+            result = await asolve(problem.text, method=method, options=options, **models)
             return result.answer, result.usage.generated_tokens, result.usage.prm_calls
 
         return solve

@@ -38,7 +38,7 @@ from epf.generators.registry import GeneratorOptions, load_generator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
-from epf.search import SearchConfig
+from epf.search import SearchOptions
 from epf.search.answers.equality import AnswerChecker
 from epf.search.api import stream
 from epf.search.events import Answered, Resampled, Scored, StepTaken
@@ -126,10 +126,12 @@ class Bench:
         return rows
 
     async def _search(self, text: str, n: int, seed: int, lookahead: bool) -> dict[str, float]:
-        config = SearchConfig(
+        options = SearchOptions(
             n_particles=n, seed=seed, lookahead="reuse" if lookahead else "none", separator=SEPARATOR, **self._pair.options
         )
-        events = stream(text, config=config, generator=self._generator, reward_model=self._reward_model, checker=self._checker)
+        events = stream(
+            text, options=options, generator=self._generator, reward_model=self._reward_model, checker=self._checker
+        )
         last_s: dict[int, float] = {}
         begun_s, waited_s, alive_s = time.perf_counter(), 0.0, 0.0
         async with aclosing(events):

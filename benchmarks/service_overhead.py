@@ -32,7 +32,7 @@ from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.search import SearchConfig, asolve
+from epf.search import SearchOptions, asolve
 from epf.search.answers.equality import AnswerChecker
 from epf.service.app import create_app
 from epf.service.server import listen
@@ -86,7 +86,7 @@ async def in_process(asked: Sequence[SyntheticProblem], callers: int) -> Times:
                 began = time.perf_counter()
                 result = await asolve(
                     asked[i].text,
-                    config=SearchConfig(seed=i, **OPTIONS),
+                    options=SearchOptions(seed=i, **OPTIONS),
                     generator=generator,
                     reward_model=reward_model,
                     checker=checker,

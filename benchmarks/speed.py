@@ -24,7 +24,7 @@ from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.search import SearchConfig, asolve
+from epf.search import SearchOptions, asolve
 from epf.search.answers.equality import AnswerChecker
 
 RESULTS = Path(__file__).parent / "results"
@@ -44,7 +44,7 @@ async def solves(generator: EmbeddedGenerator, asked: list[SyntheticProblem]) ->
             began = time.perf_counter()
             result = await asolve(
                 problem.text,
-                config=SearchConfig(n_particles=N, seed=i, max_steps=20, max_tokens_per_step=48, **options),
+                options=SearchOptions(n_particles=N, seed=i, max_steps=20, max_tokens_per_step=48, **options),
                 generator=generator,
                 reward_model=reward_model,
                 checker=checker,

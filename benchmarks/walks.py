@@ -41,7 +41,7 @@ RESULTS = Path(__file__).parent / "results"
 NOT_THE_PACKAGE = ("tests", "benchmarks", "docs")
 MODELS = ("engines", "generators", "reward_models")
 PROBLEM = "There are 45 birds on a wire. 17 fly away. How many are left?"
-OPTION_CHECKS = ("check_config",)
+OPTION_CHECKS = ("resolve_options",)
 """Functions that check the options of a search."""
 
 

@@ -89,7 +89,7 @@ def field_options(
     Args:
         model: its fields that are arrays of numbers, objects, or unions of several types have no option.
         without: names of other fields that have none.
-        heading: under which the help page lists the options.
+        heading: under which the help page lists the options; those for research (``x-research``) have one of their own.
         text: reads the value of a text option.
     """
     found: list[click.Parameter] = []
@@ -97,7 +97,9 @@ def field_options(
         if name not in without and (settings := _settings(field, text)) is not None:
             flag = name.replace("_", "-")
             spelling = f"--{flag}/--no-{flag}" if settings["type"] is click.BOOL else f"--{flag}"
-            found.append(Option([spelling, name], heading=heading, help=field.description, **settings))
+            research = isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("x-research")
+            under = f"{heading} for research" if research else heading
+            found.append(Option([spelling, name], heading=under, help=field.description, **settings))
     return found
 
 

@@ -8,7 +8,7 @@ import click
 
 from epf.cli.command import Command, escaped, field_options, given_options
 from epf.core.errors import InvalidRequest
-from epf.service.solve.schemas import SearchOptions
+from epf.search.options import SearchOptions
 
 NOT_SHARED = ("method", "n_particles", "seed")
 """Options of a search that the run itself chooses."""

@@ -12,7 +12,7 @@ from epf.cli.command import Command, escaped, field_options, given_options
 from epf.cli.loading import notice
 from epf.cli.problems import read_problems
 from epf.core.errors import InvalidRequest
-from epf.service.solve.schemas import SearchOptions
+from epf.search.options import SearchOptions
 
 
 @click.command(
@@ -65,7 +65,7 @@ def solve(
 
         from epf.cli.solving import prepare, solve_file, solve_problem
 
-        search, models = prepare(given_options(context, SearchOptions), context.obj, notices)
+        options, models = prepare(given_options(context, SearchOptions), context.obj, notices)
         if file is None:
-            return asyncio.run(solve_problem(problem, search, models, as_json=as_json))
-        return asyncio.run(solve_file(rows, search, models, as_json=as_json, concurrency=concurrency))
+            return asyncio.run(solve_problem(problem, options, models, as_json=as_json))
+        return asyncio.run(solve_file(rows, options, models, as_json=as_json, concurrency=concurrency))

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
-from dataclasses import dataclass
 from functools import partial
 from json import dumps
 from typing import Any
@@ -18,26 +17,18 @@ from epf.cli.settings import read_settings
 from epf.cli.view import multiline, printable, summary
 from epf.core.errors import SearchServiceError
 from epf.evaluation.worker import LoadModels, Models
-from epf.search import SearchConfig, asolve, stream
+from epf.search import SearchOptions, asolve, stream
 from epf.search.events import Answered
-from epf.search.methods import method_named
+from epf.search.request import with_defaults
 from epf.search.result import SearchResult
 from epf.service.searches.models import models_of
-from epf.service.solve.schemas import ErrorDetail, SearchOptions, SolveResult
+from epf.service.solve.schemas import ErrorDetail, SolveResult
 
 OpenModels = AbstractAsyncContextManager[Models]
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """How to search."""
-
-    method: str
-    config: SearchConfig
-
-
-def prepare(given: Mapping[str, Any], load_models: LoadModels | None, notices: ExitStack) -> tuple[Search, OpenModels]:
-    """The search and the models that the command line and the settings ask for; the command line wins.
+def prepare(given: Mapping[str, Any], load_models: LoadModels | None, notices: ExitStack) -> tuple[SearchOptions, OpenModels]:
+    """The options and the models that the command line and the settings ask for; the command line wins.
 
     Args:
         given: options of the command line.
@@ -48,22 +39,16 @@ def prepare(given: Mapping[str, Any], load_models: LoadModels | None, notices: E
         InvalidRequest: a setting or an option is not valid.
     """
     settings = read_settings()
-    defaults = settings.search.chosen()
-    method = method_named({**defaults, **given}.get("method", SearchOptions().method))
-    shared = {name: value for name, value in defaults.items() if name not in method.fixed}
-    options = {name: value for name, value in {**shared, **given}.items() if name != "method"}
-    search = Search(method.name, SearchConfig(**options))
-    return search, loaded(load_models or partial(models_of, settings), notices)
+    return with_defaults(given, settings.search), loaded(load_models or partial(models_of, settings), notices)
 
 
-async def solve_problem(problem: str, search: Search, models: OpenModels, *, as_json: bool) -> int:
+async def solve_problem(problem: str, options: SearchOptions, models: OpenModels, *, as_json: bool) -> int:
     """Show one search and print its result; the exit code."""
     async with models as found:
         with progress(sys.stderr if as_json else sys.stdout) as show:
             async for event in stream(
                 problem,
-                method=search.method,
-                config=search.config,
+                options=options,
                 generator=found.generator,
                 reward_model=found.reward_model,
                 checker=found.checker,
@@ -87,7 +72,9 @@ def _print_solution(result: SearchResult) -> None:
         print(summary(result).plain, flush=True)
 
 
-async def solve_file(rows: Sequence[ProblemRow], search: Search, models: OpenModels, *, as_json: bool, concurrency: int) -> int:
+async def solve_file(
+    rows: Sequence[ProblemRow], options: SearchOptions, models: OpenModels, *, as_json: bool, concurrency: int
+) -> int:
     """Solve at most ``concurrency`` rows at the same time and print the results in the order of the rows; the exit code."""
     limit = asyncio.Semaphore(concurrency)
     n_done = n_failed = 0
@@ -98,8 +85,7 @@ async def solve_file(rows: Sequence[ProblemRow], search: Search, models: OpenMod
             try:
                 result = await asolve(
                     row.text,
-                    method=search.method,
-                    config=search.config,
+                    options=options,
                     generator=found.generator,
                     reward_model=found.reward_model,
                     checker=found.checker,

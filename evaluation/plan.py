@@ -6,16 +6,17 @@ only, so two methods, and two budgets of one method, draw the same steps whereve
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, get_type_hints
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from epf.core.errors import InvalidRequest
 from epf.problem_sets.problem import Problem
-from epf.search.engine.runner import SEED_BITS
-from epf.search.methods import METHODS, method_named
-from epf.search.options import SearchConfig
+from epf.search.methods import METHODS
+from epf.search.options import SearchOptions
+from epf.search.request import SearchRequest, resolve_options
+from epf.search.runner import SEED_BITS
 
 ALL = "all"
 Key = tuple[str, str, int, int]
@@ -27,17 +28,16 @@ class Contender:
     """A method with options of its own, under the name that rows and tables show: ``epf`` or ``epf+lookahead=reuse``."""
 
     name: str
-    method: str
-    options: tuple[tuple[str, Any], ...] = ()
+    options: SearchOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One contender at one budget, with the search that this asks for."""
+    """One contender at one budget, with the resolved options of its searches."""
 
     contender: Contender
     budget: int
-    config: SearchConfig
+    options: SearchOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,16 @@ class Task:
     """One search. ``alone``: nothing else runs meanwhile and no draw is shared, so that its seconds mean something."""
 
     problem: Problem
-    method: str
     name: str
     budget: int
     seed: int
-    config: SearchConfig
+    options: SearchOptions
     alone: bool
+
+    @property
+    def request(self) -> SearchRequest:
+        """The search itself."""
+        return SearchRequest(self.problem.text, METHODS[self.options.method], self.options)
 
     @property
     def key(self) -> Key:
@@ -133,24 +137,24 @@ def make_plan(
     Raises:
         InvalidRequest: a method refuses every budget, no method reads an option, or one is out of its range.
     """
-    methods = [method_named(contender.method) for contender in contenders]
+    methods = [METHODS[contender.options.method] for contender in contenders]
     for name in options:
-        if all(name in method.fixed for method in methods):
+        if not any(method.reads(name) for method in methods):
             raise InvalidRequest(f"{name} is read by none of these methods: leave it out", param=name)
     cells: list[Cell] = []
     left_out: list[str] = []
     for contender, method in zip(contenders, methods, strict=True):
-        shared = {name: value for name, value in options.items() if name not in method.fixed}
+        shared = {name: value for name, value in options.items() if method.reads(name)}
         refused: list[str] = []
         fixed = method.fixed.get("n_particles")
         for budget in budgets if fixed is None else (fixed,):
             try:
-                wanted = SearchConfig(**{**shared, **dict(contender.options), "n_particles": budget})
-                method.configured(wanted)
+                wanted = SearchOptions(**{**shared, **contender.options.chosen(), "n_particles": budget})
+                resolved = resolve_options(method, wanted)
             except InvalidRequest as error:
                 refused.append(f"{contender.name} at budget {budget}: {error.message}")
             else:
-                cells.append(Cell(contender, budget, wanted))
+                cells.append(Cell(contender, budget, resolved))
         if cells[-1:] == [] or cells[-1].contender != contender:
             raise InvalidRequest(refused[0], param="methods")
         left_out += refused
@@ -164,22 +168,20 @@ def search_seed(problem: Problem, seed: int) -> int:
 
 
 def _task(problem: Problem, cell: Cell, seed: int, *, alone: bool) -> Task:
-    config = replace(cell.config, seed=search_seed(problem, seed))
-    return Task(problem, cell.contender.method, cell.contender.name, cell.budget, seed, config, alone)
+    options = cell.options.model_copy(update={"seed": search_seed(problem, seed)})
+    return Task(problem, cell.contender.name, cell.budget, seed, options, alone)
 
 
 def _contender(written: str) -> Contender:
-    method, *options = written.split("+")
-    method_named(method)
-    return Contender(written, method, tuple(_option(option) for option in options))
-
-
-def _option(written: str) -> tuple[str, Any]:
-    name, _, value = written.partition("=")
-    hints = get_type_hints(SearchConfig)
-    if name not in hints or name in ("n_particles", "seed"):
-        raise InvalidRequest(f"--methods: {name!r} is no option of a search that a method may have", param="methods")
+    method, *parts = written.split("+")
+    values = {name: value for name, _, value in (part.partition("=") for part in parts)}
+    for name in values:
+        if name not in SearchOptions.model_fields or name in ("method", "n_particles", "seed"):
+            raise InvalidRequest(f"--methods: {name!r} is not an option of a search that a method may have", param="methods")
     try:
-        return name, TypeAdapter(hints[name]).validate_strings(value)
+        options = SearchOptions.model_validate_strings(values, strict=False)
     except ValidationError as error:
-        raise InvalidRequest(f"--methods: {name}={value}: {error.errors()[0]['msg']}", param="methods") from None
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise InvalidRequest(f"--methods: {name}={values[name]}: {first['msg']}", param="methods") from None
+    return Contender(written, SearchOptions(**{**options.chosen(), "method": method}))

@@ -130,13 +130,13 @@ def failed_row(task: Task, failure: Failure, generated_tokens: int) -> Row:
 
 
 def _blank(task: Task) -> Row:
-    assert task.config.seed is not None, "a plan gives every search its seed"
+    assert task.options.seed is not None, "a plan gives every search its seed"
     return Row(
         problem=task.problem.id,
         method=task.name,
         budget=task.budget,
         seed=task.seed,
-        search_seed=task.config.seed,
+        search_seed=task.options.seed,
         gold=task.problem.gold,
         answer=None,
         correct=False,

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from pydantic import ValidationError
 from epf.core.errors import InvalidRequest
 from epf.evaluation.plan import Key, Plan
 from epf.evaluation.rows import ROW, Row
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 
 RUN = "run.json"
 RESULTS = "results.jsonl"
@@ -31,7 +30,7 @@ Settings = Mapping[str, Any]
 """What the results depend on, as JSON."""
 
 
-DEFAULTS = asdict(SearchConfig())
+DEFAULTS = SearchOptions().model_dump()
 
 
 class Store:

@@ -10,10 +10,9 @@ from epf.core.reward_model import RewardModel
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.plan import Task
 from epf.evaluation.rows import Failure, Row, failed_row, row_of
+from epf.search import runner
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine import runner as driver
 from epf.search.events import Event, StepTaken
-from epf.search.methods import method_named
 
 
 class Models(Protocol):
@@ -68,10 +67,8 @@ class Worker:
                 n_generated += event.n_tokens
 
         try:
-            result = await driver.search(
-                task.problem.text,
-                method=method_named(task.method),
-                config=task.config,
+            result = await runner.search(
+                task.request,
                 generator=self._models.generator if task.alone else self._generator,
                 reward_model=self._models.reward_model if task.alone else self._reward_model,
                 checker=self._models.checker,

@@ -3,7 +3,7 @@
 from epf.search.api import asolve, solve, stream
 from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
 from epf.search.methods import METHODS
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 from epf.search.result import AnswerShare, Particle, SearchResult, StepRecord, Usage
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "Particle",
     "Resampled",
     "Scored",
-    "SearchConfig",
+    "SearchOptions",
     "SearchResult",
     "Started",
     "StepRecord",

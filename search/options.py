@@ -1,10 +1,32 @@
-"""What a caller may choose about one search. Frozen; validated where it is made."""
+"""Options of one search: the only declaration of their names, types, limits, units and descriptions.
 
-from dataclasses import dataclass
-from typing import Literal
+The Python API, the HTTP schemas, the server's search defaults and the command line are all derived from
+:class:`SearchOptions`. Which options a method reads is declared by the method, see :mod:`epf.search.methods.method`.
+"""
 
-from epf.search.validation import check_config
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.config import JsonDict
+
+from epf.core.errors import InvalidRequest
+
+MethodName = Literal[
+    "epf",
+    "pf",
+    "epf_published",
+    "epf_pool",
+    "particle_gibbs",
+    "ipf",
+    "beam",
+    "dvts",
+    "best_of_n",
+    "weighted_best_of_n",
+    "adaptive",
+    "self_consistency",
+    "sample",
+]
 Annealing = Literal["ess", "entropy", "base", "cess", "none"]
 Resampling = Literal["systematic", "stratified", "residual", "multinomial"]
 LookAhead = Literal["none", "reuse", "redraw"]
@@ -12,76 +34,180 @@ Weighting = Literal["current", "incremental"]
 AnswerSelection = Literal["weighted_vote", "probability_vote", "argmax", "sample", "majority"]
 Aggregation = Literal["last", "min", "product", "mean"]
 
+MAX_PARTICLES = 256
+MAX_STEPS = 1000
+MAX_STOPS = 4
+MAX_SEED = 2**63 - 1
 
-@dataclass(frozen=True, slots=True)
-class SearchConfig:
-    """Options of one search.
+Temperature = Annotated[float, Field(ge=0, le=2)]
+TopP = Annotated[float, Field(gt=0, le=1)]
+Stop = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
-    Attributes:
-        n_particles: partial solutions kept side by side.
-        max_steps: most steps of one particle; a particle still unfinished then is never taken for a solution.
-        max_tokens_per_step: a step cut there goes on in the next one.
-        straggler_quantile: cut a step at this quantile of the token counts of the particles' whole steps so far, so that one
-            slow particle does not hold up the round; it goes on in the next. None cuts at ``max_tokens_per_step`` only.
-        temperature, top_p: sampling of the language model.
-        max_tokens_per_particle: most tokens of one particle; one that is unfinished then is never taken for a solution. None is
-            no limit but the model's context.
-        separator: text that ends a step; empty for none, then steps are ``max_tokens_per_step`` long.
-        stop: texts that end a particle, as the model's own end does; its solution ends before the first of them.
-        annealing: schedule of the resampling temperature; ``none`` is plain particle filtering.
-        ess_threshold: anneal below this effective sample size, as a fraction of n.
-        early_phase: anneal only while t / horizon is below this fraction.
-        horizon: expected number of steps, the T of the schedules.
-        lookahead: judge a state by one drawn successor: ``reuse`` keeps it for the first copy, ``redraw`` never does.
-        lookahead_weight: share of the successor's logit in the guide, in [0, 1].
-        resampling: scheme that draws ancestors.
-        weighting: ``current`` weighs by the newest score at every step, ``incremental`` accumulates and resamples when ESS is
-            low.
-        odds_power: particles of ePF are weighed by the odds of their score to this power; 1 counts each judgement in full.
-        resample_finished: finished particles take part in resampling with their final weight.
-        answer_selection: how the answer is chosen from the finished particles; None is what the method does.
-        seed: of everything random; None draws one, which the result reports.
-        max_seconds: wall-clock limit; the best answer so far is returned, marked. None is no limit.
-        max_total_tokens: most generated tokens of all particles together; likewise. None is no limit.
-        aggregation: how methods that do not filter make one score of the scores of all steps; ``last`` is the newest step's.
-        beam_width: most continuations of one kept prefix in a tree search.
-        iterations: sweeps of particle Gibbs that share the particles; never more than there are particles.
-        entropy_zscore: intrinsic particle filtering weighs by z-scores of a round's entropies; else by the entropies, which has
-            a target that is known.
-        pool_fraction: share of the pool of earlier prefixes in the draw after a round that pruned much, in ePF with a pool.
-        certainty: adaptive sampling stops at this probability that the leading answer is the most frequent one; 1 draws all.
+
+def _research(default: Any, description: str, **limits: Any) -> Any:
+    """Declare an option for experiments, which help and documentation list apart from the others."""
+    marked: JsonDict = {"x-research": True, "description": f"Research option. {description}"}
+    return Field(default, description=description, json_schema_extra=marked, **limits)
+
+
+class SearchOptions(BaseModel):
+    """How to search. Every option has a default; an unknown option is refused.
+
+    The constructor raises ``InvalidRequest`` for an option that is unknown, out of range or of another type. Where the model is
+    part of a larger one, pydantic reports such an option in its own ``ValidationError``.
     """
 
-    n_particles: int = 8
-    max_steps: int = 40
-    max_tokens_per_step: int = 256
-    max_tokens_per_particle: int | None = None
-    straggler_quantile: float | None = None
-    temperature: float = 0.8
-    top_p: float = 1.0
-    separator: str = "\n\n"
-    stop: tuple[str, ...] = ()
-    annealing: Annealing = "ess"
-    ess_threshold: float = 0.5
-    early_phase: float = 0.5
-    horizon: int = 10
-    lookahead: LookAhead = "none"
-    lookahead_weight: float = 0.5
-    resampling: Resampling = "systematic"
-    weighting: Weighting = "current"
-    odds_power: float = 0.5
-    resample_finished: bool = True
-    answer_selection: AnswerSelection | None = None
-    seed: int | None = None
-    max_seconds: float | None = None
-    max_total_tokens: int | None = None
-    aggregation: Aggregation = "last"
-    beam_width: int = 4
-    iterations: int = 2
-    entropy_zscore: bool = True
-    pool_fraction: float = 0.2
-    certainty: float = 0.95
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    def __post_init__(self) -> None:
-        """Raise ``InvalidRequest`` for an option that is out of its range."""
-        check_config(self)
+    method: MethodName = Field("epf", description="Search method.")
+    n_particles: int = Field(8, ge=1, le=MAX_PARTICLES, description="Number of partial solutions kept in parallel.")
+    max_steps: int = Field(
+        40,
+        ge=1,
+        le=MAX_STEPS,
+        description="Maximum number of steps of one particle. A particle that is unfinished by then has no answer.",
+    )
+    max_tokens_per_step: int = Field(
+        256, ge=1, le=8192, description="Maximum length of one step in tokens; a step cut there continues in the next one."
+    )
+    straggler_quantile: float | None = _research(
+        None,
+        "Cut a step at this quantile of the lengths in tokens of the complete steps so far, so that one slow particle does not "
+        "hold up the round; the step continues in the next one. Null cuts at max_tokens_per_step only.",
+        gt=0,
+        le=1,
+    )
+    temperature: Temperature = Field(0.8, description="Sampling temperature of the language model; 0 is greedy.")
+    top_p: TopP = Field(1.0, description="Probability mass of nucleus sampling; 1 samples from all tokens.")
+    max_tokens_per_particle: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum length of one particle in tokens. A particle that is unfinished by then has no answer. Null sets "
+        "no limit besides the model's context.",
+    )
+    separator: str = Field(
+        "\n\n",
+        max_length=16,
+        description="Text that ends a step. Without one (an empty text) every step has max_tokens_per_step tokens.",
+    )
+    stop: Annotated[tuple[Stop, ...], Field(max_length=MAX_STOPS, strict=False)] = Field(
+        (), description="Texts that end a particle; its solution ends before the first of them."
+    )
+    annealing: Annealing = _research("ess", "Schedule of the resampling temperature; none is plain particle filtering.")
+    ess_threshold: float = _research(
+        0.5, "Anneal below this effective sample size, as a fraction of the number of particles.", ge=0, le=1
+    )
+    early_phase: float = _research(0.5, "Anneal only while step / horizon is below this fraction.", ge=0, le=1)
+    horizon: int = _research(10, "Expected number of steps of a solution, the T of the schedules.", ge=1, le=MAX_STEPS)
+    lookahead: LookAhead = _research(
+        "none",
+        "Score a state by one drawn successor: reuse keeps it for the first copy of the particle, redraw never does.",
+    )
+    lookahead_weight: float = _research(0.5, "Share of the successor's log odds in the resampling weight.", ge=0, le=1)
+    resampling: Resampling = _research("systematic", "Scheme that draws the ancestors.")
+    weighting: Weighting = _research(
+        "current",
+        "current weighs by the newest score at every step; incremental accumulates weights and resamples when the effective "
+        "sample size is low.",
+    )
+    odds_power: float = _research(
+        0.5, "Power of the odds of a score by which epf weighs particles; 1 counts every score in full.", ge=0, le=10
+    )
+    resample_finished: bool = _research(True, "Finished particles take part in resampling with their final weight.")
+    answer_selection: AnswerSelection | None = Field(
+        None,
+        description="How to select the answer from the finished particles. Null selects as the method does: epf, which draws "
+        "at every step, adds up the probabilities of equal answers, other methods their weights.",
+    )
+    seed: int | None = Field(
+        None, ge=0, le=MAX_SEED, description="Seed of all random numbers. Null draws one, which the result reports."
+    )
+    max_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Maximum duration of the search in seconds; the search then returns its best answer so far, and says so in "
+        "stop_reason.",
+    )
+    max_total_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum number of tokens that all particles generate together; the search then returns its best answer so "
+        "far, and says so in stop_reason.",
+    )
+    aggregation: Aggregation = Field(
+        "last", description="How best-of-n, beam search and DVTS combine the scores of all steps into one; last is the newest."
+    )
+    beam_width: int = Field(
+        4, ge=1, le=MAX_PARTICLES, description="Maximum number of continuations of one kept prefix in beam search and DVTS."
+    )
+    iterations: int = Field(
+        2,
+        ge=1,
+        le=MAX_PARTICLES,
+        description="Number of particle_gibbs sweeps that share the particles; at most one sweep per particle.",
+    )
+    entropy_zscore: bool = _research(
+        True, "ipf weighs by the z-scores of a round's entropies; false weighs by the entropies themselves."
+    )
+    pool_fraction: float = _research(
+        0.2, "Share of the pool of earlier prefixes when epf_pool draws after a round that pruned much.", ge=0, le=1
+    )
+    certainty: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="adaptive stops at this probability that the leading answer is the most frequent one; 1 draws all "
+        "solutions.",
+    )
+
+    if not TYPE_CHECKING:  # type checkers see the constructor that pydantic declares
+
+        def __init__(self, /, **options: Any) -> None:
+            try:
+                super().__init__(**options)
+            except ValidationError as error:
+                raise _refusal(type(self), options, error) from None
+
+        __init__.__pydantic_base_init__ = True  # else pydantic would call it for a model inside another one as well
+
+    def chosen(self) -> dict[str, Any]:
+        """The options that were given, by name."""
+        return {name: getattr(self, name) for name in SearchOptions.model_fields if name in self.model_fields_set}
+
+
+RESEARCH_OPTIONS: Final = tuple(name for name, field in SearchOptions.model_fields.items() if field.json_schema_extra)
+"""Options for experiments."""
+
+
+def _refusal(model: type[BaseModel], options: Mapping[str, Any], error: ValidationError) -> InvalidRequest:
+    """The first error of ``error`` as a message that names the option, its limits and what was given."""
+    name = str(error.errors()[0]["loc"][0])
+    if name not in model.model_fields:
+        known = ", ".join(model.model_fields)
+        return InvalidRequest(f"{name!r:.64} is not an option of a search: leave it out. The options are {known}", param=name)
+    rule = _rule(model.model_json_schema()["properties"][name])
+    return InvalidRequest(f"{name} must be {rule}, got {options.get(name)!r:.200}", param=name)
+
+
+def _rule(schema: Mapping[str, Any]) -> str:
+    """The values that a JSON schema allows, in words."""
+    if "anyOf" in schema:
+        return _rule(schema["anyOf"][0])
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    match schema["type"]:
+        case "integer":
+            return "a whole number" + _bounds(schema)
+        case "number":
+            return "a number" + _bounds(schema)
+        case "string":
+            return f"a text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
+        case "array":
+            return f"at most {schema['maxItems']} texts, each {_rule(schema['items'])}"
+    return "true or false"
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    words = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "at most"}
+    bounds = [f"{word} {schema[bound]}" for bound, word in words.items() if bound in schema]
+    return f" {' and '.join(bounds)}" if bounds else ""

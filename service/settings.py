@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from epf.core.errors import InvalidRequest
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
+from epf.search.options import SearchOptions
 from epf.service.http.middleware.keys import digests_only
-from epf.service.solve.schemas import SearchOptions
 
 RENAMED: Mapping[str, str] = MappingProxyType(
     {

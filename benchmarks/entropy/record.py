@@ -26,7 +26,7 @@ from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.search import Particle, SearchConfig, asolve
+from epf.search import Particle, SearchOptions, asolve
 from epf.search.smc.weights import logit
 from epf.training.reward_model.labels import step_labels
 
@@ -89,8 +89,8 @@ async def traces(asked: list[SyntheticProblem], method: str, n: int, seed: int, 
 
         found = []
         for problem in asked:
-            config = SearchConfig(n_particles=n, seed=seed, max_steps=20, max_tokens_per_step=48)
-            result = await asolve(problem.text, method=method, config=config, generator=generator, reward_model=reward_model)
+            options = SearchOptions(n_particles=n, seed=seed, max_steps=20, max_tokens_per_step=48)
+            result = await asolve(problem.text, method=method, options=options, generator=generator, reward_model=reward_model)
             found.extend([await trace(problem, particle) for particle in result.particles if particle.steps])
         return found
 

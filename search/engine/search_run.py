@@ -18,7 +18,7 @@ from epf.search.engine.seeds import Stage, call_seed, sequence
 from epf.search.engine.trajectory import Chain, grown
 from epf.search.engine.usage_meter import Ledger
 from epf.search.events import Event, Scored, StepTaken
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc.weights import FloatArray
 
@@ -62,14 +62,14 @@ class Run:
         prompt_ids: tuple[int, ...],
         generator: Generator,
         reward_model: RewardModel | None,
-        config: SearchConfig,
+        options: SearchOptions,
         seed: int,
         ledger: Ledger,
         deadline_s: float | None,
         until: Deadline,
         emit: Callable[[Event], None],
     ) -> None:
-        self.config = config
+        self.options = options
         self.ledger = ledger
         self.emit = emit
         self._problem = problem
@@ -97,9 +97,9 @@ class Run:
 
         Sharing out what is left keeps the budget exactly, whatever ends first.
         """
-        if self.config.max_total_tokens is None:
+        if self.options.max_total_tokens is None:
             return sys.maxsize
-        return (self.config.max_total_tokens - self.ledger.generated_tokens) // max(n, 1)
+        return (self.options.max_total_tokens - self.ledger.generated_tokens) // max(n, 1)
 
     async def gather(self, tasks: Iterable[Coroutine[Any, Any, None]]) -> bool:
         """Run tasks side by side and tell whether the deadline cut them short; then those unfinished are cancelled.
@@ -132,10 +132,10 @@ class Run:
         if room < 1:
             return replace(chain, status="stuck")
         sampling = Sampling(
-            temperature=self.config.temperature,
-            top_p=self.config.top_p,
-            max_tokens=min(self.config.max_tokens_per_step, allowance, room),
-            separator=self.config.separator,
+            temperature=self.options.temperature,
+            top_p=self.options.top_p,
+            max_tokens=min(self.options.max_tokens_per_step, allowance, room),
+            separator=self.options.separator,
         )
         seed = call_seed(self._seed, "lookahead" if lookahead else "step", t, slot)
         try:
@@ -151,7 +151,7 @@ class Run:
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
             raise GeneratorError(f"the generator returned {step!r:.200}, which is no step")
         self.ledger.generated_tokens += len(step.token_ids)
-        longer = grown(chain, step, self.config.separator, self.config.stop)
+        longer = grown(chain, step, self.options.separator, self.options.stop)
         taken = step if longer.status == "dead" else longer.steps[-1]
         self.emit(StepTaken(slot, t, taken.text, taken.finish, len(step.token_ids), lookahead))
         return longer
@@ -167,9 +167,9 @@ class Run:
 
     def _room(self, chain: Chain) -> int:
         """Tokens that the caller's limit leaves this particle."""
-        if self.config.max_tokens_per_particle is None:
+        if self.options.max_tokens_per_particle is None:
             return sys.maxsize
-        return self.config.max_tokens_per_particle - len(chain.token_ids)
+        return self.options.max_tokens_per_particle - len(chain.token_ids)
 
     async def _score(self, texts: tuple[str, ...]) -> float:
         """Score of a trace; twins share one call, also while it is under way.

@@ -11,34 +11,34 @@ from epf.search.answers.extract import final_answer
 from epf.search.answers.vote import choose
 from epf.search.engine.search_run import GRADING_GRACE_S, Outcome, Run
 from epf.search.engine.trajectory import Chain
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 from epf.search.result import Particle, SearchResult, StopReason
 from epf.search.smc.weights import CLIP, FloatArray
 
 
-def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, config: SearchConfig) -> str | None:
+def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, options: SearchOptions) -> str | None:
     """Answer with the most votes among finished particles, equal answers recognised by their text only; None without one."""
-    answers = _answers(chains, config)
+    answers = _answers(chains, options)
     classes = [answers.index(answer) for answer in answers]
-    votes = vote_weights(chains, log_weights, config)
+    votes = vote_weights(chains, log_weights, options)
     choice = choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
     return None if choice is None else choice.answer
 
 
-def vote_weights(chains: Sequence[Chain], log_weights: FloatArray, config: SearchConfig) -> FloatArray:
+def vote_weights(chains: Sequence[Chain], log_weights: FloatArray, options: SearchOptions) -> FloatArray:
     """Log size of each particle's vote, ``(n,)``: its weight, or for ``probability_vote`` the newest score.
 
     A filter that draws at every step has its particles by what the reward model said of them. Weights would count the last
     judgement by its odds, so that one particle of 0.999 outweighs a hundred of 0.9; the sum of the scores is how many of the
     particles with an answer are expected to be right.
     """
-    if config.answer_selection != "probability_vote":
+    if options.answer_selection != "probability_vote":
         return log_weights
     scores = np.array([chain.scores[-1] if chain.scores else 0.0 for chain in chains])
     return np.where(log_weights > -np.inf, np.log(np.maximum(scores, CLIP)), -np.inf)
 
 
-def stop_reason(outcome: Outcome, config: SearchConfig) -> StopReason:
+def stop_reason(outcome: Outcome, options: SearchOptions) -> StopReason:
     """Why the search ended.
 
     Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when none has room for a first step, and
@@ -56,7 +56,7 @@ def stop_reason(outcome: Outcome, config: SearchConfig) -> StopReason:
         return outcome.cut
     if "finished" in statuses:
         return "finished"
-    limit = config.max_tokens_per_particle
+    limit = options.max_tokens_per_particle
     if limit is not None and any(len(chain.token_ids) >= limit for chain in outcome.chains):
         return "max_tokens"
     return "context"
@@ -66,19 +66,19 @@ async def conclude(
     outcome: Outcome, run: Run, checker: AnswerChecker, *, method: str, seed: int, prompt_tokens: int
 ) -> SearchResult:
     """Choose the answer and write the result. Raises what :func:`stop_reason` raises."""
-    config = run.config
-    reason = stop_reason(outcome, config)
-    answers = _answers(outcome.chains, config)
-    votes = vote_weights(outcome.chains, outcome.log_weights, config)
-    assert config.answer_selection is not None, "every method has a way to an answer"
+    options = run.options
+    reason = stop_reason(outcome, options)
+    answers = _answers(outcome.chains, options)
+    votes = vote_weights(outcome.chains, outcome.log_weights, options)
+    assert options.answer_selection is not None, "every method has a way to an answer"
     with run.ledger.doing("resampling"):
         classes = await _classes(answers, checker, run)
-        choice = choose(answers, classes, votes, config.answer_selection, run.rng("selection"))
+        choice = choose(answers, classes, votes, options.answer_selection, run.rng("selection"))
     shown = _best(outcome) if choice is None else choice.particle
     return SearchResult(
         answer=None if choice is None else choice.answer,
         confidence=0.0 if choice is None else choice.confidence,
-        solution=outcome.chains[shown].solution(config.separator),
+        solution=outcome.chains[shown].solution(options.separator),
         shown=shown,
         distribution=() if choice is None else choice.distribution,
         answer_entropy=0.0 if choice is None else choice.entropy,
@@ -88,7 +88,7 @@ async def conclude(
         log_evidence=outcome.log_evidence,
         usage=run.ledger.usage(prompt_tokens, (step for chain in outcome.chains for step in chain.steps)),
         steps=outcome.records,
-        particles=tuple(_particle(c, w, config) for c, w in zip(outcome.chains, outcome.log_weights, strict=True)),
+        particles=tuple(_particle(c, w, options) for c, w in zip(outcome.chains, outcome.log_weights, strict=True)),
     )
 
 
@@ -101,8 +101,8 @@ async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: R
         return [answers.index(answer) for answer in answers]
 
 
-def _answers(chains: Sequence[Chain], config: SearchConfig) -> list[str | None]:
-    return [final_answer(chain.solution(config.separator)) if chain.status == "finished" else None for chain in chains]
+def _answers(chains: Sequence[Chain], options: SearchOptions) -> list[str | None]:
+    return [final_answer(chain.solution(options.separator)) if chain.status == "finished" else None for chain in chains]
 
 
 def _best(outcome: Outcome) -> int:
@@ -116,12 +116,12 @@ def _best(outcome: Outcome) -> int:
     return max(range(len(outcome.chains)), key=rank)
 
 
-def _particle(chain: Chain, log_weight: float, config: SearchConfig) -> Particle:
+def _particle(chain: Chain, log_weight: float, options: SearchOptions) -> Particle:
     return Particle(
         steps=chain.steps,
         scores=chain.scores,
         lineage=chain.lineage,
         finished=chain.status == "finished",
-        answer=final_answer(chain.solution(config.separator)),
+        answer=final_answer(chain.solution(options.separator)),
         log_weight=float(log_weight),
     )

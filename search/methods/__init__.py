@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from epf.core.errors import InvalidRequest
 from epf.search.methods.adaptive import ADAPTIVE
 from epf.search.methods.beam import BEAM
 from epf.search.methods.best_of_n import BEST_OF_N, WEIGHTED_BEST_OF_N
@@ -16,8 +15,9 @@ from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
 from epf.search.methods.pf import PF
 from epf.search.methods.sample import SAMPLE
 from epf.search.methods.self_consistency import SELF_CONSISTENCY
+from epf.search.options import MethodName
 
-METHODS: Final[dict[str, Method]] = {
+METHODS: Final[dict[MethodName, Method]] = {
     method.name: method
     for method in (
         EPF,
@@ -36,12 +36,4 @@ METHODS: Final[dict[str, Method]] = {
     )
 }
 
-
-def method_named(name: str) -> Method:
-    """The registered method; raises ``InvalidRequest`` for another name."""
-    if name not in METHODS:
-        raise InvalidRequest(f"method must be one of {', '.join(sorted(METHODS))}, got {name!r}", param="method")
-    return METHODS[name]
-
-
-__all__ = ["METHODS", "Method", "method_named"]
+__all__ = ["METHODS", "Method"]

@@ -27,8 +27,8 @@ from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.select_answer import best_so_far
 from epf.search.engine.trajectory import Chain
 from epf.search.events import Resampled
-from epf.search.methods.method import Method, only_own
-from epf.search.methods.sampling import NO_SEARCH, sample_chains
+from epf.search.methods.method import UNFILTERED, Method
+from epf.search.methods.sampling import sample_chains
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc.certainty import fewest_votes, probability_of_lead
 from epf.search.smc.weights import entropy, ess, log_mean, logit
@@ -36,8 +36,8 @@ from epf.search.smc.weights import entropy, ess, log_mean, logit
 
 async def run_adaptive(run: Run) -> Outcome:
     """Batches until the answer is certain enough, all solutions are drawn, or time or budget is up."""
-    config = run.config
-    n = config.n_particles
+    options = run.options
+    n = options.n_particles
     chains: list[Chain] = []
     records: list[StepRecord] = []
     cut: StopReason | None = None
@@ -46,17 +46,17 @@ async def run_adaptive(run: Run) -> Outcome:
     async def judged(chain: Chain, slot: int) -> Chain:
         return await run.judge(chain, chain, len(chain.steps), slot)
 
-    size = fewest_votes(config.certainty, n)
+    size = fewest_votes(options.certainty, n)
     while len(chains) < n and cut not in ("deadline", "budget"):
         drawn, batch_cut = await sample_chains(run, judged, range(len(chains), min(len(chains) + size, n)))
         chains += drawn
         cut = batch_cut or cut
         log_weights = np.array([float(logit(chain.scores[-1])) if chain.scores else -np.inf for chain in chains])
         records.append(StepRecord(len(records) + 1, ess(log_weights), entropy(log_weights), 1.0, False, len(chains)))
-        answer = best_so_far(chains, log_weights, config)
+        answer = best_so_far(chains, log_weights, options)
         n_finished = sum(chain.status == "finished" for chain in chains)
         run.emit(Resampled(records[-1], tuple(range(n)), n_finished, answer))
-        if answer is not None and _lead(run, chains, answer) >= config.certainty:
+        if answer is not None and _lead(run, chains, answer) >= options.certainty:
             break
         size = len(chains)
     return Outcome(tuple(chains), log_weights, log_mean(log_weights), tuple(records), cut)
@@ -67,7 +67,7 @@ def _lead(run: Run, chains: list[Chain], leader: str) -> float:
     votes: dict[str | None, float] = defaultdict(float)
     for chain in chains:
         if chain.status == "finished" and chain.scores:
-            votes[boxed_answer(chain.solution(run.config.separator))] += chain.scores[-1]
+            votes[boxed_answer(chain.solution(run.options.separator))] += chain.scores[-1]
     runner_up = max((vote for answer, vote in votes.items() if answer not in (None, leader)), default=0.0)
     return probability_of_lead(votes[leader], runner_up)
 
@@ -76,6 +76,7 @@ ADAPTIVE = Method(
     "adaptive",
     "independent solutions until the answer is certain, answers vote by the reward model's odds",
     run_adaptive,
-    fixed={"answer_selection": "weighted_vote", **NO_SEARCH, **only_own("certainty")},
+    own=frozenset({"certainty"}),
+    fixed={"answer_selection": "weighted_vote", **UNFILTERED},
     resamples=False,
 )

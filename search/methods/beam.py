@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.trajectory import Chain
-from epf.search.methods.method import NO_FILTER, Method, only_own
+from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.stepwise import run_stepwise
 from epf.search.smc.weights import FloatArray
 
@@ -52,5 +52,6 @@ BEAM = Method(
     "beam",
     "beam search: the best prefixes by the reward model go on",
     run_beam,
-    fixed={**NO_FILTER, **only_own("aggregation", "beam_width")},
+    own=frozenset({"aggregation", "beam_width", "straggler_quantile"}),
+    fixed=UNFILTERED,
 )

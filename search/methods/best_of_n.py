@@ -12,8 +12,8 @@ import numpy as np
 from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.trajectory import Chain
 from epf.search.methods.aggregation import aggregated
-from epf.search.methods.method import Method, only_own
-from epf.search.methods.sampling import NO_SEARCH, sample_chains
+from epf.search.methods.method import UNFILTERED, Method
+from epf.search.methods.sampling import sample_chains
 from epf.search.smc.weights import log_mean, logit
 
 
@@ -23,7 +23,7 @@ async def run_best_of_n(run: Run) -> Outcome:
     With ``aggregation`` ``last`` the reward model is asked once for a solution, otherwise once after each of its steps, in
     their order, so that an engine's prefix cache computes no token twice.
     """
-    aggregation = run.config.aggregation
+    aggregation = run.options.aggregation
 
     async def judged(chain: Chain, slot: int) -> Chain:
         first = len(chain.steps) if aggregation == "last" else 1
@@ -43,13 +43,15 @@ BEST_OF_N = Method(
     "best_of_n",
     "independent solutions, the best one by the reward model",
     run_best_of_n,
-    fixed={"answer_selection": "argmax", **NO_SEARCH, **only_own("aggregation")},
+    own=frozenset({"aggregation"}),
+    fixed={"answer_selection": "argmax", **UNFILTERED},
     resamples=False,
 )
 WEIGHTED_BEST_OF_N = Method(
     "weighted_best_of_n",
     "independent solutions, answers vote by the reward model's odds",
     run_best_of_n,
-    fixed={"answer_selection": "weighted_vote", **NO_SEARCH, **only_own("aggregation")},
+    own=frozenset({"aggregation"}),
+    fixed={"answer_selection": "weighted_vote", **UNFILTERED},
     resamples=False,
 )

@@ -19,8 +19,8 @@ from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.select_answer import best_so_far
 from epf.search.engine.trajectory import Chain
 from epf.search.events import Resampled, Scored, StepTaken
-from epf.search.methods.method import Method, only_own
-from epf.search.options import AnswerSelection, SearchConfig
+from epf.search.methods.method import ANNEALING, Method
+from epf.search.options import AnswerSelection, SearchOptions
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc import filter as smc
 from epf.search.smc.weights import BoolArray, FloatArray, log_normalised, logit
@@ -56,25 +56,25 @@ async def run_filter(run: Run, group: Group | None = None) -> Outcome:
 
     The outcome is that of the particles of ``group``, by default of all.
     """
-    config = run.config
+    options = run.options
     turn = () if group is None else group.slots[:1]
-    group = group or Group(tuple(range(config.n_particles)))
+    group = group or Group(tuple(range(options.n_particles)))
     n = len(group.slots)
-    kernel = kernel_config(config)
+    kernel = kernel_config(options)
     chains = [Chain()] * n
     kept: list[Chain | None] = [None] * n
     state = smc.start(n)
     records: list[StepRecord] = []
-    for t in range(1, config.max_steps + 1):
+    for t in range(1, options.max_steps + 1):
         if group.reference is not None:
             kept[-1] = group.reference.prefix(t)
         before = chains
         chains, successors, cut = await propagate(run, before, kept, t, group)
         running = any(chain.status == "running" for chain in chains)
-        logits = log_potentials([score_of(chain) for chain in chains], config)
+        logits = log_potentials([score_of(chain) for chain in chains], options)
         if group.potential is not None:
             logits = group.potential(state.logits, before, chains)
-        observation = _observe(logits, chains, successors, config, last=not running or t == config.max_steps)
+        observation = _observe(logits, chains, successors, options, last=not running or t == options.max_steps)
         if cut is not None:
             log_weights = smc.weigh(state, observation, kernel)
             return Outcome(tuple(chains), log_weights, state.log_evidence, tuple(records), cut)
@@ -87,7 +87,7 @@ async def run_filter(run: Run, group: Group | None = None) -> Outcome:
             ancestors = info.ancestors.tolist()
             if info.resampled:
                 chains = [replace(chains[a], lineage=(*chains[a].lineage, group.slots[a])) for a in ancestors]
-            keep = not info.resampled or config.lookahead == "reuse"
+            keep = not info.resampled or options.lookahead == "reuse"
             kept = [successors[a] if keep and first else None for a, first in zip(ancestors, info.first_copy, strict=True)]
         run.emit(told)
         if observation.last:
@@ -96,17 +96,17 @@ async def run_filter(run: Run, group: Group | None = None) -> Outcome:
     return Outcome(tuple(chains), info.log_weights, state.log_evidence, tuple(records), limit)
 
 
-def kernel_config(config: SearchConfig) -> smc.FilterConfig:
+def kernel_config(options: SearchOptions) -> smc.FilterConfig:
     """The kernel's share of the options."""
     return smc.FilterConfig(
-        weighting=config.weighting,
-        annealing=config.annealing,
-        ess_threshold=config.ess_threshold,
-        early_phase=config.early_phase,
-        horizon=config.horizon,
-        lam=config.lookahead_weight,
-        resampling=config.resampling,
-        resample_finished=config.resample_finished,
+        weighting=options.weighting,
+        annealing=options.annealing,
+        ess_threshold=options.ess_threshold,
+        early_phase=options.early_phase,
+        horizon=options.horizon,
+        lam=options.lookahead_weight,
+        resampling=options.resampling,
+        resample_finished=options.resample_finished,
     )
 
 
@@ -119,13 +119,13 @@ async def propagate(
     """
     slots = tuple(range(len(chains))) if group is None else group.slots
     extend: Extend = (group and group.extend) or run.extend
-    config = run.config
+    options = run.options
     moved = list(chains)
     successors: list[Chain | None] = [None] * len(chains)
-    looking = config.lookahead != "none" and t < config.max_steps
+    looking = options.lookahead != "none" and t < options.max_steps
     going = [slot for slot, chain in enumerate(chains) if chain.status == "running"]
     allowance = run.share(sum(1 for slot in going if looking or kept[slot] is None))
-    longest = _longest_step(chains, config)
+    longest = _longest_step(chains, options)
     if allowance < 1:
         going = [slot for slot in going if kept[slot] is not None]
     short = allowance < 1 and len(going) < sum(chain.status == "running" for chain in chains)
@@ -148,21 +148,21 @@ async def propagate(
     return moved, successors, "budget" if short else None
 
 
-def _longest_step(chains: Sequence[Chain], config: SearchConfig) -> int:
+def _longest_step(chains: Sequence[Chain], options: SearchOptions) -> int:
     """Tokens at which a step of this round is cut: decided before the round, so that the seed alone decides the result."""
     lengths = [len(step.token_ids) for chain in chains for step in chain.steps if step.finish == "separator"]
-    if config.straggler_quantile is None or not lengths:
-        return config.max_tokens_per_step
-    return math.ceil(np.quantile(lengths, config.straggler_quantile))
+    if options.straggler_quantile is None or not lengths:
+        return options.max_tokens_per_step
+    return math.ceil(np.quantile(lengths, options.straggler_quantile))
 
 
-def log_potentials(scores: Sequence[float], config: SearchConfig) -> FloatArray:
+def log_potentials(scores: Sequence[float], options: SearchOptions) -> FloatArray:
     """Log odds of scores ``(n,)`` to the power that they are weighed with."""
-    return config.odds_power * logit(scores)
+    return options.odds_power * logit(scores)
 
 
 def _observe(
-    logits: FloatArray, chains: Sequence[Chain], successors: Sequence[Chain | None], config: SearchConfig, *, last: bool
+    logits: FloatArray, chains: Sequence[Chain], successors: Sequence[Chain | None], options: SearchOptions, *, last: bool
 ) -> smc.Observation:
     """What the kernel sees."""
     ahead = [_successor_score(c, s) for c, s in zip(chains, successors, strict=True)]
@@ -170,7 +170,7 @@ def _observe(
         logits=logits,
         finished=np.array([chain.status == "finished" for chain in chains]),
         dead=out_of_it(chains),
-        successor_logits=log_potentials(ahead, config) if any(successors) else None,
+        successor_logits=log_potentials(ahead, options) if any(successors) else None,
         last=last,
     )
 
@@ -201,11 +201,11 @@ def _told(run: Run, group: Group, chains: Sequence[Chain], info: smc.FilterInfo,
     drawn = len(chains) - (group.reference is not None)
     everyone = (*group.earlier, *chains[:drawn])
     log_weights = np.array([*group.earlier_log_weights, *log_normalised(info.log_weights)[:drawn]])
-    ancestors = list(range(run.config.n_particles))
+    ancestors = list(range(run.options.n_particles))
     for slot, ancestor in zip(group.slots, info.ancestors.tolist(), strict=True):
         ancestors[slot] = group.slots[ancestor]
     n_finished = sum(chain.status == "finished" for chain in everyone)
-    return Resampled(record, tuple(ancestors), n_finished, best_so_far(everyone, log_weights, run.config))
+    return Resampled(record, tuple(ancestors), n_finished, best_so_far(everyone, log_weights, run.options))
 
 
 def tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
@@ -215,15 +215,24 @@ def tell_again(run: Run, chain: Chain, t: int, slot: int) -> None:
         run.emit(Scored(slot, t, chain.scores[-1], False))
 
 
-def _votes(config: SearchConfig) -> AnswerSelection:
+def _votes(options: SearchOptions) -> AnswerSelection:
     """By probability where every round has drawn the particles by weight, else with the weights, which then say something."""
-    return "probability_vote" if config.weighting == "current" else "weighted_vote"
+    return "probability_vote" if options.weighting == "current" else "weighted_vote"
 
 
 EPF = Method(
     "epf",
     "entropic particle filtering: annealed resampling, look-ahead on request",
     run_filter,
-    fixed=only_own("odds_power"),
+    own=ANNEALING
+    | {
+        "odds_power",
+        "resampling",
+        "weighting",
+        "resample_finished",
+        "lookahead",
+        "lookahead_weight",
+        "straggler_quantile",
+    },
     votes=_votes,
 )

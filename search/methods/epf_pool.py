@@ -25,7 +25,7 @@ from epf.search.engine.select_answer import best_so_far
 from epf.search.engine.trajectory import Chain
 from epf.search.events import Resampled
 from epf.search.methods.epf import Group, propagate, score_of, tell_again
-from epf.search.methods.method import Method, only_own, unused
+from epf.search.methods.method import ANNEALING, Method
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc import pool as smc
 from epf.search.smc.annealing import temperature
@@ -34,8 +34,8 @@ from epf.search.smc.weights import FloatArray, entropy, ess, log_sum, logit
 
 async def run_epf_pool(run: Run) -> Outcome:
     """Rounds until nobody goes on, or until a limit cuts them short; then solutions and particles keep their weights."""
-    config = run.config
-    n = config.n_particles
+    options = run.options
+    n = options.n_particles
     pool = smc.start()
     prefixes: list[Chain] = []
     homes: list[int] = []
@@ -44,7 +44,7 @@ async def run_epf_pool(run: Run) -> Outcome:
     moving, held = [Chain()] * n, np.zeros(n)
     mixes = False
     records: list[StepRecord] = []
-    for t in range(1, config.max_steps + 1):
+    for t in range(1, options.max_steps + 1):
         before = logit([score_of(chain) for chain in moving])
         moved, _, cut = await propagate(run, moving, [None] * len(moving), t, Group(tuple(slots)))
         hopeful = mixes or bool(pool.finished.any()) or any(chain.status in ("running", "finished") for chain in moved)
@@ -52,30 +52,30 @@ async def run_epf_pool(run: Run) -> Outcome:
         log_weights = np.where(out, -np.inf, held + logit([score_of(chain) for chain in moved]) - before)
         n_older = len(prefixes)
         prefixes, homes = prefixes + moved, homes + slots
-        if cut is None and t == config.max_steps and any(chain.status == "running" for chain in moved):
+        if cut is None and t == options.max_steps and any(chain.status == "running" for chain in moved):
             cut = "max_steps"
-        if cut is not None or t == config.max_steps or not hopeful:
+        if cut is not None or t == options.max_steps or not hopeful:
             return _outcome(prefixes, smc.joined(pool, log_weights), len(moved), n, records, cut)
 
         with run.ledger.doing("resampling"):
             heat = temperature(
-                config.annealing,
+                options.annealing,
                 log_weights,
-                t / config.horizon,
-                threshold=config.ess_threshold,
-                early_phase=config.early_phase,
+                t / options.horizon,
+                threshold=options.ess_threshold,
+                early_phase=options.early_phase,
             )
             pool, chosen, held = smc.draw(
                 pool,
                 log_weights,
                 np.array([chain.status == "finished" for chain in moved]),
                 n,
-                fraction=config.pool_fraction if mixes else 0.0,
+                fraction=options.pool_fraction if mixes else 0.0,
                 temperature=heat,
-                scheme=config.resampling,
+                scheme=options.resampling,
                 rng=run.rng("resampling", t),
             )
-            mixes = ess(log_weights) < config.ess_threshold * len(moved)
+            mixes = ess(log_weights) < options.ess_threshold * len(moved)
             for slot, chain in zip(slots, moved, strict=True):
                 shown[slot] = chain
             slots = sorted(sorted(range(n), key=lambda slot: shown[slot].status == "finished")[: chosen.size])
@@ -86,7 +86,7 @@ async def run_epf_pool(run: Run) -> Outcome:
             distinct = len(set(chosen.tolist()))
             records.append(StepRecord(t, ess(log_weights), entropy(log_weights), heat, bool(moving), distinct))
             n_finished = int((pool.solved > -np.inf).sum())
-            told = Resampled(records[-1], tuple(ancestors), n_finished, best_so_far(prefixes, pool.solved, config))
+            told = Resampled(records[-1], tuple(ancestors), n_finished, best_so_far(prefixes, pool.solved, options))
         run.emit(told)
         for slot, a, chain in zip(slots, chosen, moving, strict=True):
             if a < n_older:
@@ -115,10 +115,6 @@ EPF_POOL = Method(
     "epf_pool",
     "entropic particle filtering that may go back to prefixes of earlier rounds",
     run_epf_pool,
-    fixed={
-        "weighting": "incremental",
-        "lookahead": "none",
-        **only_own("pool_fraction"),
-        **unused("lookahead_weight", "resample_finished"),
-    },
+    own=ANNEALING | {"resampling", "pool_fraction", "straggler_quantile"},
+    fixed={"weighting": "incremental", "lookahead": "none"},
 )

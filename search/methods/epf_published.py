@@ -10,7 +10,7 @@ particles vote.
 """
 
 from epf.search.methods.epf import run_filter
-from epf.search.methods.method import Method, only_own, unused
+from epf.search.methods.method import Method
 
 PUBLISHED_HORIZON = 300
 
@@ -18,14 +18,17 @@ EPF_PUBLISHED = Method(
     "epf_published",
     "entropic particle filtering with the published settings",
     run_filter,
+    own=frozenset({"straggler_quantile"}),
     fixed={
+        "annealing": "ess",
+        "ess_threshold": 0.5,
+        "early_phase": 0.5,
         "horizon": PUBLISHED_HORIZON,
-        "answer_selection": "argmax",
+        "resampling": "systematic",
+        "weighting": "current",
+        "resample_finished": True,
         "lookahead": "none",
-        **unused(
-            "annealing", "ess_threshold", "early_phase", "resampling", "weighting", "resample_finished", "lookahead_weight"
-        ),
-        **only_own(),
         "odds_power": 1.0,
+        "answer_selection": "argmax",
     },
 )

@@ -23,7 +23,7 @@ from epf.core.errors import InvalidRequest
 from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.trajectory import Chain
 from epf.search.methods.epf import Group, run_filter
-from epf.search.methods.method import Method, only_own, unused
+from epf.search.methods.method import ANNEALING, Method
 from epf.search.smc.intrinsic import log_potentials, step_entropy
 from epf.search.smc.weights import FloatArray
 
@@ -41,9 +41,9 @@ async def run_ipf(run: Run) -> Outcome:
     def potential(previous: FloatArray, before: Sequence[Chain], after: Sequence[Chain]) -> FloatArray:
         moved = np.array([_wrote(chain, longer) for chain, longer in zip(before, after, strict=True)])
         entropies = [step_entropy(c.steps[-1].log_probs) if m else 0.0 for c, m in zip(after, moved, strict=True)]
-        return previous + log_potentials(np.array(entropies), moved, run.config.entropy_zscore)
+        return previous + log_potentials(np.array(entropies), moved, run.options.entropy_zscore)
 
-    return await run_filter(run, Group(tuple(range(run.config.n_particles)), extend=extend, potential=potential))
+    return await run_filter(run, Group(tuple(range(run.options.n_particles)), extend=extend, potential=potential))
 
 
 def _wrote(before: Chain, after: Chain) -> bool:
@@ -54,6 +54,7 @@ IPF = Method(
     "ipf",
     "intrinsic particle filtering: weighs by the language model's own certainty, no reward model",
     run_ipf,
-    fixed={"weighting": "incremental", "lookahead": "none", **only_own("entropy_zscore"), **unused("lookahead_weight")},
+    own=ANNEALING | {"resampling", "resample_finished", "entropy_zscore", "straggler_quantile"},
+    fixed={"weighting": "incremental", "lookahead": "none"},
     needs_reward_model=False,
 )

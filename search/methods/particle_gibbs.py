@@ -27,7 +27,7 @@ import numpy as np
 from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.trajectory import Chain
 from epf.search.methods.epf import Group, run_filter
-from epf.search.methods.method import Method, only_own, unused
+from epf.search.methods.method import ANNEALING, Method
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc.resampling import multinomial
 from epf.search.smc.weights import log_normalised, normalise
@@ -35,14 +35,14 @@ from epf.search.smc.weights import log_normalised, normalise
 
 async def run_particle_gibbs(run: Run) -> Outcome:
     """Sweep until every particle was drawn, or until time or budget is up. A sweep in which all die gives no reference."""
-    n = run.config.n_particles
+    n = run.options.n_particles
     chains: list[Chain] = []
     votes = np.full(n, -np.inf)
     records: list[StepRecord] = []
     log_evidence = -np.inf
     reference: int | None = None
     cut: StopReason | None = None
-    for fresh in np.array_split(np.arange(n), min(run.config.iterations, n)):
+    for fresh in np.array_split(np.arange(n), min(run.options.iterations, n)):
         first = int(fresh[0])
         slots = tuple(fresh.tolist()) if reference is None else (*fresh.tolist(), reference)
         retraced = None if reference is None else chains[reference]
@@ -65,13 +65,12 @@ PARTICLE_GIBBS = Method(
     "particle_gibbs",
     "particle Gibbs: sweeps of the filter, each beside a trajectory that the last one chose",
     run_particle_gibbs,
+    own=ANNEALING | {"resample_finished", "iterations"},
     fixed={
         "weighting": "incremental",
         "resampling": "multinomial",
         "lookahead": "none",
         "straggler_quantile": None,
-        **only_own("iterations"),
         "odds_power": 1.0,
-        **unused("lookahead_weight"),
     },
 )

@@ -4,11 +4,12 @@ The paper draws ancestors multinomially, an option here; systematic resampling, 
 """
 
 from epf.search.methods.epf import run_filter
-from epf.search.methods.method import Method, only_own
+from epf.search.methods.method import Method
 
 PF = Method(
     "pf",
     "plain particle filtering",
     run_filter,
-    fixed={"annealing": "none", "lookahead": "none", **only_own(), "odds_power": 1.0},
+    own=frozenset({"ess_threshold", "resampling", "weighting", "resample_finished", "straggler_quantile"}),
+    fixed={"annealing": "none", "lookahead": "none", "odds_power": 1.0},
 )

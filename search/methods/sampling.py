@@ -4,11 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from epf.search.engine.search_run import Run
 from epf.search.engine.trajectory import Chain
-from epf.search.methods.method import NO_FILTER, unused
 from epf.search.result import StopReason
-
-NO_SEARCH = {**NO_FILTER, **unused("straggler_quantile")}
-"""Nothing is resampled and there are no rounds, so their options say nothing."""
 
 
 async def sample_chains(
@@ -18,7 +14,7 @@ async def sample_chains(
 
     ``judged`` is applied to a chain (and its slot) as soon as it has finished.
     """
-    slots = range(run.config.n_particles) if slots is None else slots
+    slots = range(run.options.n_particles) if slots is None else slots
     chains = [Chain()] * len(slots)
     share = run.share(len(slots))
     spent = False
@@ -26,7 +22,7 @@ async def sample_chains(
     async def finish(slot: int) -> None:
         nonlocal spent
         chain = Chain()
-        for t in range(1, run.config.max_steps + 1):
+        for t in range(1, run.options.max_steps + 1):
             left = share - len(chain.token_ids)
             if left < 1:
                 spent = True

@@ -3,8 +3,8 @@
 import numpy as np
 
 from epf.search.engine.search_run import Outcome, Run
-from epf.search.methods.method import Method, only_own
-from epf.search.methods.sampling import NO_SEARCH, sample_chains
+from epf.search.methods.method import UNFILTERED, Method
+from epf.search.methods.sampling import sample_chains
 
 
 async def run_self_consistency(run: Run) -> Outcome:
@@ -18,7 +18,7 @@ SELF_CONSISTENCY = Method(
     "self_consistency",
     "independent solutions, majority vote, no reward model",
     run_self_consistency,
-    fixed={"answer_selection": "majority", **NO_SEARCH, **only_own()},
+    fixed={"answer_selection": "majority", **UNFILTERED},
     needs_reward_model=False,
     resamples=False,
 )

@@ -28,12 +28,12 @@ async def run_stepwise(run: Run, rule: Rule) -> Outcome:
 
     Weight: odds of the aggregated score. There is no target, so no evidence either (NaN).
     """
-    config = run.config
-    n = config.n_particles
+    options = run.options
+    n = options.n_particles
     chains = [Chain()] * n
     nothing_kept: list[Chain | None] = [None] * n
     records: list[StepRecord] = []
-    for t in range(1, config.max_steps + 1):
+    for t in range(1, options.max_steps + 1):
         chains, _, cut = await propagate(run, chains, nothing_kept, t)
         log_weights = _weights(run, chains)
         if cut is not None:
@@ -41,14 +41,14 @@ async def run_stepwise(run: Run, rule: Rule) -> Outcome:
 
         with run.ledger.doing("resampling"):
             slots = list(range(n))
-            ancestors = slots if t == config.max_steps else rule(chains, log_weights, config.beam_width)
+            ancestors = slots if t == options.max_steps else rule(chains, log_weights, options.beam_width)
             pruned = ancestors != slots
             records.append(StepRecord(t, ess(log_weights), entropy(log_weights), 1.0, pruned, len(set(ancestors))))
             if pruned:
                 chains = [replace(chains[a], lineage=(*chains[a].lineage, a)) for a in ancestors]
                 log_weights = log_weights[ancestors]
             n_finished = sum(chain.status == "finished" for chain in chains)
-            answer = best_so_far(chains, log_weights, config)
+            answer = best_so_far(chains, log_weights, options)
         run.emit(Resampled(records[-1], tuple(ancestors), n_finished, answer))
         if not any(chain.status == "running" for chain in chains):
             return Outcome(tuple(chains), log_weights, math.nan, tuple(records))
@@ -57,5 +57,5 @@ async def run_stepwise(run: Run, rule: Rule) -> Outcome:
 
 def _weights(run: Run, chains: Sequence[Chain]) -> FloatArray:
     """Log odds ``(n,)``; -inf of a particle that is out of it."""
-    log_odds = logit([aggregated(chain, run.config.aggregation) for chain in chains])
+    log_odds = logit([aggregated(chain, run.options.aggregation) for chain in chains])
     return np.where(out_of_it(chains), -np.inf, log_odds)

@@ -14,13 +14,15 @@ from pydantic import BaseModel, BeforeValidator, Field, RootModel
 
 from epf.core.errors import DeadlineExceeded, InvalidRequest
 from epf.core.merge import merge
+from epf.search.options import SearchOptions
+from epf.search.request import SearchRequest
 from epf.search.result import Usage
 from epf.service.http.errors import detail_of
 from epf.service.http.sse import event_frame
-from epf.service.searches.lease import Order, Place
-from epf.service.searches.resolve import check_length, ordered
+from epf.service.searches.lease import Place
+from epf.service.searches.resolve import check_length, resolve
 from epf.service.settings import Settings
-from epf.service.solve.schemas import ErrorDetail, Problem, SearchOptions, SolveResponse
+from epf.service.solve.schemas import ErrorDetail, Problem, SolveResponse
 
 DEFAULT_CONCURRENCY = 4
 MAX_CUSTOM_ID_CHARS = 256
@@ -114,19 +116,19 @@ class Batch:
     """
 
     body: BatchRequest
-    orders: tuple[Order, ...]
+    orders: tuple[SearchRequest, ...]
     concurrency: int
 
     @property
     def n_particles(self) -> int:
         """Most particles that can search at the same time."""
-        sizes = sorted((order.config.n_particles for order in self.orders), reverse=True)
+        sizes = sorted((order.options.n_particles for order in self.orders), reverse=True)
         return sum(sizes[: self.concurrency])
 
     @property
     def max_seconds(self) -> float | None:
         """Longest deadline of a search, None without any."""
-        return max((order.config.max_seconds for order in self.orders if order.config.max_seconds is not None), default=None)
+        return max((order.options.max_seconds for order in self.orders if order.options.max_seconds is not None), default=None)
 
 
 def batch_of(body: BatchRequest, settings: Settings) -> Batch:
@@ -147,12 +149,12 @@ def batch_of(body: BatchRequest, settings: Settings) -> Batch:
     return batch
 
 
-def _order(i: int, problem: BatchProblem, shared: Mapping[str, Any], settings: Settings) -> Order:
+def _order(i: int, problem: BatchProblem, shared: Mapping[str, Any], settings: Settings) -> SearchRequest:
     where = f"problems.{i}"
     check_length(problem.problem, settings, f"{where}.problem")
     own = problem.chosen()
     try:
-        return ordered(problem.problem, {**shared, **own}, settings)
+        return resolve(problem.problem, {**shared, **own}, settings)
     except InvalidRequest as error:
         if error.param not in own and (error.param in shared or not own):
             raise

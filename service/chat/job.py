@@ -12,13 +12,14 @@ from epf.core.generator import Generator
 from epf.core.merge import merge
 from epf.core.version import VERSION
 from epf.search.events import Event
+from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
 from epf.service.chat.conversation import check_context, prompt_of
 from epf.service.chat.options import Sources, orders_of, sources_of
 from epf.service.chat.request import ChatRequest, ChatSearch
 from epf.service.chat.tokens import Token, covering, n_answer_tokens
 from epf.service.chat.unsupported import check_supported
-from epf.service.searches.lease import Order, Place
+from epf.service.searches.lease import Place
 from epf.service.searches.models import Models
 from epf.service.settings import Settings
 
@@ -35,7 +36,7 @@ class Job:
 
     body: ChatRequest
     sources: Sources
-    orders: tuple[Order, ...]
+    orders: tuple[SearchRequest, ...]
     generator: Generator
     fingerprint: str
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
@@ -44,12 +45,12 @@ class Job:
     @property
     def n_particles(self) -> int:
         """Of all choices together."""
-        return sum(order.config.n_particles for order in self.orders)
+        return sum(order.options.n_particles for order in self.orders)
 
     @property
     def max_seconds(self) -> float | None:
         """From the request's arrival."""
-        return self.orders[0].config.max_seconds
+        return self.orders[0].options.max_seconds
 
     @property
     def search(self) -> ChatSearch:
@@ -63,14 +64,14 @@ class Job:
     def answer_tokens(self, results: Sequence[SearchResult]) -> list[int]:
         """Number of tokens of each choice's answer."""
         return [
-            n_answer_tokens(result.particles[result.shown], result.solution, order.config.stop, self.generator.token_bytes)
+            n_answer_tokens(result.particles[result.shown], result.solution, order.options.stop, self.generator.token_bytes)
             for order, result in zip(self.orders, results, strict=True)
         ]
 
     async def events(self, place: Place) -> AsyncGenerator[tuple[int, Event], None]:
         """Events of all searches, each with its choice; an error names the field as the request does."""
 
-        async def search(choice: int, order: Order, emit: Callable[[tuple[int, Event]], None]) -> None:
+        async def search(choice: int, order: SearchRequest, emit: Callable[[tuple[int, Event]], None]) -> None:
             async with aclosing(place.stream(order)) as events:
                 async for event in events:
                     emit((choice, event))

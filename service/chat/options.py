@@ -12,11 +12,11 @@ import numpy as np
 
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.core.generator import Message
+from epf.search.request import SearchRequest
 from epf.service.chat.conversation import problem_of
 from epf.service.chat.model_names import options_of
 from epf.service.chat.request import ChatRequest, ChatSearch
-from epf.service.searches.lease import Order
-from epf.service.searches.resolve import ordered
+from epf.service.searches.resolve import resolve
 from epf.service.settings import Settings
 
 SEED_BITS = 53
@@ -86,19 +86,21 @@ def sources_of(body: ChatRequest, settings: Settings, generator: str) -> Sources
     return Sources(named, fields, search, body.n)
 
 
-def orders_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings) -> tuple[Order, ...]:
+def orders_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings) -> tuple[SearchRequest, ...]:
     """One search per choice, alike but for the seed.
 
     Raises:
         InvalidRequest: an option is out of range, or the request larger than the server allows.
     """
     try:
-        order = ordered(problem_of(prompt), sources.choices, settings, prompt=prompt, n_searches=sources.n)
+        order = resolve(problem_of(prompt), sources.choices, settings, prompt=prompt, n_searches=sources.n)
     except InvalidRequest as error:
         sources.tell(error)
         raise
-    seed = secrets.randbits(SEED_BITS) if order.config.seed is None else order.config.seed
-    return tuple(replace(order, config=replace(order.config, seed=seed_of(seed, choice))) for choice in range(sources.n))
+    seed = secrets.randbits(SEED_BITS) if order.options.seed is None else order.options.seed
+    return tuple(
+        replace(order, options=order.options.model_copy(update={"seed": seed_of(seed, choice)})) for choice in range(sources.n)
+    )
 
 
 def seed_of(seed: int, choice: int) -> int:

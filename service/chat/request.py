@@ -10,8 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
-from epf.search.validation import MAX_SEED, MAX_STOPS
-from epf.service.solve.schemas import SearchOptions, Stop
+from epf.search.options import MAX_SEED, MAX_STOPS, SearchOptions, Stop, Temperature, TopP
 
 MAX_CHOICES = 128
 MAX_TOP_LOGPROBS = 20
@@ -141,8 +140,8 @@ class ChatRequest(_Lenient):
     seed: int | None = Field(
         None, ge=0, le=MAX_SEED, description="Of everything random. Choice 0 searches with it, others with seeds drawn from it."
     )
-    temperature: float | None = Field(None, ge=0, le=2, description="Of the language model; 0 is greedy.")
-    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus mass; 1 samples from everything.")
+    temperature: Temperature | None = Field(None, description=SearchOptions.model_fields["temperature"].description)
+    top_p: TopP | None = Field(None, description=SearchOptions.model_fields["top_p"].description)
     logprobs: bool = Field(False, description="Log probabilities of the answer's tokens, at temperature 1.")
     top_logprobs: int | None = Field(
         None, ge=0, le=MAX_TOP_LOGPROBS, description="Only 0: other tokens than the sampled ones are not known."

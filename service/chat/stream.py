@@ -68,7 +68,7 @@ class _ChoiceChunks:
         self._index = index
         self._progress = Progress()
         order = job.orders[index]
-        self._as_drawn = order.method == SAMPLE.name and not order.config.stop and not job.body.logprobs
+        self._as_drawn = order.method is SAMPLE and not order.options.stop and not job.body.logprobs
         self._n_sent = 0
 
     def begun(self) -> str:

@@ -4,33 +4,20 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, Overloaded
-from epf.core.generator import Message
 from epf.core.reward_model import Score
-from epf.search import stream
 from epf.search.engine.checked_calls import judged
-from epf.search.engine.runner import search
 from epf.search.events import Answered, Event
-from epf.search.methods import method_named
-from epf.search.options import SearchConfig
+from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
+from epf.search.runner import search, stream
 from epf.service.operations.instrumentation import ObservedRewardModel
 from epf.service.operations.lifecycle import Lifecycle, not_now
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.searches.admission import Admission, Ticket
 from epf.service.searches.models import Models
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to search for, and how. ``prompt`` is the conversation to go on with, None the problem as one message."""
-
-    problem: str
-    method: str
-    config: SearchConfig
-    prompt: tuple[Message, ...] | None = None
 
 
 class Place:
@@ -60,21 +47,18 @@ class Place:
                 message = "max_seconds was over in the queue: allow more time"
                 raise DeadlineExceeded(message, param="max_seconds") from None
 
-    async def solve(self, order: Order) -> SearchResult:
+    async def solve(self, request: SearchRequest) -> SearchResult:
         """Search, once it is this request's turn.
 
         Raises what :func:`search.asolve` raises, and what :meth:`turn` does. When the server stops, the answer is the best so
         far, and ``Overloaded`` is raised if there is none.
         """
         await self.turn()
-        with self._unless_the_server_stops(), self._metrics.search(order.method) as see:
+        with self._unless_the_server_stops(), self._metrics.search(request.method.name) as see:
             result = await search(
-                order.problem,
-                method=method_named(order.method),
-                config=self._in_time(order.config),
+                self._in_time(request),
                 generator=self._models.generator,
                 reward_model=self._models.reward_model,
-                prompt=order.prompt,
                 checker=self._models.checker,
                 until=self._closing,
                 emit=see,
@@ -82,20 +66,17 @@ class Place:
             self._check_answered(result)
             return result
 
-    async def stream(self, order: Order) -> AsyncGenerator[Event, None]:
+    async def stream(self, request: SearchRequest) -> AsyncGenerator[Event, None]:
         """Events of the search; otherwise as :meth:`solve`. Closing it cancels the search."""
         await self.turn()
         events = stream(
-            order.problem,
-            method=order.method,
-            config=self._in_time(order.config),
+            self._in_time(request),
             generator=self._models.generator,
             reward_model=self._models.reward_model,
-            prompt=order.prompt,
             checker=self._models.checker,
             until=self._closing,
         )
-        with self._unless_the_server_stops(), self._metrics.search(order.method) as see:
+        with self._unless_the_server_stops(), self._metrics.search(request.method.name) as see:
             async with aclosing(events):
                 async for event in events:
                     see(event)
@@ -127,11 +108,9 @@ class Place:
                 raise ContextTooLong(message, param=f"steps.{len(scores)}") from None
         return scores
 
-    def _in_time(self, config: SearchConfig) -> SearchConfig:
-        """The deadline counts from the request's arrival, so what the queue took is gone."""
-        if self._deadline_s is None:
-            return config
-        return replace(config, max_seconds=max(self._deadline_s - asyncio.get_running_loop().time(), 1e-3))
+    def _in_time(self, request: SearchRequest) -> SearchRequest:
+        """The deadline counts from the request's arrival, the time in the queue included."""
+        return request if self._deadline_s is None else replace(request, deadline_s=self._deadline_s)
 
     def _check_answered(self, result: SearchResult) -> None:
         """A search that the server cut off has an answer, or should be tried on another one."""

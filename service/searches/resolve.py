@@ -5,40 +5,32 @@ from typing import Any
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
-from epf.search.methods import Method, method_named
-from epf.search.options import SearchConfig
-from epf.service.searches.lease import Order
+from epf.search.request import SearchRequest, resolve_request, with_defaults
 from epf.service.settings import Settings
 
 
-def ordered(
+def resolve(
     problem: str,
     choices: Mapping[str, Any],
     settings: Settings,
     *,
-    prompt: tuple[Message, ...] | None = None,
+    prompt: tuple[Message, ...] = (),
     n_searches: int = 1,
-) -> Order:
-    """The search that ``choices`` (options by name, ``method`` among them) ask for, on top of the server's defaults.
+) -> SearchRequest:
+    """The search that ``choices`` (options by name) ask for, on top of those of the server's defaults that the method reads.
 
-    No ``max_seconds``, or None, is the server's: every search has a deadline. ``n_searches`` such searches are one request.
+    Without ``max_seconds``, or with None, the search has the server's: every search has a deadline. ``n_searches`` such
+    searches are one request.
 
     Raises:
         InvalidRequest: an option is out of range, or the request is larger than the server allows; ``param`` names it.
     """
-    defaults = settings.search.chosen()
-    method = method_named(choices.get("method", defaults.get("method", "epf")))
-    options = {name: value for name, value in defaults.items() if name not in method.fixed} | dict(choices)
-    if options.get("max_seconds") is None:
-        options["max_seconds"] = settings.search.max_seconds or settings.max_seconds
-    options.pop("method", None)
-    for name, value in method.fixed.items():
-        if name in choices and choices[name] != value:  # also the search's own default, which only a caller can choose here
-            message = f"{name} is always {value!r} in method {method.name!r}, got {choices[name]!r}: leave it out"
-            raise InvalidRequest(message, param=name)
-    config = method.configured(SearchConfig(**options))
-    _check_size(method, config, settings, n_searches)
-    return Order(problem, method.name, config, prompt)
+    options = with_defaults(choices, settings.search)
+    if options.max_seconds is None:
+        options = options.model_copy(update={"max_seconds": settings.search.max_seconds or settings.max_seconds})
+    request = resolve_request(problem, options, prompt=prompt)
+    _check_size(request, settings, n_searches)
+    return request
 
 
 def check_length(text: str, settings: Settings, param: str = "problem") -> None:
@@ -48,34 +40,36 @@ def check_length(text: str, settings: Settings, param: str = "problem") -> None:
         raise InvalidRequest(message, param=param)
 
 
-def worst_case_tokens(method: Method, config: SearchConfig) -> int:
-    """Most tokens that a search could generate.
+def worst_case_tokens(request: SearchRequest) -> int:
+    """Maximum number of tokens that a search could generate.
 
-    A look-ahead draws a successor for each step. The limit of a particle bounds what is left at the end, but not what was
+    Look-ahead draws a successor for each step. The limit of a particle bounds what is left at the end, but not what was
     resampled away before.
     """
-    per_particle = config.max_steps * config.max_tokens_per_step * (1 if config.lookahead == "none" else 2)
-    if not method.resamples and config.max_tokens_per_particle is not None:
-        per_particle = min(per_particle, config.max_tokens_per_particle)
-    worst = per_particle * config.n_particles
-    return worst if config.max_total_tokens is None else min(worst, config.max_total_tokens)
+    options = request.options
+    per_particle = options.max_steps * options.max_tokens_per_step * (1 if options.lookahead == "none" else 2)
+    if not request.method.resamples and options.max_tokens_per_particle is not None:
+        per_particle = min(per_particle, options.max_tokens_per_particle)
+    worst = per_particle * options.n_particles
+    return worst if options.max_total_tokens is None else min(worst, options.max_total_tokens)
 
 
-def _check_size(method: Method, config: SearchConfig, settings: Settings, n_searches: int) -> None:
+def _check_size(request: SearchRequest, settings: Settings, n_searches: int) -> None:
+    options = request.options
     for name, limit in (
         ("max_steps", settings.max_steps),
         ("max_tokens_per_step", settings.max_tokens_per_step),
         ("max_seconds", settings.max_seconds),
     ):
-        value = getattr(config, name)
+        value = getattr(options, name)
         if value > limit:
             raise InvalidRequest(f"{name} may be at most {limit} on this server, got {value}: lower it", param=name)
-    n_particles = config.n_particles * n_searches
+    n_particles = options.n_particles * n_searches
     if n_particles > settings.max_particles:
         message = f"n_particles may come to at most {settings.max_particles} for one request on this server"
         raise InvalidRequest(f"{message}, got {n_particles}: lower it", param="n_particles")
-    worst = worst_case_tokens(method, config) * n_searches
+    worst = worst_case_tokens(request) * n_searches
     if worst > settings.max_tokens_per_request:
-        product = "n_particles x max_steps x max_tokens_per_step" + (" x 2 (look-ahead)" if config.lookahead != "none" else "")
+        product = "n_particles x max_steps x max_tokens_per_step" + (" x 2 (look-ahead)" if options.lookahead != "none" else "")
         message = f"{product} may come to at most {settings.max_tokens_per_request} tokens on this server, got {worst}"
         raise InvalidRequest(f"{message}: lower one of them or set max_total_tokens", param="max_total_tokens")

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field, RootModel
 
 from epf.core.generator import Finish
 from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
+from epf.search.request import SearchRequest
 from epf.service.http.errors import detail_of
 from epf.service.http.sse import event_frame
-from epf.service.searches.lease import Order, Place
+from epf.service.searches.lease import Place
 from epf.service.solve.schemas import ErrorDetail, SolveResponse
 
 
@@ -85,7 +86,7 @@ class SolveEvent(RootModel[Annotated[AnySolveEvent, Field(discriminator="type")]
 
 
 async def frames(
-    order: Order, room: AbstractAsyncContextManager[Place], *, id: str, particles: bool
+    order: SearchRequest, room: AbstractAsyncContextManager[Place], *, id: str, particles: bool
 ) -> AsyncGenerator[str, None]:
     """Server-sent events of one search; the room is taken before the first one, so that a refusal is an ordinary error."""
     async with room as place, aclosing(place.stream(order)) as events:

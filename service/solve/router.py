@@ -4,12 +4,13 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Request, Response
 
+from epf.search.request import SearchRequest
 from epf.service.http.dependencies import Caller, RequestId, RunningSearches, ServerSettings
 from epf.service.http.disconnect import ClientGone, until_client_leaves
 from epf.service.http.openapi import event_stream
 from epf.service.http.sse import EventStream
-from epf.service.searches.lease import Order, Place
-from epf.service.searches.resolve import check_length, ordered
+from epf.service.searches.lease import Place
+from epf.service.searches.resolve import check_length, resolve
 from epf.service.solve.events import SolveEvent, failed, frames
 from epf.service.solve.schemas import ErrorBody, SolveRequest, SolveResponse
 
@@ -38,9 +39,9 @@ async def solve(
 ) -> SolveResponse | Response:
     """Search for the answer of a problem. A client that goes away ends its search."""
     check_length(body.problem, settings)
-    order = ordered(body.problem, body.chosen(), settings)
+    order = resolve(body.problem, body.chosen(), settings)
     room = searches.place(
-        caller=caller, id=request_id, n_particles=order.config.n_particles, max_seconds=order.config.max_seconds
+        caller=caller, id=request_id, n_particles=order.options.n_particles, max_seconds=order.options.max_seconds
     )
     if body.stream:
         return EventStream(
@@ -55,6 +56,6 @@ async def solve(
         return Response(status_code=499)
 
 
-async def _solved(order: Order, room: AbstractAsyncContextManager[Place], id: str, particles: bool) -> SolveResponse:
+async def _solved(order: SearchRequest, room: AbstractAsyncContextManager[Place], id: str, particles: bool) -> SolveResponse:
     async with room as place:
         return SolveResponse.of(await place.solve(order), particles=particles, id=id)

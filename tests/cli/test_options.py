@@ -8,8 +8,7 @@ from pydantic import BaseModel, Field
 
 from epf.cli.command import Command, escaped, field_options, given_options
 from epf.cli.solve import solve
-from epf.search.options import SearchConfig
-from epf.service.solve.schemas import SearchOptions
+from epf.search.options import SearchOptions
 
 
 class Fields(BaseModel):
@@ -93,4 +92,4 @@ def test_every_option_of_a_search_can_be_given() -> None:
         value = value[0] if isinstance(value, tuple) else value
         arguments += ["--no-" + flag] if value is False else ["--" + flag, r"\n" if value == "\n" else str(value)]
     assert given(solve, SearchOptions, *arguments) == values
-    SearchConfig(**{name: value for name, value in values.items() if name != "method"})  # type: ignore[arg-type]
+    SearchOptions(**values)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from epf.core.errors import InvalidRequest
 from epf.evaluation.plan import Plan, make_plan, read_contenders, search_seed
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 
 PROBLEMS = [Problem(str(i), f"What is {i} + 1?", str(i + 1)) for i in range(5)]
 
@@ -24,7 +24,7 @@ def test_every_problem_method_budget_and_seed_is_searched_once(timed: int) -> No
     assert len(keys) == len(set(keys)) == asked.n_tasks
     assert set(keys) == expected
     assert sum(task.alone for task in tasks) == min(timed, 5) * 4
-    assert all(task.config.n_particles == task.budget for task in tasks)
+    assert all(task.options.n_particles == task.budget for task in tasks)
 
 
 def test_methods_take_turns_at_being_the_first_that_is_timed() -> None:
@@ -43,9 +43,9 @@ def test_a_group_is_one_problem_and_seed() -> None:
 
 
 def test_methods_meet_a_problem_with_one_seed_and_problems_with_others() -> None:
-    seeds = {(task.problem.id, task.seed): task.config.seed for group in plan(timed=0).groups() for task in group}
+    seeds = {(task.problem.id, task.seed): task.options.seed for group in plan(timed=0).groups() for task in group}
     for group in plan(timed=0).groups():
-        assert {task.config.seed for task in group} == {seeds[group[0].problem.id, group[0].seed]}
+        assert {task.options.seed for task in group} == {seeds[group[0].problem.id, group[0].seed]}
     assert len(set(seeds.values())) == len(seeds)
     assert all(0 <= seed < 2**53 for seed in seeds.values() if seed is not None)
 
@@ -62,9 +62,9 @@ def test_all_is_every_registered_method() -> None:
 def test_a_method_has_options_of_its_own() -> None:
     asked = plan("pf,epf+lookahead=reuse+horizon=6+max_tokens_per_particle=50", (4,), max_steps=7)
     pf, epf = asked.cells
-    assert (epf.config.lookahead, epf.config.horizon, epf.config.max_tokens_per_particle) == ("reuse", 6, 50)
-    assert (pf.config.lookahead, pf.config.horizon) == ("none", SearchConfig().horizon)
-    assert epf.config.max_steps == pf.config.max_steps == 7
+    assert (epf.options.lookahead, epf.options.horizon, epf.options.max_tokens_per_particle) == ("reuse", 6, 50)
+    assert (pf.options.lookahead, pf.options.horizon) == ("none", SearchOptions().horizon)
+    assert epf.options.max_steps == pf.options.max_steps == 7
     assert epf.contender.name == "epf+lookahead=reuse+horizon=6+max_tokens_per_particle=50"
 
 
@@ -90,8 +90,8 @@ def test_a_refused_budget_is_left_out_with_its_reason() -> None:
         ("epf,epf", "name each method once"),
         ("all,pf", "name each method once"),
         ("magic", "method must be one of"),
-        ("epf+magic=1", "'magic' is no option"),
-        ("epf+n_particles=3", "'n_particles' is no option"),
+        ("epf+magic=1", "'magic' is not an option"),
+        ("epf+n_particles=3", "'n_particles' is not an option"),
         ("epf+lookahead=far", "lookahead=far"),
         ("epf+horizon=soon", "horizon=soon"),
         ("pf+lookahead=reuse", "lookahead is always 'none'"),

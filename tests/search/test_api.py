@@ -4,7 +4,8 @@ import threading
 import pytest
 
 import epf.search as search
-from epf.search import Answered, SearchConfig, asolve, solve, stream
+from epf.core.errors import InvalidRequest
+from epf.search import Answered, SearchOptions, asolve, solve, stream
 from tests.search.scripted import Generator, RewardModel, drive, solution
 
 
@@ -35,13 +36,14 @@ def test_asolve_and_stream_agree():
 
 
 def test_options_by_name_change_a_config():
-    result = solve("problem", config=SearchConfig(n_particles=2, seed=4), n_particles=5, **models())
+    result = solve("problem", options=SearchOptions(n_particles=2, seed=4), n_particles=5, **models())
     assert (len(result.particles), result.seed) == (5, 4)
 
 
-def test_an_unknown_option_is_a_type_error():
-    with pytest.raises(TypeError, match="particles"):
+def test_an_unknown_option_is_refused_by_name():
+    with pytest.raises(InvalidRequest, match=r"'particles' is not an option of a search.*n_particles") as refused:
         solve("problem", particles=5, **models())
+    assert refused.value.param == "particles"
 
 
 def test_many_searches_at_once():

@@ -7,8 +7,8 @@ import pytest
 
 from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError, SearchFailed
 from epf.core.reward_model import Score
-from epf.search import METHODS, SearchConfig, asolve, stream
-from epf.search.engine import runner as driver
+from epf.search import SearchOptions, asolve, runner, stream
+from epf.search.request import resolve_request
 from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
@@ -223,8 +223,8 @@ def test_scores_at_the_very_ends_of_their_range(method):
 
 def test_a_method_that_needs_a_reward_model_and_one_that_does_not():
     generator = Generator(solution(2, n_answers=1))
-    arguments = {"generator": generator, "reward_model": None, "config": SearchConfig()}
+    models = {"generator": generator, "reward_model": None}
     with pytest.raises(InvalidRequest) as caught:
-        drive(driver.search("problem", method=METHODS["epf"], **arguments))
+        drive(runner.search(resolve_request("problem", SearchOptions()), **models))
     assert (caught.value.param, generator.calls) == ("reward_model", [])
-    assert drive(driver.search("problem", method=METHODS["self_consistency"], **arguments)).answer == "0"
+    assert drive(runner.search(resolve_request("problem", SearchOptions(method="self_consistency")), **models)).answer == "0"

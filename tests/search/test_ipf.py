@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.search import METHODS, SearchConfig
-from epf.search.engine import runner as driver
+from epf.search import SearchOptions, runner
+from epf.search.request import resolve_request
 from tests.search.scripted import Generator, drive, hold, step
 
 
 def solved(write, **options):
     generator = Generator(write)
-    config = SearchConfig(**{"n_particles": 3, "seed": 1, "ess_threshold": 0.0, **options})
-    return drive(driver.search("p", method=METHODS["ipf"], config=config, generator=generator, reward_model=None)), generator
+    asked = SearchOptions(**{"method": "ipf", "n_particles": 3, "seed": 1, "ess_threshold": 0.0, **options})
+    return drive(runner.search(resolve_request("p", asked), generator=generator, reward_model=None)), generator
 
 
 def sure(made, log_prob):
@@ -61,7 +61,7 @@ def test_a_generator_without_log_probabilities_is_refused_at_its_first_step():
 
     generator = Generator(write)
     with pytest.raises(InvalidRequest, match="log probabilities") as caught:
-        drive(driver.search("p", method=METHODS["ipf"], config=SearchConfig(), generator=generator, reward_model=None))
+        drive(runner.search(resolve_request("p", SearchOptions(method="ipf")), generator=generator, reward_model=None))
     assert caught.value.param == "method"
     assert (len(generator.calls), generator.n_cancelled) == (8, 7)
 

@@ -2,18 +2,18 @@
 
 import asyncio
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from epf.search import Resampled, StepTaken, asolve, stream
+from epf.search import Resampled, StepTaken, asolve, runner, stream
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine import runner as driver
 from epf.search.engine.trajectory import Chain, grown
 from epf.search.methods.epf import Group, run_filter
-from epf.search.methods.method import Method
 from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
+from epf.search.request import SearchRequest, resolve_options
 from tests.search.scripted import Generator, RewardModel, drive, solution, step
 from tests.search.test_engine_exact import LEAVES, judge, target, write
 
@@ -50,10 +50,11 @@ def test_a_sweep_leaves_the_posterior_as_it_is(annealing):
             async def conditional(run, reference=reference):
                 return await run_filter(run, Group((0, 1, 2), reference))
 
-            method = Method("sweep", "", conditional, fixed=PARTICLE_GIBBS.fixed)
-            config = SearchConfig(n_particles=3, seed=seed, annealing=annealing, ess_threshold=0.95, early_phase=1.0)
+            method = replace(PARTICLE_GIBBS, run=conditional)
+            options = SearchOptions(n_particles=3, seed=seed, annealing=annealing, ess_threshold=0.95, early_phase=1.0)
+            request = SearchRequest("p", method, resolve_options(method, options))
             events = []
-            result = await driver.search("p", method=method, config=config, checker=checker, emit=events.append, **models)
+            result = await runner.search(request, checker=checker, emit=events.append, **models)
             assert all(event.ancestors[2] == 2 for event in events if isinstance(event, Resampled))
             weights = np.exp([particle.log_weight for particle in result.particles])
             for particle, weight in zip(result.particles, weights / weights.sum(), strict=True):

@@ -4,8 +4,8 @@ import pytest
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
-from epf.search import SearchConfig, asolve
-from epf.search.methods import method_named
+from epf.search import SearchOptions, asolve
+from epf.search.request import resolve_request
 from tests.search.scripted import Generator, RewardModel, drive, step
 
 WRITTEN = ("first line", "second line", "the answer is \\boxed{7}")
@@ -84,7 +84,7 @@ def test_a_sample_is_the_model_s_own_text():
 
 def test_a_sample_is_one():
     with pytest.raises(InvalidRequest) as caught:
-        method_named("sample").configured(SearchConfig(n_particles=4))
+        resolve_request("problem", SearchOptions(method="sample", n_particles=4))
     assert caught.value.param == "n_particles"
 
 

@@ -31,6 +31,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from epf.search.methods import METHODS
+from epf.search.options import SearchOptions
 from epf.service.app import create_app
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
@@ -77,8 +78,9 @@ def url() -> Iterator[str]:
 
 def mended(body: dict[str, Any]) -> dict[str, Any]:
     """Most valid bodies break a rule between fields, which no schema can tell: without that they are searched for."""
-    fixed = METHODS[body["method"]].fixed if body.get("method") in METHODS else {}
-    body = {name: value for name, value in body.items() if name not in fixed}
+    if body.get("method") in METHODS:
+        unused = {name for name in SearchOptions.model_fields if not METHODS[body["method"]].reads(name)}
+        body = {name: value for name, value in body.items() if name not in unused}
     if (body.get("max_total_tokens") or 256) < 256:
         body["max_total_tokens"] = 256
     if "problems" in body:

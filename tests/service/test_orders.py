@@ -5,40 +5,39 @@ from typing import Any
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.search.methods import METHODS
-from epf.search.options import SearchConfig
-from epf.service.searches.resolve import check_length, ordered, worst_case_tokens
+from epf.search.options import SearchOptions
+from epf.service.searches.resolve import check_length, resolve, worst_case_tokens
 from epf.service.settings import SearchDefaults, Settings
 
 
-def config(settings: Settings | None = None, **choices: Any) -> SearchConfig:
-    return ordered("a", choices, settings or Settings()).config
+def options(settings: Settings | None = None, **choices: Any) -> SearchOptions:
+    return resolve("a", choices, settings or Settings()).options
 
 
 def refusal(settings: Settings | None = None, n_searches: int = 1, **choices: Any) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as refused:
-        ordered("a", choices, settings or Settings(), n_searches=n_searches)
+        resolve("a", choices, settings or Settings(), n_searches=n_searches)
     return refused.value
 
 
 def test_defaults_are_the_search_s_with_the_server_s_deadline() -> None:
-    order = ordered("a", {}, Settings())
-    assert order.method == "epf"
-    assert order.config == SearchConfig(max_seconds=Settings().max_seconds, answer_selection="probability_vote")
+    order = resolve("a", {}, Settings())
+    assert order.method.name == "epf"
+    assert order.options == SearchOptions(max_seconds=Settings().max_seconds, answer_selection="probability_vote")
 
 
 def test_server_s_defaults_hold_where_the_caller_chose_nothing() -> None:
     settings = Settings(search=SearchDefaults(method="pf", n_particles=3, max_seconds=7.0, temperature=0.5))
-    order = ordered("a", {"temperature": 1.0}, settings)
-    assert order.method == "pf"
-    assert (order.config.n_particles, order.config.max_seconds, order.config.temperature) == (3, 7.0, 1.0)
+    order = resolve("a", {"temperature": 1.0}, settings)
+    assert order.method.name == "pf"
+    assert (order.options.n_particles, order.options.max_seconds, order.options.temperature) == (3, 7.0, 1.0)
 
 
 def test_server_s_default_gives_way_to_what_a_method_fixes() -> None:
     settings = Settings(search=SearchDefaults(annealing="cess", n_particles=16))
-    assert config(settings, method="pf").annealing == "none"
-    assert config(settings, method="sample").n_particles == 1
-    assert config(settings).annealing == "cess"
+    assert options(settings, method="pf").annealing == "none"
+    assert options(settings, method="sample").n_particles == 1
+    assert options(settings).annealing == "cess"
 
 
 @pytest.mark.parametrize("value", ["ess", "cess"])
@@ -51,8 +50,8 @@ def test_choice_that_a_method_fixes_otherwise_is_refused(value: str) -> None:
 @pytest.mark.parametrize("default", [{}, {"max_seconds": 7.0}, {"max_seconds": None}])
 def test_every_search_has_a_deadline(default: dict[str, Any]) -> None:
     settings = Settings(search=SearchDefaults(**default), max_seconds=60)
-    assert config(settings, max_seconds=None).max_seconds == (default.get("max_seconds") or 60)
-    assert config(settings).max_seconds == (default.get("max_seconds") or 60)
+    assert options(settings, max_seconds=None).max_seconds == (default.get("max_seconds") or 60)
+    assert options(settings).max_seconds == (default.get("max_seconds") or 60)
 
 
 @pytest.mark.parametrize(("name", "limit"), [("max_steps", 20), ("max_tokens_per_step", 10), ("max_seconds", 60.0)])
@@ -60,7 +59,7 @@ def test_limits_of_single_options(name: str, limit: float) -> None:
     settings = Settings(
         max_steps=20, max_tokens_per_step=10, max_seconds=60, search=SearchDefaults(max_steps=1, max_tokens_per_step=1)
     )
-    assert getattr(config(settings, **{name: limit}), name) == limit
+    assert getattr(options(settings, **{name: limit}), name) == limit
     error = refusal(settings, **{name: limit + 1})
     assert error.param == name
     assert name in error.message
@@ -69,8 +68,8 @@ def test_limits_of_single_options(name: str, limit: float) -> None:
 
 def test_limit_of_particles_counts_all_searches_of_a_request() -> None:
     settings = Settings(max_particles=12)
-    assert ordered("a", {"n_particles": 4}, settings, n_searches=3).config.n_particles == 4
-    assert config(settings, n_particles=12).n_particles == 12
+    assert resolve("a", {"n_particles": 4}, settings, n_searches=3).options.n_particles == 4
+    assert options(settings, n_particles=12).n_particles == 12
     assert refusal(settings, n_particles=13).param == "n_particles"
     error = refusal(settings, n_searches=3, n_particles=5)
     assert error.param == "n_particles"
@@ -82,7 +81,7 @@ SIZE = {"n_particles": 2, "max_steps": 3, "max_tokens_per_step": 5}
 
 
 @pytest.mark.parametrize(
-    ("options", "worst"),
+    ("chosen", "worst"),
     [
         ({}, 30),
         ({"max_total_tokens": 29}, 29),
@@ -97,11 +96,10 @@ SIZE = {"n_particles": 2, "max_steps": 3, "max_tokens_per_step": 5}
         ({"method": "self_consistency", "max_tokens_per_particle": 100}, 30),
     ],
 )
-def test_limit_of_tokens_is_the_worst_case(options: dict[str, Any], worst: int) -> None:
-    choices = {**SIZE, **options}
-    method = METHODS[choices.get("method", "epf")]
-    assert worst_case_tokens(method, config(**choices)) == worst
-    config(Settings(max_tokens_per_request=worst), **choices)
+def test_limit_of_tokens_is_the_worst_case(chosen: dict[str, Any], worst: int) -> None:
+    choices = {**SIZE, **chosen}
+    assert worst_case_tokens(resolve("a", choices, Settings())) == worst
+    options(Settings(max_tokens_per_request=worst), **choices)
     error = refusal(Settings(max_tokens_per_request=worst - 1), **choices)
     assert error.param == "max_total_tokens"
     assert f"got {worst}" in error.message

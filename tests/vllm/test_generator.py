@@ -17,7 +17,7 @@ from epf.generators.vllm import VllmGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import asolve
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 from tests.contract.generator import GeneratorContract
 from tests.vllm.engines import WEIGHTS, Engine, computed_in_blocks, distinct_prefixes, generator_engine
 from tests.vllm.qwen import write_qwen_generator
@@ -174,9 +174,9 @@ class TestEmbeddedWeights(OnVllm):
 
         async def search(generator: Generator) -> None:
             reward_model = EmbeddedRewardModel()
-            config = SearchConfig(n_particles=16, max_steps=12, seed=3, temperature=1.2)
+            options = SearchOptions(n_particles=16, max_steps=12, seed=3, temperature=1.2)
             (text,) = texts(1, 8)
-            await asolve(text, method="epf", config=config, generator=generator, reward_model=reward_model)
+            await asolve(text, method="epf", options=options, generator=generator, reward_model=reward_model)
             await reward_model.aclose()
 
         counted = self.counted(search)

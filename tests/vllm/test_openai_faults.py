@@ -16,7 +16,7 @@ from epf.generators.openai.generator import OpenAiGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import asolve
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 from tests.vllm.engines import WEIGHTS
 from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_servers
 
@@ -43,9 +43,9 @@ def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> list[str | None]:
     """Of all problems, searched for at the same time."""
-    config = SearchConfig(n_particles=8, max_steps=14, seed=1, temperature=1.0)
+    options = SearchOptions(n_particles=8, max_steps=14, seed=1, temperature=1.0)
     searches = (
-        asolve(problem, method="epf", config=config, generator=generator, reward_model=reward_model) for problem in PROBLEMS
+        asolve(problem, method="epf", options=options, generator=generator, reward_model=reward_model) for problem in PROBLEMS
     )
     return [result.answer for result in await asyncio.gather(*searches)]
 

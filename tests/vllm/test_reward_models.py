@@ -20,7 +20,7 @@ from epf.reward_models.http import HttpRewardModel, VllmServerPool
 from epf.reward_models.pooled import PooledRewardModel
 from epf.reward_models.servers import connect
 from epf.search import asolve
-from epf.search.options import SearchConfig
+from epf.search.options import SearchOptions
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
@@ -128,9 +128,9 @@ class TestEmbeddedWeights(InProcess):
             from epf.generators.embedded import EmbeddedGenerator
 
             generator = EmbeddedGenerator()
-            config = SearchConfig(n_particles=16, max_steps=12, seed=3, temperature=1.2)
+            options = SearchOptions(n_particles=16, max_steps=12, seed=3, temperature=1.2)
             problem = next(iter(problems(7, "test", 8, 8)))
-            await asolve(problem.text, method="epf", config=config, generator=generator, reward_model=Noted(reward_model))
+            await asolve(problem.text, method="epf", options=options, generator=generator, reward_model=Noted(reward_model))
             await generator.aclose()
 
         counted = self.engine.counted

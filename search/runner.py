@@ -15,51 +15,48 @@ from epf.search.engine.search_run import Run
 from epf.search.engine.select_answer import conclude
 from epf.search.engine.usage_meter import Ledger
 from epf.search.events import Answered, Event, Started
-from epf.search.methods.method import Method
-from epf.search.options import SearchConfig
+from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
-from epf.search.validation import check_problem
 
 SEED_BITS = 53
 """A seed that the search draws itself is exact in JSON."""
 
 
 async def search(
-    problem: str,
+    request: SearchRequest,
     *,
-    method: Method,
-    config: SearchConfig,
     generator: Generator,
     reward_model: RewardModel | None,
-    prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
     until: Deadline | None = None,
     emit: Callable[[Event], None] = lambda event: None,
 ) -> SearchResult:
-    """Solve ``problem``. Cancelling the call cancels every upstream call.
+    """Solve what ``request`` asks for. Cancelling the call cancels every upstream call.
 
-    ``prompt`` is the conversation that the generator goes on with, None the problem as one message of the user; the reward
-    model judges by ``problem`` alone.
-    ``checker`` groups equal answers; None starts one for this search. ``until`` ends it as ``max_seconds`` does, if earlier.
-    ``emit`` receives each event as it happens, the last one ``Answered``.
+    The reward model scores by the request's problem alone, whatever its prompt. ``checker`` groups equal answers; None starts
+    one for this search. ``until`` ends it as the request's own deadline does, if it comes earlier. ``emit`` receives each event
+    as it happens, ``Answered`` last.
 
     Raises:
-        InvalidRequest: an empty problem, a prompt too long for the generator, or no reward model where the method needs one.
-        GeneratorError, RewardModelError: a model failed or answered nonsense.
-        SearchFailed, DeadlineExceeded: there is nothing to answer from.
+        InvalidRequest: a prompt too long for the generator, or no reward model where the method needs one.
+        GeneratorError, RewardModelError: a model failed or returned an invalid value.
+        SearchFailed, DeadlineExceeded: no particle has produced anything to answer from.
     """
-    check_problem(problem)
+    method, options = request.method, request.options
     if method.needs_reward_model and reward_model is None:
         raise InvalidRequest(f"reward_model must be given: method {method.name!r} needs one", param="reward_model")
     loop = asyncio.get_running_loop()
     ledger = Ledger(loop.time)
-    config = method.configured(config)
-    seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
-    deadline_s = None if config.max_seconds is None else loop.time() + config.max_seconds
-    prompt_ids = _prompt_ids(generator, prompt or (Message("user", problem),))
-    emit(Started(method.name, config.n_particles, seed, len(prompt_ids)))
+    seed = secrets.randbits(SEED_BITS) if options.seed is None else options.seed
+    deadline_s = request.deadline_s
+    if deadline_s is None and options.max_seconds is not None:
+        deadline_s = loop.time() + options.max_seconds
+    prompt_ids = _prompt_ids(generator, request.prompt or (Message("user", request.problem),))
+    emit(Started(method.name, options.n_particles, seed, len(prompt_ids)))
 
-    run = Run(problem, prompt_ids, generator, reward_model, config, seed, ledger, deadline_s, until or Deadline(), emit)
+    run = Run(
+        request.problem, prompt_ids, generator, reward_model, options, seed, ledger, deadline_s, until or Deadline(), emit
+    )
     outcome = await method.run(run)
     asking = checker or AnswerChecker()
     try:
@@ -72,26 +69,23 @@ async def search(
 
 
 def stream(
-    problem: str,
+    request: SearchRequest,
     *,
-    method: Method,
-    config: SearchConfig,
     generator: Generator,
     reward_model: RewardModel | None,
-    prompt: Sequence[Message] | None = None,
     checker: AnswerChecker | None = None,
     until: Deadline | None = None,
 ) -> AsyncGenerator[Event, None]:
-    """Events of :func:`search` as they happen, then its error if it has one. Closing the stream cancels the search."""
+    """Yield the events of :func:`search` as they happen, then raise its error if it has one.
+
+    Closing the stream cancels the search.
+    """
 
     def run(emit: Callable[[Event], None]) -> Coroutine[Any, Any, SearchResult]:
         return search(
-            problem,
-            method=method,
-            config=config,
+            request,
             generator=generator,
             reward_model=reward_model,
-            prompt=prompt,
             checker=checker,
             until=until,
             emit=emit,

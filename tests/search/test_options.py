@@ -1,16 +1,19 @@
 import math
+from typing import get_args
 
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.search import SearchConfig, asolve, stream
-from epf.search.validation import MAX_PARTICLES, MAX_STEPS, MAX_TOKENS_PER_STEP
+from epf.search import METHODS, SearchOptions, asolve, stream
+from epf.search.methods.method import COMMON
+from epf.search.options import MAX_PARTICLES, MAX_STEPS, MethodName
+from epf.search.request import resolve_options, resolve_request
 from tests.search.scripted import Generator, RewardModel, drive, solution
 
 BAD = [
     *(("n_particles", value) for value in (0, -1, MAX_PARTICLES + 1, 1.5, True, "8", None)),
     *(("max_steps", value) for value in (0, MAX_STEPS + 1, None)),
-    *(("max_tokens_per_step", value) for value in (0, MAX_TOKENS_PER_STEP + 1)),
+    *(("max_tokens_per_step", value) for value in (0, 8193)),
     *(("temperature", value) for value in (-0.1, 2.1, math.nan, math.inf, "hot", True)),
     *(("top_p", value) for value in (0, -1, 1.1, math.nan)),
     *(("separator", value) for value in ("x" * 17, None, 3)),
@@ -31,17 +34,17 @@ BAD = [
     *(("iterations", value) for value in (0, MAX_PARTICLES + 1, 1.5, True)),
     *(("seed", value) for value in (-1, 2**63, 1.0, "1")),
     *(("max_tokens_per_particle", value) for value in (0, 1.5)),
-    *(("stop", value) for value in ("END", ["END"], ("",), ("x",) * 5, ("x" * 257,), (7,))),
+    *(("stop", value) for value in ("END", ("",), ("x",) * 5, ("x" * 257,), (7,))),
     *(("straggler_quantile", value) for value in (0, 1.01, "0.5")),
     *(("max_seconds", value) for value in (0, -1, math.nan, math.inf)),
-    *(("max_total_tokens", value) for value in (0, 7, 1.5)),
+    *(("max_total_tokens", value) for value in (0, 1.5)),
 ]
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_bad_option_is_refused_by_name(name, value):
     with pytest.raises(InvalidRequest) as caught:
-        SearchConfig(**{name: value})
+        SearchOptions(**{name: value})
     assert caught.value.param == name
     assert caught.value.message.startswith(f"{name} must be")
     assert repr(value) in caught.value.message
@@ -58,7 +61,41 @@ def test_a_bad_option_is_refused_by_name(name, value):
     ],
 )
 def test_the_edges_are_allowed(options):
-    SearchConfig(**options)
+    SearchOptions(**options)
+
+
+def test_every_particle_needs_a_token():
+    with pytest.raises(InvalidRequest, match="at least n_particles \\(8\\)") as caught:
+        resolve_request("problem", SearchOptions(max_total_tokens=7))
+    assert caught.value.param == "max_total_tokens"
+    assert resolve_request("problem", SearchOptions(method="sample", max_total_tokens=1)).options.n_particles == 1
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_a_method_reads_or_fixes_options_that_exist(method):
+    options = set(SearchOptions.model_fields)
+    assert options >= method.own | COMMON | set(method.fixed)
+    assert not method.own & set(method.fixed)
+    assert METHODS[method.name] is method
+    SearchOptions(**method.fixed)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_has_its_own_values_whatever_the_defaults(method):
+    asked = SearchOptions(method=method)
+    resolved = resolve_options(METHODS[method], asked)
+    assert resolved.answer_selection is not None
+    changed = set(METHODS[method].fixed) | {"answer_selection"}
+    assert resolved.model_dump(exclude=changed) == asked.model_dump(exclude=changed)
+    assert resolve_options(METHODS[method], resolved) == resolved
+
+
+def test_the_methods_are_those_that_can_be_named():
+    assert tuple(METHODS) == get_args(MethodName)
+
+
+def test_options_that_were_given_are_known():
+    assert SearchOptions(seed=3, n_particles=8).chosen() == {"n_particles": 8, "seed": 3}
 
 
 @pytest.mark.parametrize("problem", ["", "  \n", None])
