@@ -398,7 +398,7 @@ def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method
 
 
 def test_a_vote_by_scores_needs_a_method_that_asks_for_scores():
-    with pytest.raises(InvalidRequest, match="needs scores, which method 'ipf' has none of"):
+    with pytest.raises(InvalidRequest, match="needs scores, and method 'ipf' has none"):
         run(solution(4), method="ipf", answer_selection="probability_vote")
 
 

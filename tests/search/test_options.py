@@ -47,7 +47,7 @@ def test_a_bad_option_is_refused_by_name(name, value):
         SearchOptions(**{name: value})
     assert caught.value.param == name
     assert caught.value.message.startswith(f"{name} must be")
-    assert repr(value) in caught.value.message
+    assert repr(value)[:200] in caught.value.message
 
 
 @pytest.mark.parametrize(
