@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders
 from tokenizers.models import BPE
 
-from epf.training.generator.export import export
+from epf.training.export import export
 
 Floats = NDArray[np.float32]
 

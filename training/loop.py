@@ -1,4 +1,4 @@
-"""The training loop of both models: gradient steps on a schedule, a log, checkpoints."""
+"""The training loop of both models: optimiser steps on a schedule, a log, checkpoints."""
 
 import json
 import math
@@ -14,8 +14,8 @@ Batch = TypeVar("Batch")
 LOG_EVERY = 50
 
 
-class Course(Protocol):
-    """What the loop needs to know of a recipe; all but ``learning_rate`` count optimiser steps."""
+class Schedule(Protocol):
+    """The part of a recipe that the loop reads. All values except ``learning_rate`` are numbers of optimiser steps."""
 
     @property
     def steps(self) -> int: ...  # noqa: D102
@@ -30,7 +30,7 @@ class Course(Protocol):
 
 
 def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for embeddings, norms and heads."""
+    """Return Muon for the matrices inside the layers and AdamW for embeddings, norms and heads."""
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     matrices = [p for name, p in trained if p.ndim == 2 and "layers" in name]
     others = [p for name, p in trained if not (p.ndim == 2 and "layers" in name)]
@@ -40,15 +40,17 @@ def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim
     ]
 
 
-def schedule(step: int, steps: int, warmup: int, decay_from: int) -> float:
-    """Factor on the learning rate: warm up, hold, cosine to zero."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 1.0 if step < decay_from else 0.5 * (1 + math.cos(math.pi * (step - decay_from) / (steps - decay_from)))
+def rate_factor(step: int, recipe: Schedule) -> float:
+    """Return the factor on the learning rate: linear warm-up, then constant, then a cosine to zero."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    if step < recipe.decay_from:
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - recipe.decay_from) / (recipe.steps - recipe.decay_from)))
 
 
 def mixed_precision(device: str) -> torch.autocast:
-    """bfloat16 where the device computes in it. A CPU that does not would emulate it, many times slower than float32."""
+    """Return an autocast to bfloat16 if the device computes in it; a CPU that emulates it is many times slower than float32."""
     can = torch.cpu.get_capabilities() if device == "cpu" else {"amx_bf16": True}
     return torch.autocast(device, dtype=torch.bfloat16, enabled=bool(can.get("amx_bf16") or can.get("avx512_bf16")))
 
@@ -57,23 +59,23 @@ def fit(
     model: torch.nn.Module,
     batches: Iterator[Batch],
     loss_of: Callable[[Batch], tuple[torch.Tensor, int]],
-    course: Course,
+    recipe: Schedule,
     folder: Path,
     first_step: int = 0,
     keep_also: int = 0,
 ) -> None:
-    """Train ``model`` in place from ``first_step`` on.
+    """Train ``model`` in place, starting at ``first_step``.
 
-    ``loss_of`` gives a batch's loss and its number of tokens. ``folder`` gets ``log.jsonl`` and ``step-N`` checkpoints every
-    ``course.checkpoint_every`` steps and at ``keep_also``.
+    ``loss_of`` returns the loss of a batch and its number of tokens. ``folder`` receives ``log.jsonl`` and checkpoints
+    ``step-N``, one every ``recipe.checkpoint_every`` steps and one at step ``keep_also``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    opts = optimizers(model, course.learning_rate)
+    opts = optimizers(model, recipe.learning_rate)
     began, n_tokens, losses = time.perf_counter(), 0, []
-    for step, batch in zip(range(first_step, course.steps), batches, strict=False):
+    for step, batch in zip(range(first_step, recipe.steps), batches, strict=False):
         for opt in opts:
             for group in opt.param_groups:
-                group["lr"] = course.learning_rate * schedule(step, course.steps, course.warmup, course.decay_from)
+                group["lr"] = recipe.learning_rate * rate_factor(step, recipe)
         loss, n = loss_of(batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -88,6 +90,6 @@ def fit(
             losses = []
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps(entry) + "\n")
-            print(f"step {step + 1}/{course.steps}  loss {entry['loss']:.4f}  {n_tokens / seconds:,.0f} tokens/s", flush=True)
-        if (step + 1) % course.checkpoint_every == 0 or step + 1 == keep_also:
+            print(f"step {step + 1}/{recipe.steps}  loss {entry['loss']:.4f}  {n_tokens / seconds:,.0f} tokens/s", flush=True)
+        if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == keep_also:
             model.save_pretrained(folder / f"step-{step + 1}")

@@ -1,6 +1,6 @@
 """One Llama model in ONNX Runtime with a key-value cache of fixed rows that lies in numpy memory.
 
-The graph (see ``training/generator/export.py``) writes new keys and values into the cache in place, so a row is extended
+The graph (see ``training/export.py``) writes new keys and values into the cache in place, so a row is extended
 without copying what it holds, and rows of different length share a batch without padding. Not thread-safe: one thread owns it.
 """
 
@@ -34,7 +34,7 @@ class Decoder:
     def __init__(self, directory: Path, config: ModelConfig, n_rows: int, n_threads: int) -> None:
         path = directory / "model.onnx"
         if not path.exists():
-            raise FileNotFoundError(f"{path} is missing: write it with python -m epf.training.generator.export {directory}")
+            raise FileNotFoundError(f"{path} is missing: write it with python -m epf.training.export {directory}")
         options = ort.SessionOptions()
         options.intra_op_num_threads = n_threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

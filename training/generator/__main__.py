@@ -6,18 +6,18 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from epf.engines.onnx.config import SHIPPED
-from epf.training.generator.publish import publish
-from epf.training.generator.text import make_tokenizer, save_tokenizer
 from epf.training.generator.train import Recipe, train_generator
+from epf.training.publish import publish
+from epf.training.tokenizer import make_tokenizer, save_tokenizer
 
 
 def main() -> None:
-    """Make the tokenizer, train, and leave checkpoints and a log in the folder."""
+    """Train the tokenizer and the generator, and publish the model directory."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/generator"), help="folder for tokenizer, checkpoints and log")
     parser.add_argument("--publish", type=Path, default=SHIPPED / "generator", help="model directory to write")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
-    parser.add_argument("--first-step", type=int, default=0, help="go on from this checkpoint")
+    parser.add_argument("--first-step", type=int, default=0, help="continue from this checkpoint")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     args = parser.parse_args()
     if args.first_step:

@@ -1,7 +1,7 @@
 """Trains a Llama on the solutions of synthetic problems, from a seed and for a given number of steps.
 
-Matrices by Muon, the rest by AdamW; the learning rate is held and then decays by a cosine; the number of steps of the problems
-grows at first. The loss counts solution tokens only. Runs on a CPU and, where there is one, on a GPU.
+Muon trains the matrices and AdamW the rest. The learning rate is constant and then decays by a cosine; the problems have few
+steps at first and more later. The loss covers solution tokens only. Training runs on a GPU if there is one, otherwise on a CPU.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from epf.problem_sets.synthetic.problem import MAX_STEPS
 from epf.problem_sets.synthetic.problems import problem
-from epf.training.generator.text import END, SPECIALS, VOCABULARY, example
 from epf.training.loop import fit, mixed_precision
+from epf.training.tokenizer import END, SPECIALS, VOCABULARY, example
 
 CONTEXT = 512
 IGNORED = -100
@@ -25,12 +25,12 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How long and how fast to train; all but ``batch_size`` (problems) and ``learning_rate`` count optimiser steps.
+    """How long and how fast to train. All but ``batch_size`` (problems) and ``learning_rate`` are numbers of optimiser steps.
 
     Attributes:
-        growth: the problems' number of steps grows from 2 to 8 over these.
-        decay_from: the learning rate is held until here and then falls to zero by a cosine.
-        ships_at: the checkpoint that ships. It is weaker than the last one on purpose, so that a search has something to win;
+        growth: over this many optimiser steps, the problems grow from 2 to 8 steps.
+        decay_from: from here on, the learning rate falls to zero by a cosine.
+        ships_at: the checkpoint that ships. It is weaker than the last one on purpose, so that a search can improve on it;
             the reward model starts from the last one.
     """
 
@@ -46,7 +46,7 @@ class Recipe:
 
 
 def llama_config(tokenizer: Tokenizer) -> LlamaConfig:
-    """The shape of both models of the pair: 3.7 million parameters."""
+    """Return the shape of both models of the pair: 3.7 million parameters."""
     end, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(SPECIALS[0])
     return LlamaConfig(
         vocab_size=VOCABULARY,
@@ -64,13 +64,13 @@ def llama_config(tokenizer: Tokenizer) -> LlamaConfig:
 
 
 def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Endless batches of ``ids`` and ``labels``, both ``(batch, length)``; problems of like length share a batch."""
+    """Yield batches of ``ids`` and ``labels`` ``(batch, length)`` without end; problems of similar length share a batch."""
     rng = np.random.default_rng([recipe.seed, first_step])
     pad = tokenizer.token_to_id(SPECIALS[0])
     for group in count(first_step // 16):
-        most = 2 + int((MAX_STEPS - 2) * min(1.0, group * 16 / recipe.growth))
+        largest = 2 + int((MAX_STEPS - 2) * min(1.0, group * 16 / recipe.growth))
         drawn = [
-            example(tokenizer, problem(rng, int(rng.integers(1, most + 1)), "train")) for _ in range(16 * recipe.batch_size)
+            example(tokenizer, problem(rng, int(rng.integers(1, largest + 1)), "train")) for _ in range(16 * recipe.batch_size)
         ]
         drawn.sort(key=lambda pair: len(pair[0]))
         for start in rng.permutation(16) * recipe.batch_size:
@@ -85,9 +85,9 @@ def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterat
 
 
 def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
-    """Train, keeping ``folder/step-N`` checkpoints; progress goes to ``folder/log.jsonl``.
+    """Train and return the model; checkpoints go to ``folder/step-N``, progress to ``folder/log.jsonl``.
 
-    ``first_step`` > 0 goes on from that checkpoint (the optimisers' momentum starts anew, other problems are drawn).
+    ``first_step`` > 0 continues from that checkpoint, with fresh optimiser state and other problems.
     """
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,7 +1,7 @@
-"""Distils a stronger reward model's ranking: the solutions of a row are candidates, their last scores rank them.
+"""Distils a stronger reward model's ranking: the solutions of a row are the candidates, ranked by their last scores.
 
-The loss is PLD (arXiv 2506.12542, see :mod:`epf.entropy.ranking.maths`), the right solution first. It is added to the
-cross-entropy of the labels, which is ours: PLD ignores a shift of all logits, and a score must stay a probability.
+The loss is PLD (arXiv 2506.12542, see :mod:`epf.entropy.ranking.maths`) with the right solution first. We add it to the
+cross-entropy of the labels, because PLD ignores a shift of all logits and a score must remain a probability.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ class Teacher:
 
     @torch.no_grad()
     def logits(self, batch: Batch) -> torch.Tensor:
-        """Log odds of each solution at its end, ``(b, s)``."""
+        """Return the log odds of each solution at its end, ``(b, s)``."""
         hidden = self._model.model(
             batch.ids.to(self._device),
             attention_mask=batch.mask.to(self._device),
@@ -34,13 +34,13 @@ class Teacher:
 
 
 def at_ends(values: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """What ``values``, ``(b, t, ...)``, have at the end of each solution, ``(b, s, ...)``; anything where there is none."""
+    """Return ``values`` ``(b, t, ...)`` at the end of each solution, ``(b, s, ...)``; arbitrary where there is no solution."""
     rows = torch.arange(len(values), device=values.device)[:, None]
     return values[rows, batch.ends.clamp(min=0).to(values.device)]
 
 
 def ranking_loss(student: torch.Tensor, teacher: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Mean PLD over rows, of log odds ``(b, s)``. First comes the right solution that the teacher likes best."""
+    """Return the mean PLD over rows of log odds ``(b, s)``; first is the right solution that the teacher scores highest."""
     present = (batch.ends >= 0).to(student.device)
     right = present & (at_ends(batch.labels, batch) == 1).to(student.device)
     candidates = torch.where(right.any(dim=1, keepdim=True), right, present)

@@ -1,7 +1,7 @@
-"""Training rows of the reward model: one problem, several solutions of it, and a label for every token.
+"""Training rows of the reward model: one problem, several solutions, and a label for every token.
 
-The solutions of a row share the prompt: each sees the prompt and itself only (a block mask, positions counted on from the
-prompt), so right and wrong continuations of the same problem are learned side by side and the prompt is computed once.
+The solutions of a row share the prompt. Each attends only to the prompt and to itself (a block mask, with positions that
+continue from the prompt), so the model learns right and wrong continuations together and computes the prompt once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,20 @@ from tokenizers import Tokenizer
 
 from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
 from epf.problem_sets.synthetic.problems import problem
-from epf.training.generator.text import SPECIALS, prompt, token_id
 from epf.training.reward_model.labels import right_characters
 from epf.training.reward_model.mistakes import mistaken
+from epf.training.tokenizer import SPECIALS, prompt, token_id
 
 STEP_END_WEIGHT = 4.0
 FIRST_MISTAKE_WEIGHT = 15.0
-"""The token that makes a solution wrong is one in fifty, and all the rest follows from seeing it."""
+"""Only one token in fifty is the one that makes a solution wrong, and all later labels follow from it."""
 AFTER_MISTAKE_WEIGHT = 0.3
-"""Factor for steps after the first wrong one: they are all wrong, so there is little to learn from them."""
+"""Factor for the steps after the first wrong one: all of them are wrong, so they teach little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Token ids ``(length,)``, positions, segment (0 prompt, 1.. solutions), label of each token (-1 none), weight of each."""
+    """Token ids ``(length,)`` with their positions, segments (0 prompt, 1.. solutions), labels (-1 without one) and weights."""
 
     ids: list[int]
     positions: list[int]
@@ -36,7 +36,7 @@ class Row:
 
 
 def row(tokenizer: Tokenizer, problem: SyntheticProblem, solutions: Sequence[tuple[str, ...]]) -> Row:
-    """Tokens and labels of a problem with some of its solutions (steps' texts)."""
+    """Return the tokens and labels of a problem with some of its solutions, each given as the texts of its steps."""
     separator = token_id(tokenizer, SEPARATOR)
     prompt_ids = tokenizer.encode(prompt(problem.text)).ids
     n = len(prompt_ids)
@@ -66,7 +66,7 @@ def row(tokenizer: Tokenizer, problem: SyntheticProblem, solutions: Sequence[tup
 
 
 def fresh_rows(tokenizer: Tokenizer, rng: np.random.Generator, n_solutions: int) -> Iterator[Row]:
-    """Endless rows of new problems, one right solution and mistaken ones."""
+    """Yield rows of new problems without end, each with one right solution and several mistaken ones."""
     while True:
         drawn = problem(rng, int(rng.integers(1, 9)), "train")
         solutions = [drawn.solution] + [mistaken(rng, drawn) for _ in range(n_solutions - 1)]
@@ -77,7 +77,7 @@ def fresh_rows(tokenizer: Tokenizer, rng: np.random.Generator, n_solutions: int)
 class Batch:
     """Rows padded to one length: ``ids``, ``positions``, ``labels``, ``weights`` ``(b, t)``, ``mask`` ``(b, 1, t, t)``.
 
-    ``ends`` ``(b, s)`` are the places where solutions end, at their last separator; -1 where a row has fewer.
+    ``ends`` ``(b, s)`` are the positions of each solution's last separator; -1 if a row has fewer solutions.
     """
 
     ids: torch.Tensor

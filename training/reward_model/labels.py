@@ -1,7 +1,7 @@
-"""Exact labels that tell whether a solution is still right after a token.
+"""Exact labels: whether a solution is still right after each token.
 
-A prefix is right while it is the beginning of a right solution. Right solutions of one problem are its lines of arithmetic in
-order, the operands of + and * in either order, and the closing line with the answer.
+A prefix is right if it is the beginning of a right solution. The right solutions of a problem are its lines of arithmetic in
+order, with the operands of + and * in either order, followed by the closing line with the answer.
 """
 
 import re
@@ -17,7 +17,7 @@ def _variants(line: str) -> tuple[str, ...]:
 
 
 def step_labels(problem: SyntheticProblem, steps: tuple[str, ...]) -> list[bool]:
-    """For each step: are all steps up to and with it right? Same length as ``steps``."""
+    """Return for each step whether it and all steps before it are right; same length as ``steps``."""
     right, labels = True, []
     for i, step in enumerate(steps):
         right = right and i < len(problem.solution) and step in _variants(problem.solution[i])
@@ -26,7 +26,7 @@ def step_labels(problem: SyntheticProblem, steps: tuple[str, ...]) -> list[bool]
 
 
 def right_characters(problem: SyntheticProblem, steps: tuple[str, ...]) -> list[int]:
-    """For each step: how many of its leading characters are still right (all of them: the step is right)."""
+    """Return for each step the number of its leading characters that are right; all of them if the step is right."""
     right, counts = True, []
     for i, step in enumerate(steps):
         if not right or i >= len(problem.solution):

@@ -1,4 +1,4 @@
-"""Hard negatives: a right solution with one mistake of a kind that models make, carried on consistently after it."""
+"""Hard negatives: a right solution with one mistake of a kind that models make, and consistent steps after it."""
 
 import re
 
@@ -15,7 +15,7 @@ def _apply(a: int, op: str, b: int) -> int:
 
 
 def _slip(rng: np.random.Generator, number: int) -> int:
-    """A number near the right one: a digit off, a carry lost, two digits exchanged."""
+    """Return a number near the right one: a digit off by one, a lost carry, two swapped digits."""
     digits = list(str(number))
     kind = rng.random()
     place = int(rng.integers(len(digits)))
@@ -32,15 +32,15 @@ def _slip(rng: np.random.Generator, number: int) -> int:
 
 
 def mistaken(rng: np.random.Generator, problem: SyntheticProblem) -> tuple[str, ...]:
-    """The steps of a wrong solution, its first mistake at an evenly drawn line (the closing line is one of them)."""
-    told = [int(n) for n in re.findall(r"\d+", problem.text)]
+    """Return the steps of a wrong solution, with its first mistake at an evenly drawn line (possibly the closing one)."""
+    in_text = [int(n) for n in re.findall(r"\d+", problem.text)]
     lines = [(int(m[1]), m[2], int(m[3]), int(m[4])) for m in map(_LINE.match, problem.lines) if m]
     where = int(rng.integers(len(lines) + 1))
     if where == len(lines):
-        wrong = _slip(rng, problem.answer) if rng.random() < 0.5 else int(rng.choice([*told, *(line[3] for line in lines)]))
+        wrong = _slip(rng, problem.answer) if rng.random() < 0.5 else int(rng.choice([*in_text, *(line[3] for line in lines)]))
         return (*problem.lines, f"The answer is \\boxed{{{wrong}}}.")
     kind = rng.random()
-    if kind < 0.08 and where:  # stops too early
+    if kind < 0.08 and where:  # stops early
         return (*problem.lines[:where], f"The answer is \\boxed{{{lines[where - 1][3]}}}.")
     steps = list(problem.lines[:where])
     changed: dict[int, int] = {}
@@ -49,7 +49,7 @@ def mistaken(rng: np.random.Generator, problem: SyntheticProblem) -> tuple[str, 
     if kind < 0.58:
         wrong_result = _slip(rng, c)
     elif kind < 0.73:
-        new = int(rng.choice(told)) if told and rng.random() < 0.6 else _slip(rng, b)
+        new = int(rng.choice(in_text)) if in_text and rng.random() < 0.6 else _slip(rng, b)
         b, wrong_result = new, _apply(a, op, new)
     elif kind < 0.80:
         new = _slip(rng, a)
@@ -57,7 +57,7 @@ def mistaken(rng: np.random.Generator, problem: SyntheticProblem) -> tuple[str, 
     elif kind < 0.92:
         op = _OTHER[op]
         wrong_result = _apply(a, op, b)
-    else:  # leaves the line out
+    else:  # omits the line
         changed[c] = a
         rest = rest[1:]
         wrong_result = a

@@ -1,4 +1,4 @@
-"""Solutions that the shipped generator samples, to be labelled exactly."""
+"""Solutions sampled from the shipped generator, which receive exact labels."""
 
 import asyncio
 import json
@@ -13,22 +13,22 @@ from epf.problem_sets.synthetic.problem import MAX_STEPS, SyntheticProblem
 from epf.problem_sets.synthetic.problems import problem
 
 TEMPERATURE = 0.8
-MOST_STEPS = 14
+MAX_SAMPLED_STEPS = 14
 TOKENS_PER_STEP = 40
 
 
 async def sample_solution(
     generator: EmbeddedGenerator, text: str, seed: int, temperature: float = TEMPERATURE
 ) -> tuple[str, ...]:
-    """The steps of one sampled solution; a solution that does not end is cut."""
+    """Return the steps of one sampled solution, truncated if it does not end."""
     prefix = generator.prompt_ids([Message("user", text)])
     sampling = Sampling(temperature=temperature, max_tokens=TOKENS_PER_STEP)
     steps: list[str] = []
-    for t, step_seed in enumerate(np.random.SeedSequence(seed).generate_state(MOST_STEPS, np.uint64)):
+    for t, step_seed in enumerate(np.random.SeedSequence(seed).generate_state(MAX_SAMPLED_STEPS, np.uint64)):
         step = await generator.step(prefix, sampling, int(step_seed))
         steps.append(step.text)
         prefix += step.token_ids
-        if step.finish == "eos" or (step.finish == "length" and t == MOST_STEPS - 1):
+        if step.finish == "eos" or (step.finish == "length" and t == MAX_SAMPLED_STEPS - 1):
             break
     return tuple(steps)
 
@@ -39,13 +39,13 @@ async def sample_many(
     n: int,
     seed: int,
     temperature: float = TEMPERATURE,
-    at_once: int = 32,
+    n_parallel: int = 32,
 ) -> list[list[tuple[str, ...]]]:
-    """``n`` solutions of each problem, ``at_once`` problems in flight."""
-    room = asyncio.Semaphore(at_once)
+    """Return ``n`` solutions of each problem, with ``n_parallel`` problems in flight."""
+    slots = asyncio.Semaphore(n_parallel)
 
     async def one(i: int) -> list[tuple[str, ...]]:
-        async with room:
+        async with slots:
             return list(
                 await asyncio.gather(
                     *(sample_solution(generator, problems[i].text, (seed << 32) + i * n + k, temperature) for k in range(n))
@@ -56,7 +56,7 @@ async def sample_many(
 
 
 def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, seed: int) -> None:
-    """Sample training problems and keep them as rows of text, lines, answer and solutions."""
+    """Sample solutions of training problems and write them as rows of text, lines, answer and solutions."""
 
     async def run() -> None:
         generator = EmbeddedGenerator(generator_folder, max_rows=64, n_threads=os.cpu_count() or 1)
@@ -67,7 +67,7 @@ def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, se
                     problem(rng, int(rng.integers(1, MAX_STEPS + 1)), "train") for _ in range(min(256, n_problems - start))
                 ]
                 for drawn, solutions in zip(
-                    chunk, await sample_many(generator, chunk, n, seed + start, at_once=64), strict=True
+                    chunk, await sample_many(generator, chunk, n, seed + start, n_parallel=64), strict=True
                 ):
                     row = {"text": drawn.text, "lines": drawn.lines, "answer": drawn.answer, "solutions": solutions}
                     file.write(json.dumps(row) + "\n")
@@ -78,7 +78,7 @@ def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, se
 
 
 def read_samples(path: Path) -> list[tuple[SyntheticProblem, list[tuple[str, ...]]]]:
-    """Rows of :func:`write_samples`."""
+    """Read the rows that :func:`write_samples` wrote."""
     with path.open() as file:
         rows = [json.loads(line) for line in file]
     return [(SyntheticProblem(r["text"], tuple(r["lines"]), r["answer"]), [tuple(s) for s in r["solutions"]]) for r in rows]

@@ -1,12 +1,14 @@
 """Trains the process reward model: two layers on top of the generator's frozen backbone.
 
-At every token the backbone has worked out what it expects next, so a layer that looks one token back can compare what came with
-what was expected. The first new layer starts out looking back, and the residual stream is scaled down so that new layers of
-ordinary size can write into it: trained with neither, the loss stayed for hundreds of steps where guessing by depth leaves it.
+At every token the backbone has computed what it expects next, so a layer that attends to the previous token can compare the
+token with that expectation. The first new layer therefore starts by looking one token back, and the residual stream is scaled
+down so that new layers of ordinary size can write into it. With neither, the loss stayed for hundreds of steps at the level of
+guessing from the depth alone.
 
-Binary cross-entropy on every solution token ("is the solution still right here?"), step ends and the token that makes the
-solution wrong weighted higher. Some of the rows are solutions sampled by the shipped generator, the others new problems with
-mistakes of known kinds. The shipped head is one logit; the score of a step is read at the separator that closes it.
+The loss is binary cross-entropy on every solution token ("is the solution still right here?"), with higher weights on step ends
+and on the token that makes the solution wrong. Some of the rows are solutions sampled from the shipped generator, the others
+are new problems with mistakes of known kinds. The head is one logit; the score of a step is read at the separator that closes
+it.
 """
 
 import copy
@@ -35,8 +37,8 @@ class Recipe:
     """How long and how fast to train.
 
     Attributes:
-        extra_layers: trained on top of the backbone's.
-        sampled_share: part of the rows that are the generator's own solutions.
+        extra_layers: number of layers trained on top of the backbone.
+        sampled_share: share of the rows that are solutions sampled from the generator.
     """
 
     steps: int = 900
@@ -52,7 +54,7 @@ class Recipe:
 
 
 def _sampled_rows(tokenizer: Tokenizer, path: Path, rng: np.random.Generator, n: int) -> Iterator[Row]:
-    """Endless rows of sampled solutions; a right solution is added where none was sampled."""
+    """Yield rows of sampled solutions without end; a right solution is added if none was sampled."""
     data = read_samples(path)
     while True:
         for i in rng.permutation(len(data)):
@@ -65,7 +67,7 @@ def _sampled_rows(tokenizer: Tokenizer, path: Path, rng: np.random.Generator, n:
 
 
 def batches(tokenizer: Tokenizer, recipe: Recipe, samples: Path) -> Iterator[Batch]:
-    """Endless batches of mixed rows of like length."""
+    """Yield batches of mixed rows of similar length without end."""
     rng = np.random.default_rng(recipe.seed)
     sampled = _sampled_rows(tokenizer, samples, rng, recipe.n_solutions)
     fresh = fresh_rows(tokenizer, rng, recipe.n_solutions)
@@ -78,9 +80,9 @@ def batches(tokenizer: Tokenizer, recipe: Recipe, samples: Path) -> Iterator[Bat
 
 @torch.no_grad()
 def deepened(language_model: LlamaForCausalLM, extra_layers: int) -> LlamaForSequenceClassification:
-    """The language model's backbone, frozen and computing what it did, with new layers on top and a head that says 1/2.
+    """Return the language model's backbone, frozen and unchanged in function, with new layers and a head whose score is 1/2.
 
-    All that is written into the residual stream is scaled alike, which the norms that read from it undo.
+    Everything that is written into the residual stream is scaled by the same factor, which the norms that read it undo.
     """
     config = copy.deepcopy(language_model.config)
     config.num_labels = 1
@@ -105,10 +107,10 @@ def deepened(language_model: LlamaForCausalLM, extra_layers: int) -> LlamaForSeq
 
 @torch.no_grad()
 def look_back(model: LlamaForSequenceClassification, layer: int, batch: Batch) -> None:
-    """Let all heads of a layer attend to the token before, by the rotary angles of their fastest frequencies.
+    """Make all heads of a layer attend to the previous token, by the rotary angles of their fastest frequencies.
 
-    Queries and keys must be the same vector at every token; u, the least squares answer to "u . h = 1 for all inputs h of the
-    layer" on ``batch``, makes them nearly so without a bias. The query is turned back by one token.
+    Queries and keys must be the same vector at every token. Without a bias, u comes close: the least squares solution of
+    "u . h = 1 for all inputs h of the layer" on ``batch``. The query is rotated back by one token.
     """
     inputs: list[torch.Tensor] = []
     handle = model.model.layers[layer].input_layernorm.register_forward_hook(lambda _, __, output: inputs.append(output))
@@ -134,7 +136,7 @@ def look_back(model: LlamaForSequenceClassification, layer: int, batch: Batch) -
 def train_reward_model(
     tokenizer: Tokenizer, backbone_folder: Path, samples: Path, folder: Path, recipe: Recipe, teacher_folder: Path | None = None
 ) -> LlamaForSequenceClassification:
-    """Train and return the model, with a teacher by its ranking too; ``folder`` gets checkpoints and ``log.jsonl``."""
+    """Train and return the model, also on the teacher's ranking if there is one; checkpoints and log go to ``folder``."""
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     language_model = LlamaForCausalLM.from_pretrained(backbone_folder).to(device)
@@ -147,7 +149,7 @@ def train_reward_model(
     teacher = None if teacher_folder is None else Teacher(teacher_folder, device)
 
     def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
-        judged = batch.labels >= 0
+        labelled = batch.labels >= 0
         with mixed_precision(device):
             hidden = backbone(
                 batch.ids.to(device),
@@ -155,8 +157,8 @@ def train_reward_model(
                 position_ids=batch.positions.to(device),
                 use_cache=False,
             ).last_hidden_state
-        logits = model.score(hidden[judged].float())[:, 0]
-        targets, weights = batch.labels[judged].float().to(device), batch.weights[judged].to(device)
+        logits = model.score(hidden[labelled].float())[:, 0]
+        targets, weights = batch.labels[labelled].float().to(device), batch.weights[labelled].to(device)
         per_token = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         loss = (per_token * weights).sum() / weights.sum()
         if teacher is not None:

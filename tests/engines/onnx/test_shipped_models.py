@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("name", MODELS)
 def test_outputs_are_those_that_torch_gave(name: str) -> None:
-    """The file is written by training/generator/golden.py."""
+    """The file is written by training/golden.py."""
     with np.load(GOLDEN) as golden:
         ids, lengths, outputs = (golden[f"{name}_{key}"] for key in ("ids", "lengths", "outputs"))
     decoder = Decoder(SHIPPED / name, load_config(SHIPPED / name), 1, 1)
@@ -35,7 +35,7 @@ def test_outputs_are_those_that_torch_gave(name: str) -> None:
 def test_outputs_are_those_that_torch_gives(name: str) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("transformers", reason="transformers is not installed")
-    from epf.training.generator.golden import golden
+    from epf.training.golden import golden
 
     ids, lengths, outputs = golden(SHIPPED / name)
     decoder = Decoder(SHIPPED / name, load_config(SHIPPED / name), 1, 1)

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 from epf.engines.onnx.config import SHIPPED
 from epf.entropy.ranking.maths import ranking
 from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
-from epf.training.generator.text import token_id
+from epf.training.tokenizer import token_id
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `train` has it")
 pytest.importorskip("transformers", reason="transformers is not installed; the extra `train` has it")

@@ -1,6 +1,6 @@
-"""Make a model directory that ships: weights, tokenizer, configuration and graph in one folder.
+"""Assemble a model directory that ships: weights, tokenizer, configuration and graph in one folder.
 
-python -m epf.training.generator.publish CHECKPOINT TOKENIZER_FOLDER OUT NAME
+python -m epf.training.publish CHECKPOINT TOKENIZER_FOLDER OUT NAME
 """
 
 import argparse
@@ -8,13 +8,13 @@ import json
 import shutil
 from pathlib import Path
 
-from epf.training.generator.export import export
+from epf.training.export import export
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
 def publish(checkpoint: Path, tokenizer: Path, out: Path, name: str) -> None:
-    """Copy a checkpoint and its tokenizer to ``out``, which keeps its README.md, and write the graph."""
+    """Copy a checkpoint and its tokenizer to ``out`` and write the graph; a README.md in ``out`` is kept."""
     out.mkdir(parents=True, exist_ok=True)
     for file in [*sorted(checkpoint.glob("*.json")), checkpoint / "model.safetensors"]:
         shutil.copy(file, out / file.name)
@@ -27,7 +27,7 @@ def publish(checkpoint: Path, tokenizer: Path, out: Path, name: str) -> None:
 
 
 def main() -> None:
-    """Publish from the command line."""
+    """Assemble a model directory from a checkpoint and a tokenizer."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("tokenizer", type=Path)

@@ -10,7 +10,7 @@ import pytest
 
 from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
-from epf.training.generator.export import build
+from epf.training.export import build
 from tests.tiny_model import VOCABULARY, forward, write_model, write_safetensors
 
 TOLERANCE = 1e-4
@@ -102,5 +102,5 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         load_config(tmp_path)
     write_model(tmp_path / "model", "generator")
     (tmp_path / "model" / "model.onnx").unlink()
-    with pytest.raises(FileNotFoundError, match=r"epf\.training\.generator\.export"):
+    with pytest.raises(FileNotFoundError, match=r"epf\.training\.export"):
         Decoder(tmp_path / "model", load_config(tmp_path / "model"), 1, 1)

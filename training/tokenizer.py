@@ -1,4 +1,4 @@
-"""The tokenizer of the embedded pair: byte-level BPE made for word problems, and the chat template.
+"""The tokenizer of the embedded pair: byte-level BPE trained on word problems, and the chat template.
 
 Every digit is one token, as are a blank line (the step separator) and each operation with its spaces.
 """
@@ -15,7 +15,7 @@ from epf.problem_sets.synthetic.problems import problems
 VOCABULARY = 1024
 END = "<|im_end|>"
 SPECIALS = ("<|endoftext|>", "<|im_start|>", END)
-WHOLE = (SEPARATOR, " + ", " - ", " * ", " / ", " = ", "\\boxed{")
+ADDED = (SEPARATOR, " + ", " - ", " * ", " / ", " = ", "\\boxed{")
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -33,7 +33,7 @@ def make_tokenizer(seed: int = 0, n_problems: int = 40_000) -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - len(WHOLE),
+        vocab_size=VOCABULARY - len(ADDED),
         special_tokens=list(SPECIALS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -43,37 +43,37 @@ def make_tokenizer(seed: int = 0, n_problems: int = 40_000) -> Tokenizer:
         for problem in islice(problems(seed, "train"), n_problems)
     )
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in WHOLE])
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in ADDED])
     return tokenizer
 
 
 def token_id(tokenizer: Tokenizer, text: str) -> int:
-    """The id of a token that the tokenizer must have."""
+    """Return the id of a token, which must exist."""
     found = tokenizer.token_to_id(text)
     if found is None:
-        raise ValueError(f"the tokenizer has no token {text!r}")
+        raise ValueError(f"The tokenizer has no token {text!r}.")
     return int(found)
 
 
 def prompt(text: str) -> str:
-    """The chat template's rendering of one user message, ready for the assistant."""
+    """Return the chat template's rendering of one user message, up to the start of the assistant's answer."""
     return f"<|im_start|>user\n{text}{END}\n<|im_start|>assistant\n"
 
 
 def solution_ids(tokenizer: Tokenizer, steps: tuple[str, ...], close: str) -> list[list[int]]:
-    """Token ids of each step with its closing token: the separator, and ``close`` after the last."""
+    """Return the token ids of each step with its closing token: the separator, or ``close`` for the last step."""
     ends = [token_id(tokenizer, end) for end in (*[SEPARATOR] * (len(steps) - 1), close)]
     return [[*tokenizer.encode(step).ids, end] for step, end in zip(steps, ends, strict=True)]
 
 
 def example(tokenizer: Tokenizer, problem: SyntheticProblem) -> tuple[list[int], int]:
-    """Token ids of prompt and solution, and how many of them are the prompt."""
+    """Return the token ids of prompt and solution, and the length of the prompt."""
     prompt_ids = tokenizer.encode(prompt(problem.text)).ids
     return prompt_ids + [i for step in solution_ids(tokenizer, problem.solution, END) for i in step], len(prompt_ids)
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write ``tokenizer.json`` and what transformers needs beside it."""
+    """Write ``tokenizer.json`` and the other files that transformers needs."""
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(
@@ -87,5 +87,5 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     fast.save_pretrained(str(folder))
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text())
-    config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that transformers 4 and 5 both know
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that both transformers 4 and 5 accept
     path.write_text(json.dumps(config, indent=2) + "\n")

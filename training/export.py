@@ -1,21 +1,21 @@
-"""Write ``model.onnx`` beside the weights of a Llama directory: the graph alone, its weights stay in ``model.safetensors``.
+"""Write ``model.onnx`` into a Llama directory: only the graph, since the weights stay in ``model.safetensors``.
 
-A safetensors file is eight bytes of header length, a JSON header and the raw tensors; ONNX external data are a file, an offset
-and a length. So every initializer points into the safetensors file and the weights exist once.
+A safetensors file consists of eight bytes of header length, a JSON header and the raw tensors. ONNX external data are a file,
+an offset and a length. Every initializer therefore points into the safetensors file, and the weights exist only once.
 
 The graph is one forward pass over new tokens that attend to a key-value cache and to each other:
 
-    inputs   input_ids (b, t), seqlens (b,) length of each row after this pass minus one, total () the greatest such
+    inputs   input_ids (b, t), seqlens (b,) length of each row after this pass minus one, total () the largest such
              length, logits_at (m,) flat indices into (b, t), and per layer past_k.i, past_v.i (b, h, c, d), keys rotated
     outputs  logits (m, vocabulary) or (m, 1), and per layer new_k.i, new_v.i (b, h, c, d)
 
 Bound to the same memory, new_k.i is past_k.i with the new tokens written in place: nothing is copied, and rows of different
-length cost no padding. ONNX Runtime's GroupQueryAttention asks for b = 1 or t = 1 once the cache holds something.
+length need no padding. ONNX Runtime's GroupQueryAttention requires b = 1 or t = 1 unless the cache is empty.
 
-Linear weights lie as (out, in), which Gemm takes with ``transB``; those that read the same input are joined by Concat, which
-ONNX Runtime folds when it loads.
+Linear weights are stored as (out, in), which Gemm reads with ``transB``; weights that read the same input are joined by Concat,
+which ONNX Runtime folds when it loads the model.
 
-    python -m epf.training.generator.export DIRECTORY
+    python -m epf.training.export DIRECTORY
 """
 
 import argparse
@@ -55,7 +55,7 @@ class Graph:
         return outputs
 
     def weight(self, name: str) -> str:
-        """Use a tensor of the safetensors file."""
+        """Use a tensor from the safetensors file."""
         self.used[name] = self.weights[name]
         return name
 
@@ -70,7 +70,11 @@ class Graph:
 
 
 def external_weights(path: Path) -> dict[str, onnx.TensorProto]:
-    """Initializers without data, each pointing at its tensor in the safetensors file ``path``; ValueError unless float32."""
+    """Return initializers without data, each of which points to its tensor in the safetensors file ``path``.
+
+    Raises:
+        ValueError: a tensor is not float32.
+    """
     with path.open("rb") as file:
         header_size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(header_size))
@@ -79,7 +83,9 @@ def external_weights(path: Path) -> dict[str, onnx.TensorProto]:
         if name == "__metadata__":
             continue
         if entry["dtype"] != "F32":
-            raise ValueError(f"{path}: {name} is {entry['dtype']}, the embedded runtime reads F32 only")
+            raise ValueError(
+                f"{path}: {name} is {entry['dtype']}, but the embedded runtime reads only F32; convert the weights"
+            )
         begin, end = entry["data_offsets"]
         tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=entry["shape"], data_location=TensorProto.EXTERNAL)
         place = {"location": path.name, "offset": str(8 + header_size + begin), "length": str(end - begin)}
@@ -90,7 +96,7 @@ def external_weights(path: Path) -> dict[str, onnx.TensorProto]:
 
 
 def rms_norm(g: Graph, hidden: str, weight: str, eps: float) -> str:
-    """Divide by sqrt(mean(x^2) + eps), times weight, in basic operators that ONNX Runtime fuses."""
+    """Divide by sqrt(mean(x^2) + eps) and multiply by the weight, in basic operators that ONNX Runtime fuses."""
     square = g.op("Pow", hidden, g.constant("two", np.array(2, np.float32)))
     mean = g.op("ReduceMean", square, g.ints(-1), keepdims=1)
     root = g.op("Sqrt", g.op("Add", mean, g.constant("eps", np.array(eps, np.float32))))
@@ -98,7 +104,7 @@ def rms_norm(g: Graph, hidden: str, weight: str, eps: float) -> str:
 
 
 def add_and_norm(g: Graph, hidden: str, update: str, weight: str, eps: float) -> tuple[str, str]:
-    """The residual stream after ``update``: normalised for the next layer part, and as it is."""
+    """Return the residual stream after ``update``, once normalised for the next part of the layer and once unchanged."""
     normed, total = f"normed.{len(g.nodes)}", f"hidden.{len(g.nodes)}"
     inputs, outputs = [hidden, update, g.weight(weight)], [normed, "", "", total]
     kind = "SkipSimplifiedLayerNormalization"
@@ -107,14 +113,14 @@ def add_and_norm(g: Graph, hidden: str, update: str, weight: str, eps: float) ->
 
 
 def linear(g: Graph, hidden: str, *weights: str) -> str:
-    """``hidden`` (n, in) times the transposed weights (out, in), several side by side."""
+    """Multiply ``hidden`` (n, in) by the transposed weights (out, in), with the outputs of several weights concatenated."""
     names = [g.weight(name) for name in weights]
     matrix = names[0] if len(names) == 1 else g.op("Concat", *names, axis=0)
     return g.op("Gemm", hidden, matrix, transB=1)
 
 
 def rotary_tables(g: Graph, config: ModelConfig) -> tuple[str, str]:
-    """Cosines and sines (context, d / 2) of rotary position embedding, computed when the model loads."""
+    """Return the cosines and sines (context, d / 2) of rotary position embedding, computed when the model loads."""
     exponents = np.arange(0, config.head_dim, 2, dtype=np.float32) / np.float32(config.head_dim)
     frequencies = (1.0 / np.float32(config.rope_theta) ** exponents).astype(np.float32)
     positions = np.arange(config.context_length, dtype=np.float32)[:, None]
@@ -123,7 +129,7 @@ def rotary_tables(g: Graph, config: ModelConfig) -> tuple[str, str]:
 
 
 def attention(g: Graph, config: ModelConfig, layer: int, hidden: str, tables: tuple[str, str]) -> str:
-    """Causal self-attention of new tokens over cache and new tokens; ``hidden`` and result (b t, width)."""
+    """Causal self-attention of the new tokens over the cache and themselves; ``hidden`` and the result are (b t, width)."""
     prefix = f"model.layers.{layer}.self_attn."
     packed = linear(g, hidden, prefix + "q_proj.weight", prefix + "k_proj.weight", prefix + "v_proj.weight")
     packed = g.op("Reshape", packed, "shape.packed")
@@ -154,7 +160,7 @@ def feed_forward(g: Graph, config: ModelConfig, layer: int, hidden: str) -> str:
 
 
 def build(directory: Path) -> onnx.ModelProto:
-    """The graph of the model in ``directory``: a language model or, with a ``score`` weight, a reward model."""
+    """Return the graph of the model in ``directory``: a reward model if it has a ``score`` weight, else a language model."""
     config = load_config(directory)
     eps = config.rms_norm_eps
     g = Graph(external_weights(directory / WEIGHTS))
@@ -201,7 +207,7 @@ def export(directory: Path) -> Path:
 
 def main() -> None:
     """Export the directory named on the command line."""
-    parser = argparse.ArgumentParser(description="Write model.onnx beside the model.safetensors of a Llama directory.")
+    parser = argparse.ArgumentParser(description="Write model.onnx into a Llama directory with a model.safetensors.")
     parser.add_argument("directory", type=Path)
     print(export(parser.parse_args().directory))
 

@@ -1,6 +1,6 @@
-"""Store what torch says of the shipped weights, so that the runtime is compared with torch where torch is not installed.
+"""Record torch's outputs for the shipped weights, so that tests compare the runtime with torch without installing torch.
 
-python -m epf.training.generator.golden
+python -m epf.training.golden
 """
 
 from pathlib import Path
@@ -19,11 +19,11 @@ PATH = Path("tests/data/golden_logits.npz")
 PROBLEM = "There are 45 birds on a wire. 17 fly away. Then 3 times as many come back as flew away. How many are there now?"
 SOLUTION = "There are 45 - 17 = 28 birds left.\n\nThen 3 * 17 = 51 come back.\n\n28 + 51 = 79.\n\n\\boxed{79}\n\n"
 EVERY = 12
-"""Outputs are stored at every so many tokens and at the last."""
+"""Outputs are recorded after every 12th token and after the last one."""
 
 
 def golden(directory: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Token ids ``(t,)``, lengths ``(k,)`` and torch's outputs after that many tokens, ``(k, vocabulary)`` or ``(k, 1)``."""
+    """Return token ids ``(t,)``, lengths ``(k,)``, and torch's outputs after each length, ``(k, vocabulary)`` or ``(k, 1)``."""
     tokenizer = ChatTokenizer(directory)
     ids = tokenizer.render([Message("user", PROBLEM)]) + tokenizer.encode(SOLUTION)
     lengths = np.array([*range(1, len(ids), EVERY), len(ids)])
@@ -38,7 +38,7 @@ def golden(directory: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArr
 
 
 def main() -> None:
-    """Write the file for both shipped models."""
+    """Write the outputs of both shipped models."""
     arrays: dict[str, Any] = {}
     for name in ("generator", "reward_model"):
         for key, array in zip(("ids", "lengths", "outputs"), golden(SHIPPED / name), strict=True):
