@@ -1,14 +1,14 @@
-r"""The seam between the search and whatever samples text: one step at a time, by token ids.
+r"""The interface between the search and a language model that samples text one step at a time, by token ids.
 
-A **step** ends at the step separator (default a blank line) or where the model stops. Text is rendered to token ids once, by
-:meth:`Generator.prompt_ids`; from then on the search appends the token ids of each step to those of its prefix and never
-tokenises again, so nothing drifts and an engine's prefix cache always hits.
+A **step** ends at the step separator (a blank line by default) or where the model stops. :meth:`Generator.prompt_ids` renders
+text to token ids once. From then on, the search appends the token ids of each step to those of its prefix and never tokenizes
+again, so that nothing drifts and an engine's prefix cache always hits.
 
-Tokens do not respect steps: many vocabularies have tokens such as ``".\n\n"``, which end a sentence and the step with it, or
-``"\n\n\n"``, which hold more than a separator. A step therefore ends with the first token that completes the separator in
-what the step has sampled (:mod:`epf.generators.steps`). Whatever that token holds beyond it is the step's ``rest`` and begins
-the text of the next one. A character whose bytes a step ends within belongs to the text of the step that completes it. So the
-texts, with a separator after each step that ended at one, are exactly what the tokens spell.
+Tokens do not respect steps. Many vocabularies have tokens such as ``".\n\n"``, which end a sentence together with the step, or
+``"\n\n\n"``, which hold more than a separator. A step therefore ends with the first token that completes the separator in the
+sampled text (:mod:`epf.generators.steps`). Whatever that token holds after the separator is the step's ``rest`` and begins the
+text of the next step. A character whose bytes are split between two steps belongs to the text of the step that completes it.
+The texts, with a separator after each step that ended at one, are therefore exactly what the tokens spell.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Finish = Literal["separator", "eos", "length", "answer"]
-"""Why a step ended: at the separator, at the model's own end, at the token limit, or (set by the search) with the answer."""
+"""Why a step ended: at the separator, at the model's own end, at the token limit or, set by the search, with the answer."""
 
 Role = Literal["system", "user", "assistant"]
 
@@ -34,10 +34,10 @@ class Sampling:
     """How to sample one step.
 
     Attributes:
-        temperature: of the language model; 0 is greedy.
-        top_p: nucleus mass in (0, 1]; 1 samples from everything.
-        max_tokens: most tokens in one step; a step cut there has finish ``length``.
-        separator: text that ends a step; empty for none, then only the model's own end or the token limit ends it.
+        temperature: temperature of the language model; 0 is greedy.
+        top_p: nucleus mass in (0, 1]; 1 samples from the whole vocabulary.
+        max_tokens: maximum number of tokens in the step; a step that reaches it has finish ``length``.
+        separator: text that ends the step. Empty means that only the model's own end or the token limit ends it.
     """
 
     temperature: float = 0.8
@@ -51,10 +51,10 @@ class Step:
     """One sampled step.
 
     Attributes:
-        token_ids: exactly as sampled, the last one being that which completes the separator, or the end token.
-        text: what they spell before the separator or end token; a character that they only begin is left to the next step.
-        finish: why it ended.
-        log_probs: of each token in ``token_ids`` under the model at temperature 1, in nats; empty if the engine has none.
+        token_ids: exactly as sampled; the last one completes the separator, is the end token, or reaches the limit.
+        text: what they spell before the separator or end token, without a character that they only begin.
+        finish: why the step ended.
+        log_probs: log probability of each token under the model at temperature 1, in nats; empty if the engine reports none.
         rest: what the last token spells after the separator; the text of the next step begins with it.
     """
 
@@ -66,31 +66,71 @@ class Step:
 
 
 class Generator(Protocol):
-    """Samples steps. Calls made at the same time share the engine's batch."""
+    """Samples steps. Concurrent calls share the engine's batch."""
 
     @property
     def name(self) -> str:
-        """Model name as a user would write it."""
+        """Name of the model as a user would write it."""
 
     @property
     def context_length(self) -> int:
-        """Most tokens of prompt and continuation together."""
+        """Maximum number of tokens of prompt and continuation together."""
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Render a conversation with the model's chat template, ready for the assistant's first token."""
 
     def token_bytes(self, token_id: int) -> bytes:
-        """What this token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
+        """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample one step after ``prefix_ids``; cancelling the call stops the sampling.
 
-        The same arguments give the same step. Raises ``ContextTooLong`` when the prefix leaves no room, ``InvalidRequest`` for
-        a separator that this engine cannot stop at, ``GeneratorError`` when the engine fails.
+        The same arguments give the same step. Raises ``ContextTooLong`` if the prefix leaves no room for a step,
+        ``InvalidRequest`` for a separator at which this engine cannot stop, ``GeneratorError`` if the engine fails.
         """
 
     async def ready(self) -> None:
-        """Raise ``GeneratorError`` if a call would fail now. Costs no tokens and ends within a few seconds."""
+        """Raise ``GeneratorError`` if a call would fail now. Costs no tokens and returns within a few seconds."""
 
     async def aclose(self) -> None:
-        """Free the engine."""
+        """Release the engine."""
+
+
+class GeneratorWrapper:
+    """Base of generators that change or observe the calls of another one; every method delegates to it.
+
+    Closing the wrapper closes ``inner``.
+    """
+
+    def __init__(self, inner: Generator) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """Name of the inner model."""
+        return self._inner.name
+
+    @property
+    def context_length(self) -> int:
+        """Context length of the inner model."""
+        return self._inner.context_length
+
+    def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Render a conversation with the inner model's chat template."""
+        return self._inner.prompt_ids(messages)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Bytes that a token adds to the text."""
+        return self._inner.token_bytes(token_id)
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        """Sample one step with the inner model."""
+        return await self._inner.step(prefix_ids, sampling, seed)
+
+    async def ready(self) -> None:
+        """Raise ``GeneratorError`` if a call of the inner model would fail now."""
+        await self._inner.ready()
+
+    async def aclose(self) -> None:
+        """Close the inner model."""
+        await self._inner.aclose()

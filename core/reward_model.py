@@ -1,4 +1,4 @@
-"""The seam between the search and a process reward model (PRM)."""
+"""The interface between the search and a process reward model (PRM)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a PRM says of a trace.
+    """The score that a PRM gives a trace.
 
     Attributes:
-        probability: that all steps so far are right, in [0, 1].
-        n_tokens: tokens that the model computed for it; cached ones do not count.
+        probability: probability that all steps so far are correct, in [0, 1].
+        n_tokens: number of tokens that the model computed for it, without those that it read from its cache.
     """
 
     probability: float
@@ -19,21 +19,48 @@ class Score:
 
 
 class RewardModel(Protocol):
-    """Judges a partial solution by its newest step. Calls made at the same time share the engine's batch."""
+    """Scores a partial solution at its newest step. Concurrent calls share the engine's batch."""
 
     @property
     def name(self) -> str:
-        """Model name as a user would write it."""
+        """Name of the model as a user would write it."""
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Score the newest of ``steps`` (texts without separators, at least one) given ``problem`` and the steps before it.
 
-        The search checks the answer: NaN, a missing or an out-of-range probability fails that search with ``RewardModelError``.
-        Raises ``ContextTooLong`` when the trace does not fit, ``RewardModelError`` when the engine fails.
+        The search checks the result: a probability that is NaN, missing or out of range fails the search with
+        ``RewardModelError``. Raises ``ContextTooLong`` if the trace does not fit, ``RewardModelError`` if the engine fails.
         """
 
     async def ready(self) -> None:
-        """Raise ``RewardModelError`` if a call would fail now. Costs no tokens and ends within a few seconds."""
+        """Raise ``RewardModelError`` if a call would fail now. Costs no tokens and returns within a few seconds."""
 
     async def aclose(self) -> None:
-        """Free the engine."""
+        """Release the engine."""
+
+
+class RewardModelWrapper:
+    """Base of reward models that change or observe the calls of another one; every method delegates to it.
+
+    Closing the wrapper closes ``inner``.
+    """
+
+    def __init__(self, inner: RewardModel) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """Name of the inner model."""
+        return self._inner.name
+
+    async def score(self, problem: str, steps: Sequence[str]) -> Score:
+        """Score of the inner model."""
+        return await self._inner.score(problem, steps)
+
+    async def ready(self) -> None:
+        """Raise ``RewardModelError`` if a call of the inner model would fail now."""
+        await self._inner.ready()
+
+    async def aclose(self) -> None:
+        """Close the inner model."""
+        await self._inner.aclose()

@@ -13,8 +13,7 @@ from epf.engines.onnx.decoder import Decoder
 from epf.engines.onnx.prefix_cache import PrefixCache
 from epf.engines.onnx.stepper import SampledStep, Stepper, StepRequest
 from epf.engines.tokenizer import ChatTokenizer
-from epf.generators.checks import step_limit
-from epf.generators.steps import StepReader
+from epf.generators.steps import StepReader, step_limit
 
 
 class EmbeddedGenerator:

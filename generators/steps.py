@@ -1,24 +1,44 @@
-r"""From sampled token ids to a step: where it ends and what it says, whatever characters and separators its tokens cut through.
+r"""From sampled token ids to a step: where it ends and what it spells, wherever its tokens split characters and separators.
 
-Tokens are bytes. One may hold a separator and more (``".\n\n"``), a separator may fall into several, and a character of more
-than one byte may be cut where a step is. So all is decided over the bytes, and they are read as text last. What
-:class:`epf.core.generator.Step` says of its fields is decided here, for every generator.
+Tokens are bytes. One token may hold a separator and more (``".\n\n"``), a separator may be spread over several tokens, and a
+character of more than one byte may be split at the end of a step. Everything is therefore decided on bytes, which are decoded
+last. The fields of :class:`epf.core.generator.Step` are defined here, for every generator.
 """
 
 import codecs
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from epf.core.generator import Finish, Step
+from epf.core.errors import ContextTooLong, InvalidRequest
+from epf.core.generator import Finish, Sampling, Step
 
-LONGEST_CHARACTER = 4
-"""Bytes of a character in UTF-8."""
+MAX_CHARACTER_BYTES = 4
+"""Maximum number of bytes of a character in UTF-8."""
+
+
+def step_limit(prefix_ids: tuple[int, ...], sampling: Sampling, *, name: str, vocabulary: int, context_length: int) -> int:
+    """Return the maximum number of tokens of a step after ``prefix_ids``: what is requested, or what the context leaves.
+
+    Raises:
+        InvalidRequest: ``max_tokens`` is below 1, or the prefix is empty or has ids that the model does not know.
+        ContextTooLong: the context leaves no room for a token.
+    """
+    if sampling.max_tokens < 1:
+        raise InvalidRequest(f"max_tokens is {sampling.max_tokens}. It must be at least 1.", param="max_tokens")
+    if not prefix_ids or min(prefix_ids) < 0 or max(prefix_ids) >= vocabulary:
+        raise InvalidRequest(f"prefix_ids must contain at least one token id, each in 0..{vocabulary - 1}.", param="prefix_ids")
+    room = context_length - len(prefix_ids)
+    if room < 1:
+        raise ContextTooLong(
+            f"{len(prefix_ids)} tokens leave no room for a step: {name} has a context of {context_length} tokens."
+        )
+    return min(sampling.max_tokens, room)
 
 
 class StepReader:
     """Reads one step token by token.
 
     Args:
-        prefix_ids: what the step follows.
+        prefix_ids: tokens that the step follows.
         separator: text that ends the step; empty for none.
         eos_ids: tokens that end the model's turn.
         token_bytes: as :meth:`epf.core.generator.Generator.token_bytes`.
@@ -34,12 +54,12 @@ class StepReader:
         self._separator = separator.encode()
         self._eos_ids = eos_ids
         self._token_bytes = token_bytes
-        self._written = bytearray(_begun_character(prefix_ids, token_bytes))
+        self._written = bytearray(_incomplete_character(prefix_ids, token_bytes))
         self._ids: list[int] = []
         self._end = -1
 
     def add(self, token_id: int) -> Finish | None:
-        """Take the next token; how it ends the step, None if it does not. Nothing may be added to a step that has ended."""
+        """Add the next token and return how it ends the step, None if it does not. Do not add to a step that has ended."""
         self._ids.append(token_id)
         if token_id in self._eos_ids:
             return "eos"
@@ -50,12 +70,12 @@ class StepReader:
         return "separator" if self._end >= 0 else None
 
     def step(self, finish: Finish, log_probs: Iterable[float] = ()) -> Step:
-        """The step as read so far; ``finish`` is what :meth:`add` said, ``length`` if it said nothing."""
+        """Return the step read so far; ``finish`` is what :meth:`add` returned, or ``length`` if it returned None."""
         ids = tuple(self._ids)
         if finish == "separator":
-            rest = _up_to_a_begun_character(self._written[self._end + len(self._separator) :])
-            return Step(ids, _whole(self._written[: self._end]), finish, tuple(log_probs), rest)
-        text = _up_to_a_begun_character(self._written) if finish == "length" else _whole(self._written)
+            rest = _complete_characters(self._written[self._end + len(self._separator) :])
+            return Step(ids, _decode(self._written[: self._end]), finish, tuple(log_probs), rest)
+        text = _complete_characters(self._written) if finish == "length" else _decode(self._written)
         return Step(ids, text, finish, tuple(log_probs))
 
 
@@ -67,9 +87,9 @@ def read_step(
     eos_ids: Collection[int],
     token_bytes: Callable[[int], bytes],
 ) -> Step:
-    """The step that ``sampled`` begins with, up to the first token that ends it; ``length`` if none does.
+    """Return the step that ``sampled`` begins with, up to the first token that ends it; finish ``length`` if none does.
 
-    ``log_probs`` are those of ``sampled``, or none. Other arguments as for :class:`StepReader`.
+    ``log_probs`` are those of ``sampled``, or empty. Other arguments as for :class:`StepReader`.
     """
     reader = StepReader(prefix_ids, separator, eos_ids, token_bytes)
     for n, token_id in enumerate(sampled, 1):
@@ -78,11 +98,11 @@ def read_step(
     return reader.step("length", log_probs)
 
 
-def _begun_character(ids: Sequence[int], token_bytes: Callable[[int], bytes]) -> bytes:
+def _incomplete_character(ids: Sequence[int], token_bytes: Callable[[int], bytes]) -> bytes:
     """Bytes of the character that the last of ``ids`` begin and do not end."""
     data = b""
     for token_id in reversed(ids):
-        if len(data) >= LONGEST_CHARACTER:
+        if len(data) >= MAX_CHARACTER_BYTES:
             break
         data = token_bytes(token_id) + data
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -90,10 +110,10 @@ def _begun_character(ids: Sequence[int], token_bytes: Callable[[int], bytes]) ->
     return decoder.getstate()[0]
 
 
-def _whole(data: bytes | bytearray) -> str:
+def _decode(data: bytes | bytearray) -> str:
     return bytes(data).decode(errors="replace")
 
 
-def _up_to_a_begun_character(data: bytes | bytearray) -> str:
-    """Text of ``data`` without the character at its end that only a further token can complete."""
+def _complete_characters(data: bytes | bytearray) -> str:
+    """Text of ``data`` without a character at its end that only another token can complete."""
     return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(data))

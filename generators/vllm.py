@@ -17,8 +17,7 @@ from epf.core.generator import Finish, Message, Sampling, Step
 from epf.engines.hub import model_directory, model_name
 from epf.engines.tokenizer import ChatTokenizer
 from epf.engines.vllm import VllmEngine, check_installed, start_engine
-from epf.generators.checks import step_limit
-from epf.generators.steps import StepReader
+from epf.generators.steps import StepReader, step_limit
 
 LARGEST_SEED = 2**63 - 1
 SEPARATORS_KEPT = 64

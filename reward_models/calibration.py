@@ -1,9 +1,9 @@
-"""Scores that mean what they say: a fitted map from a reward model's probability to the share of steps that are right.
+"""Calibrated scores: a fitted map from a reward model's probability to the fraction of steps that are correct.
 
-``platt`` fits ``sigmoid(slope * logit + bias)`` by maximum likelihood (Platt, 1999, without his smoothing of targets); a slope
-below 1 cools an over-confident model. It keeps the order of scores. ``isotonic`` fits the best non-decreasing map (pool
-adjacent violators) and joins its levels by straight lines; it follows any shape, but needs more samples and may make scores
-equal.
+``platt`` fits ``sigmoid(slope * logit + bias)`` by maximum likelihood (Platt, 1999, without his smoothing of targets). A slope
+below 1 corrects an over-confident model; the order of the scores does not change. ``isotonic`` fits the best non-decreasing map
+(pool adjacent violators) and connects its levels by straight lines. It follows any shape, but needs more samples and may map
+different scores to the same value.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from epf.core.errors import RewardModelError
-from epf.core.reward_model import RewardModel, Score
+from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.reward_models.families.family import sigmoid
 
 CLIP = 1e-7
@@ -34,10 +34,10 @@ class Calibration:
 
     Attributes:
         model: name of the reward model that it was fitted for.
-        method: which of the following it uses.
-        slope, bias: of ``platt``.
-        scores, shares: of ``isotonic``, corners of the map, both ascending.
-        n: labelled steps that it was fitted on.
+        method: which of the following parameters it uses.
+        slope, bias: parameters of ``platt``.
+        scores, shares: corners of the map of ``isotonic``, both ascending.
+        n: number of labelled steps that it was fitted on.
     """
 
     model: str
@@ -49,7 +49,7 @@ class Calibration:
     shares: tuple[float, ...] = ()
 
     def __call__(self, probability: float) -> float:
-        """Calibrated probability; never quite 0 or 1."""
+        """Return the calibrated probability, which is never quite 0 or 1."""
         if self.method == "isotonic":
             value = float(np.interp(probability, self.scores, self.shares))
         else:
@@ -58,55 +58,46 @@ class Calibration:
         return min(max(value, CLIP), 1 - CLIP)
 
     def save(self, path: Path) -> None:
-        """Write a JSON file; :meth:`load` reads it."""
+        """Write a JSON file for :meth:`load`."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Calibration":
-        """Read a file of :meth:`save`. ValueError for one that is none."""
+        """Read a file that :meth:`save` wrote.
+
+        Raises:
+            ValueError: the file is not a calibration.
+        """
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             loaded = cls(**(fields | {"scores": tuple(fields["scores"]), "shares": tuple(fields["shares"])}))
             sound = loaded.method in ("platt", "isotonic") and all(0 <= loaded(p) <= 1 for p in (0.0, 0.5, 1.0))
         except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{path} is no calibration: {type(error).__name__}") from error
+            raise ValueError(f"{path} is not a calibration file ({type(error).__name__}).") from error
         if not sound:
-            raise ValueError(f"{path} is no calibration: it does not map to probabilities")
+            raise ValueError(f"{path} is not a calibration file: it does not map to probabilities.")
         return loaded
 
 
-class CalibratedRewardModel:
-    """``reward_model`` with its scores mapped; see :class:`epf.core.reward_model.RewardModel`.
+class CalibratedRewardModel(RewardModelWrapper):
+    """A reward model whose scores are calibrated; see :class:`epf.core.reward_model.RewardModel`.
 
     Raises:
         ValueError: the calibration was fitted for another model.
     """
 
-    def __init__(self, reward_model: RewardModel, calibration: Calibration) -> None:
-        if calibration.model != reward_model.name:
-            raise ValueError(f"the calibration was fitted for {calibration.model!r}, not for {reward_model.name!r}")
-        self._reward_model = reward_model
+    def __init__(self, inner: RewardModel, calibration: Calibration) -> None:
+        if calibration.model != inner.name:
+            raise ValueError(f"The calibration was fitted for {calibration.model!r}, not for {inner.name!r}.")
+        super().__init__(inner)
         self._calibration = calibration
 
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self._reward_model.name
-
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
-        """The model's score, mapped."""
-        score = await self._reward_model.score(problem, steps)
+        """Return the calibrated score."""
+        score = await self._inner.score(problem, steps)
         if not 0 <= score.probability <= 1:
-            raise RewardModelError(f"reward model {self.name} returned no probability in [0, 1]")
+            raise RewardModelError(f"The reward model {self.name} returned no probability in [0, 1].")
         return Score(self._calibration(score.probability), score.n_tokens)
-
-    async def ready(self) -> None:
-        """As the model."""
-        await self._reward_model.ready()
-
-    async def aclose(self) -> None:
-        """Close the model."""
-        await self._reward_model.aclose()
 
 
 def fit(scores: ArrayLike, correct: ArrayLike, *, model: str, method: Method = "platt") -> Calibration:
@@ -114,18 +105,18 @@ def fit(scores: ArrayLike, correct: ArrayLike, *, model: str, method: Method = "
 
     Args:
         scores: ``(n,)`` in [0, 1].
-        correct: ``(n,)``, whether all steps up to the scored one are right.
+        correct: ``(n,)``, whether all steps up to the scored one are correct.
         model: name of the reward model.
-        method: which map.
+        method: which map to fit.
 
     Raises:
-        ValueError: scores out of range, or labels that are all the same.
+        ValueError: a score is out of range, the shapes differ, or all labels are the same.
     """
     p, y = np.asarray(scores, np.float64), np.asarray(correct, np.float64)
     if p.shape != y.shape or p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
-        raise ValueError("scores and labels must be as many, scores in [0, 1]")
+        raise ValueError("scores and labels must have the same length, and scores must be in [0, 1].")
     if not np.all((y == 0) | (y == 1)) or len(np.unique(y)) < 2:
-        raise ValueError("labels must be true or false, and some of each")
+        raise ValueError("labels must be true or false, with at least one of each.")
     if method == "isotonic":
         corners, shares = _isotonic(p, y)
         return Calibration(model, method, len(p), scores=tuple(corners.tolist()), shares=tuple(shares.tolist()))
@@ -134,12 +125,12 @@ def fit(scores: ArrayLike, correct: ArrayLike, *, model: str, method: Method = "
 
 
 def expected_calibration_error(scores: ArrayLike, correct: ArrayLike, n_bins: int = 10) -> float:
-    """Mean gap between score and share of right steps over bins of equal width, weighted by their size; a fraction."""
+    """Mean gap between score and fraction of correct steps over bins of equal width, weighted by their size; a fraction."""
     return float(sum(abs(row[0] - row[1]) * row[2] for row in reliability(scores, correct, n_bins)))
 
 
 def reliability(scores: ArrayLike, correct: ArrayLike, n_bins: int = 10) -> Floats:
-    """Mean score, share right and fraction of all steps of each bin that is not empty, ``(bins, 3)``."""
+    """Mean score, fraction correct and fraction of all steps for each bin that is not empty, ``(bins, 3)``."""
     p, y = np.asarray(scores, np.float64), np.asarray(correct, np.float64)
     bins = np.minimum((p * n_bins).astype(int), n_bins - 1)
     return np.array(
@@ -148,7 +139,7 @@ def reliability(scores: ArrayLike, correct: ArrayLike, n_bins: int = 10) -> Floa
 
 
 def _platt(p: Floats, y: Floats) -> tuple[float, float]:
-    """Newton's method on the convex mean log loss of the map, with halved steps where it overshoots."""
+    """Minimize the convex mean log loss of the map by Newton's method, with halved steps where it overshoots."""
     clipped = np.clip(p, CLIP, 1 - CLIP)
     x = np.column_stack([np.log(clipped / (1 - clipped)), np.ones_like(p)])
 
@@ -160,7 +151,7 @@ def _platt(p: Floats, y: Floats) -> tuple[float, float]:
     for _ in range(100):
         q = 0.5 * (1 + np.tanh(0.5 * (x @ w)))
         gradient = x.T @ (q - y) / len(y)
-        # The small ridge matters only where the labels are separable and the slope has no end.
+        # The small ridge matters only if the labels are separable and the slope is unbounded.
         hessian = (x.T * (q * (1 - q))) @ x / len(y) + 1e-9 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
         while loss(w - step) > loss(w) and np.abs(step).max() > 1e-12:
@@ -172,7 +163,7 @@ def _platt(p: Floats, y: Floats) -> tuple[float, float]:
 
 
 def _isotonic(p: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Pool adjacent violators. The corners are the blocks' mean scores; a level is never quite 0 or 1 (Krichevsky-Trofimov)."""
+    """Pool adjacent violators. Corners are the blocks' mean scores; a level is never quite 0 or 1 (Krichevsky-Trofimov)."""
     values, place = np.unique(p, return_inverse=True)
     count = np.bincount(place).astype(np.float64)
     blocks: list[Floats] = []  # sum of scores, sum of labels, count

@@ -1,4 +1,4 @@
-"""The process reward model that ships with this package: a small Llama model with one logit, in ONNX Runtime."""
+"""The process reward model that ships with this package: a small Llama model with one output, in ONNX Runtime."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ from epf.engines.onnx.decoder import Decoder
 from epf.engines.onnx.prefix_cache import PrefixCache
 from epf.engines.onnx.scorer import Judgement, Scorer, ScoreRequest
 from epf.engines.tokenizer import ChatTokenizer
+from epf.reward_models.base import check_trace
 from epf.reward_models.families.embedded import SEPARATOR
 from epf.reward_models.families.tokenizer import FamilyTokenizer
-from epf.reward_models.trace import check_trace
 
 
 class EmbeddedRewardModel:
@@ -22,8 +22,8 @@ class EmbeddedRewardModel:
 
     Args:
         directory: Hugging Face directory with ``model.onnx``, a sequence classifier with one label.
-        max_cache_bytes: memory for keys and values of traces that may go on.
-        n_threads: of ONNX Runtime.
+        max_cache_bytes: maximum memory for the keys and values of traces that may be extended.
+        n_threads: number of threads of ONNX Runtime.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class EmbeddedRewardModel:
 
     @property
     def name(self) -> str:
-        """Model name as a user would write it."""
+        """Name of the model as a user would write it."""
         return self._config.name
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
@@ -56,12 +56,12 @@ class EmbeddedRewardModel:
             boundaries.append(len(ids))
         if len(ids) > self._config.context_length:
             limit = self._config.context_length
-            raise ContextTooLong(f"the trace has {len(ids)} tokens, {self.name} has a context of {limit} tokens")
+            raise ContextTooLong(f"The trace has {len(ids)} tokens, but {self.name} has a context of {limit} tokens.")
         judgement = await self._batcher.run(ScoreRequest(tuple(ids), tuple(boundaries)))
         return Score(judgement.probability, judgement.n_tokens)
 
     async def ready(self) -> None:
-        """Raise if a call would fail now."""
+        """Raise ``RewardModelError`` if a call would fail now."""
         self._batcher.check()
 
     async def aclose(self) -> None:

@@ -1,80 +1,74 @@
-"""Reward models behind HTTP: our own scoring server, and vLLM's ``/classify``, ``/pooling`` and ``/v1/completions``."""
+"""Reward models behind HTTP: ``epf serve-prm``, and vLLM's ``/classify``, ``/pooling`` and ``/v1/completions``."""
 
 import asyncio
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from epf.core.errors import RewardModelError
+from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError
 from epf.core.reward_model import Score
-from epf.engines.http.errors import Refused
+from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.replicas import Upstream, is_number
+from epf.reward_models.base import SharedRewardModel
 from epf.reward_models.families.family import Family, Read
-from epf.reward_models.servers import as_ours
-from epf.reward_models.sharing import Shared
-from epf.reward_models.trace import check_trace
 
 PATHS: dict[Read, str] = {"sequence": "/classify", "tokens": "/pooling", "next_token": "/v1/completions"}
 """Where vLLM serves each kind of family. ``/classify`` and ``/v1/completions`` read the prefix cache, ``/pooling`` does not."""
 
 TOP_LOG_PROBS = 20
-"""Most that vLLM returns by default."""
+"""Maximum number of log probabilities that vLLM returns by default."""
 
 TOLERANCE = 0.01
 
 
-class HttpRewardModel:
+def connect(urls: Sequence[str], *, api_key: str | None = None, timeout_s: float = 60.0) -> Upstream:
+    """Connect to equivalent servers of one reward model; their failures raise ``RewardModelError``."""
+    return Upstream(urls, RewardModelError, "the reward model", api_key=api_key, timeout_s=timeout_s)
+
+
+def error_of(rejected: UpstreamRejected) -> Exception:
+    """Return the error to raise for a rejected request: the caller's if the trace is at fault, else the reward model's."""
+    error = rejected.error
+    if rejected.too_long:
+        return ContextTooLong("The trace is longer than the reward model or its server accepts.")
+    if rejected.status == 400 and error.get("code") == InvalidRequest.code and error.get("param") in ("problem", "steps"):
+        return InvalidRequest("The reward model's server rejected this trace.", param=error["param"])
+    return RewardModelError(f"The reward model's server rejected the request with status {rejected.status}.")
+
+
+class HttpRewardModel(SharedRewardModel):
     """Client of ``epf serve-prm``; see :class:`epf.core.reward_model.RewardModel`."""
 
     def __init__(self, upstream: Upstream, name: str = "http") -> None:
+        super().__init__(name)
         self._upstream = upstream
-        self._name = name
-        self._shared: Shared[tuple[str, tuple[str, ...]], Score] = Shared(name)
 
-    @property
-    def name(self) -> str:
-        """Model name as a user would write it."""
-        return self._name
-
-    async def score(self, problem: str, steps: Sequence[str]) -> Score:
-        """Score the newest of ``steps``. A trace that others have asked for and wait for is asked once."""
-        check_trace(problem, steps)
-        trace = (problem, tuple(steps))
-        score, made = await self._shared.get(trace, lambda: self._ask(*trace))
-        return score if made else Score(score.probability, 0)
-
-    async def ready(self) -> None:
-        """Raise unless a replica says that it is ready."""
-        self._shared.check_open()
-        await self._upstream.ready("/readyz")
-
-    async def aclose(self) -> None:
-        """Fail open calls and close the connections."""
-        await self._shared.aclose()
-        await self._upstream.aclose()
-
-    async def _ask(self, problem: str, steps: tuple[str, ...]) -> Score:
+    async def _compute(self, problem: str, steps: tuple[str, ...]) -> Score:
         try:
             answer = await self._upstream.post("/score", {"problem": problem, "steps": list(steps)}, affinity=problem)
-        except Refused as refused:
-            raise as_ours(refused) from None
+        except UpstreamRejected as rejected:
+            raise error_of(rejected) from None
         probability, n_tokens = answer.get("probability"), answer.get("n_tokens")
         if not isinstance(probability, float | int) or not 0 <= probability <= 1:
-            raise RewardModelError("the reward model's server returned no probability in [0, 1]")
+            raise RewardModelError("The reward model's server returned no probability in [0, 1].")
         if not isinstance(n_tokens, int) or isinstance(n_tokens, bool) or n_tokens < 0:
-            raise RewardModelError("the reward model's server returned no count of tokens")
+            raise RewardModelError("The reward model's server returned no valid number of tokens.")
         return Score(float(probability), n_tokens)
 
+    async def _check_ready(self) -> None:
+        await self._upstream.ready("/readyz")
 
-class VllmServerPool:
-    """Asks ``vllm serve`` with token ids; see :class:`epf.reward_models.pooled.Pool`.
+    async def _release(self) -> None:
+        await self._upstream.aclose()
 
-    The server does not say which tokens it had cached, so every one counts as computed.
+
+class VllmServerBackend:
+    """Client of ``vllm serve``; see :class:`epf.reward_models.backend.ScoringBackend`.
 
     Args:
         upstream: the replicas, closed with this object.
-        family: of the model that they serve.
-        model: its name there.
+        family: family of the model that they serve.
+        model: name of the model on the server.
     """
 
     def __init__(self, upstream: Upstream, family: Family, model: str) -> None:
@@ -86,19 +80,19 @@ class VllmServerPool:
         self._checked = family.read == "next_token"
 
     async def context_length(self) -> int:
-        """What the server says of the model."""
+        """Maximum number of tokens of one prompt, as the server reports it."""
         if self._context_length is None:
             answer = await self._get("/v1/models")
             models = answer.get("data")
             known = {m.get("id"): m for m in models if isinstance(m, dict)} if isinstance(models, list) else {}
             length = known.get(self._model, {}).get("max_model_len")
             if not isinstance(length, int):
-                raise RewardModelError(f"the reward model's server serves no model {self._model!r} with a max_model_len")
+                raise RewardModelError(f"The reward model's server lists no model {self._model!r} with a max_model_len.")
             self._context_length = length
         return self._context_length
 
     async def values(self, ids: tuple[int, ...], problem: str) -> tuple[list[float], int]:
-        """The newest step's values, before any activation."""
+        """Return the newest step's values before any activation, and the number of tokens."""
         if not self._checked:
             async with self._checking:
                 if not self._checked:
@@ -107,7 +101,7 @@ class VllmServerPool:
         return await self._values(ids, problem), len(ids)
 
     async def ready(self) -> None:
-        """Raise unless a replica says that its engine lives."""
+        """Raise ``RewardModelError`` unless a replica reports that its engine is alive."""
         await self._upstream.ready("/health")
 
     async def aclose(self) -> None:
@@ -124,47 +118,48 @@ class VllmServerPool:
             body |= {"task": "token_classify"} if self._family.read == "tokens" else {}
         try:
             answer = await self._upstream.post(PATHS[self._family.read], body, affinity=problem)
-        except Refused as refused:
-            raise as_ours(refused) from None
+        except UpstreamRejected as rejected:
+            raise error_of(rejected) from None
         try:
             if self._family.read == "next_token":
                 (choice,) = answer["choices"]
-                return self._answers(choice["logprobs"]["top_logprobs"][0])
+                return self._answer_log_probs(choice["logprobs"]["top_logprobs"][0])
             (only,) = answer["data"]
             values = only["probs"] if self._family.read == "sequence" else only["data"][-1]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise RewardModelError("the reward model's server answered without the values of one step") from None
+            raise RewardModelError("The reward model's server responded without the values of one step.") from None
         if not isinstance(values, list) or not all(map(is_number, values)):
-            raise RewardModelError("the reward model's server answered with values that are no finite numbers")
+            raise RewardModelError("The reward model's server returned values that are not finite numbers.")
         return [float(value) for value in values]
 
-    def _answers(self, top: dict[str, Any]) -> list[float]:
-        """Log-probabilities of the answers.
+    def _answer_log_probs(self, top: dict[str, Any]) -> list[float]:
+        """Log probabilities of the family's two answer tokens.
 
-        One that is not among the most likely tokens is at most as likely as the least of these, which is taken for it where it
-        decides nothing.
+        An answer that is not among the most likely tokens is at most as likely as the least likely of these. That bound is
+        used for it where it cannot change the result.
         """
         if not top or not all(map(is_number, top.values())):
-            raise RewardModelError("the reward model's server answered with log-probabilities that are no finite numbers")
+            raise RewardModelError("The reward model's server returned log probabilities that are not finite numbers.")
         values = [top.get(f"token_id:{id_}") for id_ in self._family.answer_ids]
         least = min(top.values())
         bounded = [least if value is None else float(value) for value in values]
         unsure = None in values and math.exp(least) > TOLERANCE * math.exp(max(bounded))
         if unsure or values == [None, None]:
-            told = " and ".join(self._family.answers)
-            raise RewardModelError(f"{told} are not both among the {TOP_LOG_PROBS} most likely tokens after a step")
+            answers = " and ".join(self._family.answers)
+            raise RewardModelError(f"{answers} are not both among the {TOP_LOG_PROBS} most likely tokens after a step.")
         return bounded
 
     async def _check_activation(self, ids: tuple[int, ...], problem: str) -> None:
-        """Once: that raw values are raw. A server that does not know the switch gives the same twice."""
+        """Check once that raw values are raw: a server that does not know the switch returns the same values twice."""
         raw = self._family.probability(await self._values(ids, problem))
-        activated = await self._values(ids, problem, activated=True)
-        told = activated[self._family.right] if len(activated) == self._family.n_values else math.nan
-        if not abs(raw - told) <= TOLERANCE:
-            raise RewardModelError("the reward model's server does not know use_activation: it needs vLLM 0.11 or newer")
+        values = await self._values(ids, problem, activated=True)
+        activated = values[self._family.right] if len(values) == self._family.n_values else math.nan
+        if not abs(raw - activated) <= TOLERANCE:
+            message = "The reward model's server does not support use_activation. Upgrade it to vLLM 0.11 or newer."
+            raise RewardModelError(message)
 
     async def _get(self, path: str) -> dict[str, Any]:
         try:
             return await self._upstream.get(path)
-        except Refused as refused:
-            raise as_ours(refused) from None
+        except UpstreamRejected as rejected:
+            raise error_of(rejected) from None

@@ -47,14 +47,14 @@ def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
     chosen = options or RewardModelOptions()
     name = chosen.kind
     if name not in REWARD_MODELS:
-        message = f"unknown reward model {name!r}: choose one of {', '.join(sorted(REWARD_MODELS))}"
+        message = f"Unknown reward model {name!r}. Choose one of {', '.join(sorted(REWARD_MODELS))}."
         raise InvalidRequest(message, param="reward_model")
     try:
         calibration = Calibration.load(chosen.calibration) if chosen.calibration else None
         reward_model = REWARD_MODELS[name](chosen)
         return CalibratedRewardModel(reward_model, calibration) if calibration else reward_model
     except (ValueError, FileNotFoundError) as error:
-        raise InvalidRequest(f"reward model {name!r}: {error}", param="reward_model") from error
+        raise InvalidRequest(f"Reward model {name!r}: {error}", param="reward_model") from error
 
 
 def _embedded(options: RewardModelOptions) -> RewardModel:
@@ -69,10 +69,9 @@ def _vllm(options: RewardModelOptions) -> RewardModel:
 
 
 def _http(options: RewardModelOptions) -> RewardModel:
-    from epf.reward_models.http import HttpRewardModel, VllmServerPool
+    from epf.reward_models.backend import FamilyRewardModel
+    from epf.reward_models.http import HttpRewardModel, VllmServerBackend, connect
     from epf.reward_models.judge import PROMPTS, ChatJudge
-    from epf.reward_models.pooled import PooledRewardModel
-    from epf.reward_models.servers import connect
 
     _needed(options, "url")
     key = options.api_key.get_secret_value() if options.api_key else None
@@ -84,16 +83,16 @@ def _http(options: RewardModelOptions) -> RewardModel:
         return ChatJudge(upstream, model, options.family)
     if options.family not in FAMILIES:
         known = ", ".join(sorted((*FAMILIES, *PROMPTS)))
-        raise InvalidRequest(f"unknown family {options.family!r} of reward models, known are: {known}", param="family")
+        raise InvalidRequest(f"Unknown reward model family {options.family!r}. Choose one of {known}.", param="family")
     setting = "reward_model.tokenizer" if options.tokenizer else "reward_model.name"
     family = load_family(options.family, model_directory(options.tokenizer or model, setting=setting))
-    return PooledRewardModel(VllmServerPool(upstream, family, model), family, model)
+    return FamilyRewardModel(VllmServerBackend(upstream, family, model), family, model)
 
 
 def _needed(options: RewardModelOptions, name: str) -> str:
     value = getattr(options, name)
     if not value:
-        raise InvalidRequest(f"reward model {options.kind!r} requires the option `{name}`", param="reward_model")
+        raise InvalidRequest(f"Reward model {options.kind!r} requires the option `{name}`.", param="reward_model")
     return str(value)
 
 

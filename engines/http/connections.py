@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from epf.core.errors import SearchServiceError
-from epf.engines.http.errors import Failed, Refused
+from epf.engines.http.errors import RetryableError, UpstreamRejected
 from epf.engines.http.sse import events_of, object_of
 from epf.engines.http.transport import Lanes
 
@@ -43,7 +43,7 @@ class Connections:
         async with self._answer(method, url, body, MAX_ANSWER_BYTES) as chunks:
             answer = object_of(b"".join([chunk async for chunk in chunks]))
         if answer is None:
-            raise Failed("the answer is no JSON object")
+            raise RetryableError("the answer is no JSON object")
         return answer
 
     @asynccontextmanager
@@ -71,20 +71,20 @@ class Connections:
         """Bytes of an answer with status 200.
 
         Raises:
-            Failed: the server could not be reached, or a status that may pass.
-            Refused: any other status.
+            RetryableError: the server could not be reached, or a status that may pass.
+            UpstreamRejected: any other status.
         """
         try:
             async with self._client.stream(method, url, json=body) as response:
                 if response.status_code in RETRY_STATUSES:
-                    raise Failed(f"status {response.status_code}", _seconds(response.headers.get("retry-after")))
+                    raise RetryableError(f"status {response.status_code}", _seconds(response.headers.get("retry-after")))
                 async with aclosing(self._bounded(response, max_bytes)) as chunks:
                     if response.status_code != 200:
                         error = (object_of(b"".join([chunk async for chunk in chunks])) or {}).get("error")
-                        raise Refused(response.status_code, error if isinstance(error, dict) else {})
+                        raise UpstreamRejected(response.status_code, error if isinstance(error, dict) else {})
                     yield chunks
         except httpx.TransportError as error:
-            raise Failed(f"connection failed ({type(error).__name__})", unreachable=True) from error
+            raise RetryableError(f"connection failed ({type(error).__name__})", unreachable=True) from error
 
     async def _bounded(self, response: httpx.Response, max_bytes: int) -> AsyncGenerator[bytes, None]:
         n_bytes = 0

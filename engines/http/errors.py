@@ -5,7 +5,7 @@ from typing import Any
 from epf.core.errors import ContextTooLong
 
 
-class Refused(Exception):
+class UpstreamRejected(Exception):
     """The server answered with a status that a further try would not change."""
 
     def __init__(self, status: int, error: dict[str, Any]) -> None:
@@ -22,7 +22,7 @@ class Refused(Exception):
         return self.status == 413 or (self.status == 400 and (named or "maximum context length" in str(told)))
 
 
-class Failed(Exception):
+class RetryableError(Exception):
     """One try failed, a further one may not.
 
     ``after_s`` is the server's own wish for the next. ``unreachable`` says that it did nothing for this one, so that another

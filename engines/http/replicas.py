@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from epf.core.errors import SearchServiceError
 from epf.engines.http.connections import MAX_ANSWER_BYTES, Connections
-from epf.engines.http.errors import Failed
+from epf.engines.http.errors import RetryableError
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Upstream:
         """The answer to ``body``; calls with the same ``affinity`` go to the same replica while it can be reached.
 
         Raises:
-            Refused: a client error.
+            UpstreamRejected: a client error.
             SearchServiceError: of the class given; no try was answered with JSON.
         """
         return await self._call(lambda url, _: self._connections.json("POST", url + path, body), affinity)
@@ -185,22 +185,22 @@ class Upstream:
                 replica.left_out_until_s = None
                 return answer
             except TimeoutError:
-                failed = Failed("no answer in time", unreachable=True)
-            except Failed as error:
+                failed = RetryableError("no answer in time", unreachable=True)
+            except RetryableError as error:
                 failed = error
             self._note(replica, failed)
             others = any(r not in tried and r.left_out_until_s is None for r in ranked)
             if not await self._may_go_on(failed, len(tried), others=others):
                 raise self._error(f"{self._whose}'s server failed: {failed} (after {len(tried)} tries)")
 
-    def _note(self, replica: _Replica, failed: Failed) -> None:
+    def _note(self, replica: _Replica, failed: RetryableError) -> None:
         """Leave out what cannot be reached. The log hears of that once, however many calls meet it."""
         if replica.left_out_until_s is None or not failed.unreachable:
             logger.warning("replica %d of %s failed: %s", replica.number, self._whose, failed)
         if failed.unreachable:
             replica.left_out_until_s = time.monotonic() + LEFT_OUT_S
 
-    async def _may_go_on(self, failed: Failed, n_tried: int, *, others: bool) -> bool:
+    async def _may_go_on(self, failed: RetryableError, n_tried: int, *, others: bool) -> bool:
         """After the pause that is due, unless tries or budget are spent; ``others`` are well and were not yet asked."""
         if n_tried == N_TRIES:
             return False

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from epf.engines.http.errors import Failed, Refused
+from epf.engines.http.errors import RetryableError, UpstreamRejected
 
 DONE = b"[DONE]"
 
@@ -15,8 +15,8 @@ async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, An
     Lines end at line feeds alone: text within JSON may hold what Unicode counts as a line's end.
 
     Raises:
-        Failed: the stream ends before ``[DONE]``, or holds an event that is no JSON object or the server's own failure.
-        Refused: an event says that the request was wrong.
+        RetryableError: the stream ends before ``[DONE]``, or holds an event that is no JSON object or the server's own failure.
+        UpstreamRejected: an event says that the request was wrong.
     """
     pending, done = bytearray(), False
     async for chunk in chunks:
@@ -33,7 +33,7 @@ async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, An
             else:
                 yield _event(data)
     if not done:
-        raise Failed("the stream broke off", unreachable=True)
+        raise RetryableError("the stream broke off", unreachable=True)
 
 
 def object_of(content: bytes | bytearray) -> dict[str, Any] | None:
@@ -48,10 +48,10 @@ def object_of(content: bytes | bytearray) -> dict[str, Any] | None:
 def _event(data: bytes | bytearray) -> dict[str, Any]:
     event = object_of(data)
     if event is None:
-        raise Failed("an event of the stream is no JSON object")
+        raise RetryableError("an event of the stream is no JSON object")
     if (error := event.get("error")) is not None:
         code = error.get("code") if isinstance(error, dict) else None
         if isinstance(code, int) and 400 <= code < 500:
-            raise Refused(code, error)
-        raise Failed("the server failed within its stream")
+            raise UpstreamRejected(code, error)
+        raise RetryableError("the server failed within its stream")
     return event

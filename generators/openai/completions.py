@@ -6,7 +6,7 @@ from typing import Any, Literal, cast, get_args
 
 from epf.core.errors import GeneratorError
 from epf.core.generator import Sampling
-from epf.engines.http.errors import Failed
+from epf.engines.http.errors import RetryableError
 from epf.engines.http.replicas import is_number
 
 TOKENS_PER_EVENT = 16
@@ -74,7 +74,7 @@ async def read(
 
     Raises:
         GeneratorError: it is no answer with so many choices.
-        Failed: the server gave up.
+        RetryableError: the server gave up.
     """
     readings = [_Reading(separator) for _ in range(n)]
     async for event in events:
@@ -125,7 +125,7 @@ class _Reading:
 
     def whole(self) -> Completion:
         if self._end == "abort":
-            raise Failed("the server gave the request up", unreachable=True)
+            raise RetryableError("the server gave the request up", unreachable=True)
         if self._end not in get_args(End):
             raise GeneratorError("the generator's server ended its answer for no reason that is known")
         if self._token_ids is not None and len(self._log_probs) not in (0, len(self._token_ids)):

@@ -20,17 +20,17 @@ from typing import Any
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Message, Sampling, Step
 from epf.engines.http.connections import MAX_ANSWER_BYTES
-from epf.engines.http.errors import Refused
+from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.replicas import Upstream
 from epf.engines.hub import model_directory
 from epf.engines.onnx.config import read_json
 from epf.engines.tokenizer import ChatTokenizer
-from epf.generators.checks import step_limit
 from epf.generators.openai.affinity import Affinity
 from epf.generators.openai.answers import check_spelling, sampled_step, written_step
 from epf.generators.openai.coalescer import Twins
 from epf.generators.openai.completions import Completion, read, request
 from epf.generators.openai.served import Served, served_by
+from epf.generators.steps import step_limit
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class OpenAiGenerator:
         body = request(self._served, prefix_ids, sampling, sampling.max_tokens, seed, n) | self._stops(sampling.separator)
         try:
             await self._ask(body, prefix_ids, partial(read, told=read_one, n=n), n * sampling.max_tokens)
-        except Refused as refused:
+        except UpstreamRejected as refused:
             raise self._as_ours(refused) from None
 
     async def _by_ids_perhaps(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step | None:
@@ -140,7 +140,7 @@ class OpenAiGenerator:
         body = request(self._served, prefix_ids, sampling, sampling.max_tokens, seed) | self._stops(sampling.separator)
         try:
             answer = await self._ask_one(body, prefix_ids, sampling.max_tokens)
-        except Refused as refused:
+        except UpstreamRejected as refused:
             if self._speaks_ids is None and _may_be_about_ids(refused):
                 return None
             raise self._as_ours(refused) from None
@@ -156,7 +156,7 @@ class OpenAiGenerator:
         body = request(self._served, self._tokenizer.spelled(prefix_ids), sampling, sampling.max_tokens, seed)
         try:
             answer = await self._ask_one(body, prefix_ids, sampling.max_tokens, separator=sampling.separator)
-        except Refused as refused:
+        except UpstreamRejected as refused:
             raise self._as_ours(refused) from None
         if answer.token_ids is not None:
             raise GeneratorError("the generator's server refuses this request by token ids, and takes its text")
@@ -199,7 +199,7 @@ class OpenAiGenerator:
         ids = [*sorted(self._tokenizer.eos_ids), *(within if len(within) <= MOST_STOPS else ())]
         return {"stop_token_ids": ids} | ({"stop": [separator]} if separator else {})
 
-    def _as_ours(self, refused: Refused) -> SearchServiceError:
+    def _as_ours(self, refused: UpstreamRejected) -> SearchServiceError:
         if refused.too_long:
             return ContextTooLong(f"the prefix is longer than {self.name}, or its server, takes")
         if (field := FIELDS.get(str(refused.error.get("param")))) is not None:
@@ -207,7 +207,7 @@ class OpenAiGenerator:
         return GeneratorError(f"the generator's server refused the request with status {refused.status}")
 
 
-def _may_be_about_ids(refused: Refused) -> bool:
+def _may_be_about_ids(refused: UpstreamRejected) -> bool:
     return refused.status in (400, 422) and not refused.too_long and refused.error.get("param") not in FIELDS
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from epf.core.errors import GeneratorError
-from epf.engines.http.errors import Refused
+from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.replicas import Upstream
 
 
@@ -24,7 +24,7 @@ async def served_by(upstream: Upstream, model: str | None) -> Served:
     """
     try:
         answer = await upstream.get("/v1/models")
-    except Refused as refused:
+    except UpstreamRejected as refused:
         raise GeneratorError(f"the generator's server does not tell what it serves: status {refused.status}") from None
     models = answer.get("data")
     known: dict[str, dict[str, Any]] = {

@@ -24,7 +24,11 @@ FAMILIES: Mapping[str, Callable[[Path], Family]] = MappingProxyType(
 
 
 def load_family(name: str, directory: Path) -> Family:
-    """The family ``name`` with the tokenizer in ``directory``; InvalidRequest lists the known names."""
+    """Load the family ``name`` with the tokenizer in ``directory``.
+
+    Raises:
+        InvalidRequest: the name is unknown.
+    """
     if name not in FAMILIES:
-        raise InvalidRequest(f"unknown family {name!r} of reward models, known are: {', '.join(FAMILIES)}", param="family")
+        raise InvalidRequest(f"Unknown reward model family {name!r}. Choose one of {', '.join(FAMILIES)}.", param="family")
     return FAMILIES[name](directory)

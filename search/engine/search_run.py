@@ -12,6 +12,7 @@ import numpy as np
 from epf.core.errors import ContextTooLong, GeneratorError, SearchServiceError
 from epf.core.generator import Generator, Sampling, Step
 from epf.core.reward_model import RewardModel
+from epf.core.single_flight import SingleFlight
 from epf.search.engine.checked_calls import judged, leave_if_cancelled
 from epf.search.engine.deadline import Deadline
 from epf.search.engine.seeds import Stage, call_seed, sequence
@@ -79,7 +80,7 @@ class Run:
         self._seed = seed
         self._deadline_s = deadline_s
         self._until = until
-        self._scores: dict[tuple[str, ...], asyncio.Future[float]] = {}
+        self._scores: SingleFlight[tuple[str, ...], float | None] = SingleFlight(max_kept=sys.maxsize)
 
     @asynccontextmanager
     async def in_time(self, grace_s: float = 0.0) -> AsyncIterator[None]:
@@ -158,9 +159,8 @@ class Run:
 
     async def judge(self, chain: Chain, longer: Chain, t: int, slot: int, *, lookahead: bool = False) -> Chain:
         """``longer`` with its newest step's score; ``chain``, stuck, if that trace does not fit into the reward model."""
-        try:
-            score = await self._score(longer.texts) if longer.texts else NOTHING_WRITTEN
-        except ContextTooLong:
+        score = await self._score(longer.texts) if longer.texts else NOTHING_WRITTEN
+        if score is None:
             return replace(chain, status="stuck")
         self.emit(Scored(slot, t, score, lookahead))
         return replace(longer, scores=(*longer.scores, score))
@@ -171,25 +171,19 @@ class Run:
             return sys.maxsize
         return self.options.max_tokens_per_particle - len(chain.token_ids)
 
-    async def _score(self, texts: tuple[str, ...]) -> float:
-        """Score of a trace; twins share one call, also while it is under way.
+    async def _score(self, texts: tuple[str, ...]) -> float | None:
+        """Score of a trace, None if it does not fit into the reward model. Equal traces share one call."""
+        score, _ = await self._scores.get(texts, lambda: self._ask(texts))
+        return score
 
-        Any failure but a full context ends the search, and with it those who wait for the same score.
-        """
-        score = self._scores.get(texts)
-        if score is None:
-            score = self._scores[texts] = asyncio.get_running_loop().create_future()
-            try:
-                score.set_result(await self._ask(texts))
-            except ContextTooLong as error:
-                score.set_exception(error)
-        return await score
-
-    async def _ask(self, texts: tuple[str, ...]) -> float:
+    async def _ask(self, texts: tuple[str, ...]) -> float | None:
         assert self._reward_model is not None, "the driver asks for a reward model where the method needs one"
         self.ledger.prm_calls += 1
-        with self.ledger.doing("scoring"):
-            score = await judged(self._reward_model, self._problem, texts)
+        try:
+            with self.ledger.doing("scoring"):
+                score = await judged(self._reward_model, self._problem, texts)
+        except ContextTooLong:
+            return None
         self.ledger.prm_tokens += score.n_tokens
         return float(score.probability)
 

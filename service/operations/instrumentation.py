@@ -6,7 +6,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from epf.core.reward_model import RewardModel, Score
+from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.service.http.middleware.access_log import METHODS
 from epf.service.operations.metrics import Metrics
 
@@ -74,33 +74,20 @@ class _Answer:
                 self.error_code = _code(body)
 
 
-class ObservedRewardModel:
-    """A reward model whose calls are told to the metrics; see :class:`epf.core.reward_model.RewardModel`."""
+class ObservedRewardModel(RewardModelWrapper):
+    """A reward model whose calls are recorded in the metrics; see :class:`epf.core.reward_model.RewardModel`."""
 
-    def __init__(self, reward_model: RewardModel, metrics: Metrics) -> None:
-        self._reward_model = reward_model
+    def __init__(self, inner: RewardModel, metrics: Metrics) -> None:
+        super().__init__(inner)
         self._metrics = metrics
 
-    @property
-    def name(self) -> str:
-        """Name of the reward model."""
-        return self._reward_model.name
-
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
-        """The reward model's answer, whatever it is."""
+        """Return the inner model's result, whatever it is."""
         with self._metrics.prm_call_s.time():
-            score = await self._reward_model.score(problem, steps)
-        if isinstance(score, Score):  # the caller checks answers, and refuses what is none
+            score = await self._inner.score(problem, steps)
+        if isinstance(score, Score):  # the caller checks the result and rejects anything else
             self._metrics.tokens.labels("prm").inc(max(score.n_tokens, 0))
         return score
-
-    async def ready(self) -> None:
-        """As the reward model's."""
-        await self._reward_model.ready()
-
-    async def aclose(self) -> None:
-        """Close the reward model."""
-        await self._reward_model.aclose()
 
 
 def _code(error: bytes) -> str:

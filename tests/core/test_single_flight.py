@@ -1,124 +1,135 @@
-"""Concurrent calls for one key share a computation."""
+"""Concurrent calls for one key share a computation; results are kept, errors are not."""
 
 import asyncio
+import sys
 
 import pytest
 
 from epf.core.single_flight import SingleFlight
 
+Flights = SingleFlight[str, int]
 
-class Counted:
-    """A computation whose calls return 1, 2, ... once ``go`` is set."""
+
+class Computation:
+    """Returns the number of its call, once ``go`` is set."""
 
     def __init__(self) -> None:
         self.calls = 0
-        self.cancelled = asyncio.Event()
         self.entered = asyncio.Event()
         self.go = asyncio.Event()
+        self.ended = False
         self.error: Exception | None = None
 
-    async def compute(self) -> int:
+    async def run(self) -> int:
         self.calls += 1
         n = self.calls
         self.entered.set()
         try:
             await self.go.wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
+        finally:
+            await asyncio.sleep(0)
+            self.ended = True
         if self.error is not None:
             raise self.error
         return n
 
 
-def test_concurrent_callers_share_one_computation() -> None:
+async def get(flights: Flights, key: str, computation: Computation) -> int:
+    value, _ = await flights.get(key, computation.run)
+    return value
+
+
+def test_concurrent_callers_share_one_computation_and_results_are_kept() -> None:
     async def main() -> None:
-        flights, counted = SingleFlight[str, int](max_kept=2), Counted()
-        waiting = [asyncio.create_task(flights.get("a", counted.compute)) for _ in range(5)]
-        await counted.entered.wait()
-        counted.go.set()
-        assert await asyncio.gather(*waiting) == [(1, True), *[(1, False)] * 4]
-        assert await flights.get("a", counted.compute) == (1, False)
-        assert await flights.get("b", counted.compute) == (2, True)
+        flights, computation = Flights(max_kept=sys.maxsize), Computation()
+        callers = [asyncio.create_task(flights.get("a", computation.run)) for _ in range(5)]
+        await computation.entered.wait()
+        computation.go.set()
+        assert await asyncio.gather(*callers) == [(1, True)] + [(1, False)] * 4
+        assert await flights.get("a", computation.run) == (1, False)
+        assert await flights.get("b", computation.run) == (2, True)
+
+    asyncio.run(main())
+
+
+def test_nothing_is_kept_by_default() -> None:
+    async def main() -> None:
+        flights, computation = Flights(), Computation()
+        computation.go.set()
+        assert await flights.get("a", computation.run) == (1, True)
+        assert await flights.get("a", computation.run) == (2, True)
 
     asyncio.run(main())
 
 
 def test_a_cancelled_caller_leaves_the_others_their_value() -> None:
     async def main() -> None:
-        flights, counted = SingleFlight[str, int](), Counted()
-        gone, stays = (asyncio.create_task(flights.get("a", counted.compute)) for _ in range(2))
-        await counted.entered.wait()
-        gone.cancel()
+        flights, computation = Flights(), Computation()
+        cancelled, other = (asyncio.create_task(get(flights, "a", computation)) for _ in range(2))
+        await computation.entered.wait()
+        cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await gone
-        counted.go.set()
-        assert await stays == (1, False)
-        assert not counted.cancelled.is_set()
+            await cancelled
+        computation.go.set()
+        assert await other == 1
 
     asyncio.run(main())
 
 
-def test_the_last_cancelled_caller_ends_the_computation_and_the_next_starts_a_new_one() -> None:
+def test_the_last_cancelled_caller_cancels_the_computation_and_waits_for_its_end() -> None:
     async def main() -> None:
-        flights, counted = SingleFlight[str, int](), Counted()
-        gone = [asyncio.create_task(flights.get("a", counted.compute)) for _ in range(2)]
-        await counted.entered.wait()
-        for task in gone:
-            task.cancel()
-        await asyncio.gather(*gone, return_exceptions=True)
-        counted.go.set()
-        assert await flights.get("a", counted.compute) == (2, True)
-        await asyncio.wait_for(counted.cancelled.wait(), 10)
+        flights, computation = Flights(max_kept=1), Computation()
+        callers = [asyncio.create_task(get(flights, "a", computation)) for _ in range(2)]
+        await computation.entered.wait()
+        for caller in callers:
+            caller.cancel()
+        outcomes = await asyncio.gather(*callers, return_exceptions=True)
+        assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+        assert computation.ended
+        computation.go.set()
+        assert await get(flights, "a", computation) == 2
 
     asyncio.run(main())
 
 
-def test_an_error_is_raised_to_everyone_who_waits_and_not_kept() -> None:
+def test_an_error_goes_to_all_callers_and_is_not_kept() -> None:
     async def main() -> None:
-        flights, counted = SingleFlight[str, int](), Counted()
-        counted.error = ValueError("down")
-        waiting = [asyncio.create_task(flights.get("a", counted.compute)) for _ in range(3)]
-        await counted.entered.wait()
-        counted.go.set()
-        assert [str(error) for error in await asyncio.gather(*waiting, return_exceptions=True)] == ["down"] * 3
-        counted.error = None
-        assert await flights.get("a", counted.compute) == (2, True)
+        flights, computation = Flights(max_kept=1), Computation()
+        computation.error = ValueError("down")
+        callers = [asyncio.create_task(get(flights, "a", computation)) for _ in range(3)]
+        await computation.entered.wait()
+        computation.go.set()
+        assert [str(error) for error in await asyncio.gather(*callers, return_exceptions=True)] == ["down"] * 3
+        computation.error = None
+        assert await get(flights, "a", computation) == 2
 
     asyncio.run(main())
 
 
 def test_the_least_recently_used_result_is_dropped_first() -> None:
     async def main() -> None:
-        flights, counted = SingleFlight[str, int](max_kept=2), Counted()
-        counted.go.set()
+        flights, computation = Flights(max_kept=2), Computation()
+        computation.go.set()
         for key in "abac":
-            await flights.get(key, counted.compute)
-        assert await flights.get("a", counted.compute) == (1, False)
-        assert await flights.get("b", counted.compute) == (4, True)
+            await get(flights, key, computation)
+        assert await get(flights, "a", computation) == 1
+        assert await get(flights, "b", computation) == 4
 
     asyncio.run(main())
 
 
-def test_results_are_not_kept_unless_asked_for() -> None:
+def test_closing_cancels_computations_and_raises_its_error() -> None:
     async def main() -> None:
-        flights, counted = SingleFlight[str, int](), Counted()
-        counted.go.set()
-        assert await flights.get("a", counted.compute) == (1, True)
-        assert await flights.get("a", counted.compute) == (2, True)
-
-    asyncio.run(main())
-
-
-def test_closing_cancels_computations_and_raises_its_error_to_open_and_later_calls() -> None:
-    async def main() -> None:
-        flights, counted = SingleFlight[str, int](), Counted()
-        waiting = [asyncio.create_task(flights.get("a", counted.compute)) for _ in range(2)]
-        await counted.entered.wait()
+        flights, computation = Flights(), Computation()
+        callers = [asyncio.create_task(get(flights, "a", computation)) for _ in range(2)]
+        await computation.entered.wait()
+        flights.check_open()
         await flights.aclose(lambda: ValueError("closed"))
-        assert counted.cancelled.is_set()
-        assert [str(error) for error in await asyncio.gather(*waiting, return_exceptions=True)] == ["closed"] * 2
+        assert computation.ended
+        assert [str(error) for error in await asyncio.gather(*callers, return_exceptions=True)] == ["closed"] * 2
         with pytest.raises(ValueError, match="closed"):
-            await flights.get("b", counted.compute)
+            await get(flights, "a", computation)
+        with pytest.raises(ValueError, match="closed"):
+            flights.check_open()
 
     asyncio.run(main())

@@ -13,12 +13,11 @@ from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError, Se
 from epf.core.reward_model import RewardModel, Score
 from epf.engines.http.connections import MAX_ANSWER_BYTES
 from epf.engines.http.replicas import N_TRIES, SAVED_RETRIES
+from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.family import Family
-from epf.reward_models.http import HttpRewardModel, VllmServerPool
+from epf.reward_models.http import HttpRewardModel, VllmServerBackend, connect
 from epf.reward_models.judge import ChatJudge
-from epf.reward_models.pooled import PooledRewardModel
-from epf.reward_models.servers import connect
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
@@ -91,7 +90,7 @@ def opened(kind: str, urls: Sequence[str], **options: Any) -> RewardModel:
     if kind == "judge":
         return ChatJudge(connection, "tiny", "judge")
     shape = family(*{"classify": ("sequence", 1), "pooling": ("tokens", 2), "completions": ("next_token", 2)}[kind])
-    return PooledRewardModel(VllmServerPool(connection, shape, "tiny"), shape, "tiny")
+    return FamilyRewardModel(VllmServerBackend(connection, shape, "tiny"), shape, "tiny")
 
 
 def as_vllm(request: Request) -> Answer:

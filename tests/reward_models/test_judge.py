@@ -9,8 +9,8 @@ import pytest
 
 from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError
 from epf.core.reward_model import RewardModel, Score
+from epf.reward_models.http import connect
 from epf.reward_models.judge import ChatJudge
-from epf.reward_models.servers import connect
 from tests.contract.reward_model import RewardModelContract
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
 

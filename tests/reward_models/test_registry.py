@@ -8,11 +8,11 @@ from pydantic import SecretStr
 
 from epf.core.errors import InvalidRequest
 from epf.engines.onnx.config import SHIPPED
+from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.calibration import CalibratedRewardModel, fit
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.http import HttpRewardModel
 from epf.reward_models.judge import ChatJudge
-from epf.reward_models.pooled import PooledRewardModel
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
 DIRECTORY = SHIPPED / "reward_model"
@@ -25,8 +25,8 @@ URL = "http://127.0.0.1:1"
         (RewardModelOptions(), EmbeddedRewardModel),
         (RewardModelOptions(name=str(DIRECTORY)), EmbeddedRewardModel),
         (RewardModelOptions(kind="http", url=URL), HttpRewardModel),
-        (RewardModelOptions(kind="http", url=URL, name=str(DIRECTORY), family="embedded"), PooledRewardModel),
-        (RewardModelOptions(kind="http", url=URL, name="served", family="embedded", tokenizer=DIRECTORY), PooledRewardModel),
+        (RewardModelOptions(kind="http", url=URL, name=str(DIRECTORY), family="embedded"), FamilyRewardModel),
+        (RewardModelOptions(kind="http", url=URL, name="served", family="embedded", tokenizer=DIRECTORY), FamilyRewardModel),
         (RewardModelOptions(kind="http", url=URL, name="m", family="thinkprm"), ChatJudge),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from epf.generators.vllm import VllmGenerator
-from epf.reward_models.pooled import PooledRewardModel
+from epf.reward_models.backend import FamilyRewardModel
 from tests.vllm.engines import WEIGHTS, Engine, generator_engine, reward_engine
 from tests.vllm.serve import VllmServer, vllm_servers
 
@@ -34,7 +34,7 @@ def generator_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[VllmGe
 
 
 @pytest.fixture(scope="session")
-def reward_model_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[PooledRewardModel]]:
+def reward_model_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[FamilyRewardModel]]:
     """The embedded reward model's weights."""
     with reward_engine(loop, WEIGHTS / "reward_model", "embedded") as engine:
         yield engine

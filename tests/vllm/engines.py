@@ -10,14 +10,14 @@ from typing import Any, Generic, TypeVar
 from epf.core.errors import GeneratorError, RewardModelError
 from epf.engines.vllm import VllmEngine
 from epf.generators.vllm import VllmGenerator, load_vllm
+from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.families.registry import load_family
-from epf.reward_models.pooled import PooledRewardModel
-from epf.reward_models.vllm import VllmPool
+from epf.reward_models.vllm import VllmBackend
 from epf.reward_models.vllm import load_vllm as load_reward_model
 from tests.vllm.serve import BLOCK, ENVIRONMENT
 
 T = TypeVar("T")
-M = TypeVar("M", VllmGenerator, PooledRewardModel)
+M = TypeVar("M", VllmGenerator, FamilyRewardModel)
 
 WEIGHTS = Path(__file__).parents[2] / "embedded" / "weights"
 ENGINE: dict[str, Any] = {"dtype": "float32", "enforce_eager": True, "block_size": BLOCK, "max_num_seqs": 64}
@@ -107,16 +107,16 @@ def generator_engine(loop: asyncio.AbstractEventLoop, directory: Path) -> Iterat
 
 
 @contextmanager
-def reward_engine(loop: asyncio.AbstractEventLoop, directory: Path, family: str) -> Iterator[Engine[PooledRewardModel]]:
+def reward_engine(loop: asyncio.AbstractEventLoop, directory: Path, family: str) -> Iterator[Engine[FamilyRewardModel]]:
     os.environ.update(ENVIRONMENT)
     owner = load_reward_model(str(directory), family, **ENGINE)
     pool = owner._pool
-    assert isinstance(pool, VllmPool)
+    assert isinstance(pool, VllmBackend)
 
-    def lend(engine: Any) -> PooledRewardModel:
+    def lend(engine: Any) -> FamilyRewardModel:
         lent = VllmEngine(engine, "the reward model", RewardModelError)
         loaded = load_family(family, directory)
-        return PooledRewardModel(VllmPool(lent, loaded, pool._params), loaded, owner.name)
+        return FamilyRewardModel(VllmBackend(lent, loaded, pool._params), loaded, owner.name)
 
     try:
         yield Engine(loop, pool._engine._engine, lend)

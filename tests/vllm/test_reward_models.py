@@ -13,12 +13,11 @@ import pytest
 
 from epf.core.reward_model import RewardModel, Score
 from epf.problem_sets.synthetic.problems import problems
+from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.family import Family
 from epf.reward_models.families.registry import load_family
-from epf.reward_models.http import HttpRewardModel, VllmServerPool
-from epf.reward_models.pooled import PooledRewardModel
-from epf.reward_models.servers import connect
+from epf.reward_models.http import HttpRewardModel, VllmServerBackend, connect
 from epf.search import asolve
 from epf.search.options import SearchOptions
 from epf.service.scoring_app import create_scoring_app
@@ -66,7 +65,7 @@ class InProcess(RewardModelContract):
     family: Family
 
     @pytest.fixture(autouse=True)
-    def _use(self, engine: Engine[PooledRewardModel]) -> None:
+    def _use(self, engine: Engine[FamilyRewardModel]) -> None:
         self.engine = engine
 
     def run(self, test: Callable[[RewardModel], Awaitable[T]]) -> T:
@@ -79,7 +78,7 @@ class TestEmbeddedWeights(InProcess):
     family = load_family("embedded", PRM)
 
     @pytest.fixture
-    def engine(self, reward_model_on_vllm: Engine[PooledRewardModel]) -> Engine[PooledRewardModel]:
+    def engine(self, reward_model_on_vllm: Engine[FamilyRewardModel]) -> Engine[FamilyRewardModel]:
         return reward_model_on_vllm
 
     def test_it_agrees_with_the_embedded_scorer(self) -> None:
@@ -179,7 +178,7 @@ class TestQwen(InProcess):
     @classmethod
     def engine(
         cls, loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[Engine[PooledRewardModel]]:
+    ) -> Iterator[Engine[FamilyRewardModel]]:
         directory = tmp_path_factory.mktemp("qwen-prm")
         cls.expected = staticmethod(write_qwen_prm(directory))
         cls.family = load_family("qwen2.5-math-prm", directory)
@@ -218,7 +217,7 @@ class TestAnswerTokens(InProcess):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def engine(cls, loop: asyncio.AbstractEventLoop) -> Iterator[Engine[PooledRewardModel]]:
+    def engine(cls, loop: asyncio.AbstractEventLoop) -> Iterator[Engine[FamilyRewardModel]]:
         with reward_engine(loop, WEIGHTS / "generator", "rlhflow") as opened:
             yield opened
 
@@ -244,7 +243,7 @@ class OverHttp(RewardModelContract):
 
     def open(self) -> RewardModel:
         family = load_family(self.family, self.directory)
-        return PooledRewardModel(VllmServerPool(connect([self.url]), family, "served"), family, "served")
+        return FamilyRewardModel(VllmServerBackend(connect([self.url]), family, "served"), family, "served")
 
     def scores(self, traces: Sequence[Sequence[str]]) -> list[float]:
         return [score.probability for score in self.run(lambda reward_model: scores_of(reward_model, traces))]
@@ -304,7 +303,7 @@ class TestCompletionsOverHttp(OverHttp):
 class TestOurServerOnVllm:
     """``epf serve-prm`` around the engine, asked by our client."""
 
-    def test_it_says_what_the_engine_says(self, reward_model_on_vllm: Engine[PooledRewardModel]) -> None:
+    def test_it_says_what_the_engine_says(self, reward_model_on_vllm: Engine[FamilyRewardModel]) -> None:
         async def test(reward_model: RewardModel) -> None:
             expected = await scores_of(reward_model, TRACES)
             async with served(create_scoring_app(reward_model, Settings())) as (host, port):

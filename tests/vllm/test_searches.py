@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from epf.generators.vllm import VllmGenerator
-from epf.reward_models.pooled import PooledRewardModel
+from epf.reward_models.backend import FamilyRewardModel
 from epf.search import asolve
 from epf.service.app import create_app
 from epf.service.settings import Settings
@@ -26,10 +26,10 @@ OPTIONS = {"n_particles": 8, "seed": 5}
 class Pair:
     """Both engines, lent to one test."""
 
-    def __init__(self, generators: Engine[VllmGenerator], reward_models: Engine[PooledRewardModel]) -> None:
+    def __init__(self, generators: Engine[VllmGenerator], reward_models: Engine[FamilyRewardModel]) -> None:
         self.engines = (generators, reward_models)
 
-    def run(self, test: Callable[[VllmGenerator, PooledRewardModel], Awaitable[T]]) -> T:
+    def run(self, test: Callable[[VllmGenerator, FamilyRewardModel], Awaitable[T]]) -> T:
         generators, reward_models = self.engines
 
         async def both(generator: VllmGenerator) -> T:
@@ -48,12 +48,12 @@ class Pair:
 
 
 @pytest.fixture
-def pair(generator_on_vllm: Engine[VllmGenerator], reward_model_on_vllm: Engine[PooledRewardModel]) -> Pair:
+def pair(generator_on_vllm: Engine[VllmGenerator], reward_model_on_vllm: Engine[FamilyRewardModel]) -> Pair:
     return Pair(generator_on_vllm, reward_model_on_vllm)
 
 
 @asynccontextmanager
-async def client_of(generator: VllmGenerator, reward_model: PooledRewardModel) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(generator: VllmGenerator, reward_model: FamilyRewardModel) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service over both, on a real socket."""
     async with (
         served(create_app(generator, reward_model, Settings())) as (host, port),
@@ -63,7 +63,7 @@ async def client_of(generator: VllmGenerator, reward_model: PooledRewardModel) -
 
 
 def test_a_problem_is_solved_over_http_streamed_or_not(pair: Pair) -> None:
-    async def test(generator: VllmGenerator, reward_model: PooledRewardModel) -> None:
+    async def test(generator: VllmGenerator, reward_model: FamilyRewardModel) -> None:
         expected = await asolve(PROBLEM, generator=generator, reward_model=reward_model, **OPTIONS)
         async with client_of(generator, reward_model) as client:
             plain = (await client.post("/solve", json={"problem": PROBLEM, **OPTIONS})).json()
@@ -80,7 +80,7 @@ def test_a_problem_is_solved_over_http_streamed_or_not(pair: Pair) -> None:
 
 @pytest.mark.parametrize("model", ["epf-8", "generator"])
 def test_a_chat_is_answered_with_the_log_probs_of_its_tokens(pair: Pair, model: str) -> None:
-    async def test(generator: VllmGenerator, reward_model: PooledRewardModel) -> None:
+    async def test(generator: VllmGenerator, reward_model: FamilyRewardModel) -> None:
         body = {"model": model, "messages": [{"role": "user", "content": PROBLEM}], "seed": 5, "logprobs": True}
         async with client_of(generator, reward_model) as client:
             (choice,) = (await client.post("/v1/chat/completions", json=body)).json()["choices"]
@@ -95,7 +95,7 @@ def test_a_chat_is_answered_with_the_log_probs_of_its_tokens(pair: Pair, model: 
 
 @pytest.mark.parametrize("asked", [0, 1], ids=["while generating", "while scoring"])
 def test_a_cancelled_search_leaves_no_request_in_either_engine(pair: Pair, asked: int) -> None:
-    async def test(generator: VllmGenerator, reward_model: PooledRewardModel) -> None:
+    async def test(generator: VllmGenerator, reward_model: FamilyRewardModel) -> None:
         for _ in range(5):
             search = asyncio.create_task(
                 asolve(PROBLEM, n_particles=16, temperature=2.0, generator=generator, reward_model=reward_model)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from epf.engines.http.errors import Failed, Refused
+from epf.engines.http.errors import RetryableError, UpstreamRejected
 from epf.engines.http.sse import events_of
 
 
@@ -41,14 +41,14 @@ def test_lines_end_at_line_feeds_alone_and_chunks_anywhere(end: str) -> None:
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (b"", Failed),
-        (b'data: {"a": 1}\n\n', Failed),
-        (b"data: [DONE]", Failed),
-        (b'data: "text"\n\ndata: [DONE]\n', Failed),
-        (b"data: " + b"[" * 100_000 + b"\n\ndata: [DONE]\n", Failed),
-        (b'data: {"error": "no"}\n\ndata: [DONE]\n', Failed),
-        (b'data: {"error": {"code": 500}}\n\ndata: [DONE]\n', Failed),
-        (b'data: {"error": {"code": 404}}\n\ndata: [DONE]\n', Refused),
+        (b"", RetryableError),
+        (b'data: {"a": 1}\n\n', RetryableError),
+        (b"data: [DONE]", RetryableError),
+        (b'data: "text"\n\ndata: [DONE]\n', RetryableError),
+        (b"data: " + b"[" * 100_000 + b"\n\ndata: [DONE]\n", RetryableError),
+        (b'data: {"error": "no"}\n\ndata: [DONE]\n', RetryableError),
+        (b'data: {"error": {"code": 500}}\n\ndata: [DONE]\n', RetryableError),
+        (b'data: {"error": {"code": 404}}\n\ndata: [DONE]\n', UpstreamRejected),
     ],
 )
 def test_what_is_no_whole_stream_is_told_from_a_refusal(body: bytes, error: type[Exception]) -> None:

@@ -11,9 +11,9 @@ import pytest
 from epf.core.errors import ContextTooLong, RewardModelError
 from epf.core.reward_model import RewardModel, Score
 from epf.engines.vllm import VllmEngine
+from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.families.family import Family, sigmoid
-from epf.reward_models.pooled import PooledRewardModel
-from epf.reward_models.vllm import VllmPool
+from epf.reward_models.vllm import VllmBackend
 from tests.contract.reward_model import RewardModelContract
 
 
@@ -78,9 +78,9 @@ class Engine:
         self.n_shutdowns += 1
 
 
-def model(engine: Engine) -> PooledRewardModel:
-    pool = VllmPool(VllmEngine(engine, "the reward model", RewardModelError), engine.family, dict)
-    return PooledRewardModel(pool, engine.family, "tiny")
+def model(engine: Engine) -> FamilyRewardModel:
+    pool = VllmBackend(VllmEngine(engine, "the reward model", RewardModelError), engine.family, dict)
+    return FamilyRewardModel(pool, engine.family, "tiny")
 
 
 class TestContractOneValue(RewardModelContract):
@@ -93,7 +93,7 @@ class TestContractRows(RewardModelContract):
         return model(Engine(TWO))
 
 
-def run(engine: Engine, test: Callable[[PooledRewardModel], Awaitable[None]]) -> None:
+def run(engine: Engine, test: Callable[[FamilyRewardModel], Awaitable[None]]) -> None:
     async def main() -> None:
         reward_model = model(engine)
         try:
@@ -106,7 +106,7 @@ def run(engine: Engine, test: Callable[[PooledRewardModel], Awaitable[None]]) ->
 
 @pytest.mark.parametrize("family", [ONE, TWO])
 def test_the_score_is_the_newest_step_s_whatever_was_cached(family: Family) -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         for steps in (["ab"], ["ab", "cd"], ["ab", "cd"], ["ab", "ce"]):
             ids = prompt("Why?", steps)
             assert (await reward_model.score("Why?", steps)).probability == pytest.approx(sigmoid(logit(ids)), abs=1e-12)
@@ -119,7 +119,7 @@ def test_the_score_is_the_newest_step_s_whatever_was_cached(family: Family) -> N
 
 
 def test_tokens_in_the_cache_do_not_count() -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         assert (await reward_model.score("Why?", ["abc"])).n_tokens == 8
         assert (await reward_model.score("Why?", ["abc", "d"])).n_tokens == 2
         assert (await reward_model.score("Why?", ["abc"])).n_tokens == 4  # the last block is computed for its output
@@ -131,7 +131,7 @@ def test_a_row_that_the_cache_hid_is_read_without_it() -> None:
     def data(n: int) -> list[list[float]]:
         return [] if n == 1 else [[9.0, 9.0]] * 6 + [[0.25, 1.25]]
 
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         assert await reward_model.score("Why?", ["ab"]) == Score(sigmoid(1.0), 7)
 
     engine = Engine(TWO, data=data)
@@ -152,7 +152,7 @@ def test_a_row_that_the_cache_hid_is_read_without_it() -> None:
     ],
 )
 def test_what_is_no_score_is_an_error(data: list[Any]) -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         with pytest.raises(RewardModelError):
             await reward_model.score("Why?", ["ab"])
 
@@ -160,7 +160,7 @@ def test_what_is_no_score_is_an_error(data: list[Any]) -> None:
 
 
 def test_an_engine_that_fails_fails_the_call() -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         for call in (reward_model.score("Why?", ["ab"]), reward_model.ready()):
             with pytest.raises(RewardModelError, match="RuntimeError") as caught:
                 await call
@@ -170,7 +170,7 @@ def test_an_engine_that_fails_fails_the_call() -> None:
 
 
 def test_the_model_s_own_limit_holds() -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         engine.model_config.max_model_len = 7
         assert 0 <= (await reward_model.score("Why?", ["ab"])).probability <= 1
         with pytest.raises(ContextTooLong, match="8 tokens"):
@@ -181,7 +181,7 @@ def test_the_model_s_own_limit_holds() -> None:
 
 
 def test_twins_are_computed_once() -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         scores = await asyncio.gather(*(reward_model.score("Why?", ["ab"]) for _ in range(4)))
         assert len(engine.asked) == 1
         assert [score.n_tokens for score in scores] == [7, 0, 0, 0]
@@ -193,7 +193,7 @@ def test_twins_are_computed_once() -> None:
 
 
 def test_a_twin_that_leaves_does_not_end_the_other_s_call() -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         first, second = (asyncio.create_task(reward_model.score("Why?", ["ab"])) for _ in range(2))
         await engine.entered.wait()
         first.cancel()
@@ -212,7 +212,7 @@ def test_a_twin_that_leaves_does_not_end_the_other_s_call() -> None:
 
 
 def test_closing_fails_who_waits_and_ends_the_engine_once() -> None:
-    async def test(reward_model: PooledRewardModel) -> None:
+    async def test(reward_model: FamilyRewardModel) -> None:
         calls = [asyncio.create_task(reward_model.score("Why?", [step])) for step in ("a", "a", "b")]
         await engine.entered.wait()
         await reward_model.aclose()
