@@ -125,7 +125,7 @@ def test_a_file_gives_back_the_map(method: str, tmp_path: Path) -> None:
 )
 def test_a_file_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(text)
-    with pytest.raises(ValueError, match="no calibration"):
+    with pytest.raises(ValueError, match="not a calibration"):
         Calibration.load(tmp_path / "c.json")
 
 

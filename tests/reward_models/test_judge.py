@@ -160,7 +160,7 @@ def test_a_server_without_log_probabilities_is_asked_without(caplog: pytest.LogC
         assert len(server.requests) == 3
 
     run(answer, test, "judge")
-    assert caplog.text.count("no log-probabilities") == 1
+    assert caplog.text.count("no log probabilities") == 1
 
 
 def test_other_refusals_are_told() -> None:
