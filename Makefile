@@ -19,8 +19,9 @@ ITS_HUB_VENV := .venv-its-hub
 ITS_HUB := $(ITS_HUB_VENV)/.installed
 
 PYTEST := $(VENV)/bin/python -m pytest
-# One process per core; a process that has finished takes tests from one that has not.
-PARALLEL := --numprocesses auto --dist worksteal
+# One process per core. Quick tests of one module stay together, for its fixtures; slow ones go to the next free process.
+QUICK := --numprocesses auto --dist worksteal -m "not slow"
+SLOW := --numprocesses auto --dist loadgroup -m slow
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs circles check train constraints tools clean
@@ -33,11 +34,11 @@ solve: $(CORE) ## Solve a problem: make solve PROBLEM="..."; the first call sets
 	@$(VENV)/bin/epf solve -- "$$PROBLEM"
 
 test: $(DEV) ## Run the quick tests, in about two minutes on two cores
-	$(PYTEST) $(PARALLEL) -m "not slow"
+	$(PYTEST) $(QUICK)
 	@echo "Not run: the slow tests (make test-slow), the tests on vLLM (make test-vllm) and with real clients (make test-clients)."
 
 test-slow: $(DEV) ## Run the slow tests: soak, fuzz, README's commands, the image's installation, Ray
-	$(PYTEST) $(PARALLEL) -m slow
+	$(PYTEST) $(SLOW)
 
 test-vllm: $(VLLM) ## Run the tests on the real vLLM, in an environment of its own with vLLM's build for CPUs
 	$(VLLM_VENV)/bin/python -m pytest tests/vllm
@@ -49,7 +50,8 @@ test-fuzz: $(DEV) ## Send every route many more random requests than the tests d
 	FUZZ_EXAMPLES=1000 $(PYTEST) tests/service/test_fuzz.py -s
 
 coverage: $(DEV) ## Run the quick and the slow tests and report the lines that they cover
-	$(PYTEST) $(PARALLEL) --cov --cov-report=term:skip-covered --cov-report=xml
+	$(PYTEST) $(QUICK) --cov --cov-report=
+	$(PYTEST) $(SLOW) --cov --cov-append --cov-report=term:skip-covered --cov-report=xml
 
 lint: $(DEV) .typing/epf ## Check style, types, import contracts and spelling
 	$(VENV)/bin/ruff check .

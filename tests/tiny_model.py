@@ -64,10 +64,12 @@ def forward(tensors: dict[str, Floats], ids: tuple[int, ...]) -> NDArray[np.floa
     causal = np.where(np.tri(len(ids)), 0.0, -np.inf)
 
     def norm(x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-        return x / np.sqrt((x**2).mean(-1, keepdims=True) + EPS) * weights[name]
+        normed: NDArray[np.float64] = x / np.sqrt((x**2).mean(-1, keepdims=True) + EPS) * weights[name]
+        return normed
 
     def rotate(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return x * cos + np.concatenate([-x[..., size // 2 :], x[..., : size // 2]], axis=-1) * sin
+        rotated: NDArray[np.float64] = x * cos + np.concatenate([-x[..., size // 2 :], x[..., : size // 2]], axis=-1) * sin
+        return rotated
 
     hidden = weights["model.embed_tokens.weight"][list(ids)]
     for layer in range(LAYERS):
