@@ -42,7 +42,7 @@ def test_results_are_the_measured_ones() -> None:
 
 def test_ci_runs_the_test_command() -> None:
     (block,) = re.findall(r"^## Test\n.*?^```\w*\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert block == "make check\n"
+    assert block == "make test\n"
 
 
 @pytest.mark.parametrize("line", commands("make"))
@@ -51,6 +51,7 @@ def test_targets_exist(line: str) -> None:
     assert subprocess.run(dry_run, cwd=ROOT, capture_output=True, timeout=60).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands("epf solve"))
 def test_commands_solve(line: str, shell: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(line, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=120)
@@ -58,6 +59,7 @@ def test_commands_solve(line: str, shell: dict[str, str], tmp_path: Path) -> Non
     assert done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands("epf eval"))
 def test_evaluation_runs(line: str, shell: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(line, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300)
@@ -65,6 +67,7 @@ def test_evaluation_runs(line: str, shell: dict[str, str], tmp_path: Path) -> No
     assert "was right most often" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="README calls the service with curl")
 def test_service_answers(shell: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -83,6 +86,7 @@ def test_service_answers(shell: dict[str, str], tmp_path: Path) -> None:
             server.terminate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in blocks("python") if "OpenAI" not in block])
 def test_python_runs(block: str, shell: dict[str, str], tmp_path: Path) -> None:
     run = [sys.executable, "-W", "error", "-c", block]

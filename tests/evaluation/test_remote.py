@@ -11,7 +11,10 @@ import pytest
 from epf.evaluation.rows import ROW
 from tests.evaluation.made import results
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="extra ray is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="extra ray is not installed"),
+]
 
 ROOT = Path(__file__).parents[2]
 

@@ -32,6 +32,7 @@ def embedded_rows(asked: Plan, *, concurrency: int = 16) -> dict[object, Row]:
     return {row.key: row for row in asyncio.run(main())}
 
 
+@pytest.mark.slow
 def test_sharing_draws_and_running_side_by_side_changes_no_result() -> None:
     methods, budgets, problems = "all,epf+lookahead=reuse", (1, 4), load_problems("synthetic", 2)
     alone = embedded_rows(plan(problems, methods, budgets, timed=2))

@@ -36,6 +36,8 @@ from epf.service.app import create_app
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
+pytestmark = pytest.mark.slow
+
 N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 HANGS_S = 30
 

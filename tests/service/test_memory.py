@@ -15,6 +15,8 @@ import pytest
 
 from tests.service.serving import posted
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 ROOT = Path(__file__).parents[2]
 N_WARM = 2_000
 N_REQUESTS = 10_000
