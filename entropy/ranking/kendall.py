@@ -1,4 +1,4 @@
-"""Kendall's rank correlation of many short rankings at once, where a call of scipy's for each would cost 0.2 ms."""
+"""Kendall's rank correlation of many short rankings at once; scipy's function would take 0.2 ms for each."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from epf.entropy.core.information import FloatArray, IntArray
 
 
 def kendall_tau(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Kendall's tau-b of each row of ``x`` with that row of ``y``, both ``(n, c)``, in [-1, 1], ``(n,)``.
+    """Kendall's tau-b of corresponding rows of ``x`` and ``y``, both ``(n, c)``, in [-1, 1], ``(n,)``.
 
-    0 where all values of a row are equal, or there is one. O(n c log^2 c).
+    It is 0 if all values of a row are equal, and for c = 1. O(n c log^2 c).
     """
     ranks_x, ranks_y = _dense_ranks(x), _dense_ranks(y)
     c = x.shape[1]
     pairs, tied_x, tied_y = c * (c - 1) / 2, _ties(ranks_x), _ties(ranks_y)
     tied_both = _ties(_dense_ranks(ranks_x * c + ranks_y))
-    # Equal y are laid by rising x, so that no pair of them counts as an inversion.
+    # Equal y are sorted by rising x, so that none of their pairs counts as an inversion.
     order = np.lexsort((ranks_x, ranks_y), axis=1)
     discordant = _inversions(np.take_along_axis(ranks_x, order, axis=1))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -30,7 +30,7 @@ def _ties(ranks: IntArray) -> FloatArray:
 
 
 def _dense_ranks(values: FloatArray | IntArray) -> IntArray:
-    """Rank of each value among the distinct ones of its row, from 0; equal values have one rank."""
+    """Rank of each value among the distinct values of its row, from 0; equal values have the same rank."""
     order = np.argsort(values, axis=1, kind="stable")
     ordered = np.take_along_axis(values, order, axis=1)
     steps = np.zeros(values.shape, dtype=np.intp)
@@ -43,8 +43,8 @@ def _dense_ranks(values: FloatArray | IntArray) -> IntArray:
 def _inversions(ranks: IntArray) -> IntArray:
     """Number of pairs of each row, ``(n,)``, whose first rank is the higher one.
 
-    Two ranks are told apart by the highest bit in which they differ. So for each bit, from the highest: among those that agree
-    in all bits above, in their order, count the ones before each zero.
+    The highest bit in which two ranks differ decides which is higher. For each bit, starting with the highest, this counts the
+    ones before each zero among ranks that agree in all higher bits, in their order.
     """
     n, c = ranks.shape
     n_bits = max(1, int(c - 1).bit_length())

@@ -1,9 +1,9 @@
-"""PLD as a loss over torch tensors; see :mod:`epf.entropy.ranking.maths` for the formula and what of it is the paper's."""
+"""PLD as a loss over torch tensors; see :mod:`epf.entropy.ranking.maths` for the formula and its source."""
 
 import torch
 
 _ABSENT = -1e30
-"""Logit of a candidate that is not there: far below any real one, and finite, so that gradients are numbers."""
+"""Logit of an absent candidate: far below any real logit, but finite, so that gradients are finite."""
 
 
 def pld_loss(
@@ -14,14 +14,14 @@ def pld_loss(
     tau: float = 1.0,
     present: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Loss of each problem, ``(n,)``, in nats. Gradients go to the student only.
+    """Loss of each problem, ``(n,)``, in nats. Gradients flow into the student only.
 
     Args:
         student: logits, ``(n, c)``.
         teacher: logits, ``(n, c)``.
         right: index of the candidate that must come first, ``(n,)``.
         tau: temperature of the teacher's weights.
-        present: which candidates there are, ``(n, c)``; None for all. The right one must be among them.
+        present: which candidates are present, ``(n, c)``, including the right one; None for all.
     """
     teacher = teacher.detach()
     if present is not None:

@@ -1,17 +1,17 @@
-"""Plackett-Luce distillation (PLD): how well a small verifier copies a big one's ranking, with the right candidate first.
+"""Plackett-Luce distillation (PLD): how well a small verifier copies a large one's ranking, with the right candidate first.
 
-Bassam, Zhu and Bian, "PLD: A Choice-Theoretic List-Wise Knowledge Distillation" (arXiv 2506.12542). A student that chooses by
-the softmax of its logits s, again and again among what is left, draws a ranking with the Plackett-Luce probability. PLD is the
-negative log of the probability that it draws pi*, the right candidate y first and the others as the teacher ranks them, each
-choice weighted by what the teacher thinks of the candidate:
+Bassam, Zhu and Bian, "PLD: A Choice-Theoretic List-Wise Knowledge Distillation" (arXiv 2506.12542). A student that repeatedly
+chooses by the softmax of its logits s among the remaining candidates draws a ranking with the Plackett-Luce probability. PLD is
+the negative log probability that it draws pi*, the right candidate y first and the others in the teacher's order, where each
+choice is weighted by the teacher's probability of the candidate:
 
     L = sum_k alpha_k [ln sum_{l >= k} exp(s_{pi*_l}) - s_{pi*_k}],   alpha = softmax(t / tau) in the order of pi*.
 
-The loss, its gradient and the weights are the paper's; only the weights are softened by tau, never the student. Equal teacher
-logits keep the order of the candidates (a stable sort). What is measured beside the loss is ours: Kullback-Leibler divergence,
-agreement on the best, Kendall's tau-b, and the first rank at which the student prefers another. These compare the student with
-the goal, the teacher's logits with the right candidate raised above all; between candidates that are equal in the goal, such as
-twins, the student may choose freely.
+The loss, its gradient and the weights are the paper's; tau softens only the weights, never the student. Equal teacher logits
+keep the order of the candidates (a stable sort). The other measures are ours: Kullback-Leibler divergence, agreement on the
+best candidate, Kendall's tau-b, and the first rank at which the student prefers another candidate. They compare the student
+with the goal, which is the teacher's logits with the right candidate raised above all others; between candidates that are equal
+in the goal, the student may choose freely.
 """
 
 from dataclasses import dataclass
@@ -25,18 +25,20 @@ from epf.entropy.ranking.kendall import kendall_tau
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Of n problems with c candidates each.
+    """Comparison of student and teacher on n problems with c candidates each.
 
     Attributes:
         loss: PLD in nats, ``(n,)``.
-        contributions: what each rank adds to it, ``(n, c)``; the last is always 0.
-        gradient: of the loss by the student's logits in the candidates' own order, ``(n, c)``; each row sums to 0.
+        contributions: contribution of each rank to the loss, ``(n, c)``; the last is always 0.
+        gradient: gradient of the loss with respect to the student's logits, in the candidates' original order, ``(n, c)``; each
+            row sums to 0.
         order: candidates in the order pi*, ``(n, c)``.
         kl: KL(softmax(t / tau) || softmax(s)) in nats, ``(n,)``.
-        decided: the goal tells some candidates apart, ``(n,)``; otherwise any ranking agrees with it.
-        same_best: the student puts one of the goal's best above all others, ``(n,)``.
-        kendall_tau: rank correlation tau-b of student and goal, in [-1, 1], ``(n,)``; 0 if the student cannot tell any apart.
-        diverges_at: first rank, from 0, whose candidate the student does not put above all lower ones, ``(n,)``; c if none.
+        decided: whether the goal distinguishes any candidates, ``(n,)``; otherwise every ranking agrees with it.
+        same_best: whether the student puts one of the goal's best candidates above all others, ``(n,)``.
+        kendall_tau: rank correlation tau-b of student and goal, in [-1, 1], ``(n,)``; 0 if the student's logits are all equal.
+        diverges_at: first rank, from 0, whose candidate the student does not put above all lower ones, ``(n,)``; c if there is
+            no such rank.
     """
 
     loss: FloatArray
@@ -59,13 +61,13 @@ def target_order(teacher: FloatArray, right: IntArray) -> IntArray:
 
 
 def ranking(student: FloatArray, teacher: FloatArray, right: IntArray, *, tau: float = 1.0) -> Ranking:
-    """Student against teacher, logits ``(n, c)`` with c >= 1; ``right``, ``(n,)``, is the candidate that must come first."""
+    """Compares student and teacher, logits ``(n, c)`` with c >= 1; candidate ``right``, ``(n,)``, must come first."""
     order = target_order(teacher, right)
     s = np.take_along_axis(np.asarray(student, dtype=np.float64), order, axis=1)
     log_q = log_softmax(np.asarray(teacher) / tau)
     log_alpha = np.take_along_axis(log_q, order, axis=1)
     alpha = np.exp(log_alpha)
-    # ln of the sum over what is left at rank k, built up from the last rank.
+    # ln of the sum over the candidates that remain at rank k, accumulated from the last rank.
     log_left = np.logaddexp.accumulate(s[:, ::-1], axis=1)[:, ::-1]
     contributions = alpha * (log_left - s)
     # The gradient at rank j is sum_{k <= j} alpha_k exp(s_j - log_left_k) - alpha_j, summed in log space.
@@ -91,14 +93,14 @@ def ranking(student: FloatArray, teacher: FloatArray, right: IntArray, *, tau: f
 
 
 def _best_of_lower(s: FloatArray, goal: FloatArray) -> FloatArray:
-    """The student's highest logit among candidates with a lower goal than each, ``(n, c)``, -inf where there are none.
+    """For each candidate the student's highest logit among those with a lower goal, ``(n, c)``; -inf without such candidates.
 
-    Both are in the order of falling ``goal``.
+    Both arrays are in the order of falling ``goal``.
     """
     n, c = s.shape
     after = np.full((n, c + 1), -np.inf)
     after[:, :c] = np.maximum.accumulate(s[:, ::-1], axis=1)[:, ::-1]
-    # Where the next lower goal begins: the nearest fall to the right.
+    # The next lower goal begins at the nearest fall to the right.
     falls = np.full((n, c), c)
     falls[:, :-1] = np.where(goal[:, 1:] < goal[:, :-1], np.arange(1, c), c)
     return np.take_along_axis(after, np.minimum.accumulate(falls[:, ::-1], axis=1)[:, ::-1], axis=1)

@@ -1,7 +1,7 @@
-"""What symbols cost: exactly, by the probabilities that an entropy coder works with, and in its output.
+"""The length of symbols: their information content under an entropy coder's probabilities, and the length of its output.
 
-A coder needs probabilities that are multiples of 2^-24 and none zero. They are rounded here, once, and both figures are taken
-from the same table; so the coder's output is never shorter than the information content, and longer only by its own waste.
+A coder needs positive probabilities that are multiples of 2^-24. They are rounded here, once, and both lengths use the same
+table, so that the coder's output is never shorter than the information content, and longer only by the coder's own overhead.
 """
 
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ PRECISION = 24
 """Bits of the coder's probabilities."""
 
 MAX_SYMBOLS = 4096
-"""Of one alphabet: so few that rounding to at least 2^-24 each takes less than 0.03 % of the probability from the others."""
+"""Maximum size of an alphabet; the minimum of 2^-24 per symbol then takes less than 0.03 % of the total probability."""
 
 
 def table(p: FloatArray) -> IntArray:
-    """Probabilities ``(k,)`` in units of 2^-24, each at least 1; they sum to 2^24. k <= 4096."""
+    """Probabilities ``(k,)``, k <= 4096, as integers in units of 2^-24, each at least 1, that sum to 2^24."""
     cumulative = np.floor(np.cumsum(p) * ((2**PRECISION - p.size) / p.sum()))
     cumulative[-1] = 2**PRECISION - p.size
     return np.asarray(np.diff(cumulative, prepend=0.0) + 1, dtype=np.intp)
@@ -32,7 +32,7 @@ def information(symbols: IntArray, frequencies: IntArray) -> FloatArray:
 
 
 def encode(parts: Iterable[tuple[IntArray, IntArray]]) -> NDArray[np.uint32]:
-    """One stream of symbols ``(n,)``, each part with its own table, as a range coder writes it: words of 32 bits."""
+    """Encodes symbols ``(n,)``, each part with its own table, into one stream of a range coder, in words of 32 bits."""
     constriction = needed("constriction", "entropy")
     encoder = constriction.stream.queue.RangeEncoder()
     for symbols, frequencies in parts:
@@ -41,9 +41,9 @@ def encode(parts: Iterable[tuple[IntArray, IntArray]]) -> NDArray[np.uint32]:
 
 
 def model(frequencies: IntArray) -> object:
-    """Constriction's model with exactly these frequencies, of at least two symbols.
+    """Constriction's model with exactly these frequencies of at least two symbols.
 
-    It shares 2^24 - k among the symbols in proportion to what it is given and adds 1 to each, which is undone before.
+    Constriction distributes 2^24 - k in proportion to its input and adds 1 to each symbol, so this subtracts 1 first.
     """
     constriction = needed("constriction", "entropy")
     return constriction.stream.model.Categorical((frequencies - 1).astype(np.float64), perfect=False)

@@ -1,9 +1,9 @@
-"""The stochastic bottleneck with a learned prior, for vectors that are trained to be sent in few bits.
+"""The stochastic bottleneck with a learned prior, for training vectors that can be sent in few bits.
 
-Of the entropic student (Matsubara et al., arXiv 2108.11898), which takes the prior from Ballé et al., "Variational image
-compression with a scale hyperprior" (arXiv 1802.01436, section 6.1): a monotone net per channel as the logit of the cumulative
-distribution c, and p(z) = c(z + 1/2) - c(z - 1/2). A loss adds beta times the bits to what the task asks for. Ours: medians are
-found by bisection, where the papers learn them with a loss of their own.
+It is part of the entropic student (Matsubara et al., arXiv 2108.11898), which takes the prior from Ballé et al., "Variational
+image compression with a scale hyperprior" (arXiv 1802.01436, section 6.1): a monotone net per channel is the logit of the
+cumulative distribution c, and p(z) = c(z + 1/2) - c(z - 1/2). The training loss is the task's loss plus beta times the bits.
+Our change: medians are found by bisection, where the papers learn them with a separate loss.
 """
 
 import math
@@ -20,7 +20,7 @@ _BISECTIONS = 60
 
 
 class FactorisedPrior(nn.Module):
-    """A density for each of ``channels`` channels."""
+    """A learned density for each of ``channels`` channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class FactorisedPrior(nn.Module):
                 self._gates.append(nn.Parameter(torch.zeros(channels, n_out, 1)))
 
     def logits(self, z: torch.Tensor) -> torch.Tensor:
-        """Logit of c at ``(n, channels)``, rising in each; same shape."""
+        """Logit of c at ``(n, channels)``, increasing in each channel; same shape."""
         h = z.T[:, None, :]
         for i, (matrix, bias) in enumerate(zip(self._matrices, self._biases, strict=True)):
             h = functional.softplus(matrix) @ h + bias
@@ -46,14 +46,14 @@ class FactorisedPrior(nn.Module):
     def likelihood(self, z: torch.Tensor) -> torch.Tensor:
         """Probability of the interval of length 1 around each value, ``(n, channels)``, at least 1e-9."""
         low, high = self.logits(z - 0.5), self.logits(z + 0.5)
-        # The difference is taken on the side where both are small, else it vanishes far out.
+        # The difference is taken on the side where both values are small; otherwise it vanishes far out.
         side = torch.where(low + high > 0, -1.0, 1.0).to(z.dtype).detach()
         p = (torch.sigmoid(side * high) - torch.sigmoid(side * low)).abs()
         return p.clamp(min=LEAST_LIKELIHOOD)
 
     @torch.no_grad()
     def medians(self) -> torch.Tensor:
-        """Where c is 1/2, ``(channels,)``."""
+        """The points where c is 1/2, ``(channels,)``."""
         low, high = (torch.full_like(self._biases[0][None, :, 0, 0], bound) for bound in (-1.0, 1.0))
         while (self.logits(low) > 0).any() or (self.logits(high) < 0).any():
             low, high = 2 * low, 2 * high
@@ -65,16 +65,16 @@ class FactorisedPrior(nn.Module):
 
 
 class StochasticBottleneck(nn.Module):
-    """What goes through is coarse: with noise while training, so that gradients pass, and rounded afterwards."""
+    """A quantiser: it adds noise in training, so that gradients pass, and rounds in evaluation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.prior = FactorisedPrior(channels)
 
     def forward(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What is left of ``(n, channels)``, and the bits of each row ``(n,)`` under the prior.
+        """Returns the quantised ``(n, channels)`` and the bits of each row, ``(n,)``, under the prior.
 
-        In training z + U(-1/2, 1/2), else round(z - median) + median.
+        The quantised values are z + U(-1/2, 1/2) in training and round(z - median) + median in evaluation.
         """
         if self.training:
             coarse = z + torch.rand_like(z) - 0.5

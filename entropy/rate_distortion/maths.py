@@ -1,13 +1,14 @@
-"""Supervised rate-distortion audit: how many bits vectors need for a decision to survive.
+"""Supervised rate-distortion audit: how many bits of a vector a decision needs.
 
-After the entropic student, "Supervised Compression for Resource-Constrained Edge Computing Systems" (Matsubara, Yang, Levorato
-and Mandt, WACV 2022, arXiv 2108.11898), read in its code: a vector z is rounded to z' = round(z - median) + median, coded under
-a factorised prior, and judged by what a task makes of z'. Nothing is trained here, so this is not the entropic student: the
-step of the rounding is given, priors are fitted per column (:mod:`epf.entropy.rate_distortion.priors`), and the task is a
-linear probe (:mod:`epf.entropy.rate_distortion.probe`). All of that is ours, as are the measures of the decision and the knee.
+Following the entropic student, "Supervised Compression for Resource-Constrained Edge Computing Systems" (Matsubara, Yang,
+Levorato and Mandt, WACV 2022, arXiv 2108.11898), as implemented in its code: a vector z is rounded to z' = round(z - median) +
+median, encoded under a factorised prior, and evaluated by a task that uses z'. Nothing is trained here, so this is not the
+entropic student: the step size of the rounding is given, priors are fitted per column
+(:mod:`epf.entropy.rate_distortion.priors`), and the task is a linear probe (:mod:`epf.entropy.rate_distortion.probe`). All of
+this is ours, and so are the measures of the decision and the knee.
 
-Rows are dealt to folds. Prior and probe of a fold are learned from the other rows: a prior that has seen what it codes cheats.
-Median and range of each column are taken as known to both sides.
+Rows are assigned to folds. Prior and probe of a fold are learned from the other rows, because a prior that has seen the rows it
+encodes would be too good. Median and range of each column are assumed to be known to both sides.
 """
 
 from collections.abc import Iterator
@@ -26,13 +27,13 @@ WORD_BITS = 32
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Vectors rounded to one step.
+    """Vectors rounded to one step size.
 
     Attributes:
-        values: what is left of them, ``(n, d)``.
-        bits: information content of all.
-        coded_bits: length of all as one stream of a range coder, at least ``bits``.
-        mean_values: distinct values of a column, in the mean.
+        values: rounded vectors, ``(n, d)``.
+        bits: information content of all vectors.
+        coded_bits: length of all vectors as one stream of a range coder, at least ``bits``.
+        mean_values: mean number of distinct values per column.
     """
 
     values: FloatArray
@@ -43,12 +44,12 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What is decided by rounded vectors, against the whole ones.
+    """Decisions based on rounded vectors, compared with those based on the original ones.
 
     Attributes:
-        distortion: of scores the mean squared change over their variance; of labels the part that changes. 0 if all is kept.
-        agreement: part of the decisions that stay: the best of each group by scores, the label of each row.
-        error: of scores the mean squared difference to the target; of labels the part that is wrong.
+        distortion: for scores, the mean squared change over their variance; for labels, the share that changes.
+        agreement: share of the decisions that do not change: the best row of each group by scores, or the label of each row.
+        error: for scores, the mean squared error; for labels, the share of wrong ones.
         weight_divergence: mean over groups of KL(before || after) of the weights softmax(scores), in nats; 0 for labels.
     """
 
@@ -59,17 +60,17 @@ class Decisions:
 
 
 def folds_of(groups: IntArray) -> IntArray:
-    """Number of each row's fold, ``(n,)``; rows of one group, numbered from 0, are in one fold. Up to five."""
+    """Number of each row's fold, ``(n,)``, up to five folds; rows of the same group, numbered from 0, share a fold."""
     return np.asarray(groups % min(MAX_FOLDS, int(groups.max()) + 1))
 
 
 def longest(vectors: FloatArray, step: float) -> int:
-    """How many whole numbers the widest column has between its least and its greatest, at this step."""
+    """Maximum number of integers between the smallest and the largest value of a column, at this step size."""
     return int(np.ptp(vectors, axis=0).max() / step) + 2
 
 
 def rate(vectors: FloatArray, step: float, prior: Prior, folds: IntArray) -> Rate:
-    """Round and code vectors ``(n, d)``; each column must span at most 4096 steps."""
+    """Rounds and encodes vectors ``(n, d)``; each column must span at most 4096 steps."""
     median = np.median(vectors, axis=0)
     scaled = (vectors - median) / step
     symbols = rounded(scaled)
@@ -87,7 +88,7 @@ def rate(vectors: FloatArray, step: float, prior: Prior, folds: IntArray) -> Rat
 def _parts(
     scaled: FloatArray, symbols: IntArray, low: IntArray, high: IntArray, prior: Prior, folds: IntArray
 ) -> Iterator[tuple[IntArray, IntArray]]:
-    """Symbols from 0 of each fold and column that has more than one value, with the table of the prior."""
+    """Yields symbols, from 0, and the prior's table, for each fold and each column with more than one value."""
     for fold in np.unique(folds):
         here = folds == fold
         learned, coded = scaled[~here], symbols[here]
@@ -97,10 +98,10 @@ def _parts(
 
 
 class Task:
-    """A decision that is read from vectors by a probe of the other folds: scores of rows, or one of k labels.
+    """A decision that is predicted from vectors by a probe of the other folds: scores of rows, or one of k labels.
 
-    ``target``: scores ``(n, 1)``, or labels as ``(n, k)`` of zeros and ones with k > 1. ``groups``, ``(n,)``: rows whose scores
-    are compared with each other, numbered from 0.
+    ``target`` is scores ``(n, 1)``, or one-hot labels ``(n, k)`` with k > 1. ``groups``, ``(n,)``, numbered from 0, are the
+    rows whose scores are compared with each other.
     """
 
     def __init__(self, vectors: FloatArray, target: FloatArray, folds: IntArray, groups: IntArray) -> None:
@@ -108,17 +109,17 @@ class Task:
         self._target, self._groups = target, groups
         self._whole = self._read(vectors)
         self.error = self._error(self._whole)
-        """As :attr:`Decisions.error`, of the whole vectors."""
+        """:attr:`Decisions.error` of the original vectors."""
 
     @property
     def blind_error(self) -> float:
-        """The error of who sees no vector: the variance of the scores, or the part of the labels that are not the commonest."""
+        """The error without vectors: the variance of the scores, or the share of labels other than the most frequent."""
         if self._target.shape[1] == 1:
             return float(self._target.var())
         return 1.0 - float(self._target.mean(axis=0).max())
 
     def decisions(self, vectors: FloatArray) -> Decisions:
-        """What is decided by these vectors in place of the whole ones."""
+        """Decisions based on these vectors instead of the original ones."""
         read = self._read(vectors)
         if self._target.shape[1] > 1:
             same = float((read.argmax(axis=1) == self._whole.argmax(axis=1)).mean())
@@ -145,7 +146,7 @@ class Task:
         return float((read.argmax(axis=1) != self._target.argmax(axis=1)).mean())
 
     def _compared(self, before: FloatArray, after: FloatArray) -> tuple[float, float]:
-        """Part of the groups with the same best row, and the mean divergence of their weights."""
+        """Share of the groups with the same best row, and the mean divergence of their weights."""
         order = np.argsort(self._groups, kind="stable")
         starts = np.flatnonzero(np.diff(self._groups[order], prepend=-1))
         same, divergence = [], []

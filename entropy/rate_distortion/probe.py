@@ -1,4 +1,4 @@
-"""A reader of vectors: linear, by ridge regression, each fold of the rows read by a probe of the others."""
+"""A linear probe by ridge regression; the probe of a fold is learned from the other folds."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from epf.entropy.core.information import FloatArray, IntArray
 
 PENALTIES = np.logspace(-8, 4, 49)
-"""Relative to the largest squared singular value. The largest leaves hardly more than the mean."""
+"""Penalties relative to the largest squared singular value; with the largest penalty, predictions are close to the mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Reads ``(n, d)`` as ``(n, k)``.
+    """Predicts ``(n, k)`` from ``(n, d)``.
 
     Attributes:
-        rows: which rows of the data it is for, ``(n,)``: those that it has not seen.
+        rows: mask of the rows that it predicts, ``(n,)``, which are those that it has not seen.
         weights: ``(d, k)``.
         offset: ``(k,)``.
     """
@@ -31,23 +31,23 @@ class Probe:
 
 
 class _Ridge:
-    """All ridge regressions of one set of rows: ``y ~ (x - x_mean) vt' diag(s / (s^2 + penalty)) told + y_mean``."""
+    """All ridge regressions on one set of rows: ``y ~ (x - x_mean) vt' diag(s / (s^2 + penalty)) u' (y - y_mean) + y_mean``."""
 
     def __init__(self, x: FloatArray, y: FloatArray) -> None:
         self.x_mean, self.y_mean = x.mean(axis=0), y.mean(axis=0)
         u, self._s, self.vt = np.linalg.svd(x - self.x_mean, full_matrices=False)
-        self._told = u.T @ (y - self.y_mean)
+        self._projected_y = u.T @ (y - self.y_mean)
 
     def along(self, penalty: float) -> FloatArray:
-        """Weights of the singular directions, ``(r, k)``."""
+        """Weights along the singular directions, ``(r, k)``."""
         whole = self._s**2 + penalty * self._s.max(initial=0.0) ** 2
-        return np.asarray(np.divide(self._s, whole, out=np.zeros_like(self._s), where=whole > 0)[:, None] * self._told)
+        return np.asarray(np.divide(self._s, whole, out=np.zeros_like(self._s), where=whole > 0)[:, None] * self._projected_y)
 
 
 def probes(x: FloatArray, y: FloatArray, folds: IntArray) -> list[Probe]:
-    """One probe for each fold ``(n,)``, which reads vectors ``(n, d)`` as targets ``(n, k)``. O(n d min(n, d)).
+    """One probe per fold ``(n,)`` that predicts targets ``(n, k)`` from vectors ``(n, d)``. O(n d min(n, d)).
 
-    The penalty is one for all folds, that of the least squared error on the rows that a probe has not seen.
+    All folds share the penalty with the smallest squared error on the rows that a probe has not seen.
     """
     ridges = [(folds == fold, _Ridge(x[folds != fold], y[folds != fold])) for fold in np.unique(folds)]
     penalty = float(PENALTIES[int(np.argmin(sum(_errors(x[rows], y[rows], ridge) for rows, ridge in ridges)))])

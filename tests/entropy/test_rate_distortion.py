@@ -246,8 +246,8 @@ def test_labels_are_decided_row_by_row():
 def test_vectors_that_tell_nothing_are_warned_of():
     rng = np.random.default_rng(5)
     found = answer(vectors=rng.normal(size=(40, 3)).tolist(), scores=rng.normal(size=40).tolist())
-    assert any("do not tell the target" in warning for warning in found.warnings)
-    assert "40 rows are few" in found.warnings[0]
+    assert any("do not predict the target" in warning for warning in found.warnings)
+    assert "40 rows are too few" in found.warnings[0]
     assert any("finest steps" in warning for warning in found.warnings)
 
 
