@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from epf.cli.counter import counter
 from epf.cli.loading import loaded, notice
 from epf.evaluation.remote import ray_searchers
-from epf.evaluation.report.compare import compared
+from epf.evaluation.report.compare import compare_runs
 from epf.evaluation.run import Evaluation, Run, local_searchers, open_run
 from epf.evaluation.store import read_run
 from epf.evaluation.worker import LoadModels, Searcher
@@ -49,7 +49,7 @@ def run(evaluation: Evaluation, load_models: LoadModels, cluster: Cluster | None
 
 def show_comparison(a: Path, b: Path) -> int:
     """Print how two runs compare; the exit code."""
-    _show(compared(read_run(a), read_run(b)))
+    _show(compare_runs(read_run(a), read_run(b)))
     return 0
 
 

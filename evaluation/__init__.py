@@ -1,1 +1,1 @@
-"""Which method and which budget: searches over a data set, rows that survive a kill, and figures that stand up."""
+"""Comparison of methods and budgets on a data set: searches, rows that survive a kill, and a report with intervals."""

@@ -1,7 +1,7 @@
-"""Which searches a run consists of, and in which order.
+"""The searches of a run and their order.
 
-Every method meets the same problems with the same seeds. The seed of a search depends on the problem and on the run's seed
-only, so two methods, and two budgets of one method, draw the same steps wherever they make the same call.
+Every method gets the same problems with the same seeds. The seed of a search depends only on the problem and on the seed of the
+run, so two methods, or two budgets of one method, draw the same steps wherever they make the same call.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ Key = tuple[str, str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A method with options of its own, under the name that rows and tables show: ``epf`` or ``epf+lookahead=reuse``."""
+    """A method with its own options, under the name that rows and tables show: ``epf`` or ``epf+lookahead=reuse``."""
 
     name: str
     options: SearchOptions
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One search. ``alone``: nothing else runs meanwhile and no draw is shared, so that its seconds mean something."""
+    """One search. If it is ``alone``, nothing else runs meanwhile and it shares no draws, so that its time can be measured."""
 
     problem: Problem
     name: str
@@ -58,7 +58,7 @@ class Task:
 
     @property
     def key(self) -> Key:
-        """What its row is found by."""
+        """Key of its row."""
         return self.problem.id, self.name, self.budget, self.seed
 
 
@@ -67,9 +67,11 @@ class Plan:
     """All searches of a run.
 
     Attributes:
-        cells: in the order of the methods as given, then of the budgets.
-        left_out: combinations that a method refuses, each with its reason.
-        timed: the searches of so many problems, with the first seed, run alone.
+        problems: the problems, in the order of the data set.
+        cells: contenders and budgets, in the order in which the methods were given, then by budget.
+        seeds: number of searches per problem and cell.
+        timed: number of problems, from the first, whose searches with the first seed run alone.
+        left_out: a message for each combination of method and budget that the method refuses.
     """
 
     problems: tuple[Problem, ...]
@@ -80,14 +82,14 @@ class Plan:
 
     @property
     def n_tasks(self) -> int:
-        """Searches in all."""
+        """Total number of searches."""
         return len(self.problems) * len(self.cells) * self.seeds
 
     def alone(self) -> Iterator[Task]:
-        """Searches that run one at a time, before all others, problem by problem.
+        """Yield the searches that run one at a time, before all others, problem by problem.
 
-        Who comes later finds more in the engines' caches. So each problem begins with another method and budget, evenly spread:
-        over all timed problems every one has about the same place.
+        A later search finds more in the engines' caches. Each problem therefore starts with another method and budget, so that
+        over all timed problems every one of them has about the same average position.
         """
         n_cells, timed = len(self.cells), self.problems[: self.timed]
         for i, problem in enumerate(timed):
@@ -95,10 +97,10 @@ class Plan:
             yield from (_task(problem, cell, 0, alone=True) for cell in (*self.cells[first:], *self.cells[:first]))
 
     def groups(self) -> Iterator[list[Task]]:
-        """The others: those of one problem and seed share their draws, the largest budgets come first.
+        """Yield the other searches in groups: one problem and seed, whose draws are shared, from the largest budget down.
 
-        All problems with the first seed, then with the next: a report on a run that is not over yet knows as many problems as
-        it can, and problems say more than seeds.
+        All problems come with the first seed, then with the next, so that a report on an incomplete run covers as many problems
+        as possible: more problems narrow the intervals more than more seeds do.
         """
         cells = sorted(self.cells, key=lambda cell: -cell.budget)
         for seed in range(self.seeds):
@@ -108,16 +110,16 @@ class Plan:
 
 
 def read_contenders(text: str) -> tuple[Contender, ...]:
-    """Methods with commas between them, each with options of its own after a plus; ``all`` is every registered method.
+    """Read methods with commas between them, each with its own options after a plus; ``all`` is every registered method.
 
     Raises:
-        InvalidRequest: a method or an option is not known, an option's value is of another type, or a method comes twice.
+        InvalidRequest: a method or an option is unknown, an option's value has the wrong type, or a method occurs twice.
     """
     names = [name for part in text.split(",") for name in (METHODS if part.strip() == ALL else (part.strip(),)) if name]
     contenders = tuple(_contender(name) for name in names)
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None or not contenders:
-        raise InvalidRequest(f"--methods must name each method once, got {text!r}", param="methods")
+        raise InvalidRequest(f"--methods must name at least one method, and each one once, got {text!r}.", param="methods")
     return contenders
 
 
@@ -130,17 +132,17 @@ def make_plan(
     timed: int,
     options: Mapping[str, Any],
 ) -> Plan:
-    """The whole grid; ``options`` of the search are for all methods that read them.
+    """Plan every problem with every contender, budget and seed; ``options`` apply to all methods that read them.
 
-    A budget is a number of particles; a method that fixes its number has that budget alone.
+    A budget is a number of particles. A method with a fixed number of particles has that budget only.
 
     Raises:
-        InvalidRequest: a method refuses every budget, no method reads an option, or one is out of its range.
+        InvalidRequest: a method refuses every budget, no method reads an option, or an option is out of its range.
     """
     methods = [METHODS[contender.options.method] for contender in contenders]
     for name in options:
         if not any(method.reads(name) for method in methods):
-            raise InvalidRequest(f"{name} is read by none of these methods: leave it out", param=name)
+            raise InvalidRequest(f"None of these methods reads {name}. Leave it out.", param=name)
     cells: list[Cell] = []
     left_out: list[str] = []
     for contender, method in zip(contenders, methods, strict=True):
@@ -149,8 +151,8 @@ def make_plan(
         fixed = method.fixed.get("n_particles")
         for budget in budgets if fixed is None else (fixed,):
             try:
-                wanted = SearchOptions(**{**shared, **contender.options.chosen(), "n_particles": budget})
-                resolved = resolve_options(method, wanted)
+                combined = SearchOptions(**{**shared, **contender.options.chosen(), "n_particles": budget})
+                resolved = resolve_options(method, combined)
             except InvalidRequest as error:
                 refused.append(f"{contender.name} at budget {budget}: {error.message}")
             else:
@@ -162,7 +164,7 @@ def make_plan(
 
 
 def search_seed(problem: Problem, seed: int) -> int:
-    """Seed of the searches of one problem: the same for all methods, another for each problem, exact in JSON."""
+    """Seed of the searches of one problem: the same for all methods, different for each problem, exact in JSON."""
     digest = hashlib.blake2b(f"{seed}:{problem.digest}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> (64 - SEED_BITS)
 
@@ -177,7 +179,7 @@ def _contender(written: str) -> Contender:
     values = {name: value for name, _, value in (part.partition("=") for part in parts)}
     for name in values:
         if name not in SearchOptions.model_fields or name in ("method", "n_particles", "seed"):
-            raise InvalidRequest(f"--methods: {name!r} is not an option of a search that a method may have", param="methods")
+            raise InvalidRequest(f"--methods: {name!r} is not an option that a method can have.", param="methods")
     try:
         options = SearchOptions.model_validate_strings(values, strict=False)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Searchers on a Ray cluster (extra ``ray``): actors with models of their own, whose rows come back to who writes."""
+"""Searchers on a Ray cluster (extra ``ray``): actors with their own models, which return their rows to this process."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from epf.evaluation.rows import Row
 from epf.evaluation.worker import LoadModels, Searcher, Worker
 
 START_S = 900.0
-"""Time for a cluster to find room for all actors and for their models to load."""
+"""Maximum time for a cluster to place all actors and for their models to load, in seconds."""
 
 CONNECT_S = 10.0
 CLOSE_S = 30.0
@@ -30,7 +30,7 @@ class RemoteWorker:
         self._worker: Worker | None = None
 
     async def ready(self) -> str | None:
-        """Load the models; what went wrong if they cannot be loaded."""
+        """Load the models; return the error message if they cannot be loaded, else None."""
         try:
             await self._loaded()
         except SearchServiceError as error:
@@ -38,11 +38,11 @@ class RemoteWorker:
         return None
 
     async def run(self, task: Task) -> Row | InvalidRequest:
-        """Search and grade; a failure is a row too, and a refusal is handed back, since Ray would wrap it."""
+        """Search, grade, and return the row; an ``InvalidRequest`` is returned, because Ray would wrap a raised one."""
         try:
             return await (await self._loaded()).run(task)
-        except InvalidRequest as refusal:
-            return refusal
+        except InvalidRequest as error:
+            return error
 
     async def aclose(self) -> None:
         """Free the models."""
@@ -63,16 +63,18 @@ class RaySearcher:
         self._failure = failure
 
     async def run(self, task: Task) -> Row:
-        """The row of a search that ran elsewhere.
+        """Return the row of a search that ran elsewhere.
 
         Raises:
-            InvalidRequest: as there.
-            GeneratorError: the actor died more often than it may.
+            InvalidRequest: the method cannot search with these models.
+            GeneratorError: the actor died more often than it is restarted.
         """
         try:
             row: Row | InvalidRequest = await self._actor.run.remote(task)
         except self._failure as error:
-            raise GeneratorError(f"a Ray worker is lost ({type(error).__name__}): the same command goes on") from error
+            raise GeneratorError(
+                f"A Ray worker was lost ({type(error).__name__}). The same command resumes the run."
+            ) from error
         if isinstance(row, InvalidRequest):
             raise row
         return row
@@ -82,26 +84,26 @@ class RaySearcher:
 async def ray_searchers(
     address: str, load_models: LoadModels, *, n_workers: int | None, gpus: float, concurrency: int
 ) -> AsyncIterator[list[Searcher]]:
-    """Connect and start workers; all are gone at the end.
+    """Connect to a cluster and start workers, which are stopped at the end.
 
     Args:
-        address: as ``ray.init`` takes it; ``local`` starts a cluster on this machine.
-        load_models: is pickled, and called where a worker runs.
-        n_workers: None is one for each node.
-        gpus: that each worker holds.
-        concurrency: searches at a time on one worker.
+        address: address for ``ray.init``; ``local`` starts a cluster on this machine.
+        load_models: opens the models of a worker; it is pickled and called where the worker runs.
+        n_workers: number of workers; None is one per node.
+        gpus: number of GPUs that each worker holds.
+        concurrency: maximum number of searches at the same time on one worker.
 
     Raises:
         NotInstalled: Ray is missing.
-        GeneratorError: the cluster cannot be reached, has no room, or a worker cannot load its models.
+        GeneratorError: the cluster cannot be reached, has too few resources, or a worker cannot load its models.
     """
     ray = needed("ray", "ray")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody who evaluates a model wants that told to others
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # an evaluation is not reported to others
     try:
-        await _answers(address)
+        await _check_reachable(address)
         ray.init(address, log_to_driver=False, include_dashboard=False if address == "local" else None, logging_level="ERROR")
-    except Exception as error:  # of many kinds, down to Exception itself
-        raise GeneratorError(f"no Ray cluster at {address}: {error}") from error
+    except Exception as error:  # Ray raises many classes, down to Exception itself
+        raise GeneratorError(f"There is no Ray cluster at {address}: {error}") from error
     try:
         nodes = sum(bool(node["Alive"]) for node in ray.nodes())
         actor = ray.remote(RemoteWorker).options(
@@ -117,14 +119,14 @@ async def ray_searchers(
             await _started(actors, ray)
             yield [RaySearcher(one, ray.exceptions.RayError) for one in actors]
         finally:
-            with suppress(Exception):  # they are killed in any case
+            with suppress(Exception):  # the shutdown kills them in any case
                 await asyncio.wait_for(asyncio.gather(*(one.aclose.remote() for one in actors)), CLOSE_S)
     finally:
         ray.shutdown()
 
 
-async def _answers(address: str) -> None:
-    """Raise ``OSError`` unless something listens there: Ray itself would try for minutes."""
+async def _check_reachable(address: str) -> None:
+    """Raise ``OSError`` unless something listens at the address: Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), CONNECT_S)
@@ -136,10 +138,10 @@ async def _started(actors: list[Any], ray: Any) -> None:
     try:
         faults = await asyncio.wait_for(asyncio.gather(*(one.ready.remote() for one in actors)), START_S)
     except TimeoutError:
-        told = f"the Ray cluster has no room for {len(actors)} workers: ask for fewer with --workers"
-        raise GeneratorError(f"{told} (waited {START_S:.0f} s)") from None
+        message = f"The Ray cluster did not start {len(actors)} workers within {START_S:.0f} s. Ask for fewer with --workers."
+        raise GeneratorError(message) from None
     except ray.exceptions.RayError as error:
-        raise GeneratorError(f"a Ray worker did not start: {type(error).__name__}: {error}") from error
+        raise GeneratorError(f"A Ray worker did not start: {type(error).__name__}: {error}") from error
     for fault in faults:
         if fault is not None:
-            raise GeneratorError(f"a Ray worker cannot load its models: {fault}")
+            raise GeneratorError(f"A Ray worker cannot load its models: {fault}")

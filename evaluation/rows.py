@@ -1,8 +1,8 @@
-"""One row of ``results.jsonl``: a search, whether it was right, and all that the report needs of it.
+"""One row of ``results.jsonl``: a search, whether its answer is right, and what the report needs.
 
-``seconds`` and ``prm_tokens`` are **measured**: they depend on what else ran and on what the engines had cached. Everything
-else is a **result**: with the embedded pair the same settings give the same results, wherever and in whatever order searches
-run.
+``seconds`` and ``prm_tokens`` are **measurements**: they depend on what else ran and on what the engines had cached. Everything
+else is a **result**: with the embedded models the same settings give the same results, wherever and in whatever order the
+searches run.
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +20,10 @@ class Failure:
     """Why a search has no result.
 
     Attributes:
-        retryable: the same search may succeed when the run is resumed. One that may not, such as a search whose particles all
-            died, counts as answered wrong.
+        code: code of the error.
+        message: its message.
+        retryable: whether the same search may succeed when the run is resumed. A search that cannot, such as one whose
+            particles all died, counts as wrong.
     """
 
     code: str
@@ -31,7 +33,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """What each resampling round saw, one entry a round: see :class:`epf.search.result.StepRecord`."""
+    """Figures of the resampling rounds, one entry per round: see :class:`epf.search.result.StepRecord`."""
 
     ess: tuple[float, ...] = ()
     entropy: tuple[float, ...] = ()
@@ -40,13 +42,13 @@ class Rounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
-    """A final solution that was judged after every step, once for all its copies.
+class ScoredSolution:
+    """A final solution that was scored after every step, once for all its copies.
 
     Attributes:
-        copies: particles that hold it.
+        copies: number of particles that hold it.
         right: whether it ends with the right answer.
-        scores: reward model's probability after each step.
+        scores: the reward model's probability after each step.
     """
 
     copies: int
@@ -62,12 +64,13 @@ class Row:
         problem, gold: the problem's id and right answer.
         method, budget, seed: as the command names them; ``budget`` is the number of particles.
         search_seed: the seed of the search itself.
-        answer, correct, confidence, stop_reason: what came out.
-        prompt_tokens, generated_tokens, discarded_tokens, prm_calls: cost of this search by itself, also where it shared draws.
-        rounds, traced: what happened on the way.
+        answer, correct, confidence, stop_reason: the outcome.
+        prompt_tokens, generated_tokens, discarded_tokens, prm_calls: cost of this search on its own, even if it shared draws.
+        rounds: figures of the resampling rounds.
+        traced: the final solutions.
         error: why there is no answer, if the search failed; then ``correct`` is false.
-        prm_tokens: tokens that the reward model computed, less what its cache held.
-        seconds: of a search that ran alone, else None.
+        prm_tokens: number of tokens that the reward model computed, without those in its cache.
+        seconds: duration of a search that ran alone, else None.
     """
 
     problem: str
@@ -85,19 +88,19 @@ class Row:
     discarded_tokens: int
     prm_calls: int
     rounds: Rounds
-    traced: tuple[Traced, ...]
+    traced: tuple[ScoredSolution, ...]
     error: Failure | None
     prm_tokens: int
     seconds: float | None
 
     @property
     def key(self) -> Key:
-        """What it is found by."""
+        """Problem, method, budget and seed."""
         return self.problem, self.method, self.budget, self.seed
 
     @property
     def final(self) -> bool:
-        """Whether this search is not tried again."""
+        """Whether the search is not retried when the run is resumed."""
         return self.error is None or not self.error.retryable
 
 
@@ -105,7 +108,7 @@ ROW = TypeAdapter(Row)
 
 
 def row_of(task: Task, result: SearchResult, *, correct: bool, right: tuple[bool, ...]) -> Row:
-    """The row of a search that ended; ``right`` tells for each particle whether its answer is the right one."""
+    """The row of a search that ended; ``right`` states for each particle whether its answer is right."""
     used = result.usage
     return replace(
         _blank(task),
@@ -125,7 +128,7 @@ def row_of(task: Task, result: SearchResult, *, correct: bool, right: tuple[bool
 
 
 def failed_row(task: Task, failure: Failure, generated_tokens: int) -> Row:
-    """The row of a search that failed after so many tokens, none of which is in a solution."""
+    """The row of a search that failed after ``generated_tokens`` tokens, none of which is in a solution."""
     return replace(_blank(task), error=failure, generated_tokens=generated_tokens, discarded_tokens=generated_tokens)
 
 
@@ -163,14 +166,14 @@ def _rounds(records: tuple[StepRecord, ...]) -> Rounds:
     )
 
 
-def _traced(result: SearchResult, right: tuple[bool, ...]) -> tuple[Traced, ...]:
-    """Copies share the objects of their steps, so those tell which particles are one solution."""
-    found: dict[tuple[int, ...], Traced] = {}
+def _traced(result: SearchResult, right: tuple[bool, ...]) -> tuple[ScoredSolution, ...]:
+    """Copies share the objects of their steps, so particles with the same objects hold the same solution."""
+    found: dict[tuple[int, ...], ScoredSolution] = {}
     for particle, is_right in zip(result.particles, right, strict=True):
         if not particle.scores or len(particle.scores) != len(particle.steps):
             continue
         key = tuple(id(step) for step in particle.steps)
         scores = tuple(round(score, DECIMALS) for score in particle.scores)
         copies = found[key].copies + 1 if key in found else 1
-        found[key] = Traced(copies, is_right, scores)
+        found[key] = ScoredSolution(copies, is_right, scores)
     return tuple(found.values())

@@ -1,8 +1,8 @@
-"""The directory of a run: ``run.json`` says what was asked for, ``results.jsonl`` holds a row for each search that ended.
+"""The directory of a run: ``run.json`` holds its settings, ``results.jsonl`` a row for each search that ended.
 
-A row is handed to the operating system as one line when its search ends, so a killed run loses nothing that it told. What a
-kill can leave is one torn line at the end; it is dropped when the run is opened again, and so are rows of failures, whose
-searches are tried again. Only one process writes at a time.
+A row is written as one line when its search ends, so a killed run loses no row that it reported. A kill can leave one torn line
+at the end. It is dropped when the run is opened again, as are rows of failures, whose searches are retried. Only one process
+writes at a time.
 """
 
 import fcntl
@@ -23,11 +23,11 @@ from epf.search.options import SearchOptions
 RUN = "run.json"
 RESULTS = "results.jsonl"
 
-GROWS = ("methods", "cells", "seeds", "problems")
-"""Settings of which a run may ask for more later, when the rows that it has stay good."""
+EXTENSIBLE = ("methods", "cells", "seeds", "problems")
+"""Settings that a later command may extend; the rows of the run stay valid."""
 
 Settings = Mapping[str, Any]
-"""What the results depend on, as JSON."""
+"""What the results depend on, as JSON values."""
 
 
 DEFAULTS = SearchOptions().model_dump()
@@ -39,22 +39,22 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.rows: dict[Key, Row] = {}
-        read, mended = _read(directory / RESULTS)
+        read, torn = _read(directory / RESULTS)
         for row in read:
             if row.final:
                 self.rows[row.key] = row
-        if mended or len(self.rows) < len(read):
+        if torn or len(self.rows) < len(read):
             _replace(directory / RESULTS, "".join(_line(row) for row in self.rows.values()))
         self._file = (directory / RESULTS).open("a", encoding="utf-8")
 
     def add(self, row: Row) -> None:
-        """Write a row."""
+        """Write a row to disk and keep it in memory."""
         self._file.write(_line(row))
         self._file.flush()
         self.rows[row.key] = row
 
     def close(self) -> None:
-        """No row comes any more."""
+        """Close the file."""
         self._file.close()
 
 
@@ -86,11 +86,11 @@ def run_settings(
 
 @contextmanager
 def open_store(directory: Path, settings: Settings) -> Iterator[Store]:
-    """Begin a run, or go on with one whose searches are all among those that ``settings`` ask for.
+    """Begin a run, or resume one whose searches are all part of what ``settings`` ask for.
 
     Raises:
-        InvalidRequest: the directory holds a run of other settings, one that asked for more, or something else, or another
-            process writes into it.
+        InvalidRequest: the directory holds a run with other settings, a larger run, or something else, or another process
+            writes to it.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def open_store(directory: Path, settings: Settings) -> Iterator[Store]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InvalidRequest(f"another `epf eval` writes into {directory}: wait for it", param="out") from None
+            raise InvalidRequest(f"Another `epf eval` is writing to {directory}. Wait until it ends.", param="out") from None
         _agree(directory, settings)
         store = Store(directory)
         try:
@@ -113,52 +113,49 @@ def open_store(directory: Path, settings: Settings) -> Iterator[Store]:
 
 
 def read_run(directory: Path) -> tuple[dict[str, Any], list[Row]]:
-    """Settings and rows of a run, which is left as it is.
+    """Settings and rows of a run, which is not changed.
 
     Raises:
-        InvalidRequest: there is none.
+        InvalidRequest: the directory does not hold a run.
     """
     return _settings(directory), _read(directory / RESULTS)[0]
 
 
 def differences(old: Settings, new: Settings) -> list[str]:
-    """What two runs were asked for differently, one line each."""
-    told = []
+    """The settings in which two runs differ, one line each."""
+    found = []
     for name in dict.fromkeys([*old, *new]):
         if (before := old.get(name)) != (now := new.get(name)):
-            told.append("the problems are others" if name == "problems" else f"{name}: {before!r} and {now!r}")
-    return told
+            found.append("the problems differ" if name == "problems" else f"{name}: {before!r} and {now!r}")
+    return found
 
 
 def _settings(directory: Path) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = json.loads((directory / RUN).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidRequest(f"{directory} holds no run of `epf eval`: cannot read its {RUN}", param="out") from error
+        raise InvalidRequest(f"{directory} does not hold a run of `epf eval`: cannot read its {RUN}.", param="out") from error
     return settings
 
 
 def _agree(directory: Path, settings: Settings) -> None:
-    """Write down the settings of a new run or of more than an old one asked for, or see that an old one had the same."""
+    """Write the settings of a new or an extended run; check that those of an existing one are the same."""
     if (directory / RUN).exists():
         old = _settings(directory)
         found = differences(old, settings)
         if not found:
             return
-        if not _grown(old, settings):
-            told = "; ".join(found)
-            fix = (
-                "repeat the command of that run, perhaps with more methods, budgets, seeds or problems, or choose another --out"
-            )
-            raise InvalidRequest(f"{directory} holds a run of other settings ({told}): {fix}", param="out")
+        if not _is_extension(old, settings):
+            fix = "Repeat its command, also with more methods, budgets, seeds or problems, or choose another --out."
+            raise InvalidRequest(f"{directory} holds a run with other settings ({'; '.join(found)}). {fix}", param="out")
     elif any(directory.glob("*.jsonl")):
-        raise InvalidRequest(f"{directory} holds rows but no {RUN}: choose another --out", param="out")
+        raise InvalidRequest(f"{directory} holds rows but no {RUN}. Choose another --out.", param="out")
     _replace(directory / RUN, json.dumps(settings, indent=1) + "\n")
 
 
-def _grown(old: Settings, new: Settings) -> bool:
-    """Whether ``new`` asks for all that ``old`` did, perhaps for more: then no search of ``old`` would be another now."""
-    alike = {**old, **{name: new.get(name) for name in GROWS}} == new
+def _is_extension(old: Settings, new: Settings) -> bool:
+    """Whether ``new`` asks for every search of ``old``, and possibly more, so that the rows of ``old`` stay valid."""
+    alike = {**old, **{name: new.get(name) for name in EXTENSIBLE}} == new
     return (
         alike
         and all(cell in new["cells"] for cell in old["cells"])
@@ -172,7 +169,7 @@ def _line(row: Row) -> str:
 
 
 def _read(path: Path) -> tuple[list[Row], bool]:
-    """The whole rows of a file, and whether a torn one stands at its end."""
+    """The complete rows of a file, and whether the file ends in a torn row."""
     if not path.exists():
         return [], False
     *whole, rest = path.read_bytes().split(b"\n")
@@ -181,13 +178,14 @@ def _read(path: Path) -> tuple[list[Row], bool]:
         try:
             rows.append(ROW.validate_json(line))
         except ValidationError as error:
-            told = error.errors()[0]["msg"]
-            raise InvalidRequest(f"row {number} of {path} is damaged ({told}): remove it and go on", param="out") from None
+            reason = error.errors()[0]["msg"]
+            message = f"Row {number} of {path} is damaged ({reason}). Remove it and repeat the command."
+            raise InvalidRequest(message, param="out") from None
     return rows, bool(rest)
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file atomically."""
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""Runs single searches over one pair of models and grades them."""
+"""Runs single searches with one pair of models and grades them."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -16,37 +16,37 @@ from epf.search.events import Event, StepTaken
 
 
 class Models(Protocol):
-    """What searches share."""
+    """Models that searches share."""
 
     @property
     def generator(self) -> Generator:
-        """Samples steps."""
+        """The generator."""
 
     @property
     def reward_model(self) -> RewardModel:
-        """Judges them."""
+        """The reward model."""
 
     @property
     def checker(self) -> AnswerChecker:
-        """Recognises equal answers."""
+        """Compares answers."""
 
 
 LoadModels = Callable[[], AbstractAsyncContextManager[Models]]
 
 
 class Searcher(Protocol):
-    """Whatever runs a search and hands back its row, here or elsewhere."""
+    """Runs searches, in this process or elsewhere."""
 
     async def run(self, task: Task) -> Row:
-        """Search and grade; a failure is a row too.
+        """Search, grade, and return the row; a failed search has a row too.
 
         Raises:
-            InvalidRequest: the method cannot search with these models at all, so no row would say anything of it.
+            InvalidRequest: the method cannot search with these models, so that no row would be meaningful.
         """
 
 
 class Worker:
-    """A :class:`Searcher` in this process. Searches share their draws, but those that run alone."""
+    """A :class:`Searcher` in this process. Searches share their draws, except those that run alone."""
 
     def __init__(self, models: Models) -> None:
         self._models = models
@@ -54,10 +54,10 @@ class Worker:
         self._reward_model = MemoRewardModel(models.reward_model)
 
     async def run(self, task: Task) -> Row:
-        """Search and grade; a failure is a row too. Cancelling the call cancels the search.
+        """Search, grade, and return the row; a failed search has a row too. Cancelling the call cancels the search.
 
         Raises:
-            InvalidRequest: the method cannot search with these models at all.
+            InvalidRequest: the method cannot search with these models.
         """
         n_generated = 0
 
@@ -82,9 +82,9 @@ class Worker:
             if isinstance(error, InvalidRequest) and not isinstance(error, ContextTooLong):
                 raise
             return failed_row(task, Failure(error.code, error.message, error.retryable), n_generated)
-        except Exception as error:  # one search, whatever its fault, must not end the others
-            told = f"{type(error).__name__}: {error}"
-            return failed_row(task, Failure(SearchServiceError.code, told, retryable=True), n_generated)
+        except Exception as error:  # an unexpected error of one search must not end the others
+            message = f"{type(error).__name__}: {error}"
+            return failed_row(task, Failure(SearchServiceError.code, message, retryable=True), n_generated)
         return row_of(task, result, correct=correct, right=tuple(right))
 
     async def _is_right(self, answer: str | None, gold: str) -> bool:

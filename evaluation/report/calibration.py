@@ -1,4 +1,4 @@
-"""How well the reward model's scores say how a solution ends, by the step after which they were given."""
+"""How well the reward model's scores predict whether a solution ends right, by the step after which they were given."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from epf.evaluation.report.statistics import Interval, difference
-from epf.evaluation.rows import Row, Traced
+from epf.evaluation.rows import Row, ScoredSolution
 
-FEWEST = 20
+MIN_PROBLEMS = 20
 """A depth that fewer problems reach is left out."""
 
 
@@ -18,10 +18,10 @@ class Depth:
     """Scores after step ``depth``, 1-based.
 
     Attributes:
-        n_problems, n_solutions: that got so far.
-        mean_score: what the reward model says.
-        ended_right: share of those solutions that end with the right answer.
-        overconfidence: mean score less that share, each problem counted once.
+        n_problems, n_solutions: number of problems and solutions that reach this depth.
+        mean_score: mean score over problems.
+        ended_right: share of the solutions that end with the right answer, also as a mean over problems.
+        overconfidence: mean score minus that share.
     """
 
     depth: int
@@ -34,22 +34,27 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """``selected``: the solutions are what resampling by these very scores left over, so more of them are right than of all."""
+    """Scores and outcomes by depth.
+
+    Attributes:
+        selected: resampling by these scores selected the solutions, so a larger share of them is right than of all solutions.
+        depths: from the first step to the deepest that enough problems reach.
+    """
 
     selected: bool
     depths: tuple[Depth, ...]
 
 
 def calibration(rows: Sequence[Row]) -> Calibration | None:
-    """By depth, from searches of one particle, which select nothing; without such searches from all. None without scores.
+    """Calibration by depth from searches with one particle, which select nothing, or without such searches from all.
 
-    A solution that several searches of one problem and seed ended with is counted once.
+    Returns None if there are no scores. A solution of several searches of one problem and seed counts once.
     """
     alone = [row for row in rows if row.budget == 1 and row.traced]
-    found: dict[str, set[tuple[int, Traced]]] = defaultdict(set)
+    found: dict[str, set[tuple[int, ScoredSolution]]] = defaultdict(set)
     for row in alone or rows:
         for traced in row.traced:
-            found[row.problem].add((row.seed, Traced(1, traced.right, traced.scores)))
+            found[row.problem].add((row.seed, ScoredSolution(1, traced.right, traced.scores)))
     deepest = max((len(traced.scores) for solutions in found.values() for _, traced in solutions), default=0)
     depths = [
         _depth(depth, [[t for _, t in s if len(t.scores) >= depth] for s in found.values()]) for depth in range(1, deepest + 1)
@@ -58,9 +63,9 @@ def calibration(rows: Sequence[Row]) -> Calibration | None:
     return Calibration(not alone, reached) if reached else None
 
 
-def _depth(depth: int, by_problem: Sequence[Sequence[Traced]]) -> Depth | None:
+def _depth(depth: int, by_problem: Sequence[Sequence[ScoredSolution]]) -> Depth | None:
     there = [solutions for solutions in by_problem if solutions]
-    if len(there) < FEWEST:
+    if len(there) < MIN_PROBLEMS:
         return None
     scores = np.array([np.mean([traced.scores[depth - 1] for traced in solutions]) for solutions in there])
     right = np.array([np.mean([traced.right for traced in solutions]) for solutions in there])

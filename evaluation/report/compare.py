@@ -1,4 +1,4 @@
-"""Two runs side by side, on the problems, seeds, methods and budgets that both have."""
+"""Comparison of two runs on the problems, seeds, methods and budgets that both have."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,55 +7,54 @@ from typing import Any
 from epf.core.errors import InvalidRequest
 from epf.evaluation.report.grid import CellName, grid_of
 from epf.evaluation.report.statistics import accuracy, difference
-from epf.evaluation.report.text import signed, table
+from epf.evaluation.report.text import percent, signed, table
 from epf.evaluation.rows import Row
 from epf.evaluation.store import differences
 
 Run = tuple[Mapping[str, Any], Sequence[Row]]
-"""Settings and rows, as :func:`epf.evaluation.store.read_run` gives them."""
+"""Settings and rows of a run, as :func:`epf.evaluation.store.read_run` returns them."""
 
 
-def compared(a: Run, b: Run) -> str:
-    """A Markdown page: how the runs differ in their settings, and b minus a for each method and budget.
+def compare_runs(a: Run, b: Run) -> str:
+    """Write a Markdown page: how the settings of the runs differ, and b minus a for each method and budget.
 
-    Problems count as the same if id, text and right answer are.
+    Problems are the same if their id, text and right answer are.
 
     Raises:
-        InvalidRequest: there is nothing that both have.
+        InvalidRequest: the runs have nothing in common.
     """
     (settings_a, rows_a), (settings_b, rows_b) = a, b
     common = dict(settings_a["problems"].items() & settings_b["problems"].items())
     cells = [(method, budget) for method, budget in settings_a["cells"] if [method, budget] in settings_b["cells"]]
     if not common or not cells:
-        raise InvalidRequest("the runs have no problem, or no method at one budget, in common", param="compare")
-    # One grid over both: a pair of problem and seed is in when both runs have all of its cells.
-    grid = grid_of([*_under("a", rows_a, common), *_under("b", rows_b, common)], [_named(r, c) for r in "ab" for c in cells])
+        raise InvalidRequest("The runs have no problem, or no method at the same budget, in common.", param="compare")
+    # One grid over both runs: it has a pair of problem and seed if both runs have all of its cells.
+    grid = grid_of(
+        [*_renamed("a", rows_a, common), *_renamed("b", rows_b, common)], [_named(run, cell) for run in "ab" for cell in cells]
+    )
     if not grid.n_searches:
-        raise InvalidRequest("the runs have no pair of problem and seed in common that is complete in both", param="compare")
+        raise InvalidRequest("The runs have no pair of problem and seed in common that is complete in both.", param="compare")
     rows = []
     for cell in cells:
         of_a, of_b = (grid.right[_named(run, cell)] for run in "ab")
         gap = difference(of_b - of_a)
-        shares = [
-            f"{100 * share.mean:.1f} ({100 * share.low:.1f} to {100 * share.high:.1f})" for share in map(accuracy, (of_a, of_b))
-        ]
+        shares = [percent(accuracy(values)) for values in (of_a, of_b)]
         tokens = [f"{grid.tokens[_named(run, cell)]:.0f}" for run in "ab"]
         rows.append((*cell, *shares, signed(gap), gap.verdict, *tokens))
     header = ("method", "budget", "A in %", "B in %", "B minus A, in points", "verdict", "tokens of A", "tokens of B")
-    told = [f"- {line}" for line in differences(settings_a, settings_b)] or ["- in nothing"]
-    return (
-        f"{len(common)} problems, {grid.n_searches} pairs of problem and seed. A and B differ in their settings:\n\n"
-        + "\n".join(told)
-        + "\n\n"
-        + table(header, rows)
-        + "\n"
+    differ = "\n".join(f"- {line}" for line in differences(settings_a, settings_b))
+    parts = (
+        f"{len(common)} problems, {grid.n_searches} pairs of problem and seed.",
+        f"The settings of A and B differ:\n\n{differ}" if differ else "The settings of A and B are the same.",
+        table(header, rows),
     )
+    return "\n\n".join(parts) + "\n"
 
 
 def _named(run: str, cell: CellName) -> CellName:
     return f"{run} {cell[0]}", cell[1]
 
 
-def _under(run: str, rows: Sequence[Row], common: Mapping[str, str]) -> list[Row]:
-    """The rows of common problems, with the run in the method's name."""
+def _renamed(run: str, rows: Sequence[Row], common: Mapping[str, str]) -> list[Row]:
+    """The rows of the common problems, with the run in the name of the method."""
     return [replace(row, method=f"{run} {row.method}") for row in rows if row.problem in common]

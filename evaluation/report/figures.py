@@ -1,4 +1,4 @@
-"""What a run says: accuracies with intervals, paired differences, and which method and budget to take."""
+"""Figures of a run: accuracies with intervals, paired differences, and a recommended method and budget."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from epf.evaluation.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class CellSummary:
-    """One method at one budget. Tokens and calls are means of a search; ``seconds`` is the median of those that ran alone."""
+    """One method at one budget. Tokens and calls are means per search; ``seconds`` is the median of searches that ran alone."""
 
     method: str
     budget: int
@@ -30,7 +30,7 @@ class CellSummary:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A method against the reference, at one budget of both or at ``tokens`` of both."""
+    """A method compared with the reference, at the same budget or at the same number of ``tokens``."""
 
     method: str
     reference: str
@@ -42,7 +42,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class RoundSummary:
-    """Mean over searches of a method's largest budget, after resampling round ``t``; counts are fractions of n."""
+    """Means over the searches of a method's largest budget after resampling round ``t``; counts are fractions of n."""
 
     method: str
     budget: int
@@ -56,7 +56,7 @@ class RoundSummary:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """``best`` is the most accurate; ``cheapest`` generates the fewest tokens of all that tie with it."""
+    """``best`` is the most accurate cell; ``cheapest`` generates the fewest tokens of all cells that tie with it."""
 
     best: CellName
     cheapest: CellName
@@ -64,13 +64,18 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that ``report.json`` holds besides the settings.
+    """Everything that ``report.json`` holds in addition to the settings.
 
     Attributes:
-        n_problems, n_searches: that every method and budget has a result for; a search here is a pair of problem and seed.
-        n_incomplete: pairs without a result of each method and budget, left out.
-        failures: searches without a result, by their error.
-        counted_wrong: searches that ended without anything to answer from, by their error.
+        n_problems, n_searches: number of problems, and of pairs of problem and seed, for which every cell has a result.
+        n_incomplete: number of pairs that are left out because a cell has no result.
+        failures: number of searches without a result, by error code.
+        counted_wrong: number of searches that ended without anything to answer from, by error code.
+        advice: the most accurate cell and the cheapest that ties with it.
+        cells: methods and budgets.
+        same_budget, same_tokens: comparisons with the first method.
+        rounds: what happens over the resampling rounds.
+        calibration: how well the scores predict the outcome.
     """
 
     n_problems: int
@@ -87,20 +92,20 @@ class Report:
 
 
 def report_of(rows: Sequence[Row], cells: Sequence[CellName]) -> Report:
-    """The report on the pairs of problem and seed that are complete; the first method of ``cells`` is the reference."""
+    """Report on the complete pairs of problem and seed; the first method of ``cells`` is the reference."""
     grid = grid_of(rows, cells)
-    some = grid.n_searches > 0
+    is_empty = grid.n_searches == 0
     return Report(
         n_problems=len({row.problem for row in grid.rows}),
         n_searches=grid.n_searches,
         n_incomplete=grid.n_incomplete,
         failures=dict(Counter(row.error.code for row in rows if row.error and not row.final)),
         counted_wrong=dict(Counter(row.error.code for row in grid.rows if row.error)),
-        advice=_advice(grid) if some else None,
-        cells=tuple(_cell(grid, cell) for cell in cells) if some else (),
-        same_budget=tuple(_same_budget(grid)) if some else (),
-        same_tokens=tuple(_same_tokens(grid)) if some else (),
-        rounds=tuple(round_ for method in grid.methods for round_ in _rounds(grid, method)) if some else (),
+        advice=None if is_empty else _advice(grid),
+        cells=() if is_empty else tuple(_cell(grid, cell) for cell in cells),
+        same_budget=() if is_empty else tuple(_same_budget(grid)),
+        same_tokens=() if is_empty else tuple(_same_tokens(grid)),
+        rounds=() if is_empty else tuple(round_ for method in grid.methods for round_ in _rounds(grid, method)),
         calibration=calibration(grid.rows),
     )
 
@@ -134,7 +139,7 @@ def _same_budget(grid: Grid) -> list[Comparison]:
 
 
 def _same_tokens(grid: Grid) -> list[Comparison]:
-    """At the mean tokens of each budget of the reference, wherever the other method was measured around it."""
+    """Compare at the mean tokens of each budget of the reference that lies within the measured budgets of the other method."""
     reference, *others = grid.methods
     found = []
     for method in others:

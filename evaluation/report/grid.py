@@ -1,4 +1,4 @@
-"""Rows as arrays: what each method at each budget did on the same problems and seeds."""
+"""Rows as arrays: the results of each method at each budget on the same problems and seeds."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ CellName = tuple[str, int]
 """Method and budget."""
 
 SLACK = 0.03
-"""So far beyond its largest or smallest budget a method still counts as measured, as a fraction of their tokens."""
+"""A method counts as measured up to this fraction of tokens beyond its smallest and largest budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The pairs of problem and seed that every method and budget has a result for.
+    """The pairs of problem and seed for which every method and budget has a result.
 
     Attributes:
         right: share of seeds with the right answer by method and budget, ``(problems,)`` each.
-        tokens: mean generated tokens of a search by method and budget.
-        n_searches: pairs of problem and seed, the same for all.
-        n_incomplete: pairs that are left out, because a search of theirs is missing or failed.
-        rows: all rows that are in.
+        tokens: mean number of generated tokens per search, by method and budget.
+        n_searches: number of pairs of problem and seed, the same for all.
+        n_incomplete: number of pairs that are left out because one of their searches is missing or failed.
+        rows: the rows of all pairs that are complete.
     """
 
     right: dict[CellName, FloatArray]
@@ -36,18 +36,18 @@ class Grid:
 
     @property
     def methods(self) -> list[str]:
-        """In the order of the run."""
+        """Names of the methods, in the order of the run."""
         return list(dict.fromkeys(method for method, _ in self.right))
 
     def budgets(self, method: str) -> list[int]:
-        """Of one method, in rising order."""
+        """Budgets of one method, in rising order."""
         return sorted(budget for name, budget in self.right if name == method)
 
     def at_tokens(self, method: str, tokens: float) -> FloatArray | None:
-        """Share of right answers, ``(problems,)``, that a method would have at so many generated tokens a search.
+        """Share of right answers, ``(problems,)``, that a method would have at ``tokens`` generated tokens per search.
 
-        Between two budgets it is interpolated linearly in the logarithm of their mean tokens, which are taken as exact; beyond
-        the budgets that were measured there is none.
+        Between two budgets it is interpolated linearly in the logarithm of their mean tokens, which are taken as exact. Returns
+        None beyond the measured budgets.
         """
         curve = sorted((self.tokens[method, budget], budget) for budget in self.budgets(method))
         if not curve[0][0] * (1 - SLACK) <= tokens <= curve[-1][0] * (1 + SLACK):
@@ -61,7 +61,7 @@ class Grid:
 
 
 def grid_of(rows: Sequence[Row], cells: Sequence[CellName]) -> Grid:
-    """Arrays over the pairs of problem and seed that have a final row in every one of ``cells``."""
+    """Build the arrays over the pairs of problem and seed that have a final row in each of ``cells``."""
     by_pair: dict[tuple[str, int], dict[CellName, Row]] = defaultdict(dict)
     for row in rows:
         if (row.method, row.budget) in cells:

@@ -1,4 +1,4 @@
-"""Pictures of a report, each drawn from its figures alone. Needs the extra ``plots``."""
+"""Pictures of a report, drawn from its figures. They need the extra ``plots``."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +11,14 @@ from epf.evaluation.report.figures import CellSummary, Report
 from epf.evaluation.report.statistics import Interval
 
 LEGEND_CHARACTERS, LINE_CHARACTERS, LEGEND_ROW_INCHES = 150, 10, 0.18
-"""Room for names below a picture at their size, what the line beside each takes of it, and the height of a row."""
+"""Width of the legend in characters, the part of it that each line takes, and the height of a row."""
 
 MARKERS = "osD^vPX*<>ph"
-"""By the order of methods, as are the colours; more methods than colours still differ by their marker."""
+"""Markers and colours follow the order of the methods; methods that share a colour differ in their marker."""
 
 
 def draw(report: Report, directory: Path) -> dict[str, str]:
-    """Write the pictures that there are figures for; their file names by title.
+    """Write the pictures for which the report has figures, and return their file names by title.
 
     Raises:
         NotInstalled: matplotlib is missing.
@@ -37,7 +37,7 @@ def _accuracy_by_budget(report: Report, figure: Any) -> bool:
     if not report.cells:
         return False
     axes = figure.subplots()
-    # Side by side, so that intervals at one budget can be told apart.
+    # Shifted a little, so that the intervals at one budget do not cover each other.
     _accuracies(report, axes, lambda cell, i: cell.budget * 1.015 ** (i - len(_methods(report)) / 2))
     _scale(axes, sorted({cell.budget for cell in report.cells}), "budget: particles")
     axes.set_ylabel("accuracy in %, 95 % interval")
@@ -46,7 +46,7 @@ def _accuracy_by_budget(report: Report, figure: Any) -> bool:
 
 
 def _accuracy_by_tokens(report: Report, figure: Any) -> bool:
-    """Left the accuracies, right what can be read off them only in pairs: differences at the same tokens."""
+    """Draw the accuracies on the left and the paired differences at the same tokens on the right."""
     if not report.cells:
         return False
     left, right = figure.subplots(1, 2)
@@ -62,7 +62,7 @@ def _accuracy_by_tokens(report: Report, figure: Any) -> bool:
     tokens = [cell.generated_tokens for cell in report.cells]
     powers = [2**k for k in range(32) if min(tokens) / 1.5 <= 2**k <= max(tokens) * 1.5]
     for axes in (left, right):
-        _scale(axes, powers, "generated tokens a search")
+        _scale(axes, powers, "generated tokens per search")
     _legend(figure, left)
     return True
 
@@ -158,7 +158,7 @@ def _scale(axes: Any, ticks: Sequence[int], label: str) -> None:
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Below all, in as many columns as the longest name leaves room for; the picture grows by the rows."""
+    """Put the legend below the picture, in as many columns as the longest name allows; the picture grows with the rows."""
     handles, labels = axes.get_legend_handles_labels()
     columns = max(1, min(4, LEGEND_CHARACTERS // (max(map(len, labels)) + LINE_CHARACTERS)))
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW_INCHES * max(0, math.ceil(len(labels) / columns) - 3))

@@ -1,10 +1,10 @@
-"""Intervals of means over problems, by a bootstrap that resamples whole problems, and what counts as a difference.
+"""Intervals of means over problems, by a bootstrap that resamples whole problems, and verdicts on differences.
 
-The seeds of one problem are no independent evidence, so a problem enters with its mean over seeds. Two made-up problems, one
-at each end of the scale, join every resampling (the bootstrap's form of the pseudo-counts of Agresti and Coull, and of
-Agresti and Min for pairs): without them twenty right answers of twenty would have an interval without width, and four
-problems that only one of two methods solves would already be called a difference. All means are resampled alike, which makes
-comparisons paired.
+The seeds of one problem are not independent evidence, so a problem enters with its mean over seeds. Two artificial problems,
+one at each end of the scale, join every resampling (the bootstrap's form of the pseudo-counts of Agresti and Coull, and of
+Agresti and Min for pairs). Without them, twenty right answers out of twenty would have an interval of zero width, and four
+problems that only one of two methods solves would already count as a difference. All means use the same resamplings, which
+makes comparisons paired.
 """
 
 from dataclasses import dataclass
@@ -32,22 +32,22 @@ class Interval:
 
     @property
     def verdict(self) -> Verdict:
-        """Of a difference: a tie unless the interval leaves zero out."""
+        """Verdict on a difference: a tie if the interval contains zero."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "tie"
 
 
 def accuracy(values: FloatArray) -> Interval:
-    """Of shares in [0, 1], ``(problems,)``."""
+    """Interval of the mean of shares in [0, 1], ``(problems,)``."""
     return _interval(values, 0.0, 1.0)
 
 
 def difference(values: FloatArray) -> Interval:
-    """Of differences between such shares, problem by problem, ``(problems,)``."""
+    """Interval of the mean of differences between such shares, problem by problem, ``(problems,)``."""
     return _interval(values, -1.0, 1.0)
 
 
 def _interval(values: FloatArray, low: float, high: float) -> Interval:
-    """The mean is that of ``values`` alone; at the ends of the scale it may lie on the edge of its interval."""
+    """The mean is that of ``values`` alone; at an end of the scale it may lie on the edge of its interval."""
     means = _shares(values.size + 2) @ np.append(values, (low, high))
     mean, tail = float(values.mean()), 100 * (1 - LEVEL) / 2
     lowest, highest = np.percentile(means, (tail, 100 - tail))

@@ -1,4 +1,4 @@
-"""``report.md``: the report for people."""
+"""``report.md``: the report as a page of text, tables and pictures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ FEW_PROBLEMS = 30
 
 
 def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str], pictures: Mapping[str, str]) -> str:
-    """The whole page; ``pictures`` are file names by the title of what they show."""
+    """Write the page; ``pictures`` maps titles to file names."""
     parts = [
         f"# {settings['dataset']}: which method, which budget",
         _asked(report, settings),
@@ -47,7 +47,7 @@ def _asked(report: Report, settings: Mapping[str, Any]) -> str:
     options = ", ".join(f"{name} {value!r}" for name, value in settings["search"].items())
     seeds = f"{settings['seeds']} seed{'s' if settings['seeds'] > 1 else ''}"
     return (
-        f"{report.n_problems} of {len(settings['problems'])} problems, {seeds}; every method and budget met the same "
+        f"{report.n_problems} of {len(settings['problems'])} problems, {seeds}; every method and budget got the same "
         f"{report.n_searches} pairs of problem and seed. {models}" + (f" Options: {options}." if options else "")
     )
 
@@ -57,14 +57,14 @@ def _model(asked: Mapping[str, Any]) -> str:
 
 
 def _missing(report: Report, left_out: Sequence[str]) -> str:
-    told = [f"- Left out: {reason}" for reason in left_out]
+    notes = [f"Left out: {reason}" for reason in left_out]
     if report.n_incomplete:
-        told.append(f"- {report.n_incomplete} pairs are not complete yet and left out. The same command goes on.")
-    told += [f"- {n} searches failed with `{code}`. The same command tries them again." for code, n in report.failures.items()]
-    told += [f"- {n} searches ended with `{code}` and count as wrong." for code, n in report.counted_wrong.items()]
+        notes.append(f"{report.n_incomplete} pairs are incomplete and left out. The same command resumes the run.")
+    notes += [f"{n} searches failed with `{code}`. The same command retries them." for code, n in report.failures.items()]
+    notes += [f"{n} searches ended with `{code}` and count as wrong." for code, n in report.counted_wrong.items()]
     if report.cells and report.n_problems < FEW_PROBLEMS:
-        told.append(f"- {report.n_problems} problems are few: only large differences can show.")
-    return "\n".join(told)
+        notes.append(f"With {report.n_problems} problems, only large differences can be detected.")
+    return "\n".join(f"- {note}" for note in notes)
 
 
 def _advice(report: Report) -> str:
@@ -74,18 +74,18 @@ def _advice(report: Report) -> str:
     by_name = {(cell.method, cell.budget): cell for cell in report.cells}
     top, cheap = by_name[report.advice.best], by_name[report.advice.cheapest]
     share = 100 * top.accuracy.mean
-    told = f"**{best} at {n_best}** was right most often: {share:.1f} %, {top.generated_tokens:.0f} tokens a search."
+    advice = f"**{best} at {n_best}** was right most often: {share:.1f} %, {top.generated_tokens:.0f} tokens per search."
     if report.advice.cheapest == report.advice.best:
-        return f"{told} It is better than everything cheaper."
+        return f"{advice} It is better than everything cheaper."
     share = 100 * cheap.accuracy.mean
-    untold = f"is the cheapest that it could not be told apart from: {share:.1f} %, {cheap.generated_tokens:.0f} tokens."
-    return f"{told} **{cheapest} at {n_cheapest}** {untold}"
+    tie = f"is the cheapest that ties with it: {share:.1f} %, {cheap.generated_tokens:.0f} tokens per search."
+    return f"{advice} **{cheapest} at {n_cheapest}** {tie}"
 
 
 def _cells(report: Report) -> str:
     if not report.cells:
         return ""
-    header = ("method", "budget", "accuracy in %", "tokens", "of them discarded", "PRM calls", "seconds alone")
+    header = ("method", "budget", "accuracy in %", "tokens", "discarded tokens", "PRM calls", "seconds alone")
     rows = [
         (
             cell.method,
@@ -130,13 +130,11 @@ def _calibration(report: Report) -> str:
         )
         for d in report.calibration.depths
     ]
-    told = "Solutions of searches with one particle: nothing was selected."
+    note = "Solutions of searches with one particle, which select nothing."
     if report.calibration.selected:
-        told = (
-            "Solutions that resampling by these very scores left over: more are right than of all. Budget 1 has no such bias."
-        )
+        note = "Resampling by these scores selected the solutions, so more of them are right. Budget 1 has no such bias."
     header = ("after step", "problems", "solutions", "mean score in %", "ended right in %", "score minus right, in points")
-    return "## The reward model by depth\n\n" + told + "\n\n" + table(header, rows)
+    return "## The reward model by depth\n\n" + note + "\n\n" + table(header, rows)
 
 
 def _method(report: Report) -> str:
@@ -144,14 +142,14 @@ def _method(report: Report) -> str:
     return f"""\
 ## How these figures are made
 
-Intervals are 95 %, by a bootstrap that resamples problems ({N_RESAMPLES} times), each with its mean over seeds, and adds one
-made-up problem at each end of the scale, which keeps them honest where nearly all answers are right or few problems tell two
-methods apart. Methods are compared on the same problems and seeds; a difference whose interval holds zero is a tie. There are
-{n} comparisons, and of differences that are none about one in twenty shows all the same. The most accurate is chosen after
-the fact, so its accuracy is on the high side.
+Intervals are 95 % bootstrap intervals. The bootstrap resamples problems ({N_RESAMPLES} times), each with its mean over seeds,
+and adds one artificial problem at each end of the scale, which keeps the intervals honest where nearly all answers are right or
+few problems separate two methods. Methods are compared on the same problems and seeds; a difference whose interval contains
+zero is a tie. There are {n} comparisons, and where there is no true difference, about one in twenty still shows one. The most
+accurate method is chosen after the fact, so its accuracy is biased upwards.
 
-Tokens are all that a search sampled, discarded ones included, also where searches of this run shared draws. For the
-comparison at the same tokens, a method's accuracy is interpolated linearly in the logarithm of tokens between its budgets,
-whose mean tokens are taken as exact. *Seconds alone* is the median of {max(cell.n_timed for cell in report.cells)} searches
-with nothing else running. They find prompts and common first steps in the engines' caches; their order rotates, so that this
-favours no method."""
+Tokens are all tokens that a search sampled, including discarded ones and those of draws that it shared with other searches of
+this run. For the comparison at the same tokens, a method's accuracy is interpolated linearly in the logarithm of tokens between
+its budgets, whose mean tokens are taken as exact. *Seconds alone* is the median of {max(cell.n_timed for cell in report.cells)}
+searches with nothing else running. They find prompts and common first steps in the engines' caches; their order rotates, so
+that this favours no method."""

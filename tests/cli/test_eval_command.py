@@ -73,7 +73,7 @@ def test_other_options_are_refused_by_name(asked: tuple[str, ...], capsys: pytes
     capsys.readouterr()
     assert scripted(*asked, "--temperature", "0.5") == 2
     error = capsys.readouterr().err
-    assert "run of other settings (search: {} and {'temperature': 0.5})" in error
+    assert "run with other settings (search: {} and {'temperature': 0.5})" in error
     assert error.count("\n") == 1
     assert scripted(*asked, "--concurrency", "3", "--temperature", "0.8") == 0, "a default that is named is the same"
 
@@ -138,9 +138,9 @@ def test_the_settings_of_the_service_hold_for_this_command_too(
         (("--dataset", "svamp", "--out", "{out}", "--seeds", "0"), "'--seeds'"),
         (
             ("--dataset", "svamp", "--out", "{out}", "--methods", "pf,best_of_n", "--certainty", "0.5"),
-            "read by none of these methods",
+            "None of these methods reads certainty",
         ),
-        (("--compare", "{out}", "{out}"), "holds no run"),
+        (("--compare", "{out}", "{out}"), "does not hold a run"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_made(

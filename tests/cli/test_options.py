@@ -21,7 +21,7 @@ class Fields(BaseModel):
     text: str = Field("\n", description="A text.")
     texts: tuple[Annotated[str, Field(min_length=1)], ...] = Field((), description="Texts.")
     array: list[float] = Field([], description="An array.")
-    either: int | str = Field(0, description="Of one type or another.")
+    either: int | str = Field(0, description="One type or another.")
     hidden: int = Field(0, description="Left out.")
 
 

@@ -1,8 +1,8 @@
-"""Rows as a run would write them, for tests of what reads rows, and what of a row is the same on every run."""
+"""Rows as a run would write them, and the part of a row that is the same on every run."""
 
 from dataclasses import fields
 
-from epf.evaluation.rows import Failure, Rounds, Row, Traced
+from epf.evaluation.rows import Failure, Rounds, Row, ScoredSolution
 
 
 def row(
@@ -13,7 +13,7 @@ def row(
     *,
     correct: bool = True,
     tokens: int = 100,
-    traced: tuple[Traced, ...] = (),
+    traced: tuple[ScoredSolution, ...] = (),
     rounds: Rounds | None = None,
     error: Failure | None = None,
     seconds: float | None = None,
@@ -42,11 +42,11 @@ def row(
 
 
 OUTAGE = Failure("generator_error", "the engine is down", retryable=True)
-DEAD = Failure("all_particles_dead", "every particle died", retryable=False)
+DEAD = Failure("all_particles_dead", "No particle produced a usable step.", retryable=False)
 
 MEASURED = ("seconds", "prm_tokens")
 
 
 def results(row: Row) -> dict[str, object]:
-    """A row without what was measured: equal for two runs of the same settings on the embedded pair."""
+    """A row without its measurements: equal for two runs with the same settings on the embedded pair."""
     return {field.name: getattr(row, field.name) for field in fields(row) if field.name not in MEASURED}

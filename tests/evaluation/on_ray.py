@@ -1,6 +1,6 @@
 """Searches over scripted models on a local Ray cluster: ``python -m tests.evaluation.on_ray dies|refuses|unloadable FILE``.
 
-With ``dies`` the first worker that draws a step is gone at once; it leaves the file, so that the next one lives.
+With ``dies`` the first worker that draws a step exits at once; it leaves FILE, so that the next one stays alive.
 """
 
 import asyncio

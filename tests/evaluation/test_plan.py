@@ -27,7 +27,7 @@ def test_every_problem_method_budget_and_seed_is_searched_once(timed: int) -> No
     assert all(task.options.n_particles == task.budget for task in tasks)
 
 
-def test_methods_take_turns_at_being_the_first_that_is_timed() -> None:
+def test_timed_methods_take_turns_at_being_first() -> None:
     tasks = list(plan(timed=4).alone())
     cells = [(task.name, task.budget) for task in tasks]
     places = {cell: [i % 4 for i, other in enumerate(cells) if other == cell] for cell in cells}
@@ -42,7 +42,7 @@ def test_a_group_is_one_problem_and_seed() -> None:
         assert len(group) == 4
 
 
-def test_methods_meet_a_problem_with_one_seed_and_problems_with_others() -> None:
+def test_all_methods_get_the_seed_of_the_problem_and_problems_differ() -> None:
     seeds = {(task.problem.id, task.seed): task.options.seed for group in plan(timed=0).groups() for task in group}
     for group in plan(timed=0).groups():
         assert {task.options.seed for task in group} == {seeds[group[0].problem.id, group[0].seed]}
@@ -50,7 +50,7 @@ def test_methods_meet_a_problem_with_one_seed_and_problems_with_others() -> None
     assert all(0 <= seed < 2**53 for seed in seeds.values() if seed is not None)
 
 
-def test_a_seed_follows_the_problem_wherever_it_stands() -> None:
+def test_a_seed_depends_on_the_problem_and_not_on_its_position() -> None:
     assert search_seed(Problem("1", "a?", "1"), 0) == search_seed(Problem("9", "a?", "1"), 0)
     assert search_seed(Problem("1", "a?", "1"), 0) != search_seed(Problem("1", "a?", "1"), 1)
 
@@ -59,7 +59,7 @@ def test_all_is_every_registered_method() -> None:
     assert [contender.name for contender in read_contenders("all")] == list(METHODS)
 
 
-def test_a_method_has_options_of_its_own() -> None:
+def test_a_method_has_its_own_options() -> None:
     asked = plan("pf,epf+lookahead=reuse+horizon=6+max_tokens_per_particle=50", (4,), max_steps=7)
     pf, epf = asked.cells
     assert (epf.options.lookahead, epf.options.horizon, epf.options.max_tokens_per_particle) == ("reuse", 6, 50)
@@ -68,7 +68,7 @@ def test_a_method_has_options_of_its_own() -> None:
     assert epf.contender.name == "epf+lookahead=reuse+horizon=6+max_tokens_per_particle=50"
 
 
-def test_a_method_with_a_number_of_particles_of_its_own_has_that_budget_alone() -> None:
+def test_a_method_with_a_fixed_number_of_particles_has_that_budget_only() -> None:
     assert [(cell.contender.name, cell.budget) for cell in plan("sample,pf", (2, 4)).cells] == [
         ("sample", 1),
         ("pf", 2),
@@ -84,11 +84,11 @@ def test_a_refused_budget_is_left_out_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("methods", "told"),
+    ("methods", "message"),
     [
-        ("", "name each method once"),
-        ("epf,epf", "name each method once"),
-        ("all,pf", "name each method once"),
+        ("", "name at least one method"),
+        ("epf,epf", "name at least one method"),
+        ("all,pf", "name at least one method"),
         ("magic", "method must be one of"),
         ("epf+magic=1", "'magic' is not an option"),
         ("epf+n_particles=3", "'n_particles' is not an option"),
@@ -98,7 +98,7 @@ def test_a_refused_budget_is_left_out_with_its_reason() -> None:
         ("epf+horizon=0", "horizon"),
     ],
 )
-def test_methods_that_cannot_be_are_refused(methods: str, told: str) -> None:
-    with pytest.raises(InvalidRequest, match=told) as refused:
+def test_invalid_methods_are_refused(methods: str, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message) as refused:
         plan(methods)
     assert refused.value.param in ("methods", "method")

@@ -1,23 +1,23 @@
-"""Intervals hold what they say: data sets are drawn from a known truth, and so many of their intervals must hold it."""
+"""Intervals have their coverage: data sets are drawn from a known truth, and 95 % of their intervals must contain it."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from epf.evaluation.report.statistics import FloatArray, accuracy, difference
+from epf.evaluation.report.statistics import FloatArray, Interval, accuracy, difference
 
 N_DRAWN = 300
 Draw = Callable[[np.random.Generator], tuple[FloatArray, float]]
 
 
 def right(n: int, seeds: int, a: float, b: float) -> Draw:
-    """Problems of their own difficulty, Beta(a, b), each tried with so many seeds; the truth is the mean difficulty."""
+    """Problems with difficulties from Beta(a, b), each tried with ``seeds`` seeds; the truth is the mean difficulty."""
     return lambda rng: (rng.binomial(seeds, rng.beta(a, b, n)) / seeds, a / (a + b))
 
 
 def gap(n: int, seeds: int, better: float, worse: float) -> Draw:
-    """Pairs that only one of two methods solves, with so much probability each; the truth is the difference."""
+    """Pairs that only one of two methods solves, with probabilities ``better`` and ``worse``; the truth is the difference."""
     share = [better, worse, 1 - better - worse]
 
     def draw(rng: np.random.Generator) -> tuple[FloatArray, float]:
@@ -42,25 +42,25 @@ def gap(n: int, seeds: int, better: float, worse: float) -> Draw:
         (difference, gap(300, 3, 0.08, 0.05)),
     ],
 )
-def test_intervals_hold_the_truth_in_95_of_100_data_sets(interval: Callable[[FloatArray], object], draw: Draw) -> None:
+def test_intervals_contain_the_truth_in_95_of_100_data_sets(interval: Callable[[FloatArray], Interval], draw: Draw) -> None:
     rng = np.random.default_rng(7)
-    held = 0
+    n_inside = 0
     for _ in range(N_DRAWN):
         values, truth = draw(rng)
         found = interval(values)
-        held += found.low <= truth <= found.high  # type: ignore[attr-defined]
+        n_inside += found.low <= truth <= found.high
     # Three standard errors of a share of 0.95 below it.
-    assert held / N_DRAWN >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / N_DRAWN)
+    assert n_inside / N_DRAWN >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / N_DRAWN)
 
 
 @pytest.mark.parametrize("draw", [gap(40, 3, 0.1, 0.1), gap(100, 1, 0.02, 0.02), gap(300, 3, 0.02, 0.02), gap(10, 1, 0.4, 0.4)])
-def test_methods_that_are_alike_are_rarely_told_apart(draw: Draw) -> None:
+def test_methods_that_are_alike_rarely_differ(draw: Draw) -> None:
     rng = np.random.default_rng(8)
-    told = sum(difference(draw(rng)[0]).verdict != "tie" for _ in range(N_DRAWN))
-    assert told / N_DRAWN <= 0.05 + 3 * np.sqrt(0.95 * 0.05 / N_DRAWN)
+    n_different = sum(difference(draw(rng)[0]).verdict != "tie" for _ in range(N_DRAWN))
+    assert n_different / N_DRAWN <= 0.05 + 3 * np.sqrt(0.95 * 0.05 / N_DRAWN)
 
 
-def test_a_method_that_is_better_by_ten_points_is_found_out() -> None:
+def test_a_method_that_is_better_by_ten_points_is_detected() -> None:
     rng = np.random.default_rng(9)
     draw = gap(200, 3, 0.2, 0.1)
     verdicts = [difference(draw(rng)[0]).verdict for _ in range(100)]
@@ -81,7 +81,7 @@ def test_twenty_of_twenty_is_not_certain() -> None:
     assert 0.75 < found.low < 0.95
 
 
-def test_one_problem_tells_nothing() -> None:
+def test_one_problem_decides_nothing() -> None:
     assert difference(np.ones(1)).verdict == "tie"
 
 

@@ -1,7 +1,7 @@
 import json
-import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def written(directory: Path) -> list[Row]:
     return [ROW.validate_json(line) for line in (directory / "results.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_rows_come_back_as_they_went(tmp_path: Path) -> None:
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     rows = [row("a"), row("b", seconds=0.25), row("c", correct=False, error=DEAD)]
     with open_store(tmp_path / "new" / "run", SETTINGS) as store:
         for one in rows:
@@ -53,7 +53,7 @@ def test_a_torn_last_row_is_dropped_and_written_again(cut: int, tmp_path: Path) 
     assert path.read_bytes() == first + second
 
 
-def test_a_failure_is_on_disk_until_it_is_tried_again(tmp_path: Path) -> None:
+def test_a_failure_is_on_disk_until_it_is_retried(tmp_path: Path) -> None:
     with open_store(tmp_path, SETTINGS) as store:
         store.add(row("a", correct=False, error=OUTAGE))
         store.add(row("b"))
@@ -64,24 +64,24 @@ def test_a_failure_is_on_disk_until_it_is_tried_again(tmp_path: Path) -> None:
     assert [(one.problem, one.error) for one in written(tmp_path)] == [("b", None), ("a", None)]
 
 
-def test_damage_in_the_middle_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_damage_in_the_middle_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
     with open_store(tmp_path, SETTINGS) as store:
         store.add(row("a"))
         store.add(row("b"))
     path = tmp_path / "results.jsonl"
     damaged = path.read_text(encoding="utf-8").replace('"problem":"a"', '"problem":', 1)
     path.write_text(damaged, encoding="utf-8")
-    with pytest.raises(InvalidRequest, match=r"row 1 of .*results\.jsonl is damaged"), open_store(tmp_path, SETTINGS):
+    with pytest.raises(InvalidRequest, match=r"Row 1 of .*results\.jsonl is damaged"), open_store(tmp_path, SETTINGS):
         pass
     assert path.read_text(encoding="utf-8") == damaged
 
 
-def test_other_settings_are_refused_by_their_name(tmp_path: Path) -> None:
+def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     with open_store(tmp_path, SETTINGS):
         pass
     other = {**SETTINGS, "seeds": 3, "problems": {"a": "2"}}
     with (
-        pytest.raises(InvalidRequest, match=r"other settings \(seeds: 2 and 3; the problems are others\)"),
+        pytest.raises(InvalidRequest, match=r"other settings \(seeds: 2 and 3; the problems differ\)"),
         open_store(tmp_path, other),
     ):
         pass
@@ -96,7 +96,7 @@ def test_other_settings_are_refused_by_their_name(tmp_path: Path) -> None:
         {"methods": ["best_of_n", "pf", "epf"], "cells": [["best_of_n", 4], ["epf", 4], ["pf", 4], ["pf", 8]]},
     ],
 )
-def test_a_run_that_asks_for_more_goes_on_from_the_rows_and_cannot_go_back(more: dict[str, Any], tmp_path: Path) -> None:
+def test_an_extended_run_resumes_from_its_rows_and_cannot_be_reduced(more: dict[str, Any], tmp_path: Path) -> None:
     with open_store(tmp_path, SETTINGS) as store:
         store.add(row("a"))
     grown = {**SETTINGS, **more}
@@ -118,7 +118,7 @@ def test_a_run_that_asks_for_more_goes_on_from_the_rows_and_cannot_go_back(more:
         {"seeds": 3, "timed": 5},
     ],
 )
-def test_a_run_that_asks_for_more_of_something_else_is_refused(other: dict[str, Any], tmp_path: Path) -> None:
+def test_an_extension_of_another_run_is_refused(other: dict[str, Any], tmp_path: Path) -> None:
     with open_store(tmp_path, SETTINGS):
         pass
     with pytest.raises(InvalidRequest, match="other settings"), open_store(tmp_path, {**SETTINGS, **other}):
@@ -126,7 +126,7 @@ def test_a_run_that_asks_for_more_of_something_else_is_refused(other: dict[str, 
     assert read_run(tmp_path)[0] == SETTINGS
 
 
-def test_rows_of_something_else_are_left_alone(tmp_path: Path) -> None:
+def test_rows_without_settings_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text("{}\n")
     with pytest.raises(InvalidRequest, match=r"rows but no run\.json"), open_store(tmp_path, SETTINGS):
         pass
@@ -136,7 +136,7 @@ def test_rows_of_something_else_are_left_alone(tmp_path: Path) -> None:
 def test_a_second_writer_is_refused_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from evaluation.store import open_store
+from epf.evaluation.store import open_store
 with open_store(Path({str(tmp_path)!r}), {SETTINGS!r}):
     print("open", flush=True)
     input()
@@ -145,15 +145,18 @@ with open_store(Path({str(tmp_path)!r}), {SETTINGS!r}):
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert first.stdout is not None
+    limit = threading.Timer(60, first.kill)
+    limit.start()
     with first:
         assert first.stdout.readline() == b"open\n"
-        with pytest.raises(InvalidRequest, match="another `epf eval` writes"), open_store(tmp_path, SETTINGS):
+        with pytest.raises(InvalidRequest, match="Another `epf eval` is writing"), open_store(tmp_path, SETTINGS):
             pass
-        first.send_signal(signal.SIGKILL)
+        first.kill()
+    limit.cancel()
     with open_store(tmp_path, SETTINGS) as store:
         assert not store.rows
 
 
-def test_no_run_there(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="holds no run"):
+def test_a_directory_without_a_run(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="does not hold a run"):
         read_run(tmp_path)

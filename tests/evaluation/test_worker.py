@@ -1,4 +1,4 @@
-"""Searches over the embedded pair, alone and with shared draws, and over models that fail."""
+"""Searches with the embedded pair, alone and with shared draws, and with models that fail."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from epf.core.errors import GeneratorError
-from epf.evaluation.plan import Plan, make_plan, read_contenders
+from epf.core.generator import Sampling, Step
+from epf.evaluation.plan import Key, Plan, Task, make_plan, read_contenders
 from epf.evaluation.rows import Row
 from epf.evaluation.schedule import FAILURES_IN_A_ROW, run_tasks
 from epf.evaluation.worker import Worker
@@ -33,7 +34,7 @@ def embedded_rows(asked: Plan, *, concurrency: int = 16) -> dict[object, Row]:
 
 
 @pytest.mark.slow
-def test_sharing_draws_and_running_side_by_side_changes_no_result() -> None:
+def test_shared_draws_and_concurrent_searches_change_no_result() -> None:
     methods, budgets, problems = "all,epf+lookahead=reuse", (1, 4), load_problems("synthetic", 2)
     alone = embedded_rows(plan(problems, methods, budgets, timed=2))
     shared = embedded_rows(plan(problems, methods, budgets))
@@ -43,12 +44,12 @@ def test_sharing_draws_and_running_side_by_side_changes_no_result() -> None:
     assert all(row.seconds is None for row in shared.values())
 
 
-def scripted_rows(asked: Plan, generator: ScriptedGenerator, *, done: Iterable[object] = ()) -> list[Row]:
+def scripted_rows(asked: Plan, generator: ScriptedGenerator, *, done: Iterable[Key] = ()) -> list[Row]:
     rows: list[Row] = []
 
     async def main() -> None:
         async with with_checker(generator, ScriptedRewardModel()) as models:
-            await run_tasks(asked, [Worker(models)], concurrency=2, done=set(done), emit=rows.append)  # type: ignore[arg-type]
+            await run_tasks(asked, [Worker(models)], concurrency=2, done=set(done), emit=rows.append)
 
     try:
         asyncio.run(main())
@@ -63,9 +64,9 @@ def test_a_row_has_what_the_report_needs() -> None:
     assert row.generated_tokens == 8 * N_STEPS
     assert row.prompt_tokens == 2
     assert len(row.rounds.ess) == len(row.rounds.temperature) == len(row.rounds.distinct_ancestors) == N_STEPS
-    assert sum(traced.copies for traced in row.traced) == 8
-    assert {len(traced.scores) for traced in row.traced} == {N_STEPS}
-    assert all(traced.right == (traced.scores[-1] > 0.5) for traced in row.traced)
+    assert sum(solution.copies for solution in row.traced) == 8
+    assert {len(solution.scores) for solution in row.traced} == {N_STEPS}
+    assert all(solution.right == (solution.scores[-1] > 0.5) for solution in row.traced)
 
 
 def test_every_method_counts_its_own_tokens_of_shared_draws() -> None:
@@ -78,9 +79,9 @@ def test_shared_draws_are_drawn_once() -> None:
     class Counting(ScriptedGenerator):
         n_calls = 0
 
-        async def step(self, *arguments):  # type: ignore[no-untyped-def]
+        async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
             self.n_calls += 1
-            return await super().step(*arguments)
+            return await super().step(prefix_ids, sampling, seed)
 
     generator = Counting()
     scripted_rows(plan([Problem("1", "a?", "42")], "best_of_n,weighted_best_of_n,self_consistency", (1, 2, 8)), generator)
@@ -88,7 +89,7 @@ def test_shared_draws_are_drawn_once() -> None:
     assert generator.n_calls <= 8 * N_STEPS
 
 
-def test_a_failure_is_a_row_that_is_tried_again() -> None:
+def test_a_failure_is_a_row_that_is_not_final() -> None:
     asked = plan([Problem("1", "a?", "42")], "epf,pf", (2,))
     rows = scripted_rows(asked, ScriptedGenerator(error=GeneratorError("the engine is down")))
     assert [(row.error and (row.error.code, row.error.message), row.final) for row in rows] == [
@@ -104,13 +105,13 @@ def test_a_search_that_can_never_succeed_is_final_and_wrong() -> None:
     assert not row.correct
 
 
-def test_a_run_stops_when_nothing_works_any_more() -> None:
+def test_a_run_stops_after_too_many_failures_in_a_row() -> None:
     asked = plan([Problem(str(i), f"{i}?", "42") for i in range(50)], "epf,pf", (1, 2))
     rows = scripted_rows(asked, ScriptedGenerator(error=GeneratorError("the engine is down")))
     assert FAILURES_IN_A_ROW <= len(rows) <= FAILURES_IN_A_ROW + 1
 
 
-def test_what_is_done_is_not_done_again() -> None:
+def test_completed_searches_are_not_repeated() -> None:
     asked = plan([Problem(str(i), f"{i}?", "42") for i in range(3)], "epf,pf", (1, 2), seeds=2, timed=1)
     done = {("0", "epf", 1, 0), ("1", "pf", 2, 1), ("2", "epf", 2, 0)}
     rows = scripted_rows(asked, ScriptedGenerator(), done=done)
@@ -118,37 +119,36 @@ def test_what_is_done_is_not_done_again() -> None:
     assert not {row.key for row in rows} & done
 
 
+class RecordingSearcher:
+    """A searcher that keeps the groups of its tasks and lets others run in between."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.groups: set[tuple[str, int]] = set()
+
+    async def run(self, task: Task) -> Row:
+        self.groups.add((task.problem.id, task.seed))
+        await asyncio.sleep(0)
+        return await self.worker.run(task)
+
+
 def test_searchers_take_whole_groups() -> None:
-    class Taking:
-        def __init__(self) -> None:
-            self.groups: set[tuple[str, int]] = set()
-
-        async def run(self, task):  # type: ignore[no-untyped-def]
-            self.groups.add((task.problem.id, task.seed))
-            await asyncio.sleep(0)
-            return (await worker.run(task)) if worker else None
-
-    async def main() -> list[Taking]:
-        nonlocal worker
-        searchers = [Taking(), Taking(), Taking()]
+    async def main() -> list[set[tuple[str, int]]]:
         async with with_checker(ScriptedGenerator(), ScriptedRewardModel()) as models:
-            worker = Worker(models)
+            searchers = [RecordingSearcher(Worker(models)) for _ in range(3)]
             asked = plan([Problem(str(i), f"{i}?", "42") for i in range(8)], "epf,pf", (1, 2), seeds=2)
             await run_tasks(asked, searchers, concurrency=2, done=(), emit=lambda row: None)
-        return searchers
+        return [searcher.groups for searcher in searchers]
 
-    worker: Worker | None = None
-    first, second, third = asyncio.run(main())
-    assert first.groups
-    assert second.groups
-    assert third.groups
-    assert len(first.groups) + len(second.groups) + len(third.groups) == len(first.groups | second.groups | third.groups) == 16
+    groups = asyncio.run(main())
+    assert all(groups)
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 16
 
 
-def test_a_solution_that_was_cut_short_is_not_right_whatever_it_says() -> None:
+def test_a_solution_that_was_cut_short_is_never_right() -> None:
     class Cut(ScriptedGenerator):
-        async def step(self, *arguments):  # type: ignore[no-untyped-def]
-            step = await super().step(*arguments)
+        async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+            step = await super().step(prefix_ids, sampling, seed)
             return replace(step, finish="length") if step.finish == "eos" else step
 
     problem = [Problem("1", "a?", "42")]
@@ -156,7 +156,7 @@ def test_a_solution_that_was_cut_short_is_not_right_whatever_it_says() -> None:
     (row,) = scripted_rows(asked, Cut())
     assert (row.answer, row.stop_reason) == (None, "max_steps")
     assert row.traced
-    assert not any(traced.right for traced in row.traced)
+    assert not any(solution.right for solution in row.traced)
 
 
 @pytest.mark.parametrize("gold", ["41", "43"])

@@ -1,0 +1,82 @@
+"""An evaluation from Python."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from epf.core.errors import GeneratorError, InvalidRequest
+from epf.evaluation.report.figures import Report
+from epf.evaluation.run import EMBEDDED, Evaluation, evaluate, open_run
+from epf.evaluation.store import read_run
+from epf.service.searches.models import Models, with_checker
+from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+
+
+def evaluation(folder: Path, **more: Any) -> Evaluation:
+    """A small evaluation over a file."""
+    rows = [json.dumps({"problem": f"What is {i} + 1?", "answer": 42}) for i in range(3)]
+    (folder / "set.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    small: dict[str, Any] = {"methods": "epf,best_of_n", "budgets": (4,), "seeds": 2, "timed": 1, **more}
+    return Evaluation(str(folder / "set.jsonl"), folder / "run", **small)
+
+
+def report(asked: Evaluation, **generator: Any) -> Report:
+    """Evaluate scripted models."""
+
+    @asynccontextmanager
+    async def models() -> AsyncIterator[Models]:
+        async with with_checker(ScriptedGenerator(**generator), ScriptedRewardModel()) as found:
+            yield found
+
+    return asyncio.run(evaluate(asked, models))
+
+
+def test_the_report_is_returned_and_written(tmp_path: Path) -> None:
+    found = report(evaluation(tmp_path))
+    assert (found.n_problems, found.n_searches, found.failures) == (3, 6, {})
+    assert [(cell.method, cell.budget) for cell in found.cells] == [("epf", 4), ("best_of_n", 4)]
+    written = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
+    assert written["n_searches"] == found.n_searches
+    assert (tmp_path / "run" / "report.md").exists()
+
+
+def test_a_complete_run_is_not_searched_again(tmp_path: Path) -> None:
+    first = report(evaluation(tmp_path))
+    assert report(evaluation(tmp_path), error=GeneratorError("no model may be called")) == first
+
+
+def test_the_rows_so_far_are_reported_when_the_models_fail(tmp_path: Path) -> None:
+    asked = evaluation(tmp_path, seeds=12)
+    with pytest.raises(GeneratorError, match="20 searches in a row failed"):
+        report(asked, error=GeneratorError("the engine is down"))
+    assert "generator_error" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    with open_run(asked) as run:
+        assert not run.is_complete
+        assert run.rows == [], "failed searches are retried"
+
+
+def test_settings_name_the_models_and_the_options(tmp_path: Path) -> None:
+    models: Mapping[str, Mapping[str, Any]] = {"generator": {"name": "mine"}, "reward_model": {"name": "its judge"}}
+    report(evaluation(tmp_path, models=models, options={"max_steps": 9}))
+    settings, rows = read_run(tmp_path / "run")
+    assert (settings["generator"], settings["search"]) == ({"name": "mine"}, {"max_steps": 9})
+    assert len(rows) == 12
+    with pytest.raises(InvalidRequest, match="other settings"), open_run(evaluation(tmp_path, models=EMBEDDED)):
+        pass
+
+
+def test_a_report_without_matplotlib_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    report(evaluation(tmp_path))
+    with open_run(evaluation(tmp_path)) as run:
+        written = run.write_report()
+    assert written.without_pictures is not None
+    assert "plots" in written.without_pictures
+    assert "![" not in written.page
