@@ -103,7 +103,7 @@ def test_a_port_that_is_taken_is_named(command: str) -> None:
 def test_settings_of_models_that_do_not_fit_together_end_it_too() -> None:
     status, line = outcome("serve", "--port", "0", EPF_REWARD_MODEL__KIND="http")
     assert status == 2
-    assert line == "epf: reward model 'http' requires the option `url`"
+    assert line == "epf: Reward model 'http' requires the option `url`."
 
 
 @pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])
