@@ -1,14 +1,13 @@
-"""How well the embedded reward model's scores mean what they say, before and after calibration.
+"""Calibration of the embedded reward model, before and after fitting a map: ``python -m benchmarks.calibration``.
 
-``python -m benchmarks.calibration`` writes ``benchmarks/results/calibration.json``, ``.md`` and ``.png``, and the fitted map in
-``embedded-reward-model.calibration.json`` beside them, for ``EPF_REWARD_MODEL__CALIBRATION``. Solutions are sampled by the
-embedded generator; a step is right when all steps so far are (exact labels). The maps are fitted on one half of the problems
-and measured on the other, and on problems of another wording, which shows what they are worth on other samples.
+Writes ``benchmarks/results/calibration.json``, ``.md`` and ``.png``, and the fitted map for ``EPF_REWARD_MODEL__CALIBRATION``
+as ``embedded-reward-model.calibration.json``. The embedded generator samples the solutions. A step is right if it and all steps
+before it are (exact labels). The maps are fitted on one half of the problems and measured on the other half, and on problems
+with other wordings, which shows how well they transfer.
 """
 
 import argparse
 import asyncio
-import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.output import RESULTS, save
 from benchmarks.pair import score_all
 from epf.engines.onnx.config import SHIPPED, load_config
 from epf.generators.embedded import EmbeddedGenerator
@@ -25,7 +25,6 @@ from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.training.reward_model.labels import step_labels
 from epf.training.reward_model.samples import sample_many
 
-RESULTS = Path(__file__).parent / "results"
 SEED = 11
 N = 16
 COMMAND = "python -m benchmarks.calibration"
@@ -36,7 +35,7 @@ Steps = tuple[Floats, Floats]
 
 
 async def labelled(split: str, n_problems: int) -> list[Steps]:
-    """Scores and labels of every step of every sampled solution, one pair of arrays per problem."""
+    """Return scores and labels of every step of every sampled solution, as one pair of arrays per problem."""
     generator, model = EmbeddedGenerator(), EmbeddedRewardModel()
     try:
         drawn = list(islice(problems(7_000_001, split, 4, 8), n_problems))
@@ -54,18 +53,18 @@ async def labelled(split: str, n_problems: int) -> list[Steps]:
     ]
 
 
-def together(parts: list[Steps]) -> Steps:
-    """One pair of arrays."""
+def concatenated(parts: list[Steps]) -> Steps:
+    """Concatenate several pairs of arrays."""
     return np.concatenate([p for p, _ in parts]), np.concatenate([y for _, y in parts])
 
 
 def mapped(scores: Floats, calibration: Calibration | None) -> Floats:
-    """Scores after a calibration, None for none."""
+    """Return the scores after a calibration, or unchanged if it is None."""
     return scores if calibration is None else np.array([calibration(score) for score in scores])
 
 
 def figures(scores: Floats, labels: Floats) -> dict[str, float]:
-    """Expected calibration error in percent, mean log loss in nats, Brier score."""
+    """Return expected calibration error in percent, mean log loss in nats, and Brier score."""
     clipped = np.clip(scores, CLIP, 1 - CLIP)
     log_loss = -np.mean(labels * np.log(clipped) + (1 - labels) * np.log(1 - clipped))
     return {
@@ -76,10 +75,10 @@ def figures(scores: Floats, labels: Floats) -> dict[str, float]:
 
 
 async def measure(n_problems: int, out: Path) -> dict[str, Any]:
-    """All figures; the Platt map is left in ``out`` for use."""
+    """Return all figures and write the Platt map to ``out``."""
     known = await labelled("test", n_problems)
-    reworded = together(await labelled("wordings", n_problems))
-    fitted_on, held_out = together(known[: n_problems // 2]), together(known[n_problems // 2 :])
+    reworded = concatenated(await labelled("wordings", n_problems))
+    fitted_on, held_out = concatenated(known[: n_problems // 2]), concatenated(known[n_problems // 2 :])
     name = load_config(SHIPPED / "reward_model").name
     platt = fit(*fitted_on, model=name, method="platt")
     maps: dict[str, Calibration | None] = {
@@ -100,8 +99,8 @@ async def measure(n_problems: int, out: Path) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any]) -> str:
-    """The figures as a page."""
+def page(result: dict[str, Any]) -> str:
+    """Return the figures as a Markdown page."""
     n, steps = result["n_problems"], result["n_steps"]
     rows = [
         f"| {name} | "
@@ -116,11 +115,11 @@ def table(result: dict[str, Any]) -> str:
         [
             "# Calibration of the embedded reward model",
             "",
-            f"`{COMMAND}`: {N} solutions of each problem (4 to 8 steps, temperature 0.8), scored after every step. Fitted on",
-            f"{n['fitted']} problems ({steps['fitted']} steps), measured on {n['measured']} others ({steps['measured']} steps) "
-            "and on",
-            f"{n['other_wordings']} in mostly other wordings ({steps['other_wordings']} steps). Expected calibration error in",
-            "percent over 10 bins of equal width, mean log loss in nats; lower is better.",
+            f"`{COMMAND}`: {N} solutions of each problem (4 to 8 steps, temperature 0.8), scored after every step. The maps",
+            f"are fitted on {n['fitted']} problems ({steps['fitted']} steps) and measured on {n['measured']} others "
+            f"({steps['measured']} steps)",
+            f"and on {n['other_wordings']} problems with mostly other wordings ({steps['other_wordings']} steps). Expected",
+            "calibration error (ECE) in percent over 10 bins of equal width, mean log loss in nats; lower is better.",
             "",
             "| map | ECE, held-out problems | log loss | ECE, other wordings | log loss |",
             "|---|---|---|---|---|",
@@ -135,7 +134,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """The reliability diagram: share of right steps against mean score, by bin."""
+    """Draw the reliability diagram: the share of right steps against the mean score, by bin."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -155,17 +154,14 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, write and draw."""
+    """Measure the figures, write them and draw the diagram."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     result = asyncio.run(measure(arguments.problems, arguments.out))
-    (arguments.out / "calibration.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    page = table(result)
-    (arguments.out / "calibration.md").write_text(page, encoding="utf-8")
     draw(result, arguments.out / "calibration.png")
-    print(page)
+    save(arguments.out / "calibration", result, page(result))
 
 
 if __name__ == "__main__":

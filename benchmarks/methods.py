@@ -1,7 +1,7 @@
-"""The table of all methods that README shows: ``python -m benchmarks.methods``, the last part of ``make bench-methods``.
+"""The table of all methods: ``python -m benchmarks.methods``, the last part of ``make bench-methods``.
 
-Reads the report of that run, writes ``table.md`` beside it and into ``main/`` the run's pictures with few of its methods, since
-nobody can tell two dozen lines apart.
+Reads the report of that run and writes ``table.md`` next to it. Writes the figures with only the main methods to ``main/``,
+since nobody can distinguish two dozen lines.
 """
 
 import json
@@ -20,13 +20,13 @@ MAIN = ("epf", "pf", "epf_published", "dvts", "beam", "best_of_n", "weighted_bes
 
 
 def short_table(report: dict[str, Any]) -> str:
-    """Accuracy by method and budget, marked where it differs from the reference, and tokens at the largest budget."""
+    """Return accuracy by method and budget, marked if it differs from the reference, and tokens at the largest budget."""
     cells = {(cell["method"], cell["budget"]): cell for cell in report["cells"]}
     methods = list(dict.fromkeys(method for method, _ in cells))
     budgets = sorted({budget for _, budget in cells})
     verdicts = {(one["method"], one["budget"]): one["verdict"] for one in report["same_budget"]}
 
-    def told(method: str, budget: int) -> str:
+    def accuracy(method: str, budget: int) -> str:
         cell = cells.get((method, budget))
         if cell is None:
             return ""
@@ -37,22 +37,22 @@ def short_table(report: dict[str, Any]) -> str:
         cell = cells.get((method, budgets[-1]))
         return "" if cell is None else f"{cell['generated_tokens']:.0f}"
 
-    rows = [(f"`{method}`", *(told(method, budget) for budget in budgets), tokens(method)) for method in methods]
+    rows = [(f"`{method}`", *(accuracy(method, budget) for budget in budgets), tokens(method)) for method in methods]
     header = ("method", *(f"N = {budget}" for budget in budgets), f"tokens at {budgets[-1]}")
     n_problems, n_searches = report["n_problems"], report["n_searches"]
     return "\n".join(
         [
             f"{n_problems} held-out problems of 4 to 8 steps, {n_searches} pairs of problem and seed; accuracy in percent.",
-            f"+ and - mark where a method is better or worse than `{methods[0]}` at the same N, on the same pairs, beyond",
-            "a 95 % interval; all others tie with it.",
+            f"+ and - mark methods that are better or worse than `{methods[0]}` at the same N, by a 95 % interval over",
+            "the same pairs; all others tie with it.",
             "",
             table(header, rows),
         ]
     )
 
 
-def of_few(report: dict[str, Any]) -> Report:
-    """What there is to draw of the main methods."""
+def main_methods(report: dict[str, Any]) -> Report:
+    """Return the report with only the main methods."""
     whole = TypeAdapter(Report).validate_python({name: value for name, value in report.items() if name != "settings"})
     return replace(
         whole,
@@ -64,12 +64,12 @@ def of_few(report: dict[str, Any]) -> Report:
 
 
 def main() -> None:
-    """Read, write."""
+    """Write the table and the figures."""
     report = json.loads((RUN / "report.json").read_text(encoding="utf-8"))
     written = short_table(report)
     (RUN / "table.md").write_text(written + "\n", encoding="utf-8")
     (RUN / "main").mkdir(exist_ok=True)
-    draw(of_few(report), RUN / "main")
+    draw(main_methods(report), RUN / "main")
     print(written)
 
 

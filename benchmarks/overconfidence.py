@@ -3,44 +3,41 @@
 Reads the rows of ``make bench-methods`` and ``make bench-overconfident``; writes ``benchmarks/results/overconfidence.md`` and
 ``.json``.
 
-Over-confidence of a score after step t is the score less the share of solutions that end right, over 32 independent solutions
-of a problem and seed, which nothing selected. Problems are put in order by their over-confidence in the first half of the
-steps; the thirds at both ends are where the reward model is calibrated best and worst. A filter weighs by odds, so an
-over-confidence that adds the same to all log odds cancels out of the weights, and one that multiplies them does not: the last
-part is of the same reward model with its log odds multiplied by three.
+The over-confidence of a score after step t is the score minus the share of solutions that end right, over 32 independent,
+unselected solutions of a problem and seed. Problems are ranked by their over-confidence in the first half of the steps; the
+first and last third are where the reward model is calibrated best and worst. A filter weighs by odds, so an over-confidence
+that adds a constant to all log odds cancels out of the weights, but one that multiplies them does not. The last part therefore
+uses the same reward model with its log odds multiplied by three.
 
 Each filter is compared with PF on the same problems and seeds, at the same N and at the same number of generated tokens:
 :mod:`epf.evaluation.report.grid`.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.output import RESULTS, save
 from epf.evaluation.report.grid import Grid, grid_of
 from epf.evaluation.report.statistics import Interval, accuracy, difference
 from epf.evaluation.report.text import signed, table
 from epf.evaluation.rows import Row
 from epf.evaluation.store import read_run
 
-RESULTS = Path(__file__).parent / "results"
 COMMAND = "python -m benchmarks.overconfidence"
 UNSELECTED = ("best_of_n+aggregation=mean", 32)
-"""Draws independently and judges after every step."""
+"""Samples independently and scores after every step."""
 FILTERS = ("pf", "epf", "epf_published", "epf+lookahead=reuse", "epf+lookahead=redraw")
 SMALL_AND_LARGE = (4, 32)
-FEWEST = 20
-"""A depth that fewer problems reach is left out."""
+MIN_PROBLEMS = 20
+"""Depths that fewer problems reach are omitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """Scores after step ``depth`` of solutions that nothing selected."""
+    """Scores after step ``depth`` of unselected solutions."""
 
     depth: int
     n_problems: int
@@ -51,7 +48,7 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A filter where something holds of the reward model; the differences are from PF."""
+    """A filter on one group of problems or scores; differences are from PF."""
 
     where: str
     n_problems: int
@@ -64,7 +61,7 @@ class Line:
 
 
 def by_depth(rows: Sequence[Row]) -> list[Depth]:
-    """Scores against outcomes; every problem counts once."""
+    """Compare scores with outcomes by depth; every problem counts once."""
     found: dict[int, dict[str, list[tuple[float, bool]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         for traced in row.traced:
@@ -72,15 +69,15 @@ def by_depth(rows: Sequence[Row]) -> list[Depth]:
                 found[depth][row.problem] += [(score, traced.right)] * traced.copies
     depths = []
     for depth, problems in sorted(found.items()):
-        if len(problems) >= FEWEST:
-            scores, right = np.array([np.mean(of_one, axis=0) for of_one in problems.values()]).T
+        if len(problems) >= MIN_PROBLEMS:
+            scores, right = np.array([np.mean(values, axis=0) for values in problems.values()]).T
             gap = difference(scores - right)
             depths.append(Depth(depth, len(problems), float(scores.mean()), float(right.mean()), gap))
     return depths
 
 
 def early_overconfidence(rows: Sequence[Row]) -> dict[str, float]:
-    """By problem: mean score over the first half of the steps, less the share of solutions that end right."""
+    """Return by problem the mean score over the first half of the steps minus the share of solutions that end right."""
     found: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         for traced in row.traced:
@@ -90,7 +87,7 @@ def early_overconfidence(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def lines(where: str, rows: Sequence[Row], problems: Collection[str] | None = None) -> list[Line]:
-    """All filters on some problems, by default all."""
+    """Return all filters on some problems, by default on all."""
     mine = [row for row in rows if row.method in FILTERS and (problems is None or row.problem in problems)]
     budgets = sorted({row.budget for row in mine})
     grid = grid_of(mine, [(method, budget) for method in FILTERS for budget in budgets])
@@ -114,7 +111,7 @@ def _line(where: str, n_problems: int, grid: Grid, method: str, n: int) -> Line:
 
 
 def page(depths: Sequence[Depth], found: Sequence[Line]) -> str:
-    """The figures for people."""
+    """Return the figures as a Markdown page."""
     scores = [
         (d.depth, d.n_problems, f"{100 * d.mean_score:.1f}", f"{100 * d.ended_right:.1f}", signed(d.overconfidence))
         for d in depths
@@ -128,7 +125,7 @@ def page(depths: Sequence[Depth], found: Sequence[Line]) -> str:
             f"{100 * line.accuracy.mean:.1f}",
             f"{line.tokens:.0f}",
             "" if line.method == "pf" else f"{signed(line.at_same_n)} {line.at_same_n.verdict}",
-            "" if line.method == "pf" else _told(line.at_same_tokens),
+            "" if line.method == "pf" else _gap(line.at_same_tokens),
         )
         for line in found
     ]
@@ -137,11 +134,12 @@ def page(depths: Sequence[Depth], found: Sequence[Line]) -> str:
             [
                 "# Where the reward model is over-confident",
                 f"`{COMMAND}`, from the rows of `make bench-methods` and `make bench-overconfident`.",
-                "Solutions that nothing selected, 32 of each problem and seed:",
+                "Unselected solutions, 32 for each problem and seed:",
                 table(
                     ("after step", "problems", "mean score in %", "ended right in %", "score minus right, in points"), scores
                 ),
-                "Filters where that is so and where it is not; 95 % intervals, paired by problem and seed:",
+                "Filters where the reward model is calibrated well and where it is over-confident; 95 % intervals, "
+                "paired by problem and seed:",
                 table(
                     (
                         "where",
@@ -161,12 +159,12 @@ def page(depths: Sequence[Depth], found: Sequence[Line]) -> str:
     )
 
 
-def _told(gap: Interval | None) -> str:
+def _gap(gap: Interval | None) -> str:
     return "PF was not measured there" if gap is None else f"{signed(gap)} {gap.verdict}"
 
 
 def main() -> None:
-    """Read, summarise, write."""
+    """Read the rows, summarise them and write the figures."""
     _, rows = read_run(RESULTS / "methods")
     _, sharpened = read_run(RESULTS / "overconfident")
     unselected = [row for row in rows if (row.method, row.budget) == UNSELECTED]
@@ -178,11 +176,8 @@ def main() -> None:
         *lines("most over-confident third", rows, {problem for _, problem in ranked[-third:]}),
         *lines("log odds times 3", sharpened),
     ]
-    told: dict[str, Any] = {"command": COMMAND, "by_depth": [asdict(d) for d in depths], "filters": [asdict(f) for f in found]}
-    (RESULTS / "overconfidence.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    written = page(depths, found)
-    (RESULTS / "overconfidence.md").write_text(written, encoding="utf-8")
-    print(written)
+    result = {"command": COMMAND, "by_depth": [asdict(d) for d in depths], "filters": [asdict(f) for f in found]}
+    save(RESULTS / "overconfidence", result, page(depths, found))
 
 
 if __name__ == "__main__":

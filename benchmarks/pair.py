@@ -1,9 +1,9 @@
-"""How strong the embedded pair is: ``python -m benchmarks.pair``; writes ``benchmarks/results/pair.json``.
+"""Strength of the embedded pair: ``python -m benchmarks.pair``; writes ``benchmarks/results/pair.json``.
 
 On held-out problems of 4 to 8 steps: one sample, any of 16, majority of 16, best of 16 by the reward model, and how well the
-reward model tells right from wrong **within a problem at the same depth** (AUC over pairs of solutions of one problem after the
-same number of steps). Over-confidence is mean score against the share still right and the share that ends right, by depth. On
-real problems (where their files are at hand): how often the greedy solution is right.
+reward model separates right from wrong **within a problem at the same depth** (AUC over pairs of solutions of one problem after
+the same number of steps). Over-confidence compares the mean score with the share still right and the share that ends right, by
+depth. On real problems, if their files are available: how often the greedy solution is right.
 """
 
 import argparse
@@ -18,38 +18,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.output import RESULTS, save
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
+from epf.reward_models.calibration import expected_calibration_error
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search.answers.extract import boxed_answer
 from epf.training.reward_model.labels import step_labels
 from epf.training.reward_model.samples import sample_many
 
 Solutions = list[list[tuple[str, ...]]]
-RESULTS = Path(__file__).parent / "results"
+Scores = list[list[list[float]]]
+"""A score for each step of each solution of each problem."""
 
 
-async def score_all(
-    model: EmbeddedRewardModel, problems_: Sequence[SyntheticProblem], solutions: Solutions
-) -> list[list[list[float]]]:
-    """Score after every step of every solution."""
+async def score_all(model: EmbeddedRewardModel, tested: Sequence[SyntheticProblem], solutions: Solutions) -> Scores:
+    """Score every solution after each of its steps."""
 
     async def one(text: str, steps: tuple[str, ...]) -> list[float]:
         return [(await model.score(text, steps[: i + 1])).probability for i in range(len(steps))]
 
     scored = []
-    for problem, group in zip(problems_, solutions, strict=True):
+    for problem, group in zip(tested, solutions, strict=True):
         scored.append(list(await asyncio.gather(*(one(problem.text, steps) for steps in group))))
     return scored
 
 
-def auc_within(problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]]) -> float:
-    """Share of (right, wrong) pairs of one problem at one depth where the right one has the higher score; ties count half."""
+def auc_within(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: Scores) -> float:
+    """Return the share of (right, wrong) pairs of one problem and depth that the scores rank correctly; ties count half."""
     won, pairs = 0.0, 0
-    for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
+    for problem, group, group_scores in zip(tested, solutions, scores, strict=True):
         labels = [step_labels(problem, steps) for steps in group]
         for depth in range(max(len(steps) for steps in group)):
             at_depth = {
@@ -69,10 +69,10 @@ def answer_is_right(problem: SyntheticProblem, steps: Sequence[str]) -> bool:
     return bool(steps) and boxed_answer(steps[-1]) == str(problem.answer)
 
 
-def strength(problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]]) -> dict[str, float]:
-    """Shares of problems solved, in percent, by each simple way to use the samples."""
+def strength(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: Scores) -> dict[str, float]:
+    """Return the shares of problems solved, in percent, by each simple way to use the samples."""
     rows = []
-    for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
+    for problem, group, group_scores in zip(tested, solutions, scores, strict=True):
         right = np.array([answer_is_right(problem, steps) for steps in group])
         answers = Counter(a for steps in group if (a := boxed_answer(steps[-1])) is not None)
         top = answers.most_common(1)[0][0] if answers else None
@@ -82,12 +82,10 @@ def strength(problems_: Sequence[SyntheticProblem], solutions: Solutions, scores
     return {"one_sample": single, "any_of_n": any_, "majority_of_n": majority, "best_of_n_by_prm": best}
 
 
-def by_depth(
-    problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]]
-) -> list[dict[str, float]]:
-    """Mean score after step t against the share of prefixes still right and the share of solutions that end right."""
+def by_depth(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: Scores) -> list[dict[str, float]]:
+    """Return the mean score after step t, the share of prefixes still right and the share of solutions that end right."""
     rows: dict[int, list[tuple[float, bool, bool]]] = {}
-    for problem, group, group_scores in zip(problems_, solutions, scores, strict=True):
+    for problem, group, group_scores in zip(tested, solutions, scores, strict=True):
         for steps, s in zip(group, group_scores, strict=True):
             for t, (label, score) in enumerate(zip(step_labels(problem, steps), s, strict=True), start=1):
                 rows.setdefault(t, []).append((score, label, answer_is_right(problem, steps)))
@@ -95,25 +93,16 @@ def by_depth(
     return [{"t": t, "n": len(rows[t]), "mean_score": m[0], "still_right": m[1], "ends_right": m[2]} for t, m in table.items()]
 
 
-def ece(
-    problems_: Sequence[SyntheticProblem], solutions: Solutions, scores: list[list[list[float]]], n_bins: int = 10
-) -> float:
-    """Expected calibration error of step scores against "still right", in percent, over equal-width bins."""
-    pairs: NDArray[np.float64] = np.array(
-        [
-            (s, label)
-            for problem, group, group_scores in zip(problems_, solutions, scores, strict=True)
-            for steps, step_scores in zip(group, group_scores, strict=True)
-            for s, label in zip(step_scores, step_labels(problem, steps), strict=True)
-        ]
-    )
-    bins = np.minimum((pairs[:, 0] * n_bins).astype(int), n_bins - 1)
-    gaps = [abs(pairs[bins == b].mean(axis=0) @ [1, -1]) * (bins == b).mean() for b in range(n_bins) if (bins == b).any()]
-    return 100 * float(sum(gaps))
+def ece(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: Scores) -> float:
+    """Return the expected calibration error of step scores against "still right", in percent, over ten bins of equal width."""
+    labels = [
+        label for problem, group in zip(tested, solutions, strict=True) for s in group for label in step_labels(problem, s)
+    ]
+    return 100 * expected_calibration_error([score for group in scores for s in group for score in s], labels)
 
 
 def real_problems(folder: Path) -> dict[str, list[tuple[str, float]]]:
-    """SVAMP, and the short problems of GSM8K's training set (at most 160 characters), as (problem, answer)."""
+    """Return SVAMP and the short problems of GSM8K's training set (at most 160 characters), as (problem, answer)."""
     out: dict[str, list[tuple[str, float]]] = {}
     if (folder / "svamp.jsonl").exists():
         rows = [json.loads(line) for line in (folder / "svamp.jsonl").read_text().splitlines()]
@@ -128,14 +117,14 @@ def real_problems(folder: Path) -> dict[str, list[tuple[str, float]]]:
 async def measure(
     generator: EmbeddedGenerator, model: EmbeddedRewardModel | None, n_problems: int, n: int, real: Path
 ) -> dict[str, Any]:
-    """All figures."""
+    """Return all figures."""
     result: dict[str, Any] = {"n_problems": n_problems, "n": n, "temperature": 0.8}
     for split in ("test", "wordings"):
         held_out = list(islice(problems(7_000_001, split, 4, 8), n_problems))
-        began = time.perf_counter()
+        start = time.perf_counter()
         solutions = await sample_many(generator, held_out, n, seed=11)
-        sampling_s = time.perf_counter() - began
-        began = time.perf_counter()
+        sampling_s = time.perf_counter() - start
+        start = time.perf_counter()
         scores = (
             await score_all(model, held_out, solutions) if model else [[[0.5] * len(s) for s in group] for group in solutions]
         )
@@ -152,7 +141,7 @@ async def measure(
             figures["by_steps"][k] = strength(
                 [held_out[i] for i in chosen], [solutions[i] for i in chosen], [scores[i] for i in chosen]
             )
-        figures |= {"sampling_s": sampling_s, "scoring_s": time.perf_counter() - began}
+        figures |= {"sampling_s": sampling_s, "scoring_s": time.perf_counter() - start}
         result[split] = figures
     short = list(islice(problems(7_000_002, "test", 1, 3), n_problems))
     greedy = await sample_many(generator, short, 1, seed=12, temperature=0.0)
@@ -195,8 +184,7 @@ def main() -> None:
     if not args.no_reward_model:
         model = EmbeddedRewardModel(args.reward_model) if args.reward_model else EmbeddedRewardModel()
     result = asyncio.run(measure(generator, model, args.problems, args.n, args.real))
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    save(args.out, result)
 
 
 if __name__ == "__main__":

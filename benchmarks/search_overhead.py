@@ -1,16 +1,16 @@
-"""What a search costs beside plain sampling on the same engine: ``make bench-overhead``.
+"""The cost of a search compared with plain sampling on the same engine: ``make bench-overhead``.
 
-One ``vllm serve`` generates and one ``epf serve-prm`` over vLLM scores, for all arms, problem by problem in turning order:
+One ``vllm serve`` generates and one ``epf serve-prm`` on vLLM scores, for all arms, problem by problem in rotating order:
 
-- floor: N plain requests for as many tokens as ePF sampled, then one score of each finished text; no search;
+- floor: N plain requests for as many tokens as ePF sampled, then one score for each finished text; no search;
 - ePF, and ePF with look-ahead, through our client for OpenAI-compatible servers;
-- its_hub's particle filtering, in a process and an environment of its own, with the same servers.
+- its_hub's particle filtering, in its own process and environment, with the same servers.
 
-Models: the embedded pair, and one of about 100 million random weights each (:mod:`benchmarks.random_pair`). Each engine has a
-core of its own: threads of two engines on the same cores wait for each other. Seconds are compared per generated token, by the
-server's own counter. The share at the barrier is the part of all particles' time that went by between a particle's last event
-of a round and the end of the round. Results go to ``benchmarks/results/search_overhead.json``, every search to ``.jsonl``,
-tables to ``.md``. A run that was cut short goes on from the rows.
+Models: the embedded pair, and a pair with about 100 million random weights each (:mod:`benchmarks.random_pair`). Each engine
+has its own core, since threads of two engines on the same cores wait for each other. Seconds are compared per generated token,
+by the server's own counter. The share at the barrier is the part of all particles' time between a particle's last event of a
+round and the end of the round. Results go to ``benchmarks/results/search_overhead.json``, every search to ``.jsonl``, tables to
+``.md``. An interrupted run continues from its rows.
 """
 
 import argparse
@@ -29,11 +29,12 @@ from typing import Any
 import httpx
 import numpy as np
 
-from benchmarks import random_pair
 from benchmarks.engines import counters, serve_prm, vllm_serve
+from benchmarks.output import RESULTS, save
 from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
 from epf.engines.onnx.config import SHIPPED
+from epf.evaluation.report.text import table
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
@@ -43,7 +44,6 @@ from epf.search.answers.equality import AnswerChecker
 from epf.search.api import stream
 from epf.search.events import Answered, Resampled, Scored, StepTaken
 
-RESULTS = Path(__file__).parent / "results"
 ITS_HUB = Path(__file__).parent / "peers" / "its_hub_pf.py"
 PROBLEM_SEED = 6_000_001
 SEPARATOR = "\n\n"
@@ -53,7 +53,7 @@ FLOOR, EPF, LOOKAHEAD, PEER = "floor", "ePF", "ePF + look-ahead", "its_hub 1.2.0
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Models to measure with, and how to search with them; ``stop`` is what ends a solution for its_hub, which knows no end."""
+    """Models and search options; ``stop`` ends a solution for its_hub, which does not detect the end of a model's turn."""
 
     name: str
     generator: Path
@@ -68,9 +68,9 @@ class Row:
     """One search, or its floor.
 
     Attributes:
-        tokens: generated, by the server's counter.
-        cpu_s: of this process, our own code and its HTTP client.
-        parts: seconds by what the search did, and the share of the particles' time at the barrier.
+        tokens: number of generated tokens, by the server's counter.
+        cpu_s: CPU time of this process: our own code and its HTTP client.
+        parts: seconds by activity of the search, and the share of the particles' time at the barrier.
     """
 
     pair: str
@@ -84,7 +84,7 @@ class Row:
 
 
 class Bench:
-    """One pair of servers and what talks to them."""
+    """One pair of servers and their clients."""
 
     def __init__(
         self,
@@ -105,21 +105,21 @@ class Bench:
         self._peer = peer
 
     async def aclose(self) -> None:
-        """End what was started here."""
+        """Close the clients."""
         await self._client.aclose()
         await self._checker.aclose()
 
     async def problem(self, text: str, n: int, index: int) -> list[Row]:
-        """All arms on one problem, in an order that turns with ``index``; the floor follows ePF, whose tokens it needs."""
+        """Run all arms on one problem, in an order that rotates with ``index``; the floor needs the tokens of ePF."""
         prompt = self._generator.prompt_ids([Message("user", text)])
-        await self._complete(prompt, 1)  # every arm finds the prompt in the prefix cache
+        await self._complete(prompt, 1)  # so that every arm finds the prompt in the prefix cache
         rows: list[Row] = []
         order = [EPF, LOOKAHEAD, PEER]
         for arm in order[index % 3 :] + order[: index % 3]:
             before = self._generated()
-            begun, cpu_s = time.perf_counter(), time.process_time()
-            parts = await (self._ask_peer(text, n) if arm == PEER else self._search(text, n, index, arm == LOOKAHEAD))
-            seconds, cpu_s = parts.pop("seconds", time.perf_counter() - begun), time.process_time() - cpu_s
+            start, cpu_s = time.perf_counter(), time.process_time()
+            parts = await (self._run_peer(text, n) if arm == PEER else self._search(text, n, index, arm == LOOKAHEAD))
+            seconds, cpu_s = parts.pop("seconds", time.perf_counter() - start), time.process_time() - cpu_s
             rows.append(Row(self._pair.name, n, index, arm, seconds, self._generated() - before, cpu_s, parts))
             if arm == EPF:
                 rows.append(await self._floor(prompt, text, n, index, rows[-1].tokens))
@@ -133,7 +133,7 @@ class Bench:
             text, options=options, generator=self._generator, reward_model=self._reward_model, checker=self._checker
         )
         last_s: dict[int, float] = {}
-        begun_s, waited_s, alive_s = time.perf_counter(), 0.0, 0.0
+        start_s, waited_s, alive_s = time.perf_counter(), 0.0, 0.0
         async with aclosing(events):
             async for event in events:
                 now_s = time.perf_counter()
@@ -142,8 +142,8 @@ class Bench:
                         last_s[event.particle] = now_s
                     case Resampled():
                         waited_s += sum(now_s - at_s for at_s in last_s.values())
-                        alive_s += len(last_s) * (now_s - begun_s)
-                        last_s, begun_s = {}, now_s
+                        alive_s += len(last_s) * (now_s - start_s)
+                        last_s, start_s = {}, now_s
                     case Answered():
                         used = asdict(event.result.usage)
         parts = {name: used[name] for name in ("generating_s", "scoring_s", "resampling_s", "waiting_s")}
@@ -151,10 +151,10 @@ class Bench:
 
     async def _floor(self, prompt: tuple[int, ...], text: str, n: int, index: int, tokens: int) -> Row:
         before = self._generated()
-        begun = time.perf_counter()
+        start = time.perf_counter()
         texts = await asyncio.gather(*(self._complete(prompt, max(1, round(tokens / n)), seed) for seed in range(n)))
         await asyncio.gather(*(self._score(text, solution) for solution in texts))
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - start
         return Row(self._pair.name, n, index, FLOOR, seconds, self._generated() - before)
 
     async def _complete(self, prompt: tuple[int, ...], tokens: int, seed: int = 0) -> str:
@@ -168,12 +168,12 @@ class Bench:
         answer = await self._client.post(f"{self._scorer}/score", json={"problem": text, "steps": steps or ["?"]})
         answer.raise_for_status()
 
-    async def _ask_peer(self, text: str, n: int) -> dict[str, float]:
+    async def _run_peer(self, text: str, n: int) -> dict[str, float]:
         assert self._peer.stdin is not None
         assert self._peer.stdout is not None
         self._peer.stdin.write(json.dumps({"problem": text, "n": n}).encode() + b"\n")
-        told = json.loads(await self._peer.stdout.readline())
-        return {"seconds": told["seconds"], "steps": told["steps"]}
+        reply = json.loads(await self._peer.stdout.readline())
+        return {"seconds": reply["seconds"], "steps": reply["steps"]}
 
     def _generated(self) -> int:
         return int(counters(self._url, [GENERATED])[GENERATED])
@@ -181,7 +181,7 @@ class Bench:
 
 @asynccontextmanager
 async def opened(pair: Pair, its_hub: str, cores: tuple[str, str]) -> AsyncIterator[Bench]:
-    """Both servers, our clients and its_hub's process."""
+    """Start both servers, our clients and its_hub's process."""
     async with AsyncExitStack() as stack:
         url = stack.enter_context(vllm_serve(pair.generator, dtype=pair.dtype, cores=cores[0]))
         scorer = stack.enter_context(serve_prm(pair.reward_model, family="embedded", dtype=pair.dtype, cores=cores[1]))
@@ -200,57 +200,76 @@ async def opened(pair: Pair, its_hub: str, cores: tuple[str, str]) -> AsyncItera
 
 
 def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """One line per pair, N and arm."""
+    """Return one line per pair, N and arm."""
     lines: list[dict[str, Any]] = []
     for pair, n in dict.fromkeys((row.pair, row.n) for row in rows):
         arms = {
             arm: [row for row in rows if (row.pair, row.n, row.arm) == (pair, n, arm)] for arm in (FLOOR, EPF, LOOKAHEAD, PEER)
         }
         per_token = {
-            arm: sum(r.seconds for r in mine) / max(1, sum(r.tokens for r in mine)) for arm, mine in arms.items() if mine
+            arm: sum(r.seconds for r in of_arm) / max(1, sum(r.tokens for r in of_arm))
+            for arm, of_arm in arms.items()
+            if of_arm
         }
         for arm in per_token:
-            mine = arms[arm]
-            seconds = [row.seconds for row in mine]
-            line: dict[str, Any] = {"pair": pair, "n": n, "arm": arm, "problems": len(mine)}
-            line |= {"tokens": sum(row.tokens for row in mine), "wall_s": sum(seconds)}
+            of_arm = arms[arm]
+            seconds = [row.seconds for row in of_arm]
+            line: dict[str, Any] = {"pair": pair, "n": n, "arm": arm, "problems": len(of_arm)}
+            line |= {"tokens": sum(row.tokens for row in of_arm), "wall_s": sum(seconds)}
             line |= {"p50_s": float(np.median(seconds)), "p95_s": float(np.percentile(seconds, 95))}
             line |= {"tokens_per_s": 1 / per_token[arm], "times_floor": per_token[arm] / per_token[FLOOR]}
             line["times_faster_than_peer"] = per_token[PEER] / per_token[arm] if PEER in per_token else None
             if arm in (EPF, LOOKAHEAD):
                 total = sum(seconds)
                 names = ("generating_s", "scoring_s", "resampling_s", "waiting_s")
-                line["share"] = {name[:-2]: sum(row.parts[name] for row in mine) / total for name in names}
-                line["share"]["own code (CPU)"] = sum(row.cpu_s for row in mine) / total
-                line["barrier_share"] = float(np.mean([row.parts["barrier_share"] for row in mine]))
+                line["share"] = {name[:-2]: sum(row.parts[name] for row in of_arm) / total for name in names}
+                line["share"]["own code (CPU)"] = sum(row.cpu_s for row in of_arm) / total
+                line["barrier_share"] = float(np.mean([row.parts["barrier_share"] for row in of_arm]))
             lines.append(line)
     return lines
 
 
-def markdown(lines: Sequence[dict[str, Any]]) -> str:
-    """The tables as the documentation shows them."""
-    rows = [
-        "| models | N | arm | tokens | wall s | p50 s | p95 s | tokens/s | times the floor | times faster than its_hub |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for x in lines:
-        faster = "" if x["times_faster_than_peer"] is None else f"{x['times_faster_than_peer']:.2f}"
-        rows.append(
-            f"| {x['pair']} | {x['n']} | {x['arm']} | {x['tokens']} | {x['wall_s']:.1f} | {x['p50_s']:.3f} | "
-            f"{x['p95_s']:.3f} | {x['tokens_per_s']:.0f} | {x['times_floor']:.2f} | {faster} |"
+def page(lines: Sequence[dict[str, Any]]) -> str:
+    """Return the figures as Markdown tables."""
+    searches = [
+        (
+            line["pair"],
+            line["n"],
+            line["arm"],
+            line["tokens"],
+            f"{line['wall_s']:.1f}",
+            f"{line['p50_s']:.3f}",
+            f"{line['p95_s']:.3f}",
+            f"{line['tokens_per_s']:.0f}",
+            f"{line['times_floor']:.2f}",
+            "" if line["times_faster_than_peer"] is None else f"{line['times_faster_than_peer']:.2f}",
         )
-    rows += ["", "Where a search's time goes, in percent of its wall time (the last column: of all particles' time).", ""]
-    rows += ["| models | N | arm | generating | only scoring | resampling | waiting | own code (CPU) | share at the barrier |"]
-    rows += ["|---|---|---|---|---|---|---|---|---|"]
-    for x in lines:
-        if "share" in x:
-            shares = " | ".join(f"{100 * share:.1f}" for share in x["share"].values())
-            rows.append(f"| {x['pair']} | {x['n']} | {x['arm']} | {shares} | {100 * x['barrier_share']:.1f} |")
-    return "\n".join(rows) + "\n"
+        for line in lines
+    ]
+    shares = [
+        (
+            line["pair"],
+            line["n"],
+            line["arm"],
+            *(f"{100 * share:.1f}" for share in line["share"].values()),
+            f"{100 * line['barrier_share']:.1f}",
+        )
+        for line in lines
+        if "share" in line
+    ]
+    columns = ("tokens", "wall s", "p50 s", "p95 s", "tokens/s", "times the floor", "times faster than its_hub")
+    activities = ("generating", "only scoring", "resampling", "waiting", "own code (CPU)", "share at the barrier")
+    return "\n\n".join(
+        [
+            table(("models", "N", "arm", *columns), searches),
+            "Time of a search by activity, in percent of its wall time (last column: in percent of all particles' time).",
+            table(("models", "N", "arm", *activities), shares) + "\n",
+        ]
+    )
 
 
 async def run(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
-    """Measure what is not yet in the file of rows, then write the tables."""
+    """Measure what the file of rows does not hold yet, then write the figures."""
     path = args.out.with_suffix(".jsonl")
     rows = [Row(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
     done = {(row.pair, row.n, row.problem) for row in rows}
@@ -261,29 +280,27 @@ async def run(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
             continue
         async with opened(pair, args.its_hub, (args.generator_cores, args.scorer_cores)) as bench:
             for n in dict.fromkeys(n for n, _ in wanted):
-                await bench.problem("What is 1 + 1?", n, 0)  # each size is met once before it counts
+                await bench.problem("What is 1 + 1?", n, 0)  # warm-up for each size
                 for i in (i for m, i in wanted if m == n):
                     fresh = await bench.problem(asked[i].text, n, i)
                     rows += fresh
                     with path.open("a", encoding="utf-8") as file:
                         file.writelines(json.dumps(asdict(row)) + "\n" for row in fresh)
-                    told = ", ".join(f"{row.arm} {1000 * row.seconds / max(row.tokens, 1):.2f}" for row in fresh)
-                    print(f"{pair.name}, N = {n}, problem {i}, ms per token: {told}", flush=True)
+                    rates = ", ".join(f"{row.arm} {1000 * row.seconds / max(row.tokens, 1):.2f}" for row in fresh)
+                    print(f"{pair.name}, N = {n}, problem {i}, ms per token: {rates}", flush=True)
     lines = summarise(rows)
-    args.out.with_suffix(".json").write_text(json.dumps({"cpus": os.cpu_count(), "lines": lines}, indent=1) + "\n")
-    args.out.with_suffix(".md").write_text(markdown(lines))
-    print(args.out.with_suffix(".md").read_text())
+    save(args.out, {"cpus": os.cpu_count(), "lines": lines}, page(lines))
 
 
 def main() -> None:
-    """Command line."""
+    """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--its-hub", required=True, help="interpreter of an environment with its_hub[lm] 1.2.0")
     parser.add_argument("--pairs", nargs="+", default=["embedded", "random"], choices=["embedded", "random"])
     parser.add_argument("--n", type=int, nargs="+", default=[4, 16, 64])
     parser.add_argument("--problems", type=int, default=50)
-    parser.add_argument("--generator-cores", default="0", help="of the generator's engine")
-    parser.add_argument("--scorer-cores", default="1", help="of the reward model's engine")
+    parser.add_argument("--generator-cores", default="0", help="cores for the generator's engine")
+    parser.add_argument("--scorer-cores", default="1", help="cores for the reward model's engine")
     parser.add_argument("--out", type=Path, default=RESULTS / "search_overhead")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -298,6 +315,8 @@ def main() -> None:
             )
         }
         if "random" in args.pairs:
+            from benchmarks import random_pair  # needs safetensors
+
             generator, reward_model = random_pair.write(Path(folder))
             options = {"temperature": 1.0, "max_steps": 2, "max_tokens_per_step": 32}
             pairs["random"] = Pair("100 M random weights", generator, reward_model, "bfloat16", options, None)

@@ -1,11 +1,11 @@
 """Time that the HTTP layer adds to a search: ``python -m benchmarks.service_overhead``.
 
-The same problems and seeds, hence the same searches, are solved in this process (:func:`search.asolve`) and through the service
-on a socket of the same process; its clients run in a process of their own. One caller at a time shows what a request costs,
-many at a time what it costs in throughput. Every cell begins with engines that have nothing cached; cells alternate, in turning
-order, and medians over the rounds are reported: of one caller's seconds paired by problem, of many callers' problems per second
-paired by round. Searches differ from run to run by more than HTTP adds, so what a call took outside of its search, by the
-search's own clock, is told too. Results go to ``benchmarks/results/service_overhead.json`` and, as a table, ``.md``.
+The same problems and seeds, hence the same searches, run in this process (:func:`epf.search.asolve`) and through the service on
+a socket of the same process; the clients run in their own process. One caller shows the latency that HTTP adds, many callers
+show the loss in throughput. Every cell starts with empty caches. Cells alternate in rotating order, and medians over the rounds
+are reported: seconds paired by problem, problems per second paired by round. Searches vary between runs by more than HTTP adds,
+so the time that a call spent outside its search, by the search's own clock, is reported too. Results go to
+``benchmarks/results/service_overhead.json`` and, as a table, ``.md``.
 """
 
 import argparse
@@ -28,6 +28,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import uvicorn
 
+from benchmarks.output import RESULTS, save
+from epf.evaluation.report.text import table
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
@@ -38,7 +40,6 @@ from epf.service.app import create_app
 from epf.service.server import listen
 from epf.service.settings import Settings
 
-RESULTS = Path(__file__).parent / "results"
 PROBLEM_SEED = 7_000_001
 N = 8
 OPTIONS: dict[str, Any] = {"n_particles": N, "max_steps": 20, "max_tokens_per_step": 48}
@@ -48,7 +49,7 @@ ARMS = (IN_PROCESS, *OVER_HTTP)
 
 
 def call_of(arm: str, problem: str, seed: int) -> tuple[str, dict[str, Any]]:
-    """Path and body of the request that asks for the same search."""
+    """Return path and body of the request for the same search."""
     if arm == "POST /v1/chat/completions":
         search = {**OPTIONS, "method": "epf", "seed": seed}
         return "/v1/chat/completions", {"model": "epf", "messages": [{"role": "user", "content": problem}], "search": search}
@@ -56,7 +57,7 @@ def call_of(arm: str, problem: str, seed: int) -> tuple[str, dict[str, Any]]:
 
 
 class Times(NamedTuple):
-    """Seconds of each call as its caller saw them, those of its search by the search's own clock, and of all together."""
+    """Seconds of each call as its caller measured them, of each search by its own clock, and of the whole cell."""
 
     seconds: list[float]
     search_s: list[float]
@@ -65,7 +66,7 @@ class Times(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One arm, once over all problems."""
+    """One arm, run once over all problems."""
 
     arm: str
     callers: int
@@ -73,8 +74,8 @@ class Cell:
 
 
 async def in_process(asked: Sequence[SyntheticProblem], callers: int) -> Times:
-    """Searches without HTTP, ``callers`` at a time."""
-    room = asyncio.Semaphore(callers)
+    """Run the searches without HTTP, ``callers`` at a time."""
+    slots = asyncio.Semaphore(callers)
     async with (
         aclosing(EmbeddedGenerator()) as generator,
         aclosing(EmbeddedRewardModel()) as reward_model,
@@ -82,8 +83,8 @@ async def in_process(asked: Sequence[SyntheticProblem], callers: int) -> Times:
     ):
 
         async def one(i: int) -> tuple[float, float]:
-            async with room:
-                began = time.perf_counter()
+            async with slots:
+                start = time.perf_counter()
                 result = await asolve(
                     asked[i].text,
                     options=SearchOptions(seed=i, **OPTIONS),
@@ -91,17 +92,17 @@ async def in_process(asked: Sequence[SyntheticProblem], callers: int) -> Times:
                     reward_model=reward_model,
                     checker=checker,
                 )
-                return time.perf_counter() - began, result.usage.total_s
+                return time.perf_counter() - start, result.usage.total_s
 
         await asolve("What is 1 + 1?", generator=generator, reward_model=reward_model, checker=checker)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         seconds, search_s = zip(*await asyncio.gather(*(one(i) for i in range(len(asked)))), strict=True)
-        return Times(list(seconds), list(search_s), time.perf_counter() - begun)
+        return Times(list(seconds), list(search_s), time.perf_counter() - start)
 
 
 @asynccontextmanager
 async def served() -> AsyncIterator[int]:
-    """The service over fresh engines; its port."""
+    """Run the service on fresh engines; yields its port."""
     settings = Settings(max_particles_in_flight=1024, max_particles_per_key=1024)
     async with aclosing(EmbeddedGenerator()) as generator, aclosing(EmbeddedRewardModel()) as reward_model:
         app = create_app(generator, reward_model, settings)
@@ -116,21 +117,21 @@ async def served() -> AsyncIterator[int]:
 
 
 async def over_http(arm: str, asked: Sequence[SyntheticProblem], callers: int) -> Times:
-    """The same searches as requests, timed by the clients' process."""
+    """Run the same searches as requests, timed by the clients' process."""
     calls = [call_of(arm, problem.text, i) for i, problem in enumerate(asked)]
     async with served() as port:
         work = json.dumps({"port": port, "callers": callers, "calls": calls}).encode()
         clients = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.service_overhead", "--clients", stdin=-1, stdout=-1
         )
-        told, _ = await clients.communicate(work)
+        output, _ = await clients.communicate(work)
     if clients.returncode:
-        raise RuntimeError(f"the clients' process ended with status {clients.returncode}")
-    return Times(*json.loads(told))
+        raise RuntimeError(f"the clients' process exited with status {clients.returncode}")
+    return Times(*json.loads(output))
 
 
 def clients() -> None:
-    """The clients' process: reads calls from standard input, writes their times to standard output."""
+    """Run as the clients' process: reads calls from standard input and writes their times to standard output."""
     work = json.load(sys.stdin)
     calls: list[tuple[str, dict[str, Any]]] = work["calls"]
     waiting = iter(range(len(calls)))
@@ -139,21 +140,21 @@ def clients() -> None:
 
     def caller() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", work["port"], timeout=300)
-        _post(connection, *call_of(OVER_HTTP[0], "What is 1 + 1?", 0))  # connects, and wakes what starts late
+        _post(connection, *call_of(OVER_HTTP[0], "What is 1 + 1?", 0))  # connects, and triggers lazy initialisation
         ready.wait()
         for i in waiting:
-            began = time.perf_counter()
+            start = time.perf_counter()
             answer = _post(connection, *calls[i])
-            seconds[i] = time.perf_counter() - began
+            seconds[i] = time.perf_counter() - start
             search_s[i] = float(re.findall(rb'"total_s": ?([\d.e-]+)', answer)[-1])
 
     with ThreadPoolExecutor(work["callers"]) as threads:
         callers = [threads.submit(caller) for _ in range(work["callers"])]
         ready.wait(60)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         for done in callers:
             done.result()
-    json.dump(Times(seconds, search_s, time.perf_counter() - begun), sys.stdout)
+    json.dump(Times(seconds, search_s, time.perf_counter() - start), sys.stdout)
 
 
 def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> bytes:
@@ -166,19 +167,19 @@ def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any
 
 
 def summarise(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """One line per arm and number of callers."""
+    """Return one line per arm and number of callers."""
     lines = []
     for callers in dict.fromkeys(cell.callers for cell in cells):
-        of = {arm: [cell for cell in cells if cell.arm == arm and cell.callers == callers] for arm in ARMS}
-        base = of[IN_PROCESS]
+        by_arm = {arm: [cell for cell in cells if cell.arm == arm and cell.callers == callers] for arm in ARMS}
+        base = by_arm[IN_PROCESS]
         for arm in ARMS:
-            seconds = np.median([cell.times.seconds for cell in of[arm]], axis=0)
+            seconds = np.median([cell.times.seconds for cell in by_arm[arm]], axis=0)
             added = seconds - np.median([cell.times.seconds for cell in base], axis=0)
-            rates = np.array([len(cell.times.seconds) / cell.times.wall_s for cell in of[arm]])
+            rates = np.array([len(cell.times.seconds) / cell.times.wall_s for cell in by_arm[arm]])
             ratios = rates / np.array([len(cell.times.seconds) / cell.times.wall_s for cell in base])
             line: dict[str, Any] = {"arm": arm, "callers": callers, "problems": seconds.size, "rounds": len(base)}
             line["median_s"], line["p95_s"] = float(np.median(seconds)), float(np.percentile(seconds, 95))
-            line["outside_search_ms"] = 1000 * float(np.median([_outside(cell) for cell in of[arm]]))
+            line["outside_search_ms"] = 1000 * float(np.median([_outside(cell) for cell in by_arm[arm]]))
             line["problems_per_s"] = float(np.median(rates))
             if arm != IN_PROCESS:
                 line["added_ms"] = 1000 * float(np.median(added))
@@ -189,45 +190,51 @@ def summarise(cells: Sequence[Cell]) -> list[dict[str, Any]]:
 
 
 def _outside(cell: Cell) -> float:
-    """Median of the seconds of a call that its search did not take."""
+    """Return the median of the seconds that a call spent outside its search."""
     return float(np.median(np.subtract(cell.times.seconds, cell.times.search_s)))
 
 
-def markdown(lines: Sequence[dict[str, Any]]) -> str:
-    """The table as the documentation shows it."""
-    rows = [
-        "| callers | search | median s | p95 s | problems/s | outside the search | added at the median | throughput |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+def page(lines: Sequence[dict[str, Any]]) -> str:
+    """Return the figures as a Markdown table."""
+    header = (
+        "callers", "search", "median s", "p95 s", "problems/s", "outside the search", "added (median)", "throughput",
+    )  # fmt: skip
+    rows = []
     for line in lines:
         added = f"{line['added_ms']:+.1f} ms" if "added_ms" in line else ""
         ratio = f"{100 * line['throughput_ratio']:.1f} %" if "throughput_ratio" in line else "100 %"
         rows.append(
-            f"| {line['callers']} | {line['arm']} | {line['median_s']:.3f} | {line['p95_s']:.3f} | "
-            f"{line['problems_per_s']:.2f} | {line['outside_search_ms']:.1f} ms | {added} | {ratio} |"
+            (
+                line["callers"],
+                line["arm"],
+                f"{line['median_s']:.3f}",
+                f"{line['p95_s']:.3f}",
+                f"{line['problems_per_s']:.2f}",
+                f"{line['outside_search_ms']:.1f} ms",
+                added,
+                ratio,
+            )
         )
-    return "\n".join(rows) + "\n"
+    return table(header, rows) + "\n"
 
 
 async def run(args: argparse.Namespace) -> None:
-    """Measure all cells, write what came of them."""
+    """Measure all cells and write the figures."""
     asked = list(islice(problems(PROBLEM_SEED, "test", 4, 8), max(args.problems)))
     cells: list[Cell] = []
-    for turn, (callers, count) in product(range(args.rounds), zip(args.callers, args.problems, strict=True)):
+    for round_number, (callers, count) in product(range(args.rounds), zip(args.callers, args.problems, strict=True)):
         for i in range(len(ARMS)):
-            arm = ARMS[(i + turn) % len(ARMS)]
-            mine = asked[:count]
-            times = await (in_process(mine, callers) if arm == IN_PROCESS else over_http(arm, mine, callers))
+            arm = ARMS[(i + round_number) % len(ARMS)]
+            subset = asked[:count]
+            times = await (in_process(subset, callers) if arm == IN_PROCESS else over_http(arm, subset, callers))
             cells.append(Cell(arm, callers, times))
-            print(f"round {turn}, {callers:2} callers, {arm:25} {count / times.wall_s:6.2f} problems/s", flush=True)
+            print(f"round {round_number}, {callers:2} callers, {arm:25} {count / times.wall_s:6.2f} problems/s", flush=True)
     lines = summarise(cells)
-    args.out.with_suffix(".json").write_text(json.dumps({"cpus": os.cpu_count(), "lines": lines}, indent=1) + "\n")
-    args.out.with_suffix(".md").write_text(markdown(lines))
-    print(args.out.with_suffix(".md").read_text())
+    save(args.out, {"cpus": os.cpu_count(), "lines": lines}, page(lines))
 
 
 def main() -> None:
-    """Command line."""
+    """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--problems", type=int, nargs="+", default=[50, 192], help="for each number of callers")

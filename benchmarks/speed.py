@@ -1,14 +1,13 @@
 """Speed of the embedded pair: ``python -m benchmarks.speed`` (needs the train extra); writes ``benchmarks/results/speed.json``.
 
-(a) One solve at a time at N = 8 on held-out 6-step problems: median and 90th percentile of seconds, models already loaded.
-(b) Tokens per second of the embedded generator against transformers' ``generate`` on the same weights, prompts, batch and
-machine in one run, alternating: both sample 64 tokens for each of 8 rows that share one prompt; medians of the repetitions.
-(c) The floor of (a): the time in which the same engine samples as many tokens at the same concurrency without a search.
+(a) Seconds to solve held-out 6-step problems one at a time at N = 8: median and 90th percentile, with the models loaded.
+(b) Tokens per second of the embedded generator compared with transformers' ``generate``, on the same weights, prompts, batch
+and machine, alternating in one run: both sample 64 tokens for each of 8 rows with the same prompt; medians over repetitions.
+(c) The floor of (a): the time that the same engine needs to sample as many tokens at the same concurrency without a search.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.output import RESULTS, save
 from epf.core.generator import Message, Sampling
 from epf.engines.onnx.config import SHIPPED
 from epf.generators.embedded import EmbeddedGenerator
@@ -27,13 +27,12 @@ from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchOptions, asolve
 from epf.search.answers.equality import AnswerChecker
 
-RESULTS = Path(__file__).parent / "results"
 NEW_TOKENS = 64
 N = 8
 
 
 async def solves(generator: EmbeddedGenerator, asked: list[SyntheticProblem]) -> dict[str, Any]:
-    """(a) and (c)."""
+    """Measure (a) and (c)."""
     reward_model, checker = EmbeddedRewardModel(), AnswerChecker()
     out: dict[str, Any] = {}
     floors, ratios = [], []
@@ -41,7 +40,7 @@ async def solves(generator: EmbeddedGenerator, asked: list[SyntheticProblem]) ->
     for name, options in contenders.items():
         seconds = []
         for i, problem in enumerate(asked):
-            began = time.perf_counter()
+            start = time.perf_counter()
             result = await asolve(
                 problem.text,
                 options=SearchOptions(n_particles=N, seed=i, max_steps=20, max_tokens_per_step=48, **options),
@@ -49,7 +48,7 @@ async def solves(generator: EmbeddedGenerator, asked: list[SyntheticProblem]) ->
                 reward_model=reward_model,
                 checker=checker,
             )
-            seconds.append(time.perf_counter() - began)
+            seconds.append(time.perf_counter() - start)
             if name == "epf":
                 tokens = max(1, result.usage.generated_tokens // N)
                 floors.append(await sample_without_search(generator, problem, tokens))
@@ -67,14 +66,14 @@ async def solves(generator: EmbeddedGenerator, asked: list[SyntheticProblem]) ->
 
 
 async def sample_without_search(generator: EmbeddedGenerator, problem: SyntheticProblem, tokens: int) -> float:
-    """Seconds to sample ``tokens`` tokens for each of N rows, steps and all, with nothing judged or resampled."""
-    began = time.perf_counter()
+    """Return the seconds to sample ``tokens`` tokens for each of N rows, step by step, without scoring or resampling."""
+    start = time.perf_counter()
     await asyncio.gather(*(exactly(generator, problem.text, tokens, seed) for seed in range(N)))
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 async def exactly(generator: EmbeddedGenerator, text: str, tokens: int, seed: int) -> None:
-    """Sample exactly so many tokens after a problem, going on over step and solution ends."""
+    """Sample exactly ``tokens`` tokens after a problem, continuing past the ends of steps and solutions."""
     prefix = generator.prompt_ids([Message("user", text)])
     left = tokens
     while left > 0:
@@ -84,7 +83,7 @@ async def exactly(generator: EmbeddedGenerator, text: str, tokens: int, seed: in
 
 
 def against_transformers(generator: EmbeddedGenerator, asked: list[SyntheticProblem], threads: int) -> dict[str, Any]:
-    """(b)."""
+    """Measure (b)."""
     import torch
     from transformers import LlamaForCausalLM
 
@@ -123,17 +122,17 @@ def against_transformers(generator: EmbeddedGenerator, asked: list[SyntheticProb
 
 
 def timed(run: Callable[[SyntheticProblem], None], problem: SyntheticProblem) -> float:
-    """Seconds of one call."""
-    began = time.perf_counter()
+    """Return the seconds of one call."""
+    start = time.perf_counter()
     run(problem)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=int, default=30)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of transformers")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="number of threads for transformers")
     parser.add_argument("--out", type=Path, default=RESULTS / "speed.json")
     args = parser.parse_args()
     generator = EmbeddedGenerator()
@@ -144,8 +143,7 @@ def main() -> None:
         "generate": against_transformers(generator, asked[:12], args.threads),
     }
     asyncio.run(generator.aclose())
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    save(args.out, result)
 
 
 if __name__ == "__main__":

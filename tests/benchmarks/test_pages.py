@@ -1,0 +1,49 @@
+"""The pages in benchmarks/results are the ones that the code writes from the recorded figures."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmarks import answers, calibration, methods, overconfidence, search_overhead, service_overhead
+from benchmarks.output import RESULTS
+from epf.evaluation.report.statistics import Interval
+
+
+def recorded(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def page_on_overconfidence() -> str:
+    result = recorded("overconfidence")
+    depths = [
+        overconfidence.Depth(**{**row, "overconfidence": Interval(**row["overconfidence"])}) for row in result["by_depth"]
+    ]
+    lines = []
+    for row in result["filters"]:
+        gaps = {name: row[name] and Interval(**row[name]) for name in ("accuracy", "at_same_n", "at_same_tokens")}
+        lines.append(overconfidence.Line(**{**row, **gaps}))
+    return overconfidence.page(depths, lines)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "answers": lambda: answers.page(recorded("answers")),
+    "calibration": lambda: calibration.page(recorded("calibration")),
+    "methods/table": lambda: methods.short_table(recorded("methods/report")) + "\n",
+    "overconfidence": page_on_overconfidence,
+    "search_overhead": lambda: search_overhead.page(recorded("search_overhead")["lines"]),
+    "service_overhead": lambda: service_overhead.page(recorded("service_overhead")["lines"]),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_follows_from_its_figures(name: str) -> None:
+    assert (RESULTS / f"{name}.md").read_text(encoding="utf-8") == PAGES[name]()
+
+
+def test_the_page_on_its_hub_follows_from_its_figures() -> None:
+    its_hub = pytest.importorskip("benchmarks.its_hub_accuracy", exc_type=ImportError)
+    result = recorded("its_hub")
+    page = its_hub.page(result["arms"], result["problems"], result["seeds"], result["n"])
+    assert (RESULTS / "its_hub.md").read_text(encoding="utf-8") == page
