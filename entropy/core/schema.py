@@ -46,4 +46,4 @@ Label = Annotated[str | bool | int, _OneMessage("must be a string, a whole numbe
 class Result(Strict):
     """The output of a tool."""
 
-    warnings: list[str] = Field(description="Caveats about these results; empty if there are none.")
+    warnings: list[str] = Field(description="Caveats about these results; an empty list means no caveats.")

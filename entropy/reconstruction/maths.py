@@ -1,4 +1,4 @@
-"""Whether one variable can be recovered from others or information has provably been lost, and which of them are redundant.
+"""Whether one variable can be recovered from others, or information is provably lost, and which of the others are redundant.
 
 Delsol et al., arXiv 2306.15540; the operations are in :mod:`epf.entropy.core.lattice`. The paper considers
 X = X1 v ... v Xn with all Xi functions of X. By its Theorem 1, sum d(X, Xi) <= n - 1 with Rajski's distance d and equality iff
@@ -35,7 +35,7 @@ from epf.entropy.core.lattice import (
 )
 
 SEARCH_BUDGET = 20_000_000
-"""All subsets of the columns are tried for the smallest sufficient one if subsets times distinct rows are no more than this."""
+"""Maximum product of subsets and distinct rows for which all subsets of the columns are tried."""
 
 Verdict = Literal["exact", "impossible", "incomplete"]
 
@@ -45,12 +45,12 @@ class Column:
     """One variable.
 
     Attributes:
-        n_values: distinct values.
+        n_values: number of distinct values.
         entropy: H.
-        distance: d to what is to be recovered.
+        distance: d to the variable that is recovered.
         dependency: rho = 1 - d.
-        tells: how much it tells of the target by itself, their mutual information.
-        lost_without: how much less is known of the target without this column, H(target | others) - H(target | all).
+        information: mutual information with the target.
+        lost_without: loss of information if this column is removed, H(target | others) - H(target | all).
     """
 
     name: str
@@ -58,13 +58,13 @@ class Column:
     entropy: float
     distance: float
     dependency: float
-    tells: float
+    information: float
     lost_without: float
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two variables: their distances, mutual information, and H of their join and their meet; the last is at most the third."""
+    """Two variables: their distances, mutual information, and H of their join and their meet."""
 
     a: str
     b: str
@@ -77,22 +77,20 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Reconstruction:
-    """All informations in nats.
+    """The result of :func:`reconstruction`. Information is in nats.
 
     Attributes:
-        target_entropy: H(target).
-        columns, pairs: each column; each pair of columns, and of a column and the target.
-        recovers: what the conditions are put to: the target, if all columns are functions of it, else the whole state.
-        sum_distance, bound: sum d(X, Xi) and n - 1.
-        delta: d(X, join of all columns); 0 if it is recovered.
-        independent: the columns are independent, so that the condition is also sufficient.
-        verdict: exact: the columns determine the target in this sample. impossible: sum d > n - 1, so no way of combining them
-            can. incomplete: the condition holds, and yet they do not.
+        target_entropy: H(target). columns, pairs: each column; each pair of columns, and each pair of a column and the target.
+        recovers: the variable to which the conditions apply: the target if all columns are functions of it, otherwise the
+        state. sum_distance, bound: sum d(X, Xi) and n - 1. delta: d(X, join of all columns); 0 if X is recovered. independent:
+        whether the columns are independent, so that the condition is also sufficient. verdict: exact: the columns determine the
+        target in this sample. impossible: sum d > n - 1, so that no combination of the
+            columns can. incomplete: the condition holds, but the columns do not determine the target.
         unknown: H(target | all columns).
         missing_values, missing_entropy: number of values and H of a label that would complete the columns (the complementary
             information of their join in the state); 1 and 0 if nothing is missing.
-        sufficient: columns that together tell as much of the target as all do.
-        sufficient_is_smallest: no smaller set does; else none of these can be left out.
+        sufficient: columns that together carry as much information about the target as all columns.
+        sufficient_is_smallest: True if no smaller set does; False if it is only known that none of these can be removed.
     """
 
     target_entropy: float
@@ -113,18 +111,18 @@ class Reconstruction:
 
 
 def reconstruction(columns: Mapping[str, Sequence[Hashable]], target: str, *, min_count: int = 1) -> Reconstruction:
-    """Whether ``target`` can be recovered from the other columns, one label per sample each.
+    """Whether ``target`` can be recovered from the other columns, with one label per sample each.
 
-    ``min_count``: pairs of values seen less often do not count for the meets.
+    Pairs of values that occur fewer than ``min_count`` times do not count towards the meets.
 
     Raises:
-        InvalidRequest: the target is not one of at least two columns, they are empty or of different lengths.
+        InvalidRequest: The target is not one of at least two columns, or they are empty or of different lengths.
     """
     if target not in columns:
         raise refuse("target", "is not one of the columns", f"choose one of {', '.join(columns)}")
     names = [name for name in columns if name != target]
     if not names:
-        raise refuse("columns", "has nothing but the target", "add a column to recover it from")
+        raise refuse("columns", "has no column other than the target", "add a column to recover it from")
     for name in columns:
         same_length(f"columns.{name}", columns[name], f"columns.{target}", columns[target])
     if not columns[target]:
@@ -132,13 +130,13 @@ def reconstruction(columns: Mapping[str, Sequence[Hashable]], target: str, *, mi
 
     codes = {name: codes_of(labels) for name, labels in columns.items()}
     wanted = codes[target]
-    told = reduce(join, (codes[name] for name in names))
+    joined = reduce(join, (codes[name] for name in names))
     functions = all(conditional_entropy(codes[name], wanted) < TOLERANCE for name in names)
-    whole = wanted if functions else join(told, wanted)
+    whole = wanted if functions else join(joined, wanted)
 
     distances = [rajski_distance(whole, codes[name]) for name in names]
     sum_distance, bound = sum(distances), len(names) - 1.0
-    lacking = complement(told, join(told, wanted))
+    missing = complement(joined, join(joined, wanted))
     distinct = _Distinct(codes, names, target)
     unknown = distinct.unknown(names)
     sufficient, is_smallest = _sufficient(distinct, names)
@@ -151,7 +149,7 @@ def reconstruction(columns: Mapping[str, Sequence[Hashable]], target: str, *, mi
                 entropy_of(codes[name]),
                 distance,
                 1.0 - distance,
-                tells=max(0.0, entropy_of(wanted) - distinct.unknown([name])),
+                information=max(0.0, entropy_of(wanted) - distinct.unknown([name])),
                 lost_without=max(0.0, distinct.unknown([other for other in names if other != name]) - unknown),
             )
             for name, distance in zip(names, distances, strict=True)
@@ -160,15 +158,15 @@ def reconstruction(columns: Mapping[str, Sequence[Hashable]], target: str, *, mi
         recovers="target" if functions else "state",
         sum_distance=sum_distance,
         bound=bound,
-        delta=rajski_distance(whole, told),
-        independent=abs(sum(entropy_of(codes[name]) for name in names) - entropy_of(told)) < TOLERANCE,
+        delta=rajski_distance(whole, joined),
+        independent=abs(sum(entropy_of(codes[name]) for name in names) - entropy_of(joined)) < TOLERANCE,
         verdict="exact" if unknown < TOLERANCE else "impossible" if sum_distance > bound + TOLERANCE else "incomplete",
         unknown=unknown,
-        missing_values=n_values(lacking),
-        missing_entropy=entropy_of(lacking),
+        missing_values=n_values(missing),
+        missing_entropy=entropy_of(missing),
         sufficient=sufficient,
         sufficient_is_smallest=is_smallest,
-        warnings=tuple(_warnings(wanted, told, target)),
+        warnings=tuple(_warnings(wanted, joined, target)),
     )
 
 
@@ -187,7 +185,7 @@ def _pair(codes: Mapping[str, IntArray], a: str, b: str, min_count: int) -> Pair
 
 
 class _Distinct:
-    """The distinct rows of the columns with their counts: few, however many samples there are."""
+    """The distinct rows of the columns and their counts, whose number is small for any number of samples."""
 
     def __init__(self, codes: Mapping[str, IntArray], names: Sequence[str], target: str) -> None:
         rows = reduce(join, codes.values())
@@ -202,13 +200,13 @@ class _Distinct:
 
     def unknown(self, names: Sequence[str]) -> float:
         """H(target | these columns), exactly zero within rounding."""
-        told = reduce(join, (self._codes[name] for name in names), np.zeros_like(self._target))
-        joint, alone = (entropy_of_counts(np.bincount(x, self._counts)) for x in (join(told, self._target), told))
+        joined = reduce(join, (self._codes[name] for name in names), np.zeros_like(self._target))
+        joint, alone = (entropy_of_counts(np.bincount(x, self._counts)) for x in (join(joined, self._target), joined))
         return joint - alone if joint - alone > TOLERANCE else 0.0
 
 
 def _sufficient(distinct: _Distinct, names: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """Columns that tell as much of the target as all, and whether there are no fewer that do."""
+    """Columns that carry as much information about the target as all columns, and whether no smaller set does."""
     enough = distinct.unknown(names) + TOLERANCE
     if 2 ** len(names) * distinct.n_rows <= SEARCH_BUDGET:
         subsets = chain.from_iterable(combinations(names, size) for size in range(len(names) + 1))
@@ -221,5 +219,6 @@ def _sufficient(distinct: _Distinct, names: Sequence[str]) -> tuple[tuple[str, .
     return tuple(left), False
 
 
-def _warnings(wanted: IntArray, told: IntArray, target: str) -> list[str]:
-    return [*too_few(f"`{target}`", wanted.size, n_values(wanted)), *too_few("all columns together", told.size, n_values(told))]
+def _warnings(wanted: IntArray, joined: IntArray, target: str) -> list[str]:
+    n_wanted, n_joined = n_values(wanted), n_values(joined)
+    return [*too_few(f"`{target}`", wanted.size, n_wanted), *too_few("all columns together", joined.size, n_joined)]

@@ -1,8 +1,9 @@
-"""What a trace's outcome says about its steps: advantages of group relative policy optimisation (GRPO).
+"""Advantages of group relative policy optimisation (GRPO).
 
-Shao et al., "DeepSeekMath" (arXiv 2402.03300), section 4.1. A reward counts relative to the others of its group, the traces of
-one problem: (r - mean) / standard deviation. With outcomes every step has its trace's; with process supervision a step has the
-sum of the normalised rewards of itself and of those that follow. A group of equal rewards teaches nothing: 0.
+Shao et al., "DeepSeekMath" (arXiv 2402.03300), section 4.1. A reward is normalised within its group, the traces of one problem:
+(r - mean) / standard deviation. With outcome supervision, every step has the normalised reward of its trace. With process
+supervision, a step has the sum of the normalised rewards of itself and of the following steps. If all rewards of a group are
+equal, its advantages are 0.
 """
 
 from collections import defaultdict
@@ -27,7 +28,7 @@ def process_advantages(rewards: Sequence[Sequence[float]], groups: Sequence[Hash
 
 
 def _normalised(rewards: Sequence[Sequence[float]], groups: Sequence[Hashable]) -> list[FloatArray]:
-    """Rewards less the mean of all of their group, over their sample standard deviation."""
+    """Rewards minus the mean of their group, over the sample standard deviation of the group."""
     members: defaultdict[Hashable, list[int]] = defaultdict(list)
     for i, group in enumerate(groups):
         members[group].append(i)
@@ -37,7 +38,7 @@ def _normalised(rewards: Sequence[Sequence[float]], groups: Sequence[Hashable]) 
         if everything.size < 2:
             continue
         mean, deviation = everything.mean(), everything.std(ddof=1)
-        if np.ptp(everything) == 0 or deviation == 0:  # the least differences have squares of zero
+        if np.ptp(everything) == 0 or deviation == 0:  # squares of tiny differences underflow to 0
             continue
         for i in rows:
             found[i] = (np.asarray(rewards[i], dtype=np.float64) - mean) / deviation

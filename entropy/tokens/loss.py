@@ -1,9 +1,7 @@
-"""STEER's weighted policy loss over torch tensors.
+"""STEER's weighted policy loss over torch tensors; see :mod:`epf.entropy.tokens.maths` for the formulas and their sources.
 
-See :mod:`epf.entropy.tokens.maths` for the formulas and what of them is the paper's.
-
-The loss is that of PPO with its clipping; the bound that some implementations put on the ratio of tokens with negative
-advantage (dual clip) is left out. ``full`` takes logits, of which gradients flow into all.
+The loss is that of PPO with clipping, without the bound that some implementations put on the ratio of tokens with negative
+advantage (dual clip). Gradients flow into all logits.
 """
 
 import torch
@@ -15,7 +13,7 @@ PUBLISHED = Clip()
 
 
 def clipped(log_ratio: torch.Tensor, advantage: torch.Tensor, clip: Clip) -> torch.Tensor:
-    """Where the clipping stops the gradient, same shape."""
+    """Mask of the tokens whose gradient is stopped by the clipping, same shape."""
     ratio = log_ratio.exp()
     return ((advantage > 0) & (ratio > 1 + clip.high)) | ((advantage < 0) & (ratio < 1 - clip.low))
 
@@ -23,15 +21,15 @@ def clipped(log_ratio: torch.Tensor, advantage: torch.Tensor, clip: Clip) -> tor
 def entropy_change(
     logits: torch.Tensor, chosen: torch.Tensor, old_log_p: torch.Tensor, advantage: torch.Tensor, *, form: Form, clip: Clip
 ) -> torch.Tensor:
-    """Change of entropy per unit of learning rate, ``(...)``, without a gradient.
+    """Entropy change per unit of learning rate, ``(...)``, without a gradient.
 
     Args:
-        logits: ``(..., k)``.
-        chosen: index of the drawn token, ``(...)``; the other two likewise.
-        old_log_p: log probability of the token when it was drawn.
-        advantage: of the token.
-        form: of the change.
-        clip: of the ratio; ``released`` does without.
+        logits: logits at each token, ``(..., k)``.
+        chosen: index of the sampled token, ``(...)``.
+        old_log_p: log probability of the token when it was sampled, ``(...)``.
+        advantage: advantage of the token, ``(...)``.
+        form: form of the change.
+        clip: clipping of the ratio, which ``released`` ignores.
     """
     with torch.no_grad():
         log_p_all = torch.log_softmax(logits, dim=-1)
@@ -50,7 +48,7 @@ def entropy_change(
 
 
 def steer_weights(change: torch.Tensor, mask: torch.Tensor, kind: WeightMap, *, low: float, high: float) -> torch.Tensor:
-    """Weight of each token, same shape, 0 where ``mask`` is false; the others are one batch. No gradient."""
+    """Weight of each token, same shape, without a gradient; 0 where ``mask`` is false, and the others are one batch."""
     with torch.no_grad():
         size = change.abs()
         if not mask.any():
@@ -79,7 +77,7 @@ def steer_loss(
     high: float = 1.2,
     clip: Clip = PUBLISHED,
 ) -> torch.Tensor:
-    """Mean over the tokens in ``mask``, ``(...)``, of PPO's clipped loss times STEER's weight; 0 if there are none."""
+    """Mean over the tokens in ``mask``, ``(...)``, of PPO's clipped loss times STEER's weight; 0 if the mask is empty."""
     change = entropy_change(logits, chosen, old_log_p, advantage, form=form, clip=clip)
     weight = steer_weights(change, mask, weights, low=low, high=high)
     log_p = torch.log_softmax(logits, dim=-1).gather(-1, chosen[..., None])[..., 0]

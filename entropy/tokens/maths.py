@@ -1,19 +1,19 @@
-"""Which tokens of a trace would open or collapse the policy if they were reinforced, and what weight STEER gives each.
+"""The entropy change from reinforcing a token, which opens or collapses the policy, and STEER's weight of each token.
 
-Hao, Wang, Liu et al., "Rethinking Entropy Interventions in RLVR: An Entropy Change Perspective" (STEER, arXiv 2510.10150). For
-a token drawn with probability pi from a distribution of entropy H, with advantage A and ratio r = pi / pi_old, the entropy of
-that distribution changes in one step of policy gradient, per unit of learning rate, by
+Hao, Wang, Liu et al., "Rethinking Entropy Interventions in RLVR: An Entropy Change Perspective" (STEER, arXiv 2510.10150). A
+token is sampled with probability pi from a distribution of entropy H, with advantage A and ratio r = pi / pi_old. One step of
+policy gradient changes the entropy of that distribution, per unit of learning rate, by
 
-    theorem    - I A r pi (1 - pi) (ln pi + H)                                 only the drawn token's logit moves
+    theorem    - I A r pi (1 - pi) (ln pi + H)                                 only the logit of the sampled token moves
     full       - I A r [pi (ln pi + H) - sum_j pi_j^2 (ln pi_j + H)]           all logits move, as they do in a softmax
-    released   - A / pi_old  pi (1 - pi) (ln pi + H)                           one factor pi short of the theorem, and no I
+    released   - A / pi_old  pi (1 - pi) (ln pi + H)                           one factor pi less than the theorem, and no I
 
-I is 0 where the clipping of PPO stops the gradient, else 1. So pushing a token with ln pi > -H collapses the policy, pushing a
-rarer one opens it, and a negative advantage does the reverse.
+I is 0 where the clipping of PPO stops the gradient, otherwise 1. Reinforcing a token with ln pi > -H collapses the policy,
+reinforcing a rarer one opens it, and a negative advantage has the opposite effect.
 
-The theorem's form is the paper's, known to us from a faithful re-implementation; ``released`` is what the authors' code
-computes, with the sign turned so that it is a change as well. ``full``, and bounds on the entropy of which only the most
-likely tokens are known, are ours.
+The theorem's form is the paper's, known to us from a faithful re-implementation. ``released`` is the formula in the authors'
+code, with the opposite sign so that it is a change as well. ``full``, and the bounds on the entropy if only the most likely
+tokens are known, are ours.
 """
 
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ Form = Literal["theorem", "released", "full"]
 WeightMap = Literal["linear", "exponential"]
 
 SCALE_FLOOR = 0.02
-"""The exponential weights take no largest change below this for their scale, as in the released code."""
+"""Minimum of the largest change, which is the scale of exponential weights, as in the released code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """n tokens as they were drawn; all arrays are ``(n,)``.
+    """n sampled tokens; all arrays are ``(n,)``.
 
     Attributes:
         log_p: ln pi, at most 0.
-        entropy: H of the distribution that the token was drawn from, in nats.
-        spread: sum_j pi_j^2 (ln pi_j + H) over the whole distribution; None if only the drawn token's probability is known.
+        entropy: H of the distribution from which the token was sampled, in nats.
+        spread: sum_j pi_j^2 (ln pi_j + H) over the whole distribution; None if only the sampled token's probability is known.
     """
 
     log_p: FloatArray
@@ -60,7 +60,7 @@ class Clip:
 
 
 def drawn_from(logits: FloatArray, chosen: IntArray) -> Drawn:
-    """Tokens ``chosen``, ``(n,)``, of whole distributions given as logits ``(n, k)``."""
+    """Tokens ``chosen``, ``(n,)``, from complete distributions given as logits ``(n, k)``."""
     log_p = log_softmax(logits)
     p = np.exp(log_p)
     h = np.maximum(0.0, -p_log_p(p).sum(axis=1))
@@ -68,10 +68,10 @@ def drawn_from(logits: FloatArray, chosen: IntArray) -> Drawn:
 
 
 def entropy_change(drawn: Drawn, advantage: FloatArray, log_ratio: FloatArray, *, form: Form, clip: Clip) -> FloatArray:
-    """Change of entropy per unit of learning rate, ``(n,)``; negative collapses the policy.
+    """Entropy change per unit of learning rate, ``(n,)``; negative if the policy collapses.
 
-    ``log_ratio`` is ln pi - ln pi_old, 0 on policy. Exact to first order in the learning rate for ``full``, which needs
-    ``drawn.spread`` (``ValueError``); the clip changes nothing in ``released``.
+    ``log_ratio`` is ln pi - ln pi_old, 0 on policy. ``full`` is exact to first order in the learning rate; it raises
+    ``ValueError`` without ``drawn.spread``. ``released`` ignores the clip.
     """
     surprise = drawn.log_p + drawn.entropy
     pushed = advantage * np.exp(log_ratio)
@@ -82,15 +82,15 @@ def entropy_change(drawn: Drawn, advantage: FloatArray, log_ratio: FloatArray, *
     if form == "theorem":
         return np.asarray(-flows * p * rest * surprise)
     if drawn.spread is None:
-        raise ValueError("the full form needs whole distributions")
+        raise ValueError("the full form needs complete distributions")
     return np.asarray(-flows * (p * surprise - drawn.spread))
 
 
 def steer_weights(change: FloatArray, kind: WeightMap, *, low: float, high: float) -> FloatArray:
-    """Weight of each token's loss, ``(n,)``, from the size of its change among all n, which are one batch; no gradient.
+    """Weight of each token's loss, ``(n,)``, from the absolute changes of all n tokens, which are one batch.
 
-    ``linear`` falls from ``high`` at the smallest change to ``low`` at the largest, both midway if all are equal;
-    ``exponential`` falls from 1 at no change to ``low`` at the largest.
+    ``linear`` falls from ``high`` at the smallest change to ``low`` at the largest, and is midway between them if all changes
+    are equal; ``exponential`` falls from 1 at a change of 0 to ``low`` at the largest.
     """
     size = np.abs(change)
     least, most = size.min(), size.max()
@@ -102,9 +102,10 @@ def steer_weights(change: FloatArray, kind: WeightMap, *, low: float, high: floa
 
 
 def entropy_bounds(top: FloatArray, vocabulary: int | None) -> tuple[FloatArray, FloatArray | None]:
-    """Least and greatest entropy, each ``(n,)``, of distributions whose k greatest log probabilities, ``(n, k)``, are known.
+    """Minimum and maximum entropy, ``(n,)`` each, of distributions whose k largest log probabilities, ``(n, k)``, are known.
 
-    Least: what is left lies on one more token. Greatest: it is spread over the rest of the vocabulary; None if that is unknown.
+    Minimum: the remaining probability is on one more token. Maximum: it is spread evenly over the rest of the vocabulary; None
+    if the size of the vocabulary is unknown.
     """
     p = np.exp(top)
     left = np.maximum(0.0, 1.0 - p.sum(axis=1))

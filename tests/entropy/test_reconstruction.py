@@ -33,7 +33,7 @@ def test_two_fair_bits_are_recovered_and_their_parity_is_redundant():
     assert (with_parity.sum_distance, with_parity.bound, with_parity.verdict) == (1.5, 2, "exact")
     assert not with_parity.independent
     assert [column.lost_without for column in with_parity.columns] == [0, 0, 0]
-    assert [column.tells for column in with_parity.columns] == pytest.approx([math.log(2)] * 3)
+    assert [column.information for column in with_parity.columns] == pytest.approx([math.log(2)] * 3)
     assert len(with_parity.sufficient) == 2
 
 
