@@ -25,7 +25,7 @@ def _budgets(text: str) -> tuple[int, ...]:
 @click.command(
     "eval",
     cls=Command,
-    params=field_options(SearchOptions, without=NOT_SHARED, heading="Search options that all methods share", text=escaped),
+    params=field_options(SearchOptions, without=NOT_SHARED, heading="Shared search options", text=escaped),
     examples=(
         "epf eval --dataset synthetic --limit 20 --seeds 1 --methods epf,pf,best_of_n --budgets 1,4 --out runs/first",
         "epf eval --dataset gsm8k --methods pf,epf+lookahead=reuse --temperature 0.6 --out runs/lookahead",

@@ -1,4 +1,4 @@
-"""Libraries that only some tools need: the core install has numpy, the extras ``entropy`` and ``plots`` the others."""
+"""Libraries that the core install does not have, and the extras that install them."""
 
 import importlib
 from types import ModuleType
@@ -7,14 +7,18 @@ from epf.core.errors import NotInstalled
 
 
 def needed(module: str, extra: str) -> ModuleType:
-    """Import a library that the core install does not have.
+    """Import a module of a library that ``extra`` installs.
 
     Raises:
-        NotInstalled: it is missing; the message names the extra to install.
+        NotInstalled: the library is missing. The message names the command that installs it.
     """
     try:
         return importlib.import_module(module)
     except ImportError:
         name = module.split(".")[0]
-        fix = f"pip install 'entropic-particle-filtering[{extra}]'"
-        raise NotInstalled(f"This needs the library {name}, which is not installed. Try: {fix}") from None
+        raise NotInstalled(f"This needs the library {name}, which is not installed. {how_to_install(extra)}") from None
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra. It installs from a clone, because no package index has this package."""
+    return f"Run in a clone of the repository: pip install '.[{extra}]'"

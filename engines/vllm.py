@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
 
 from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.core.extras import how_to_install
 
 Ask: TypeAlias = Callable[[dict[str, list[int]], Any, str], AsyncGenerator[Any, None]]
 
@@ -127,5 +128,5 @@ def check_installed(param: str) -> None:
     try:
         import vllm  # noqa: F401
     except ImportError as error:
-        message = f"{param} 'vllm' needs vLLM: pip install 'entropic-particle-filtering[vllm]'"
+        message = f"{param} 'vllm' needs vLLM, which is not installed. {how_to_install('vllm')}"
         raise InvalidRequest(message, param=param) from error

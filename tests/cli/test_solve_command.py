@@ -122,6 +122,27 @@ def test_a_problem_without_quotes_gets_a_hint(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == message
 
 
+def test_settings_are_defaults_that_the_command_line_overrides(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EPF_SEARCH__METHOD", "pf")
+    monkeypatch.setenv("EPF_SEARCH__MAX_STEPS", "2")
+    monkeypatch.setenv("EPF_SEARCH__SEED", "5")
+    assert epf("solve", PROBLEM, "--json", "--seed", "7")[0] == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["method"], found["stop_reason"], found["seed"]) == ("pf", "max_steps", 7)
+
+
+def test_the_models_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("EPF_REWARD_MODEL__KIND", "http")
+    assert main(["solve", PROBLEM]) == 2
+    assert "http" in capsys.readouterr().err
+    monkeypatch.setenv("EPF_REWARD_MODEL__KIND", "embedded")
+    monkeypatch.setenv("EPF_SEARCH__TOP_P", "7")
+    assert main(["solve", PROBLEM]) == 2
+    assert "search.top_p (EPF_SEARCH__TOP_P): " in capsys.readouterr().err
+
+
 def test_failure_of_a_model_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert epf("solve", PROBLEM, error=GeneratorError("the engine is down"))[0] == 1
     assert capsys.readouterr().err == "epf: the engine is down\n"
