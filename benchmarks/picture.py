@@ -1,8 +1,8 @@
 """Draws one real search of the embedded pair: ``python -m benchmarks.picture --out docs/search.png``.
 
-Each column is a step, each dot a particle with its newest line, coloured by the reward model's score; lines lead from an
-ancestor to those that go on from it, crosses are particles that resampling dropped. Below: effective sample size and resampling
-temperature.
+Each column is a step and each dot a particle with its newest line, coloured by the reward model's score. Lines connect an
+ancestor with the particles that continue from it, and crosses mark particles that resampling dropped. The chart below shows the
+effective sample size, the resampling temperature and the number of distinct ancestors.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PROBLEM = (
 async def watch(
     problem: str, n: int, seed: int
 ) -> tuple[dict[tuple[int, int], tuple[str, float, bool]], list[Resampled], SearchResult]:
-    """Text, score and whether it ended, by step and slot; the resampling rounds; the result."""
+    """Return text, score and whether the particle ended, by step and slot; the resampling rounds; the result."""
     texts: dict[tuple[int, int], tuple[str, bool]] = {}
     seen: dict[tuple[int, int], tuple[str, float, bool]] = {}
     rounds: list[Resampled] = []
@@ -40,11 +40,11 @@ async def watch(
             rounds.append(event)
         elif isinstance(event, Answered):
             return seen, rounds, event.result
-    raise RuntimeError("the search ended without an answer")
+    raise RuntimeError("The search ended without a result.")
 
 
 def draw(problem: str, n: int, seed: int, out: Path) -> None:
-    """Run the search and write the picture."""
+    """Run the search and draw it."""
     seen, rounds, result = asyncio.run(watch(problem, n, seed))
     n_steps = len(rounds)
     figure, (tree, chart) = plt.subplots(
@@ -107,7 +107,7 @@ def draw(problem: str, n: int, seed: int, out: Path) -> None:
 
 
 def main() -> None:
-    """Command line."""
+    """Draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default=PROBLEM)
     parser.add_argument("--n", type=int, default=8)
