@@ -34,7 +34,7 @@ from epf.problem_sets.registry import load_problems
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from epf.search import Scored, Started, stream
 from epf.service.app import create_app
-from epf.service.searches.models import models_of
+from epf.service.searches.models import open_models
 from epf.service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -117,7 +117,7 @@ async def evaluation(profile: Profile) -> list[tuple[str, str]]:
     asked = run_settings(plan, {}, dataset="synthetic", models={}, version=VERSION)
     first, second = (task for group in plan.groups() for task in group)
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "run", asked) as store:
-        async with models_of(Settings()) as models:
+        async with open_models(Settings()) as models:
             worker = Worker(models)
             await worker.run(first)
             with profile.walk() as entered:

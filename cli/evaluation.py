@@ -136,7 +136,7 @@ def evaluate(
     from epf.cli.evaluating import Cluster, identities, run
     from epf.cli.settings import read_settings
     from epf.evaluation.run import Evaluation
-    from epf.service.searches.models import models_of
+    from epf.service.searches.models import open_models
 
     settings = read_settings()
     defaults = {name: value for name, value in settings.search.chosen().items() if name not in NOT_SHARED}
@@ -152,4 +152,4 @@ def evaluate(
         models=identities(settings),
     )
     cluster = None if ray is None else Cluster(ray, workers, worker_gpus)
-    return run(evaluation, context.obj or partial(models_of, settings), cluster, concurrency=concurrency)
+    return run(evaluation, context.obj or partial(open_models, settings), cluster, concurrency=concurrency)

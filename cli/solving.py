@@ -21,8 +21,9 @@ from epf.search import SearchOptions, asolve, stream
 from epf.search.events import Answered
 from epf.search.request import with_defaults
 from epf.search.result import SearchResult
-from epf.service.searches.models import models_of
-from epf.service.solve.schemas import ErrorDetail, SolveResult
+from epf.service.http.schemas import ErrorDetail
+from epf.service.searches.models import open_models
+from epf.service.solve.schemas import SolveResult
 
 OpenModels = AbstractAsyncContextManager[Models]
 
@@ -39,7 +40,7 @@ def prepare(given: Mapping[str, Any], load_models: LoadModels | None, notices: E
         InvalidRequest: a setting or an option is not valid.
     """
     settings = read_settings()
-    return with_defaults(given, settings.search), loaded(load_models or partial(models_of, settings), notices)
+    return with_defaults(given, settings.search), loaded(load_models or partial(open_models, settings), notices)
 
 
 async def solve_problem(problem: str, options: SearchOptions, models: OpenModels, *, as_json: bool) -> int:

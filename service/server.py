@@ -1,4 +1,4 @@
-"""An application on a socket: uvicorn, and the way to the end when the process is told to stop."""
+"""Serves an application with uvicorn and drains it when the process receives a stop signal."""
 
 import asyncio
 import logging
@@ -7,56 +7,59 @@ import os
 import signal
 import socket
 from types import FrameType
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
 
 from epf.core.errors import InvalidRequest, SearchServiceError
-from epf.service.http.middleware.stack import UVICORN
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.settings import Settings
+from epf.service.state import ServerState
 
 logger = logging.getLogger(__name__)
 
+UVICORN: Final[dict[str, Any]] = {"http": "h11", "ws": "none", "log_config": None}
+"""Options of uvicorn. Of its parsers only h11 limits the headers; no route supports WebSocket; logging is configured by us."""
 KEEP_ALIVE_S = 75
-"""Longer than balancers keep an idle connection, so that none sends a request into one that is being closed."""
+"""Longer than load balancers keep an idle connection, so that none sends a request on a connection that is being closed."""
 CLOSING_S = 3
-"""After all work has ended, a client may take so long to read the rest of its answer."""
+"""Time for clients to read the rest of their responses after all work has ended."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn that drains.
+    """A uvicorn server that drains.
 
-    SIGTERM or SIGINT: from now on /readyz tells a balancer to send no more, and for ``drain_notice_s`` what it sends is still
-    taken. Then it is refused, and what is under way has ``drain_s`` to end; at their end it is answered with the best so far.
-    A second signal ends the process at once.
+    After SIGTERM or SIGINT, /readyz reports that the server is draining, and for ``drain_notice_s`` new requests are still
+    accepted. After that they are refused, and running requests have ``drain_s`` to finish before they end with the best answer
+    so far. A second signal ends the process immediately.
     """
 
     def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, settings: Settings) -> None:
         super().__init__(config)
         self._lifecycle = lifecycle
         self._settings = settings
-        self._told_of_start = False
+        self._reported_start = False
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until there is nothing left to do."""
+        """Serve until the server has drained."""
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
         if not self._lifecycle.models and self._lifecycle.failure is None:
-            # A thread is loading models and cannot be interrupted: the process would wait for it, maybe for minutes.
+            # A thread is loading models and cannot be interrupted. The process would wait for it, possibly for minutes.
             for child in multiprocessing.active_children():
                 child.terminate()
             os._exit(0)
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether to stop; called several times a second."""
-        if self._lifecycle.models and not self._told_of_start:
-            self._told_of_start = True
+        """Return whether to stop; called several times per second."""
+        if self._lifecycle.models and not self._reported_start:
+            self._reported_start = True
             logger.info("running on %s", _url(self.servers[0].sockets[0]))
         return await super().on_tick(counter) or self._lifecycle.failure is not None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain; another signal has the effect that it has by itself."""
+        """Drain. A second signal has its default effect."""
         for handled in (signal.SIGTERM, signal.SIGINT):
             signal.signal(handled, signal.SIG_DFL)
         self._loop.call_soon_threadsafe(self._begin_to_drain)
@@ -68,21 +71,21 @@ class Server(uvicorn.Server):
     async def _drain(self) -> None:
         notice_s, drain_s = self._settings.drain_notice_s, self._settings.drain_s
         if self._lifecycle.models:
-            told = "told to stop: takes work for %g s, then ends what is under way within %g s; a second signal ends it at once"
-            logger.info(told, notice_s, drain_s)
+            message = "stopping: accepting requests for %g s, then draining for up to %g s; send the signal again to stop now"
+            logger.info(message, notice_s, drain_s)
             await asyncio.sleep(notice_s)
             await self._lifecycle.end(drain_s)
         self.should_exit = True
 
 
 def run(app: FastAPI, settings: Settings) -> None:
-    """Serve ``app``, which has a lifecycle in its state, until the process is told to stop and has ended its work.
+    """Serve ``app`` until the process receives a stop signal and has drained.
 
     Raises:
-        InvalidRequest: nothing can listen where the settings say.
+        InvalidRequest: the address of the settings is not available.
         SearchServiceError: the models could not be loaded.
     """
-    lifecycle: Lifecycle = app.state.lifecycle
+    lifecycle = ServerState.of(app).lifecycle
     with listen(settings.host, settings.port) as listening:
         config = uvicorn.Config(
             app,
@@ -99,26 +102,26 @@ def run(app: FastAPI, settings: Settings) -> None:
     if isinstance(failure, SearchServiceError):
         raise failure
     if failure is not None:
-        words = " ".join(str(failure).split())
-        raise SearchServiceError(f"the models could not be loaded: {type(failure).__name__}: {words}") from failure
+        reason = " ".join(str(failure).split())
+        raise SearchServiceError(f"the models could not be loaded: {type(failure).__name__}: {reason}") from failure
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket whose connections send at once.
+    """A listening socket whose connections send without delay.
 
-    asyncio sees to that for sockets of its own making only; without it an answer's body waits 40 ms for its head to be
-    acknowledged.
+    asyncio sets TCP_NODELAY only on sockets that it creates. Without it the body of a response waits 40 ms for the
+    acknowledgement of its header.
 
     Raises:
-        InvalidRequest: nothing can listen there.
+        InvalidRequest: the address is not available.
     """
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        why = str(error.strerror).partition(" (")[0]
-        message = f"cannot listen on {host}, port {port}: {why}: choose another with --host and --port"
+        reason = str(error.strerror).partition(" (")[0]
+        message = f"cannot listen on {host}, port {port}: {reason}: choose another address with --host and --port"
         raise InvalidRequest(f"{message} or EPF_HOST and EPF_PORT", param="port") from None
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections take it over
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
     return listening
 
 

@@ -1,8 +1,10 @@
 """Settings of a server, from the environment (``EPF_...``) or a TOML file named by ``EPF_SETTINGS``."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -13,7 +15,6 @@ from epf.core.errors import InvalidRequest
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.options import SearchOptions
-from epf.service.http.middleware.keys import digests_only
 
 RENAMED: Mapping[str, str] = MappingProxyType(
     {
@@ -36,6 +37,43 @@ RENAMED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Settings that have a new name. The old one is refused with a message that gives the new one."""
+
+MIN_KEY_CHARS = 16
+DIGEST_PREFIX = "sha256:"
+
+_DIGEST_OF_NOTHING = sha256(b"").hexdigest()
+
+
+def digests_only(keys: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    """Each caller's key as ``sha256:DIGEST``, whether it was given as a digest or in plain text.
+
+    Raises:
+        InvalidRequest: a plain key is too short or cannot be sent in a header, a digest is invalid, or two callers share a key.
+    """
+    digests: dict[str, str] = {}
+    for name, key in keys.items():
+        digest = _digest(key.get_secret_value(), f"api_keys.{name}")
+        if digest in digests.values():
+            message = f"api_keys.{name} is also the key of another caller: give each caller a key of its own."
+            raise InvalidRequest(message, param=f"api_keys.{name}")
+        digests[name] = digest
+    return {name: SecretStr(DIGEST_PREFIX + digest) for name, digest in digests.items()}
+
+
+def _digest(key: str, field: str) -> str:
+    if key.startswith(DIGEST_PREFIX):
+        digest = key.removeprefix(DIGEST_PREFIX).lower()
+        if not re.fullmatch("[0-9a-f]{64}", digest) or digest == _DIGEST_OF_NOTHING:
+            message = f"{field} is not the SHA-256 of a key: use the 64 digits that `printf %s KEY | sha256sum` prints."
+            raise InvalidRequest(message, param=field)
+        return digest
+    if not re.fullmatch("[!-~]*", key):
+        message = f"{field} has spaces or characters outside ASCII, which a header cannot carry: choose another key."
+        raise InvalidRequest(message, param=field)
+    if len(key) < MIN_KEY_CHARS:
+        message = f"{field} must have at least {MIN_KEY_CHARS} characters: generate one with `openssl rand -hex 32`."
+        raise InvalidRequest(message, param=field)
+    return sha256(key.encode()).hexdigest()
 
 
 class SearchDefaults(SearchOptions):

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Response
 
-from epf.service.batch.run import BatchEvent, BatchRequest, batch_of, failed, frames
-from epf.service.http.dependencies import Caller, RequestId, RunningSearches, ServerSettings
-from epf.service.http.openapi import event_stream
+from epf.service.batch.run import batch_of, frames
+from epf.service.batch.schemas import BatchEvent, BatchRequest, error_frame
+from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.sse import EventStream
-from epf.service.solve.schemas import ErrorBody
+from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
 router = APIRouter(tags=["search"])
 
@@ -16,25 +16,21 @@ router = APIRouter(tags=["search"])
     response_class=Response,
     responses={
         200: {
-            "description": "Results as they finish, the last event done or error.",
-            "content": event_stream("A problem that is done with.", BatchEvent),
+            "description": "Results in the order in which they finish; the last event is done or error.",
+            "content": event_stream("An event of the batch.", BatchEvent),
         },
-        "default": {"model": ErrorBody, "description": "Any error"},
+        **ANY_ERROR,
     },
 )
 async def solve_batch(
     body: BatchRequest, searches: RunningSearches, settings: ServerSettings, caller: Caller, request_id: RequestId
 ) -> Response:
-    """Solve many problems, several at the same time; results come as server-sent events as they finish.
+    """Solve many problems, several at the same time. Results are sent as server-sent events in the order in which they finish.
 
-    A problem that fails does not fail the others. Limits of a request and max_seconds hold for each problem. A client that goes
-    away ends all searches.
+    A problem that fails does not affect the others. The limits of a request and `max_seconds` apply to each problem. All
+    searches are cancelled if the client disconnects.
     """
     batch = batch_of(body, settings)
-    room = searches.place(caller=caller, id=request_id, n_particles=batch.n_particles, max_seconds=None)
-    return EventStream(
-        frames(batch, room, id=request_id),
-        failed,
-        keep_alive_s=settings.keep_alive_s,
-        send_timeout_s=settings.send_timeout_s,
-    )
+    leasing = searches.lease(caller=caller, id=request_id, n_particles=batch.n_particles, max_seconds=None)
+    events = frames(batch, leasing, id=request_id)
+    return EventStream(events, error_frame, keep_alive_s=settings.keep_alive_s, send_timeout_s=settings.send_timeout_s)

@@ -6,39 +6,40 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from epf.service.chat.model_names import listed, options_of
-from epf.service.http.dependencies import LoadedModels, ServerSettings
-from epf.service.solve.schemas import ErrorBody
+from epf.service.chat.options import model_names, options_of
+from epf.service.http.openapi import ANY_ERROR
+from epf.service.state import RunningSearches, ServerSettings
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"], responses={"default": {"model": ErrorBody, "description": "Any error"}})
+router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ANY_ERROR)
 
 STARTED = int(time.time())
 
 
 class ModelOut(BaseModel):
-    """One name that a chat may ask for."""
+    """A model name for chat requests."""
 
     id: str
     object: Literal["model"] = "model"
-    created: int = Field(STARTED, description="When this server started, in seconds since 1970.")
+    created: int = Field(STARTED, description="Start time of this server, in seconds since 1970.")
     owned_by: str = "entropic-particle-filtering"
 
 
 class ModelList(BaseModel):
-    """The generator, and each search method bare and with usual numbers of particles; other numbers are served too."""
+    """The generator, and each search method without and with common numbers of particles. Other numbers are supported too."""
 
     object: Literal["list"] = "list"
     data: list[ModelOut]
 
 
 @router.get("/models")
-async def list_models(models: LoadedModels, settings: ServerSettings) -> ModelList:
-    """Names that a chat may ask for."""
-    return ModelList(data=[ModelOut(id=name) for name in listed(models.generator.name, settings.max_particles)])
+async def list_models(searches: RunningSearches, settings: ServerSettings) -> ModelList:
+    """List the model names for chat requests."""
+    names = model_names(searches.models.generator.name, settings.max_particles)
+    return ModelList(data=[ModelOut(id=name) for name in names])
 
 
 @router.get("/models/{id:path}")
-async def get_model(id: str, models: LoadedModels, settings: ServerSettings) -> ModelOut:
-    """One model by its name, which may have slashes: the generator, epf, epf-16, beam-8 ..."""
-    options_of(id, models.generator.name, settings.max_particles)
+async def get_model(id: str, searches: RunningSearches, settings: ServerSettings) -> ModelOut:
+    """Return one model by its name, which may contain slashes: the generator, epf, epf-16, beam-8 ..."""
+    options_of(id, searches.models.generator.name, settings.max_particles)
     return ModelOut(id=id)

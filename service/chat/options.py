@@ -1,36 +1,48 @@
-"""From a chat request to its searches, one per choice.
+"""The searches of a chat request, one per choice.
 
 Options come from the server's defaults, then the model name, then the request: the fields of the OpenAI API and the ``search``
-object, which must not contradict each other.
+object, which must not contradict each other. A model name is a search method, optionally with its number of particles, or the
+generator for one plain sample.
 """
 
+import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.core.errors import InvalidRequest, ModelNotFound, SearchServiceError
 from epf.core.generator import Message
+from epf.search.methods import METHODS
+from epf.search.methods.sample import SAMPLE
 from epf.search.request import SearchRequest
 from epf.service.chat.conversation import problem_of
-from epf.service.chat.model_names import options_of
 from epf.service.chat.request import ChatRequest, ChatSearch
 from epf.service.searches.resolve import resolve
 from epf.service.settings import Settings
 
 SEED_BITS = 53
-"""A seed that is drawn here is exact in JSON."""
+"""Random seeds have at most this many bits, so that JSON represents them exactly."""
+
+LISTED_PARTICLES = (4, 8, 16, 32)
+"""Numbers of particles in the list of models. Any other number up to the server's limit works too."""
+
+METHOD_OF = {name.replace("_", "-"): name for name in METHODS if name != SAMPLE.name}
+"""``weighted-best-of-n`` stands for ``weighted_best_of_n``. The plain sample has the name of the generator."""
+
+_NUMBERED = re.compile(r"(?P<method>.+)-(?P<n_particles>[1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where each option of a request came from.
+    """The source of each option of a request.
 
     Attributes:
-        named: options that the model name stands for.
-        fields: by option, the field of the OpenAI API that gave it and its value.
-        search: options of the ``search`` object.
+        named: options from the model name.
+        fields: by option, the field of the OpenAI API that sets it, and its value.
+        search: options from the ``search`` object.
         n: number of choices.
     """
 
@@ -41,11 +53,11 @@ class Sources:
 
     @property
     def choices(self) -> dict[str, Any]:
-        """All options that were chosen, by name."""
+        """All options that the request sets, by name."""
         return {**self.named, **{option: value for option, (_, value) in self.fields.items()}, **self.search}
 
     def field_of(self, option: str | None) -> str | None:
-        """The request's own name of an option of the search, for errors."""
+        """The field of the chat request that sets a search option, for errors."""
         if option == "problem":
             return "messages"
         if option not in ChatSearch.model_fields:
@@ -56,16 +68,16 @@ class Sources:
             return f"search.{option}"
         return self.fields[option][0] if option in self.fields else "model"
 
-    def tell(self, error: SearchServiceError) -> None:
-        """Give ``error`` the request's own name of the field."""
+    def rename_param(self, error: SearchServiceError) -> None:
+        """Replace the search option in ``error`` by the field of the chat request."""
         error.param = self.field_of(error.param)
 
 
 def sources_of(body: ChatRequest, settings: Settings, generator: str) -> Sources:
-    """Options of ``body``, each with where it came from.
+    """Options of ``body`` with their sources.
 
     Raises:
-        ModelNotFound: no model of that name.
+        ModelNotFound: there is no model of that name.
         InvalidRequest: a field and the search object contradict each other.
     """
     named = options_of(body.model, generator, settings.max_particles)
@@ -86,26 +98,50 @@ def sources_of(body: ChatRequest, settings: Settings, generator: str) -> Sources
     return Sources(named, fields, search, body.n)
 
 
-def orders_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings) -> tuple[SearchRequest, ...]:
-    """One search per choice, alike but for the seed.
+def requests_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings) -> tuple[SearchRequest, ...]:
+    """One search per choice, identical except for the seed.
 
     Raises:
-        InvalidRequest: an option is out of range, or the request larger than the server allows.
+        InvalidRequest: an option is out of range, or the request exceeds a limit of the server.
     """
     try:
-        order = resolve(problem_of(prompt), sources.choices, settings, prompt=prompt, n_searches=sources.n)
+        request = resolve(problem_of(prompt), sources.choices, settings, prompt=prompt, n_searches=sources.n)
     except InvalidRequest as error:
-        sources.tell(error)
+        sources.rename_param(error)
         raise
-    seed = secrets.randbits(SEED_BITS) if order.options.seed is None else order.options.seed
-    return tuple(
-        replace(order, options=order.options.model_copy(update={"seed": seed_of(seed, choice)})) for choice in range(sources.n)
-    )
+    options = request.options
+    seed = secrets.randbits(SEED_BITS) if options.seed is None else options.seed
+    seeds = (seed_of(seed, choice) for choice in range(sources.n))
+    return tuple(replace(request, options=options.model_copy(update={"seed": seed})) for seed in seeds)
 
 
 def seed_of(seed: int, choice: int) -> int:
-    """Seed of one choice's search: choice 0 has the request's own, so it is the answer that ``n`` of 1 gives."""
+    """Seed of one choice. Choice 0 uses the seed of the request, so it equals the answer of a request with ``n`` of 1."""
     if choice == 0:
         return seed
     drawn = np.random.SeedSequence(seed, spawn_key=(choice,)).generate_state(1, np.uint64)[0]
     return int(drawn >> np.uint64(64 - SEED_BITS))
+
+
+def options_of(model: str, generator: str, max_particles: int) -> dict[str, Any]:
+    """Search options that a model name stands for.
+
+    Raises:
+        ModelNotFound: there is no such model, or it has more particles than this server allows.
+    """
+    if model == generator:
+        return {"method": SAMPLE.name}
+    if model in METHOD_OF:
+        return {"method": METHOD_OF[model]}
+    numbered = _NUMBERED.fullmatch(model)
+    if numbered and numbered["method"] in METHOD_OF and int(numbered["n_particles"]) <= max_particles:
+        return {"method": METHOD_OF[numbered["method"]], "n_particles": int(numbered["n_particles"])}
+    raise ModelNotFound(f"The model `{model[:100]}` does not exist or you do not have access to it.", param="model")
+
+
+def model_names(generator: str, max_particles: int) -> Iterator[str]:
+    """The generator, then each method without and with the listed numbers of particles."""
+    yield generator
+    for method in METHOD_OF:
+        yield method
+        yield from (f"{method}-{n}" for n in LISTED_PARTICLES if n <= max_particles)

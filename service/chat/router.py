@@ -1,21 +1,17 @@
 """``POST /v1/chat/completions``."""
 
-from contextlib import AbstractAsyncContextManager
-
 from fastapi import APIRouter, Request, Response
 
-from epf.service.chat.completion import completed
-from epf.service.chat.job import Job, job_of
 from epf.service.chat.request import ChatRequest
 from epf.service.chat.response import ChatCompletion, ChatCompletionChunk
-from epf.service.chat.stream import failed, frames
+from epf.service.chat.run import chat_of, complete
+from epf.service.chat.stream import error_frames, frames
 from epf.service.chat.unsupported import HEADER, ignored
-from epf.service.http.dependencies import Caller, LoadedModels, RequestId, RunningSearches, ServerSettings
-from epf.service.http.disconnect import ClientGone, until_client_leaves
-from epf.service.http.openapi import event_stream
+from epf.service.http.disconnect import cancel_on_disconnect
+from epf.service.http.openapi import ANY_ERROR, event_stream
+from epf.service.http.schemas import ErrorBody
 from epf.service.http.sse import EventStream
-from epf.service.searches.lease import Place
-from epf.service.solve.schemas import ErrorBody
+from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -26,42 +22,34 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
     response_model_exclude_unset=True,
     responses={
         200: {
-            "description": "The answer; with stream its chunks as server-sent events, the last one [DONE].",
-            "content": event_stream("A chunk of the answer.", ChatCompletionChunk, ErrorBody, named=False, last="[DONE]"),
+            "description": "The completion. With `stream`, its chunks as server-sent events; the last one is [DONE].",
+            "content": event_stream("A chunk of the completion.", ChatCompletionChunk, ErrorBody, named=False, last="[DONE]"),
         },
-        "default": {"model": ErrorBody, "description": "Any error"},
+        **ANY_ERROR,
     },
 )
 async def chat_completions(
     body: ChatRequest,
     request: Request,
     response: Response,
-    models: LoadedModels,
     searches: RunningSearches,
     settings: ServerSettings,
     caller: Caller,
     request_id: RequestId,
 ) -> ChatCompletion | Response:
-    """Go on with a conversation, as the OpenAI API does, with a search for the best answer behind it.
+    """Continue a conversation as in the OpenAI API, with a search for the best answer.
 
-    Options come from the server's defaults, then the model name, then the request. A client that goes away ends its searches.
+    Options come from the server's defaults, then the model name, then the request. The searches are cancelled if the client
+    disconnects.
     """
-    job = job_of(body, settings, models)
-    room = searches.place(caller=caller, id=request_id, n_particles=job.n_particles, max_seconds=job.max_seconds)
+    chat = chat_of(body, settings, searches.models)
+    leasing = searches.lease(caller=caller, id=request_id, n_particles=chat.n_particles, max_seconds=chat.max_seconds)
     headers = {HEADER: names} if (names := ignored(body)) else {}
     if body.stream:
         stream = EventStream(
-            frames(job, room), failed, keep_alive_s=settings.keep_alive_s, send_timeout_s=settings.send_timeout_s
+            frames(chat, leasing), error_frames, keep_alive_s=settings.keep_alive_s, send_timeout_s=settings.send_timeout_s
         )
         stream.headers.update(headers)
         return stream
     response.headers.update(headers)
-    try:
-        return await until_client_leaves(request.receive, _completed(job, room))
-    except ClientGone:
-        return Response(status_code=499)
-
-
-async def _completed(job: Job, room: AbstractAsyncContextManager[Place]) -> ChatCompletion:
-    async with room as place:
-        return await completed(job, place)
+    return await cancel_on_disconnect(request.receive, complete(chat, leasing))

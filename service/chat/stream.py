@@ -1,8 +1,8 @@
-"""A chat answered as a stream of chunks.
+"""A chat completion as a stream of chunks.
 
-The order that clients count on: one chunk with the role for every choice, by index; content in pieces, choices in any order;
-for each choice an empty delta with the finish reason; on request one chunk with the usage and no choices; ``[DONE]``. An error
-after the first chunk is one event ``{"error": ...}``, then ``[DONE]``.
+Clients rely on this order: one chunk with the role for every choice, by index; content in pieces, choices in any order; for
+each choice an empty delta with the finish reason; on request one chunk with the usage and no choices; ``[DONE]``. An error
+after the first chunk is one event ``{"error": ...}``, followed by ``[DONE]``.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from epf.search.events import Answered, Event, StepTaken
 from epf.search.methods.sample import SAMPLE
 from epf.search.result import SearchResult
-from epf.service.chat.job import Job
 from epf.service.chat.progress import Progress
 from epf.service.chat.response import (
     ChatCompletionChunk,
@@ -23,78 +22,79 @@ from epf.service.chat.response import (
     SearchOut,
     finish_reason,
 )
+from epf.service.chat.run import Chat
 from epf.service.chat.tokens import Token, pieces
 from epf.service.http.errors import detail_of
-from epf.service.searches.lease import Place
-from epf.service.solve.schemas import ErrorBody
+from epf.service.http.schemas import ErrorBody
+from epf.service.searches.lease import Lease
 
 DONE = "data: [DONE]\n\n"
 
 
-async def frames(job: Job, room: AbstractAsyncContextManager[Place]) -> AsyncGenerator[str, None]:
-    """Server-sent events of an answer; the room is taken before the first one, so that a refusal is an ordinary error."""
+async def frames(chat: Chat, leasing: AbstractAsyncContextManager[Lease]) -> AsyncGenerator[str, None]:
+    """Server-sent events of a completion. The lease is taken before the first one, so that a refusal is an ordinary error."""
     results: dict[int, SearchResult] = {}
-    choices = [_ChoiceChunks(job, index) for index in range(len(job.orders))]
-    async with room as place:
+    choices = [_ChoiceChunks(chat, index) for index in range(len(chat.requests))]
+    async with leasing as lease:
         for choice in choices:
-            yield choice.begun()
-        await place.turn()
-        async with aclosing(job.events(place)) as events:
+            yield choice.role()
+        await lease.acquire()
+        async with aclosing(chat.events(lease)) as events:
             async for index, event in events:
-                for frame in choices[index].told(event):
+                for frame in choices[index].chunks(event):
                     yield frame
                 if isinstance(event, Answered):
                     results[index] = event.result
-    if job.body.stream_options is not None and job.body.stream_options.include_usage:
-        ordered = [results[index] for index in range(len(job.orders))]
-        yield _frame(job, [], CompletionUsage.of(ordered, job.answer_tokens(ordered)))
+    if chat.body.stream_options is not None and chat.body.stream_options.include_usage:
+        ordered = [results[index] for index in range(len(chat.requests))]
+        yield _frame(chat, [], CompletionUsage.of(ordered, chat.answer_tokens(ordered)))
     yield DONE
 
 
-def failed(error: Exception) -> str:
-    """The last events of a stream that has begun."""
+def error_frames(error: Exception) -> str:
+    """The last events of a stream that fails after its first event."""
     return f"data: {ErrorBody(error=detail_of(error)).model_dump_json()}\n\n{DONE}"
 
 
 class _ChoiceChunks:
     """Chunks of one choice.
 
-    The answer of a search is known at its end. A plain sample is sent as it is drawn, a step at a time, unless what is sent
-    depends on how it ends: with stop texts or log probabilities.
+    The answer of a search is known only at its end. A plain sample is sent step by step as it is generated, unless its content
+    depends on its end, as with stop texts or log probabilities.
     """
 
-    def __init__(self, job: Job, index: int) -> None:
-        self._job = job
+    def __init__(self, chat: Chat, index: int) -> None:
+        self._chat = chat
         self._index = index
         self._progress = Progress()
-        order = job.orders[index]
-        self._as_drawn = order.method is SAMPLE and not order.options.stop and not job.body.logprobs
+        request = chat.requests[index]
+        self._incremental = request.method is SAMPLE and not request.options.stop and not chat.body.logprobs
         self._n_sent = 0
 
-    def begun(self) -> str:
-        """The role."""
+    def role(self) -> str:
+        """The first chunk, with the role."""
         return self._chunk(Delta(role="assistant", content=""))
 
-    def told(self, event: Event) -> Iterator[str]:
-        """What the client is to know of ``event``."""
+    def chunks(self, event: Event) -> Iterator[str]:
+        """The chunks for ``event``."""
         if isinstance(event, Answered):
             yield from self._answer(event.result)
             return
-        if self._job.search.progress and (line := self._progress.line(event)):
+        if self._chat.search.progress and (line := self._progress.line(event)):
             yield self._chunk(Delta(reasoning_content=line))
-        if self._as_drawn and isinstance(event, StepTaken) and event.text:
+        if self._incremental and isinstance(event, StepTaken) and event.text:
             self._n_sent += len(event.text)
             yield self._chunk(Delta(content=event.text))
 
     def _answer(self, result: SearchResult) -> Iterator[str]:
-        if self._as_drawn:
+        if self._incremental:
             rest = result.solution[self._n_sent :]
             parts: list[tuple[str, Sequence[Token]]] = [(rest, ())] if rest else []
         else:
-            parts = pieces(result.solution, self._job.tokens(result))
+            parts = pieces(result.solution, self._chat.tokens(result))
         for text, tokens in parts:
-            yield self._chunk(Delta(content=text), logprobs=Logprobs.of(tokens) if self._job.body.logprobs else None)
-        search = SearchOut.of(result, particles=self._job.search.return_particles)
+            yield self._chunk(Delta(content=text), logprobs=Logprobs.of(tokens) if self._chat.body.logprobs else None)
+        search = SearchOut.of(result, particles=self._chat.search.return_particles)
         yield self._chunk(Delta(), finish=finish_reason(result), search=search)
 
     def _chunk(
@@ -107,18 +107,18 @@ class _ChoiceChunks:
     ) -> str:
         extension = {} if search is None else {"search": search}
         choice = ChunkChoice(index=self._index, delta=delta, finish_reason=finish, logprobs=logprobs, **extension)
-        return _frame(self._job, [choice])
+        return _frame(self._chat, [choice])
 
 
-def _frame(job: Job, choices: list[ChunkChoice], usage: CompletionUsage | None = None) -> str:
-    asked = job.body.stream_options is not None and job.body.stream_options.include_usage
+def _frame(chat: Chat, choices: list[ChunkChoice], usage: CompletionUsage | None = None) -> str:
+    with_usage = chat.body.stream_options is not None and chat.body.stream_options.include_usage
     chunk = ChatCompletionChunk(
-        id=job.id,
+        id=chat.id,
         object="chat.completion.chunk",
-        created=job.created,
-        model=job.body.model,
-        system_fingerprint=job.fingerprint,
+        created=chat.created,
+        model=chat.body.model,
+        system_fingerprint=chat.fingerprint,
         choices=choices,
-        **({"usage": usage} if asked else {}),
+        **({"usage": usage} if with_usage else {}),
     )
     return f"data: {chunk.model_dump_json(exclude_unset=True)}\n\n"

@@ -1,4 +1,4 @@
-"""``GET /entropy`` and ``POST /entropy/{tool}``: one route for each tool of the registry."""
+"""``GET /entropy`` and ``POST /entropy/{tool}``, one route per tool of the registry."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -10,25 +10,24 @@ from pydantic import BaseModel, Field
 from epf.entropy.outcome import Outcome
 from epf.entropy.registry import TOOLS
 from epf.entropy.tooling.tool import AnyTool
-from epf.service.http.dependencies import HeavyWork
-from epf.service.http.disconnect import ClientGone, until_client_leaves
+from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.errors import error_response, explain
-from epf.service.http.openapi import json_body
-from epf.service.solve.schemas import ErrorBody
+from epf.service.http.openapi import ANY_ERROR, json_body
+from epf.service.state import EntropyWorkers
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(tags=["entropy"], responses={"default": {"model": ErrorBody, "description": "Any error"}})
+router = APIRouter(tags=["entropy"], responses=ANY_ERROR)
 
 
 class ToolOut(BaseModel):
-    """One tool."""
+    """An entropy tool."""
 
     name: str
-    question: str = Field(description="What it answers.")
+    question: str = Field(description="The question that the tool answers.")
     paper: str
     endpoint: str
-    input_schema: dict[str, Any] = Field(description="JSON Schema of the request's body.")
+    input_schema: dict[str, Any] = Field(description="JSON Schema of the request body.")
 
 
 class ToolList(BaseModel):
@@ -39,7 +38,7 @@ class ToolList(BaseModel):
 
 @router.get("/entropy")
 async def list_tools() -> ToolList:
-    """What can be asked about reasoning traces, and how."""
+    """List the tools that answer questions about reasoning traces, and how to call them."""
     return LISTED
 
 
@@ -69,16 +68,13 @@ def _response(outcome: Outcome, tool: AnyTool) -> Response:
     return Response(outcome.answer, media_type="application/json")
 
 
-def _answering(tool: AnyTool) -> Callable[[Request, HeavyWork], Awaitable[Response]]:
-    async def answer(request: Request, workers: HeavyWork) -> Response:
-        # Unread by the framework: a large body is parsed where it is computed on, not on the event loop.
+def _endpoint(tool: AnyTool) -> Callable[[Request, EntropyWorkers], Awaitable[Response]]:
+    async def run(request: Request, workers: EntropyWorkers) -> Response:
+        # The framework does not parse the body: a large one is parsed in the worker process, not on the event loop.
         body = await request.body()
-        try:
-            return _response(await until_client_leaves(request.receive, workers.run(tool.name, body)), tool)
-        except ClientGone:
-            return Response(status_code=499)
+        return _response(await cancel_on_disconnect(request.receive, workers.run(tool.name, body)), tool)
 
-    return answer
+    return run
 
 
 LISTED = ToolList(tools=[_listed(tool) for tool in TOOLS.values()])
@@ -88,7 +84,7 @@ for _tool in TOOLS.values():
         _tool.endpoint,
         name=_tool.name,
         summary=_tool.question,
-        description=f"After: {_tool.paper}.",
+        description=f"Based on {_tool.paper}.",
         response_model=_tool.output,
         openapi_extra=json_body(_tool.input),
-    )(_answering(_tool))
+    )(_endpoint(_tool))

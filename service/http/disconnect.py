@@ -1,4 +1,4 @@
-"""Work that ends when its client does."""
+"""Work that is cancelled when its client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,29 +6,32 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
+CLIENT_GONE = 499
+"""Status in logs and metrics of a request whose client disconnected before the response."""
+
 T = TypeVar("T")
 
 
 class ClientGone(Exception):
-    """The client closed its connection before the answer was ready."""
+    """The client disconnected before the response was ready."""
 
 
-async def until_client_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Await ``work``; cancel it, wait until it has cleaned up and raise ``ClientGone`` if the client goes away first.
+async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work``. If the client disconnects first, cancel it, wait for its cleanup and raise ``ClientGone``.
 
-    The request's body must have been read, so that the next thing to receive is the disconnect.
+    The request's body must have been read, so that the next message to receive is the disconnect.
     """
     task = asyncio.create_task(work)
-    leaving = asyncio.create_task(_disconnect(receive))
+    disconnect = asyncio.create_task(_disconnect(receive))
     try:
-        await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, disconnect), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise ClientGone
         return task.result()
     finally:
         task.cancel()
-        leaving.cancel()
-        await asyncio.gather(task, leaving, return_exceptions=True)
+        disconnect.cancel()
+        await asyncio.gather(task, disconnect, return_exceptions=True)
 
 
 async def _disconnect(receive: Receive) -> None:

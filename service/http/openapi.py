@@ -1,19 +1,24 @@
-"""The OpenAPI document: what FastAPI finds in the routes, and what it does not look for: events of streams, bodies read raw."""
+"""Additions to the OpenAPI document that FastAPI derives from the routes: events of streams, and bodies read unparsed."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from epf.service.http.schemas import ErrorBody
+
+ANY_ERROR: Final[dict[int | str, dict[str, Any]]] = {"default": {"model": ErrorBody, "description": "Any error"}}
+"""``responses`` of a route whose errors have the common body."""
+
 _REF = "#/components/schemas/{model}"
 
 
 def event_stream(description: str, *events: type[BaseModel], named: bool = True, last: str | None = None) -> dict[str, Any]:
-    """Media type object of a stream of server-sent events, in OpenAPI 3.2's ``itemSchema``.
+    """Media type object of a stream of server-sent events, as an ``itemSchema`` of OpenAPI 3.2.
 
-    The data of each is one of ``events`` as JSON, or the word ``last``; ``named`` events have a name beside it.
+    The data of each event is one of ``events`` as JSON, or the word ``last``. Events that are ``named`` also have a name.
     """
     schemas = [{"$ref": _REF.format(model=event.__name__)} for event in events]
     content = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
@@ -26,13 +31,13 @@ def event_stream(description: str, *events: type[BaseModel], named: bool = True,
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """``openapi_extra`` of a route that reads its body itself, as ``model``."""
+    """``openapi_extra`` of a route that parses its body itself, as ``model``."""
     schema = {"$ref": _REF.format(model=model.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def install(app: FastAPI, *events: type[BaseModel], bodies: Iterable[type[BaseModel]] = ()) -> None:
-    """Add the schemas of ``events``, and of ``bodies`` that routes read themselves, to the document of ``app``."""
+    """Add the schemas of ``events``, and of ``bodies`` that routes parse themselves, to the document of ``app``."""
     without_events = app.openapi
     sent: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = [(event, "serialization") for event in events]
     read: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = [(body, "validation") for body in bodies]

@@ -1,4 +1,4 @@
-"""Server-sent events: a response that ends its work when the client goes away and keeps a quiet connection open."""
+"""Server-sent events: a response that cancels its work when the client disconnects and keeps an idle connection open."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -7,32 +7,32 @@ from contextlib import aclosing
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from epf.service.http.disconnect import ClientGone, until_client_leaves
+from epf.service.http.disconnect import ClientGone, cancel_on_disconnect
 
 PING = ": ping\n\n"
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-MAX_BEHIND_BYTES = 32 * 2**20
-"""A client that is so far behind what was written for it has gone away."""
+MAX_BUFFERED_BYTES = 32 * 2**20
+"""Maximum amount of unread data before a client is treated as disconnected."""
 
 
 def event_frame(name: str, data: str) -> str:
-    """One event with one line of ``data``, as JSON always is."""
+    """One event whose ``data`` is a single line, like any compact JSON."""
     return f"event: {name}\ndata: {data}\n\n"
 
 
 class EventStream(Response):
-    """Sends ``frames``, whole events or comments, as they come.
+    """Sends ``frames``, which are whole events or comments, as they arrive.
 
-    Nothing is sent before the first frame or ``keep_alive_s``, so an error until then is an ordinary HTTP error; ``on_error``
-    writes a later one into the stream. One task iterates the generator from beginning to end, at its own pace, however slowly
-    the client reads; it is cancelled, and its end awaited, when the client goes away.
+    Nothing is sent before the first frame or ``keep_alive_s``, so an error until then is an ordinary HTTP error. ``on_error``
+    writes a later error into the stream. One task iterates the generator from beginning to end at its own pace, however slowly
+    the client reads. When the client disconnects, the task is cancelled and its end awaited.
 
     Args:
-        frames: must not have been started.
-        on_error: the last frames, for an exception.
-        keep_alive_s: a comment goes out after so many quiet seconds.
-        send_timeout_s: a client that takes nothing for so many seconds has gone away.
-        max_behind_bytes: most of what was written that the client has not taken yet.
+        frames: a generator that has not been started.
+        on_error: returns the last frames for an exception.
+        keep_alive_s: send a comment after this many idle seconds.
+        send_timeout_s: treat a client that reads nothing for this many seconds as disconnected.
+        max_buffered_bytes: treat a client with more unread data as disconnected.
     """
 
     media_type = "text/event-stream"
@@ -44,7 +44,7 @@ class EventStream(Response):
         *,
         keep_alive_s: float = 10.0,
         send_timeout_s: float = 60.0,
-        max_behind_bytes: int = MAX_BEHIND_BYTES,
+        max_buffered_bytes: int = MAX_BUFFERED_BYTES,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
@@ -52,14 +52,14 @@ class EventStream(Response):
         self._on_error = on_error
         self._keep_alive_s = keep_alive_s
         self._send_timeout_s = send_timeout_s
-        self._max_behind_bytes = max_behind_bytes
+        self._max_buffered_bytes = max_buffered_bytes
         self._written: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._n_behind_bytes = 0
+        self._n_buffered_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the frames end, the client goes away or takes nothing any more."""
+        """Stream until the frames end, or the client disconnects or stops reading."""
         try:
-            await until_client_leaves(receive, self._respond(send))
+            await cancel_on_disconnect(receive, self._respond(send))
         except ClientGone:
             return
 
@@ -88,26 +88,26 @@ class EventStream(Response):
             await asyncio.gather(iterating, return_exceptions=True)
 
     async def _iterate(self) -> None:
-        """Write every frame. Nothing is awaited outside the generator, so a cancellation is always its to see."""
+        """Write every frame. Nothing is awaited outside the generator, so a cancellation is always raised inside it."""
         try:
             async with aclosing(self._frames) as frames:
                 async for text in frames:
                     frame = text.encode()
-                    self._n_behind_bytes += len(frame)
-                    if self._n_behind_bytes > self._max_behind_bytes:
+                    self._n_buffered_bytes += len(frame)
+                    if self._n_buffered_bytes > self._max_buffered_bytes:
                         raise ClientGone
                     self._written.put_nowait(frame)
         finally:
             self._written.put_nowait(None)
 
     async def _next(self) -> bytes | None:
-        """What to send next: a frame, a ping when nothing is written for long, None at the end."""
+        """What to send next: a frame, a ping if the stream is idle, None at the end."""
         try:
             async with asyncio.timeout(self._keep_alive_s):
                 frame = await self._written.get()
         except TimeoutError:
             return PING.encode()
-        self._n_behind_bytes -= len(frame or b"")
+        self._n_buffered_bytes -= len(frame or b"")
         return frame
 
     async def _begin(self, send: Send) -> None:

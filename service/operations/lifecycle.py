@@ -1,4 +1,4 @@
-"""Where a server stands between its start and its end. What takes time asks here first, and is ended from here."""
+"""State of a server from start to shutdown. Long-running work registers here, and is ended from here."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -11,36 +11,36 @@ from epf.search.engine.deadline import Deadline
 State = Literal["STARTING", "HEALTHY", "UNHEALTHY", "DRAINING"]
 
 RETRY_AFTER_S = 5.0
-"""In so many seconds a server may have started or recovered, or another have taken its place. A guess."""
+"""Estimated time until a server has started or recovered, or another one has taken its place."""
 
-ANSWERING_S = 2.0
-"""What is under way when its time is up may take so long to tell equal answers apart and to answer."""
+GRACE_S = 2.0
+"""Time for work whose deadline has passed to group equal answers and to respond."""
 
 
-def not_now(state: State, why: str) -> Overloaded:
-    """Work is refused because of the server's state, which is not the caller's fault."""
+def unavailable(state: State, why: str) -> Overloaded:
+    """The refusal of work because of the server's state."""
     return Overloaded(f"{state}: {why}: try again later", retry_after_s=RETRY_AFTER_S)
 
 
 class Model(Protocol):
-    """What a server cannot do without."""
+    """A model that the server requires."""
 
     @property
     def name(self) -> str:
-        """As a user would write it."""
+        """Model name as a user would write it."""
 
     async def ready(self) -> None:
         """Raise if a call would fail now."""
 
 
 class Lifecycle:
-    """A server loads its models, works, is told to stop, takes no more work, and ends what is under way.
+    """A server loads its models, works, receives a stop signal, refuses new work and ends running work.
 
     Attributes:
-        models: by what they are for; none until they are loaded.
-        failure: why they could not be loaded.
-        draining: it was told to stop.
-        deadline: of all that is under way, set when no more work is taken.
+        models: the models by role; empty until they are loaded.
+        failure: why the models could not be loaded.
+        draining: whether the server has received a stop signal.
+        deadline: deadline of all running work, set when new work is refused.
     """
 
     def __init__(self) -> None:
@@ -49,35 +49,35 @@ class Lifecycle:
         self.draining = False
         self.deadline = Deadline()
         self._closed = False
-        self._n_under_way = 0
+        self._n_running = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     def check_loaded(self) -> None:
-        """Raise ``Overloaded`` until there are models to work with."""
+        """Raise ``Overloaded`` until the models are loaded."""
         if self.failure is not None:
-            raise not_now("UNHEALTHY", "the models could not be loaded")
+            raise unavailable("UNHEALTHY", "the models could not be loaded")
         if not self.models:
-            raise not_now("STARTING", "the models are being loaded")
+            raise unavailable("STARTING", "the models are being loaded")
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        """Around all that takes time. Raises ``Overloaded`` when no more work is taken."""
+        """Register work that takes time. Raises ``Overloaded`` once new work is refused."""
         if self._closed:
-            raise not_now("DRAINING", "the server is about to stop")
-        self._n_under_way += 1
+            raise unavailable("DRAINING", "the server is shutting down")
+        self._n_running += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self._n_under_way -= 1
-            if not self._n_under_way:
+            self._n_running -= 1
+            if not self._n_running:
                 self._idle.set()
 
     async def end(self, within_s: float) -> None:
-        """Take no more work, and wait until what is under way has ended: by itself, or by the deadline in so many seconds."""
+        """Refuse new work and wait for running work, which has ``within_s`` seconds to finish before its deadline ends it."""
         self._closed = True
         self.deadline.set(asyncio.get_running_loop().time() + within_s)
         with suppress(TimeoutError):
-            async with asyncio.timeout(within_s + ANSWERING_S):
+            async with asyncio.timeout(within_s + GRACE_S):
                 await self._idle.wait()

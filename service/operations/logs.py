@@ -1,52 +1,98 @@
-"""Logs: one JSON object per line on standard error, with nothing in them that a caller wrote."""
+"""Logs on standard error: coloured lines on a terminal, elsewhere one JSON object per line.
+
+They contain nothing that a caller wrote.
+"""
 
 import json
 import logging
+import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epf.service.http.errors import where
-from epf.service.http.middleware import request_id as request_ids
+from epf.service.http.middleware.instrumentation import current_request_id
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 OURS = ("epf", "uvicorn")
-"""Whose messages hold no problem and no key. Of others' only the fixed part is logged, and nothing below a warning."""
+"""Loggers whose messages contain no problem and no key. Others log only warnings, and only the constant part of a message."""
+
+STYLES = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red", "critical": "bold red"}
 
 
 def configure(level: str) -> None:
-    """Log from ``level`` (debug, info, warning or error) on. Uvicorn must be told to leave logging alone."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    """Log from ``level`` (debug, info, warning or error) on. uvicorn must be run without a log configuration of its own."""
+    logging.basicConfig(handlers=[_handler()], level=logging.WARNING, force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(level.upper())
-    # Its lines hold paths and query strings as they came; ours are those of epf.service.http.middleware.access_log.
+    # Its lines contain paths and query strings as received; requests are logged by the instrumentation middleware.
     logging.getLogger("uvicorn.access").disabled = True
 
 
-class JsonLines(logging.Formatter):
-    """A record as one JSON object; ``extra={"fields": ...}`` adds to it.
+def _handler() -> logging.Handler:
+    if sys.stderr.isatty():
+        from rich.console import Console
 
-    An exception is told by its class and where it was raised, not by its message, which may quote a problem.
-    """
+        return TerminalHandler(Console(stderr=True))
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    return handler
+
+
+class JsonLines(logging.Formatter):
+    """A record as one JSON object; ``extra={"fields": ...}`` adds fields to it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": _message(record),
-            "request_id": request_ids.current.get(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            line |= {"error": type(error).__name__, "where": where(error)}
-        return json.dumps(line)
+        """The line, without a line break."""
+        return json.dumps(entry_of(record))
+
+
+class TerminalHandler(logging.Handler):
+    """Writes a record as a coloured line: time, level, message, then the other fields."""
+
+    def __init__(self, console: "Console") -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        from rich.text import Text
+
+        entry = entry_of(record)
+        level, message = entry.pop("level"), entry.pop("message")
+        time = datetime.fromisoformat(entry.pop("time")).astimezone()
+        if record.name.split(".")[0] in OURS:
+            del entry["logger"]
+        fields = "".join(f" {name}={value}" for name, value in entry.items() if value is not None)
+        line = Text.assemble((f"{time:%H:%M:%S} ", "dim"), (f"{level:<8}", STYLES.get(level, "")), message, (fields, "dim"))
+        try:
+            self._console.print(line, soft_wrap=True)
+        except Exception:
+            self.handleError(record)
+
+
+def entry_of(record: logging.LogRecord) -> dict[str, Any]:
+    """The fields of a log line.
+
+    An exception is described by its class and where it was raised, not by its message, which may quote a problem.
+    """
+    entry: dict[str, Any] = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": _message(record),
+        "request_id": current_request_id.get(),
+        **getattr(record, "fields", {}),
+    }
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        entry |= {"error": type(error).__name__, "where": where(error)}
+    return entry
 
 
 def _message(record: logging.LogRecord) -> str:
     if record.name.split(".")[0] in OURS:
         return record.getMessage().strip()
-    # asyncio, for one, writes whole exceptions into its messages, below their first line.
+    # asyncio, for one, writes whole exceptions into its messages, below the first line.
     return str(record.msg).split("\n")[0]

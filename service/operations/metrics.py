@@ -1,17 +1,19 @@
-"""What Prometheus is told of one application: its metrics, in a registry of its own.
+"""Prometheus metrics of one application, in a registry of its own.
 
-No label takes a value that a caller can choose: there are as many series as the code has routes, methods, statuses and codes.
-Names follow the conventions of Prometheus: base units, ``_total`` for counters, ``_ratio`` for fractions in [0, 1].
+No label takes a value that a caller can choose, so the number of series is bounded by the routes, methods, statuses and codes
+of the program. Names follow the conventions of Prometheus: base units, ``_total`` for counters, ``_ratio`` for fractions in
+[0, 1].
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric, ProcessCollector, generate_latest
 
 from epf.core.errors import SearchServiceError
+from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.search.events import Answered, Event, Resampled, Started, StepTaken
 from epf.search.result import SearchResult, StepRecord
 
@@ -23,7 +25,7 @@ CancelReason = Literal["client_gone", "delete"]
 
 
 class Metrics:
-    """Metrics of every application of ours: requests, the reward model, the process."""
+    """Metrics of every server: requests, the reward model, the process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -31,142 +33,143 @@ class Metrics:
         self._build = Info("epf_build", "Version and models.", registry=self.registry)
         self.requests = Counter(
             "epf_http_requests",
-            "Requests that ended, by route template (none: no route was reached), method and status.",
+            "Completed requests by route template (none: no route matched), method and status.",
             ("route", "method", "status"),
             registry=self.registry,
         )
         self.request_s = Histogram(
             "epf_http_request_duration_seconds",
-            "From a request's first byte to its answer's last.",
+            "Time from the first byte of a request to the last byte of its response.",
             ("route",),
             buckets=SECONDS,
             registry=self.registry,
         )
         self.first_event_s = Histogram(
             "epf_stream_first_event_seconds",
-            "From a request's first byte to the first event of its stream.",
+            "Time from the first byte of a request to the first event of its stream.",
             ("route",),
             buckets=SECONDS,
             registry=self.registry,
         )
         self.errors = Counter(
             "epf_errors",
-            "Answers that were an error, and streams that ended with one, by its code.",
+            "Error responses, and streams that ended with an error, by error code.",
             ("code",),
             registry=self.registry,
         )
         self.tokens = Counter(
             "epf_tokens",
-            "Tokens by kind: prompt (once for each search), generated, discarded (those of them in no final particle), "
+            "Tokens by kind: prompt (once per search), generated, discarded (generated, but in no final particle), "
             "prm (computed by the reward model).",
             ("kind",),
             registry=self.registry,
         )
         self.prm_call_s = Histogram(
             "epf_prm_call_duration_seconds",
-            "Calls of the reward model, one for each trace.",
+            "Duration of calls of the reward model, one per trace.",
             buckets=SECONDS,
             registry=self.registry,
         )
 
-    def built(self, **labels: str) -> None:
-        """Tell the version and the names of the models."""
+    def set_build(self, **labels: str) -> None:
+        """Set the version and the names of the models."""
         self._build.info(labels)
 
     def text(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(_WithoutCreated(self.registry))
 
 
 class SearchMetrics(Metrics):
-    """Metrics of the service, searches among them."""
+    """Metrics of the service, including its searches."""
 
     def __init__(self) -> None:
         super().__init__()
         registry = self.registry
-        self._particles = Gauge(
-            "epf_particles", "Particles that search now, or wait for their turn.", ("state",), registry=registry
-        )
-        self._under_way = Gauge("epf_searches_in_progress", "Searches that run now.", registry=registry)
+        self._particles = Gauge("epf_particles", "Particles that are running or queued.", ("state",), registry=registry)
+        self._in_progress = Gauge("epf_searches_in_progress", "Running searches.", registry=registry)
         self._searches = Counter(
             "epf_searches", "Searches that ended with a result.", ("method", "stop_reason"), registry=registry
         )
         self._failed = Counter(
-            "epf_searches_failed", "Searches that ended with an error, by its code.", ("method", "code"), registry=registry
+            "epf_searches_failed", "Searches that ended with an error, by error code.", ("method", "code"), registry=registry
         )
         self._cancelled = Counter(
             "epf_cancellations",
-            "Requests that were cancelled, running or queued: client_gone, or delete (DELETE /solve/{id}).",
+            "Cancelled requests, running or queued: client_gone, or delete (DELETE /solve/{id}).",
             ("reason",),
             registry=registry,
         )
         self._search_s = Histogram(
             "epf_search_duration_seconds",
-            "Searches with a result, without their time in the queue.",
+            "Duration of searches that ended with a result, without their time in the queue.",
             ("method",),
             buckets=SECONDS,
             registry=registry,
         )
         self._activity_s = Counter(
             "epf_search_activity_seconds",
-            "Seconds of searches with a result: generating, scoring (none generating), resampling, waiting.",
+            "Seconds of searches that ended with a result, by activity: generating, scoring (while not generating), "
+            "resampling, waiting.",
             ("activity",),
             registry=registry,
         )
-        self._ess = self._of_rounds(
+        self._ess = self._round_histogram(
             "epf_round_ess_ratio",
-            "Effective sample size before annealing, as a fraction of n, in each round with n > 1.",
+            "Effective sample size before annealing as a fraction of n, in each round with n > 1.",
             RATIOS,
         )
-        self._entropy = self._of_rounds(
-            "epf_round_entropy_ratio", "Entropy of the weights, as a fraction of log n, in each round with n > 1.", RATIOS
+        self._entropy = self._round_histogram(
+            "epf_round_entropy_ratio", "Entropy of the weights as a fraction of log n, in each round with n > 1.", RATIOS
         )
-        self._temperature = self._of_rounds(
+        self._temperature = self._round_histogram(
             "epf_resampling_temperature",
-            "Of the resampling distribution, at each resampling with n > 1; 1 is no annealing.",
+            "Temperature of the resampling distribution, at each resampling with n > 1; 1 means no annealing.",
             TEMPERATURES,
         )
-        self._ancestors = self._of_rounds(
+        self._ancestors = self._round_histogram(
             "epf_resampling_distinct_ancestors_ratio",
-            "Particles that survived, as a fraction of n, at each resampling with n > 1.",
+            "Surviving particles as a fraction of n, at each resampling with n > 1.",
             RATIOS,
         )
 
     def watch_particles(self, running: Callable[[], float], waiting: Callable[[], float]) -> None:
-        """Ask these for the number of particles whenever the metrics are read."""
+        """Call these for the number of particles whenever the metrics are read."""
         self._particles.labels("running").set_function(running)
         self._particles.labels("waiting").set_function(waiting)
 
     def cancelled(self, reason: CancelReason) -> None:
-        """One request was cancelled."""
+        """Count one cancelled request."""
         self._cancelled.labels(reason).inc()
 
     @contextmanager
     def search(self, method: str) -> Iterator[Callable[[Event], None]]:
-        """Watch one search: the block runs it and hands on its events, whether it ends, fails or is cancelled."""
-        watch = _Watch(self, method)
-        self._under_way.inc()
+        """Observe one search. The block runs it and passes its events to the callable; it may end, fail or be cancelled."""
+        observer = _SearchObserver(self, method)
+        self._in_progress.inc()
         try:
-            yield watch.see
+            yield observer.observe
         except Exception as error:
             code = error.code if isinstance(error, SearchServiceError) else SearchServiceError.code
             self._failed.labels(method, code).inc()
             raise
         finally:
-            self._under_way.dec()
-            self.tokens.labels("discarded").inc(watch.n_discarded)
+            self._in_progress.dec()
+            self.tokens.labels("discarded").inc(observer.n_discarded)
 
-    def _of_rounds(self, name: str, documentation: str, buckets: Iterable[float]) -> Histogram:
+    def _round_histogram(self, name: str, documentation: str, buckets: Iterable[float]) -> Histogram:
         return Histogram(name, documentation, ("method",), buckets=tuple(buckets), registry=self.registry)
 
-    def _round(self, method: str, record: StepRecord, n: int) -> None:
+    def observe_round(self, method: str, record: StepRecord, n: int) -> None:
+        """Record one resampling round of ``n`` particles."""
         self._ess.labels(method).observe(record.ess / n)
-        self._entropy.labels(method).observe(min(record.entropy / math.log(n), 1.0))  # rounding takes it beyond log n at times
+        self._entropy.labels(method).observe(min(record.entropy / math.log(n), 1.0))  # rounding may exceed log n
         if record.resampled:
             self._temperature.labels(method).observe(record.temperature)
             self._ancestors.labels(method).observe(record.distinct_ancestors / n)
 
-    def _result(self, result: SearchResult) -> None:
+    def observe_result(self, result: SearchResult) -> None:
+        """Record the result of one search."""
         usage = result.usage
         self._searches.labels(result.method, result.stop_reason).inc()
         self._search_s.labels(result.method).observe(usage.total_s)
@@ -176,18 +179,34 @@ class SearchMetrics(Metrics):
         self._activity_s.labels("waiting").inc(usage.waiting_s)
 
 
-class _Watch:
-    """What the events of one search tell."""
+class InstrumentedRewardModel(RewardModelWrapper):
+    """A reward model whose calls are counted and timed; see :class:`epf.core.reward_model.RewardModel`."""
+
+    def __init__(self, inner: RewardModel, metrics: Metrics) -> None:
+        super().__init__(inner)
+        self._metrics = metrics
+
+    async def score(self, problem: str, steps: Sequence[str]) -> Score:
+        """Return the inner model's result unchecked."""
+        with self._metrics.prm_call_s.time():
+            score = await self._inner.score(problem, steps)
+        if isinstance(score, Score):  # the caller checks the result and rejects anything else
+            self._metrics.tokens.labels("prm").inc(max(score.n_tokens, 0))
+        return score
+
+
+class _SearchObserver:
+    """Counts from the events of one search."""
 
     def __init__(self, metrics: SearchMetrics, method: str) -> None:
         self._metrics = metrics
         self._method = method
         self._n_particles = 0
         self.n_discarded = 0
-        """Tokens in no final particle; a search without a result has none, so then all of them."""
+        """Tokens in no final particle. These are all tokens as long as the search has no result."""
 
-    def see(self, event: Event) -> None:
-        """Count what ``event`` tells."""
+    def observe(self, event: Event) -> None:
+        """Count one event."""
         match event:
             case Started():
                 self._n_particles = event.n_particles
@@ -196,20 +215,20 @@ class _Watch:
                 self.n_discarded += event.n_tokens
                 self._metrics.tokens.labels("generated").inc(event.n_tokens)
             case Resampled() if self._n_particles > 1:
-                self._metrics._round(self._method, event.record, self._n_particles)
+                self._metrics.observe_round(self._method, event.record, self._n_particles)
             case Answered():
                 self.n_discarded = event.result.usage.discarded_tokens
-                self._metrics._result(event.result)
+                self._metrics.observe_result(event.result)
 
 
 class _WithoutCreated:
-    """The registry without the time at which each series began, which nobody asks for and which would double the counters."""
+    """The registry without the creation time of each series, which nobody reads and which would double the counters."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
-        """All families."""
+        """All metric families."""
         for metric in self._registry.collect():
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric

@@ -1,50 +1,43 @@
 """``POST /score``."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from epf.core.errors import InvalidRequest
-from epf.service.http.dependencies import Caller, LoadedModels, RequestId, RunningSearches, ServerSettings
-from epf.service.http.disconnect import ClientGone, until_client_leaves
+from epf.service.http.disconnect import cancel_on_disconnect
+from epf.service.http.openapi import ANY_ERROR
+from epf.service.score.schemas import ScoreRequest, ScoreResponse
 from epf.service.searches.lease import Searches
-from epf.service.searches.models import Models
 from epf.service.searches.resolve import check_length
-from epf.service.settings import Settings
-from epf.service.solve.schemas import ErrorBody, ScoreRequest, ScoreResponse
+from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
 router = APIRouter(tags=["search"])
 
 
-@router.post("/score", response_model=ScoreResponse, responses={"default": {"model": ErrorBody, "description": "Any error"}})
+@router.post("/score", responses=ANY_ERROR)
 async def score(
     body: ScoreRequest,
     request: Request,
-    models: LoadedModels,
     searches: RunningSearches,
     settings: ServerSettings,
     caller: Caller,
     request_id: RequestId,
-) -> ScoreResponse | Response:
-    """Judge the steps of a given solution: the reward model's probability after each. Counts as one particle."""
+) -> ScoreResponse:
+    """Score the steps of a given solution: the reward model's probability after each one. Counts as one particle."""
     check_length(body.problem, settings)
     if len(body.steps) > settings.max_steps:
         message = f"`steps` may have at most {settings.max_steps} items on this server, got {len(body.steps)}: send fewer"
         raise InvalidRequest(message, param="steps")
     for i, step in enumerate(body.steps):
         check_length(step, settings, f"steps.{i}")
-    try:
-        return await until_client_leaves(request.receive, _scored(body, models, searches, settings, caller, request_id))
-    except ClientGone:
-        return Response(status_code=499)
+    return await cancel_on_disconnect(request.receive, _score(body, searches, settings.max_seconds, caller, request_id))
 
 
-async def _scored(
-    body: ScoreRequest, models: Models, searches: Searches, settings: Settings, caller: str, id: str
-) -> ScoreResponse:
-    async with searches.place(caller=caller, id=id, n_particles=1, max_seconds=settings.max_seconds) as place:
-        scores = await place.score(body.problem, body.steps)
+async def _score(body: ScoreRequest, searches: Searches, max_seconds: float, caller: str, id: str) -> ScoreResponse:
+    async with searches.lease(caller=caller, id=id, n_particles=1, max_seconds=max_seconds) as lease:
+        scores = await lease.score(body.problem, body.steps)
     return ScoreResponse(
         id=id,
-        model=models.reward_model.name,
+        model=searches.models.reward_model.name,
         scores=[score.probability for score in scores],
         prm_tokens=sum(score.n_tokens for score in scores),
     )

@@ -1,8 +1,8 @@
-"""What all searches of a process share: the two models and the checker of equal answers."""
+"""The models that all searches of a process share, and the checker of equal answers."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from epf.core.generator import Generator
@@ -10,12 +10,13 @@ from epf.core.reward_model import RewardModel
 from epf.generators.registry import load_generator
 from epf.reward_models.registry import load_reward_model
 from epf.search.answers.equality import AnswerChecker
+from epf.service.operations.lifecycle import Lifecycle
 from epf.service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """One generator, the reward model that judges its steps, and the checker that groups equal answers."""
+    """One generator, the reward model that scores its steps, and the checker that groups equal answers."""
 
     generator: Generator
     reward_model: RewardModel
@@ -24,14 +25,14 @@ class Models:
 
 @asynccontextmanager
 async def with_checker(generator: Generator, reward_model: RewardModel) -> AsyncIterator[Models]:
-    """Given models, which stay the caller's to close, with a checker that is closed at the end."""
+    """The given models, which the caller closes, with a checker that is closed at the end."""
     async with aclosing(AnswerChecker()) as checker:
         yield Models(generator, reward_model, checker)
 
 
 @asynccontextmanager
-async def models_of(settings: Settings) -> AsyncIterator[Models]:
-    """The models that the settings name, closed at the end."""
+async def open_models(settings: Settings) -> AsyncIterator[Models]:
+    """The models of the settings, closed at the end."""
     async with (
         aclosing(await asyncio.to_thread(load_generator, settings.generator)) as generator,
         aclosing(await asyncio.to_thread(load_reward_model, settings.reward_model)) as reward_model,
@@ -41,11 +42,29 @@ async def models_of(settings: Settings) -> AsyncIterator[Models]:
 
 
 @asynccontextmanager
-async def embedded_models() -> AsyncIterator[Models]:
-    """The pair that ships with the package, closed at the end."""
-    async with (
-        aclosing(await asyncio.to_thread(load_generator)) as generator,
-        aclosing(await asyncio.to_thread(load_reward_model)) as reward_model,
-        with_checker(generator, reward_model) as models,
-    ):
-        yield models
+async def in_background(
+    models: AbstractAsyncContextManager[Models], begin: Callable[[Models], None], lifecycle: Lifecycle
+) -> AsyncIterator[None]:
+    """Load ``models`` in a task of their own, pass them to ``begin``, and close them at the end.
+
+    A failure to load them is recorded in ``lifecycle``, so that the server can end with it. Leaving the block does not wait for
+    models that are still being loaded.
+    """
+
+    async def hold() -> None:
+        try:
+            async with models as loaded:
+                begin(loaded)
+                await asyncio.Event().wait()
+        except Exception as error:
+            if lifecycle.models:
+                raise
+            lifecycle.failure = error
+
+    holding = asyncio.create_task(hold())
+    try:
+        yield
+    finally:
+        holding.cancel()
+        with suppress(asyncio.CancelledError):
+            await holding

@@ -1,4 +1,4 @@
-"""From what a caller chose to what is searched: defaults filled in, limits checked before anything is generated."""
+"""From the options of a request to a search: fills in the defaults and checks the limits before anything is generated."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +17,12 @@ def resolve(
     prompt: tuple[Message, ...] = (),
     n_searches: int = 1,
 ) -> SearchRequest:
-    """The search that ``choices`` (options by name) ask for, on top of those of the server's defaults that the method reads.
+    """The search that ``choices`` (options by name) describe, on top of those of the server's defaults that the method reads.
 
-    Without ``max_seconds``, or with None, the search has the server's: every search has a deadline. ``n_searches`` such
-    searches are one request.
+    Every search has a deadline, by default the server's ``max_seconds``. The request consists of ``n_searches`` such searches.
 
     Raises:
-        InvalidRequest: an option is out of range, or the request is larger than the server allows; ``param`` names it.
+        InvalidRequest: an option is out of range, or the request exceeds a limit of the server; ``param`` names the option.
     """
     options = with_defaults(choices, settings.search)
     if options.max_seconds is None:
@@ -34,7 +33,7 @@ def resolve(
 
 
 def check_length(text: str, settings: Settings, param: str = "problem") -> None:
-    """Raise ``InvalidRequest`` for a problem that is longer than the server reads; ``param`` names it."""
+    """Raise ``InvalidRequest`` for a text that exceeds the server's limit; ``param`` names the field."""
     if len(text) > settings.max_problem_chars:
         message = f"`{param}` may have at most {settings.max_problem_chars} characters, got {len(text)}: shorten it"
         raise InvalidRequest(message, param=param)
@@ -43,8 +42,8 @@ def check_length(text: str, settings: Settings, param: str = "problem") -> None:
 def worst_case_tokens(request: SearchRequest) -> int:
     """Maximum number of tokens that a search could generate.
 
-    Look-ahead draws a successor for each step. The limit of a particle bounds what is left at the end, but not what was
-    resampled away before.
+    Look-ahead samples a successor for each step. The limit of a particle bounds the particles at the end, but not those that
+    resampling discarded before.
     """
     options = request.options
     per_particle = options.max_steps * options.max_tokens_per_step * (1 if options.lookahead == "none" else 2)

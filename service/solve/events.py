@@ -1,4 +1,4 @@
-"""Events of ``POST /solve`` with ``stream``: what the search tells, as a client reads it."""
+"""Server-sent events of ``POST /solve`` with ``stream``."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -11,16 +11,17 @@ from epf.core.generator import Finish
 from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
 from epf.search.request import SearchRequest
 from epf.service.http.errors import detail_of
+from epf.service.http.schemas import ErrorDetail
 from epf.service.http.sse import event_frame
-from epf.service.searches.lease import Place
-from epf.service.solve.schemas import ErrorDetail, SolveResponse
+from epf.service.searches.lease import Lease
+from epf.service.solve.schemas import REQUEST_ID, SolveResponse
 
 
 class StartedEvent(BaseModel):
-    """The search began."""
+    """The search has started."""
 
     type: Literal["started"]
-    id: str = Field(description="Of the request, also in the x-request-id header; DELETE /solve/{id} cancels by it.")
+    id: str = Field(description=REQUEST_ID)
     method: str
     n_particles: int
     seed: int
@@ -28,51 +29,51 @@ class StartedEvent(BaseModel):
 
 
 class StepEvent(BaseModel):
-    """A particle ended a step. A successor drawn to look ahead is told again, with no tokens, if its particle keeps it."""
+    """A particle completed a step. A look-ahead successor is sent again, with no tokens, if its particle keeps it."""
 
     type: Literal["step"]
-    particle: int = Field(description="Index in 0 to n_particles - 1.")
+    particle: int = Field(description="Index of the particle, from 0 to n_particles - 1.")
     t: int = Field(description="Number of the step, from 1.")
     text: str
     finish: Finish
     n_tokens: int
-    lookahead: bool = Field(description="Drawn to judge the step before it by.")
+    lookahead: bool = Field(description="Whether the step was sampled only to score the step before it.")
 
 
 class ScoredEvent(BaseModel):
-    """The reward model judged a step."""
+    """The reward model scored a step."""
 
     type: Literal["scored"]
     particle: int
     t: int
-    score: float = Field(description="Probability that all steps so far are right, in [0, 1].")
+    score: float = Field(description="Probability that all steps so far are correct, in [0, 1].")
     lookahead: bool
 
 
 class ResampledEvent(BaseModel):
-    """All particles were weighed."""
+    """A resampling round: the weights of all particles were updated."""
 
     type: Literal["resampled"]
     t: int
     ess: float = Field(description="Effective sample size before annealing, in [1, n_particles].")
-    entropy: float = Field(description="Of the normalised weights, in nats.")
-    temperature: float = Field(description="Of the resampling distribution; 1 is no annealing.")
+    entropy: float = Field(description="Entropy of the normalised weights, in nats.")
+    temperature: float = Field(description="Temperature of the resampling distribution; 1 means no annealing.")
     resampled: bool = Field(description="Whether ancestors were drawn.")
     distinct_ancestors: int
-    ancestors: list[int] = Field(description="For each slot the particle that it continues.")
-    n_finished: int = Field(description="Particles that finished.")
+    ancestors: list[int] = Field(description="For each slot, the index of the particle that it continues.")
+    n_finished: int = Field(description="Number of finished particles.")
     answer: str | None = Field(description="The best answer so far.")
 
 
 class AnswerEvent(BaseModel):
-    """The search ended; the stream too."""
+    """The search ended; this is the last event."""
 
     type: Literal["answer"]
     result: SolveResponse
 
 
 class ErrorEvent(BaseModel):
-    """The request failed; the stream ends."""
+    """The request failed; this is the last event."""
 
     type: Literal["error"]
     error: ErrorDetail
@@ -82,25 +83,25 @@ AnySolveEvent = StartedEvent | StepEvent | ScoredEvent | ResampledEvent | Answer
 
 
 class SolveEvent(RootModel[Annotated[AnySolveEvent, Field(discriminator="type")]]):
-    """Data of one server-sent event of ``POST /solve``; its ``type`` is the event's name too."""
+    """Data of one server-sent event of ``POST /solve``; its ``type`` is also the name of the event."""
 
 
 async def frames(
-    order: SearchRequest, room: AbstractAsyncContextManager[Place], *, id: str, particles: bool
+    request: SearchRequest, leasing: AbstractAsyncContextManager[Lease], *, id: str, particles: bool
 ) -> AsyncGenerator[str, None]:
-    """Server-sent events of one search; the room is taken before the first one, so that a refusal is an ordinary error."""
-    async with room as place, aclosing(place.stream(order)) as events:
+    """Server-sent events of one search. The lease is taken before the first one, so that a refusal is an ordinary error."""
+    async with leasing as lease, aclosing(lease.stream(request)) as events:
         async for event in events:
-            yield frame(told(event, id=id, particles=particles))
+            yield frame(to_schema(event, id=id, particles=particles))
 
 
-def failed(error: Exception) -> str:
-    """The last event of a stream that has begun."""
+def error_frame(error: Exception) -> str:
+    """The last event of a stream that fails after its first event."""
     return frame(ErrorEvent(type="error", error=detail_of(error)))
 
 
-def told(event: Event, *, id: str, particles: bool) -> AnySolveEvent:
-    """``event`` as a client reads it."""
+def to_schema(event: Event, *, id: str, particles: bool) -> AnySolveEvent:
+    """The schema of ``event``."""
     match event:
         case Started():
             return StartedEvent(type="started", id=id, **asdict(event))

@@ -1,18 +1,19 @@
-"""``POST /solve``."""
+"""``POST /solve`` and ``DELETE /solve/{id}``."""
 
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Request, Response
 
+from epf.core.errors import NotFound
 from epf.search.request import SearchRequest
-from epf.service.http.dependencies import Caller, RequestId, RunningSearches, ServerSettings
-from epf.service.http.disconnect import ClientGone, until_client_leaves
-from epf.service.http.openapi import event_stream
+from epf.service.http.disconnect import cancel_on_disconnect
+from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.sse import EventStream
-from epf.service.searches.lease import Place
+from epf.service.searches.lease import Lease
 from epf.service.searches.resolve import check_length, resolve
-from epf.service.solve.events import SolveEvent, failed, frames
-from epf.service.solve.schemas import ErrorBody, SolveRequest, SolveResponse
+from epf.service.solve.events import SolveEvent, error_frame, frames
+from epf.service.solve.schemas import CancelResponse, SolveRequest, SolveResponse
+from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
 router = APIRouter(tags=["search"])
 
@@ -23,39 +24,43 @@ router = APIRouter(tags=["search"])
     response_model_exclude_unset=True,
     responses={
         200: {
-            "description": "The answer; with stream an event for each thing that happens, the last one answer or error.",
-            "content": event_stream("Something that happened.", SolveEvent),
+            "description": "The answer. With `stream`, one event per event of the search; the last one is answer or error.",
+            "content": event_stream("An event of the search.", SolveEvent),
         },
-        "default": {"model": ErrorBody, "description": "Any error"},
+        **ANY_ERROR,
     },
 )
 async def solve(
     body: SolveRequest,
-    request: Request,
+    http_request: Request,
     searches: RunningSearches,
     settings: ServerSettings,
     caller: Caller,
     request_id: RequestId,
 ) -> SolveResponse | Response:
-    """Search for the answer of a problem. A client that goes away ends its search."""
+    """Search for the answer to a problem. The search is cancelled if the client disconnects."""
     check_length(body.problem, settings)
-    order = resolve(body.problem, body.chosen(), settings)
-    room = searches.place(
-        caller=caller, id=request_id, n_particles=order.options.n_particles, max_seconds=order.options.max_seconds
+    request = resolve(body.problem, body.chosen(), settings)
+    leasing = searches.lease(
+        caller=caller, id=request_id, n_particles=request.options.n_particles, max_seconds=request.options.max_seconds
     )
     if body.stream:
-        return EventStream(
-            frames(order, room, id=request_id, particles=body.return_particles),
-            failed,
-            keep_alive_s=settings.keep_alive_s,
-            send_timeout_s=settings.send_timeout_s,
-        )
-    try:
-        return await until_client_leaves(request.receive, _solved(order, room, request_id, body.return_particles))
-    except ClientGone:
-        return Response(status_code=499)
+        events = frames(request, leasing, id=request_id, particles=body.return_particles)
+        return EventStream(events, error_frame, keep_alive_s=settings.keep_alive_s, send_timeout_s=settings.send_timeout_s)
+    return await cancel_on_disconnect(http_request.receive, _solve(request, leasing, request_id, body.return_particles))
 
 
-async def _solved(order: SearchRequest, room: AbstractAsyncContextManager[Place], id: str, particles: bool) -> SolveResponse:
-    async with room as place:
-        return SolveResponse.of(await place.solve(order), particles=particles, id=id)
+@router.delete("/solve/{id}", responses=ANY_ERROR)
+async def cancel(id: str, searches: RunningSearches, caller: Caller) -> CancelResponse:
+    """Cancel the caller's own requests with this id, running or queued. They end with the error `cancelled`."""
+    cancelled = searches.cancel(caller, id)
+    if not cancelled:
+        raise NotFound("You have no running or queued request with this id: it may have ended.", param="id")
+    return CancelResponse(id=id, cancelled=cancelled)
+
+
+async def _solve(
+    request: SearchRequest, leasing: AbstractAsyncContextManager[Lease], id: str, particles: bool
+) -> SolveResponse:
+    async with leasing as lease:
+        return SolveResponse.of(await lease.solve(request), particles=particles, id=id)

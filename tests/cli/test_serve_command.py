@@ -96,7 +96,7 @@ def test_a_port_that_is_taken_is_named(command: str) -> None:
     assert status == 2
     assert line == (
         f"epf: cannot listen on 127.0.0.1, port {port}: Address already in use: "
-        "choose another with --host and --port or EPF_HOST and EPF_PORT"
+        "choose another address with --host and --port or EPF_HOST and EPF_PORT"
     )
 
 

@@ -17,6 +17,7 @@ from epf.core.errors import GeneratorError, Overloaded
 from epf.service.app import create_app
 from epf.service.searches.admission import Admission, Ticket
 from epf.service.settings import Settings
+from epf.service.state import ServiceState
 from tests.clients.cases import KEY, RETRY_AFTER_S
 from tests.service.chat.writing import Judge, Writer
 from tests.service.serving import served
@@ -69,7 +70,7 @@ async def main() -> None:
         for name, app in apps.items():
             host, port = await stack.enter_async_context(served(app))
             urls[name] = f"http://{host}:{port}"
-        while not all(hasattr(app.state, "searches") for app in apps.values()):
+        while not all(ServiceState.of(app).searches is not None for app in apps.values()):
             await asyncio.sleep(0.01)
         overloaded.state.searches._admission = EveryOther(overloaded.state.admission)
         print(json.dumps(urls), flush=True)

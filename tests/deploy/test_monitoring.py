@@ -20,6 +20,7 @@ from epf.core.generator import Sampling, Step
 from epf.service.app import create_app
 from epf.service.operations.metrics import Metrics, SearchMetrics
 from epf.service.settings import Settings
+from epf.service.state import ServiceState
 from tests.deploy.tools import ROOT, find_program
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import posted, served, until
@@ -173,7 +174,7 @@ def test_every_panel_shows_something_on_a_real_prometheus(tmp_path: Path) -> Non
     async def scenario() -> None:
         generator = FailingGenerator()
         app = create_app(generator, ScriptedRewardModel(), Settings(api_keys={"prometheus": SecretStr(KEY)}))
-        app.state.metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
+        ServiceState.of(app).metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
         async with (
             asyncio.timeout(GUARD_S),
             served(app) as address,
@@ -210,11 +211,11 @@ def test_promtool_accepts_the_metric_names() -> None:
 
     async def scenario() -> None:
         app = create_app(generator := FailingGenerator(), ScriptedRewardModel())
-        app.state.metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
+        ServiceState.of(app).metrics.watch_particles(running=lambda: 8, waiting=lambda: 0)
         async with asyncio.timeout(GUARD_S), served(app) as address:
-            await until(lambda: hasattr(app.state, "searches"))
+            await until(lambda: ServiceState.of(app).searches is not None)
             await traffic(address, generator)
-        metrics: Metrics = app.state.metrics
+        metrics: Metrics = ServiceState.of(app).metrics
         done = subprocess.run([promtool, "check", "metrics"], input=metrics.text(), capture_output=True, timeout=GUARD_S)
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 

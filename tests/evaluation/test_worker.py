@@ -14,7 +14,8 @@ from epf.evaluation.schedule import FAILURES_IN_A_ROW, run_tasks
 from epf.evaluation.worker import Worker
 from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
-from epf.service.searches.models import embedded_models, with_checker
+from epf.service.searches.models import open_models, with_checker
+from epf.service.settings import Settings
 from tests.evaluation.made import results
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
 
@@ -26,7 +27,7 @@ def plan(problems: Iterable[Problem], methods: str, budgets: tuple[int, ...], *,
 def embedded_rows(asked: Plan, *, concurrency: int = 16) -> dict[object, Row]:
     async def main() -> list[Row]:
         rows: list[Row] = []
-        async with embedded_models() as models:
+        async with open_models(Settings()) as models:
             await run_tasks(asked, [Worker(models)], concurrency=concurrency, done=(), emit=rows.append)
         return rows
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from epf.core.generator import Sampling, Step
 from epf.service.app import create_app
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
-from tests.service.serving import served
+from tests.service.serving import searches_of, served
 
 FAULT = 1000 + ord("f")
 
@@ -40,7 +40,7 @@ def application() -> FastAPI:
             "rss_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
             "tasks": len(asyncio.all_tasks()),
             "files": len(os.listdir("/proc/self/fd")),
-            "requests": app.state.searches.n_under_way,
+            "requests": searches_of(app).n_in_progress,
             "objects": len(gc.get_objects()),
         }
 

@@ -11,8 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from epf.service.http.middleware.stack import UVICORN
-from epf.service.server import listen
+from epf.service.searches.lease import Searches
+from epf.service.server import UVICORN, listen
+from epf.service.state import ServiceState
 
 
 class Connection(NamedTuple):
@@ -24,6 +25,13 @@ class Connection(NamedTuple):
 
 GUARD_S = 60
 """So long a test may hang before it fails."""
+
+
+def searches_of(app: FastAPI) -> Searches:
+    """The searches of a service whose models are loaded."""
+    searches = ServiceState.of(app).searches
+    assert searches is not None
+    return searches
 
 
 @asynccontextmanager

@@ -16,8 +16,8 @@ from epf.core.errors import GeneratorError
 from epf.core.generator import Sampling, Step
 from epf.core.reward_model import Score
 from epf.service.app import create_app
-from epf.service.http.middleware.stack import UVICORN
 from epf.service.operations import logs
+from epf.service.server import UVICORN
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 

@@ -95,7 +95,7 @@ class Server(RuleBasedStateMachine):
     @rule(data=st.data())
     @precondition(lambda self: self.gone)
     def leaves_again(self, data: st.DataObject) -> None:
-        data.draw(st.sampled_from(self.gone)).ticket.leave()
+        data.draw(st.sampled_from(self.gone)).ticket.release()
         self._settle()
 
     @invariant()
@@ -131,7 +131,7 @@ class Server(RuleBasedStateMachine):
     def _leave(self, client: Client) -> None:
         self.clients.remove(client)
         self.gone.append(client)
-        client.ticket.leave()
+        client.ticket.release()
         client.turn.cancel()
 
     def _settle(self) -> None:
@@ -191,7 +191,7 @@ async def test_callers_take_turns_by_particles() -> None:
     order = ""
     while waiting:
         for ticket in leaving:
-            ticket.leave()
+            ticket.release()
         now = [row for row in waiting if await granted(row[2])]
         waiting = [row for row in waiting if row not in now]
         leaving = [ticket for *_, ticket in now]
@@ -208,16 +208,16 @@ async def test_a_large_request_is_passed_but_not_for_ever() -> None:
     room = admission()
     holding = [room.enter("holder", 10) for _ in range(10)]
     large, larger = room.enter("large", 60), room.enter("larger", 90)
-    holding.pop().leave()
+    holding.pop().release()
     n_passed = 0
     while await granted(small := room.enter(f"caller {n_passed}", 10)):
         n_passed += 1
-        small.leave()
+        small.release()
         assert n_passed < 100, "it is passed for ever"
     assert n_passed == 6
     while len(holding) > 4:
         assert not await granted(large)
-        holding.pop().leave()
+        holding.pop().release()
     assert await granted(large)
     assert not await granted(larger)
     assert not await granted(small)
@@ -230,7 +230,7 @@ async def test_a_request_that_does_not_fit_keeps_back_only_its_own_caller() -> N
     large, own = room.enter("large", 60), room.enter("large", 1)
     assert await granted(room.enter("small", 10))
     assert not await granted(own)
-    large.leave()
+    large.release()
     assert await granted(own)
 
 
@@ -243,7 +243,7 @@ async def test_a_caller_s_limit_is_its_own_and_the_server_s_is_everybody_s() -> 
     assert "12" in refusal(RateLimited, room, "alice", 1).message
     room.enter("bob", 6)
     refusal(Overloaded, room, "carol", 3)
-    second.leave()
+    second.release()
     room.enter("alice", 4)
     assert (room.n_running, room.n_waiting) == (8, 10)
 
@@ -274,7 +274,7 @@ def test_who_is_refused_is_told_how_long_the_last_ones_took(
     for _ in range(100):
         ticket = room.enter("a", 10)
         now_s += held_s
-        ticket.leave()
+        ticket.release()
     room.enter("a", 10)
     assert refusal(error, room, "a" if error is RateLimited else "b", n).retry_after_s == told_s
 
@@ -286,6 +286,6 @@ def test_what_an_operation_takes_in_a_long_queue() -> None:
     tickets = [room.enter(f"caller {i}", 8) for _ in range(10) for i in range(100)]
     since_s = time.perf_counter()
     for ticket in tickets:
-        ticket.leave()
+        ticket.release()
     print(f"{1e6 * (time.perf_counter() - since_s) / len(tickets):.1f} us to leave a queue of 100 callers")
     assert room.n_waiting == 0

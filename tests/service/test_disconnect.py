@@ -13,8 +13,9 @@ from epf.core.generator import Sampling, Step
 from epf.core.reward_model import Score
 from epf.service.app import create_app
 from epf.service.searches.lease import Searches
+from epf.service.state import ServiceState
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
-from tests.service.serving import posted, served, until
+from tests.service.serving import posted, searches_of, served, until
 
 GUARD_S = 60
 N = 4
@@ -94,7 +95,7 @@ class Turn:
     async def granted(self) -> None:
         await self.come.wait()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         self.line.remove(self.come)
         if self.line:
             self.line[0].set()
@@ -121,21 +122,21 @@ def test_vanished_client_ends_its_search_and_no_other(phase: Phase, kind: str) -
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(GUARD_S), served(app) as address:
             if phase == "queued":
-                await until(lambda: hasattr(app.state, "searches"))
-                app.state.searches = Searches(app.state.models, OneAtATime(), app.state.lifecycle)
+                await until(lambda: ServiceState.of(app).searches is not None)
+                ServiceState.of(app).searches = Searches(searches_of(app).models, OneAtATime(), ServiceState.of(app).lifecycle)
             async with posted(address, *KINDS["plain"]("bystander")):
                 await until(lambda: is_there("b"))
                 async with posted(address, *KINDS[kind]("vanishes")):
-                    await until(lambda: app.state.searches.n_under_way == 2)
+                    await until(lambda: searches_of(app).n_in_progress == 2)
                     if phase == "queued":
                         assert live("v") == 0
                     else:
                         await until(lambda: is_there("v"))
                     since_s = loop.time()
-                await until(lambda: live("v") == 0 and app.state.searches.n_under_way == 1)
+                await until(lambda: live("v") == 0 and searches_of(app).n_in_progress == 1)
                 seconds = loop.time() - since_s
                 assert phase == "grading" or live("b") > 0, "the bystander goes on"
-            await until(lambda: live("b") == 0 and app.state.searches.n_under_way == 0)
+            await until(lambda: live("b") == 0 and searches_of(app).n_in_progress == 0)
             assert generator.live["v"] == reward_model.live["v"] == 0, "nothing was begun for it afterwards"
             async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", timeout=GUARD_S) as client:
                 assert (await client.post("/solve", json={"problem": "patient"})).json()["answer"] == "42"
@@ -156,7 +157,7 @@ def test_client_that_leaves_after_the_last_byte_cancels_nothing(kind: str) -> No
                 answer = (await client.reader.read()).decode()
             assert answer.startswith("HTTP/1.1 200")
             assert '"answer":"42"' in answer
-            await until(lambda: app.state.searches.n_under_way == 0)
+            await until(lambda: searches_of(app).n_in_progress == 0)
             assert not generator.cancelled.is_set()
             assert not reward_model.cancelled.is_set()
         assert not generator.closed, "models given by the caller stay the caller's"
@@ -173,6 +174,6 @@ def test_vanished_client_ends_its_scoring() -> None:
             async with posted(address, "/score", {"problem": "a", "steps": ["b", "c"]}):
                 await reward_model.entered.wait()
             await reward_model.cancelled.wait()
-            await until(lambda: app.state.searches.n_under_way == 0)
+            await until(lambda: searches_of(app).n_in_progress == 0)
 
     asyncio.run(scenario())

@@ -18,8 +18,9 @@ import pytest
 
 from epf.service.app import create_app
 from epf.service.searches.lease import Searches
+from epf.service.state import ServiceState
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
-from tests.service.serving import client_of, events_of, until
+from tests.service.serving import client_of, events_of, searches_of, until
 
 GUARD_S = 60
 ROOT = Path(__file__).parents[2]
@@ -228,7 +229,7 @@ class Never:
     async def granted(self) -> None:
         await asyncio.Event().wait()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         return
 
 
@@ -247,16 +248,16 @@ def test_whatever_has_not_begun_ends_with_the_server_too(path: str, body: dict[s
         app = create_app(generator, reward_model)
         async with client_of(app) as client:
             if waiting:
-                app.state.searches = Searches(app.state.models, Never(), app.state.lifecycle)
+                ServiceState.of(app).searches = Searches(searches_of(app).models, Never(), ServiceState.of(app).lifecycle)
             asking = asyncio.create_task(client.post(path, json=body))
-            await until(lambda: app.state.searches.n_under_way == 1)
+            await until(lambda: searches_of(app).n_in_progress == 1)
             await until(lambda: waiting or generator.n_running + reward_model.n_running > 0)
-            await app.state.lifecycle.end(0.0)
+            await ServiceState.of(app).lifecycle.end(0.0)
             response = await asking
             if path == "/solve/batch":
                 assert '"code":"overloaded"' in response.text
             else:
                 assert refused(response)["message"].startswith("DRAINING")
-            assert app.state.searches.n_under_way == generator.n_running == reward_model.n_running == 0
+            assert searches_of(app).n_in_progress == generator.n_running == reward_model.n_running == 0
 
     asyncio.run(scenario())

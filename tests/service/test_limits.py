@@ -116,7 +116,7 @@ def test_who_sends_too_much_at_once_can_still_read_the_refusal() -> None:
 
 
 def test_who_leaves_before_the_body_is_whole_reaches_no_route(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "service")
+    caplog.set_level(logging.INFO, "epf")
 
     async def scenario() -> None:
         async with asyncio.timeout(GUARD_S), served(service()) as address:

@@ -13,8 +13,9 @@ from epf.core.reward_model import Score
 from epf.service.app import create_app
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
+from epf.service.state import ServiceState
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
-from tests.service.serving import events_of, posted, until
+from tests.service.serving import events_of, posted, searches_of, until
 from tests.service.told import client_of
 
 CHAT = {"messages": [{"role": "user", "content": "four"}]}
@@ -142,8 +143,8 @@ def test_a_bug_is_an_internal_error() -> None:
     async def scenario() -> None:
         app = create_app(ScriptedGenerator(), ScriptedRewardModel())
         async with client_of(app) as client:
-            await until(lambda: hasattr(app.state, "searches"))
-            app.state.searches = None
+            await until(lambda: ServiceState.of(app).searches is not None)
+            ServiceState.of(app).searches = None
             assert (await client.post("/solve", {"problem": "a"})).status_code == 500
             told = await client.told()
         assert told.values("epf_errors_total") == {("internal_error",): 1}
@@ -196,7 +197,7 @@ def test_a_ping_is_no_first_event() -> None:
         async def granted(self) -> None:
             await self.come.wait()
 
-        def leave(self) -> None:
+        def release(self) -> None:
             return
 
     class Later:
@@ -207,8 +208,8 @@ def test_a_ping_is_no_first_event() -> None:
         settings = Settings(keep_alive_s=0.01)
         app = create_app(ScriptedGenerator(), ScriptedRewardModel(), settings)
         async with client_of(app) as client:
-            await until(lambda: hasattr(app.state, "searches"))
-            app.state.searches._admission = Later()
+            await until(lambda: ServiceState.of(app).searches is not None)
+            searches_of(app)._admission = Later()
             for turn in (False, True):
                 Turn.come = asyncio.Event()
                 async with posted(client.address, "/solve", {"problem": "a", "stream": True}, connection="close") as mine:
@@ -292,7 +293,7 @@ def test_particles_are_asked_for_when_the_metrics_are_read() -> None:
     async def scenario() -> None:
         app = create_app(ScriptedGenerator(), ScriptedRewardModel())
         n_running = 1
-        app.state.metrics.watch_particles(running=lambda: n_running, waiting=lambda: 7)
+        ServiceState.of(app).metrics.watch_particles(running=lambda: n_running, waiting=lambda: 7)
         async with client_of(app) as client:
             n_running = 5
             assert (await client.told()).values("epf_particles") == {("running",): 5, ("waiting",): 7}

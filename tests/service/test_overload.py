@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from epf.core.generator import Sampling, Step
 from epf.service.app import create_app
 from epf.service.settings import Settings
+from epf.service.state import ServiceState
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import Connection, posted, served, until
 
@@ -70,7 +71,7 @@ class Crowd:
 
     def __init__(self, address: tuple[str, int], app: FastAPI, generator: Gated, stack: AsyncExitStack) -> None:
         self.address = address
-        self.admission = app.state.admission
+        self.admission = ServiceState.of(app).admission
         self.generator = generator
         self._stack = stack
 
@@ -97,7 +98,7 @@ async def crowd() -> AsyncIterator[Crowd]:
     generator = Gated()
     app = create_app(generator, ScriptedRewardModel(), SETTINGS)
     async with asyncio.timeout(GUARD_S), served(app) as address, AsyncExitStack() as stack:
-        await until(lambda: hasattr(app.state, "searches"))
+        await until(lambda: ServiceState.of(app).searches is not None)
         yield Crowd(address, app, generator, stack)
 
 

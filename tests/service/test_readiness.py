@@ -13,6 +13,7 @@ from epf.service.operations.lifecycle import Lifecycle
 from epf.service.operations.readiness import Readiness
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
+from epf.service.state import ServerState
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
 
@@ -51,7 +52,7 @@ def scoring(generator: ScriptedGenerator, reward_model: ScriptedRewardModel) -> 
 def test_it_is_healthy_while_its_models_are(
     made: Callable[..., FastAPI], n_models: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("epf.service.operations.readiness.REMEMBERED_S", 0.0)
+    monkeypatch.setattr("epf.service.operations.readiness.CACHED_S", 0.0)
     generator, reward_model = ScriptedGenerator(), ScriptedRewardModel()
 
     async def test(client: httpx.AsyncClient) -> None:
@@ -67,8 +68,8 @@ def test_it_is_healthy_while_its_models_are(
         assert await state(client) == f"UNHEALTHY: the {both} would fail: try again later"
         generator.unready = reward_model.unready = None
         assert await state(client) == "HEALTHY"
-        app.state.lifecycle.draining = True
-        assert await state(client) == "DRAINING: the server is about to stop: try again later"
+        ServerState.of(app).lifecycle.draining = True
+        assert await state(client) == "DRAINING: the server is shutting down: try again later"
 
     app = made(generator, reward_model)
     run(app, test)
@@ -108,7 +109,7 @@ def test_however_many_ask_the_model_is_asked_once_in_a_second() -> None:
 
 
 def test_a_model_that_says_nothing_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.service.operations.readiness.ANSWERS_WITHIN_S", 0.01)
+    monkeypatch.setattr("epf.service.operations.readiness.TIMEOUT_S", 0.01)
 
     async def scenario() -> None:
         lifecycle = Lifecycle()

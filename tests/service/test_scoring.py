@@ -16,6 +16,7 @@ from epf.core.errors import ContextTooLong, RewardModelError
 from epf.core.reward_model import Score
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
+from epf.service.state import ServerState
 from tests.service.serving import served
 
 TRACE = {"problem": "1 + 1 = ?", "steps": ["1 + 1 = 2."]}
@@ -180,7 +181,7 @@ def test_when_it_stops_nothing_new_is_scored_and_what_is_open_is_told_to_try_ano
         async with served(app) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
             scoring = asyncio.create_task(client.post("/score", json=TRACE))
             await model.entered.wait()
-            await app.state.lifecycle.end(0.0)
+            await ServerState.of(app).lifecycle.end(0.0)
             await model.cancelled.wait()
             for response in (await scoring, await client.post("/score", json=TRACE)):
                 assert response.status_code == 503

@@ -224,7 +224,7 @@ def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.
     assert len(ours) == 1
     assert "canary" not in caplog.text
     assert "KeyError" in caplog.text
-    assert "models.py" in caplog.text
+    assert "models_router.py" in caplog.text
 
 
 def test_no_problem_in_any_log(caplog: pytest.LogCaptureFixture) -> None:

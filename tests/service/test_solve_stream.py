@@ -10,8 +10,9 @@ from epf.service.app import create_app
 from epf.service.searches.admission import Ticket
 from epf.service.searches.lease import Searches
 from epf.service.settings import Settings
+from epf.service.state import ServiceState
 from tests.fakes import N_STEPS, ScriptedGenerator, ScriptedRewardModel
-from tests.service.serving import client_of, events_of, posted, served, until
+from tests.service.serving import client_of, events_of, posted, searches_of, served, until
 
 GUARD_S = 30
 PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
@@ -119,7 +120,7 @@ def test_refusal_is_an_http_error_and_counts_particles(path: str, body: dict[str
     async def post() -> httpx.Response:
         app = create_app(ScriptedGenerator(), ScriptedRewardModel())
         async with client_of(app) as client:
-            app.state.searches = Searches(app.state.models, Full(), app.state.lifecycle)
+            ServiceState.of(app).searches = Searches(searches_of(app).models, Full(), ServiceState.of(app).lifecycle)
             return await client.post(path, json=body)
 
     response = asyncio.run(post())

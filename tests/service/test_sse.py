@@ -235,7 +235,7 @@ def test_reader_too_far_behind_has_gone_away() -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(frames=("a" * 10,) * 100, wait=True)
         client.reading.clear()
-        responding = asyncio.create_task(respond(stream(frames, max_behind_bytes=500), client))
+        responding = asyncio.create_task(respond(stream(frames, max_buffered_bytes=500), client))
         await frames.closed.wait()
         assert not frames.waiting.is_set()
         client.reading.set()
@@ -255,7 +255,7 @@ def test_reader_that_keeps_up_may_read_any_length() -> None:
                 while len(client.body) < 10 * n:
                     await asyncio.sleep(0)
 
-        await respond(EventStream(long(), str, max_behind_bytes=50), client)
+        await respond(EventStream(long(), str, max_buffered_bytes=50), client)
         assert len(client.body) == 1000
         assert client.ended
 

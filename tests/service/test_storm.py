@@ -11,7 +11,7 @@ from epf.generators.embedded import EmbeddedGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.service.app import create_app
 from epf.service.settings import Settings
-from tests.service.serving import posted, served, until
+from tests.service.serving import posted, searches_of, served, until
 
 GUARD_S = 60
 N_CLIENTS = 200
@@ -64,7 +64,7 @@ def test_storm_of_vanishing_clients_leaves_nothing_behind() -> None:
             assert answered.status_code == 200
             assert answered.json()["answer"] == "28"
             assert n_vanished > 0, "it was no storm"
-            assert app.state.searches.n_under_way == 0
+            assert searches_of(app).n_in_progress == 0
             await until(lambda: len(asyncio.all_tasks()) <= calm)
             # The engine's thread drops a cancelled row at its next token, and the answered request came after that.
             assert generator._stepper._rows == []

@@ -1,27 +1,49 @@
-"""Who may come in: callers with a key or, where there are no keys, this machine's own."""
+"""Who may send requests: callers are known by their API keys; probes need none."""
 
+from collections.abc import Mapping
+from hashlib import sha256
+from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from epf.core.errors import Forbidden, InvalidRequest, Unauthorized
-from epf.service.http.middleware.keys import Keys
-from epf.service.settings import Settings
+from epf.service.settings import DIGEST_PREFIX, Settings
 
 OPEN_PATHS = frozenset({"/healthz", "/healthz/", "/readyz", "/readyz/"})
-"""What probes ask, who have no key. Every other path is closed, whether or not there is a route."""
+"""Paths for probes, which have no key. Every other path requires one, whether or not it has a route."""
 OPEN_METHODS = frozenset({"GET", "HEAD"})
 ANONYMOUS = "anonymous"
 
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 
 
-class Authentication:
-    """ASGI middleware that nobody passes without a key; ``scope["caller"]`` is the key's name.
+class Keys:
+    """The API keys of a server; false if there are none. ``keys`` maps callers to digests, as the settings hold them."""
 
-    Without any keys it lets in who is on this machine, or everybody with ``allow_anonymous``, as ``anonymous``.
+    def __init__(self, keys: Mapping[str, SecretStr]) -> None:
+        self._digests = {name: bytes.fromhex(key.get_secret_value().removeprefix(DIGEST_PREFIX)) for name, key in keys.items()}
+
+    def __bool__(self) -> bool:
+        return bool(self._digests)
+
+    def owner(self, key: bytes) -> str | None:
+        """The caller with this key. Compares with all keys, each in constant time, so that timing reveals nothing."""
+        digest = sha256(key).digest()
+        found = None
+        for name, known in self._digests.items():
+            if compare_digest(digest, known):
+                found = name
+        return found
+
+
+class Authentication:
+    """ASGI middleware that requires an API key and sets ``scope["caller"]`` to the name of its owner.
+
+    Without any keys it accepts callers on this machine, or everybody with ``allow_anonymous``, as ``anonymous``.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys, *, allow_anonymous: bool) -> None:
@@ -30,7 +52,7 @@ class Authentication:
         self._allow_anonymous = allow_anonymous
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request in. Raises ``Unauthorized`` or ``Forbidden``; no route speaks WebSocket, so those are closed."""
+        """Pass the request on. Raises ``Unauthorized`` or ``Forbidden``; closes WebSockets, which no route supports."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -47,37 +69,37 @@ class Authentication:
         if self._allow_anonymous or _is_local(scope, headers):
             return ANONYMOUS
         raise Forbidden(
-            "This server has no API keys, so it answers its own machine alone, asked directly as localhost: "
-            "set EPF_API_KEYS there, or EPF_ALLOW_ANONYMOUS=true to answer everybody."
+            "This server has no API keys, so it accepts requests only from its own machine, sent directly to localhost. "
+            "Set EPF_API_KEYS on the server, or EPF_ALLOW_ANONYMOUS=true to accept everybody."
         )
 
     def _owner(self, headers: Headers) -> str:
         given = headers.getlist("authorization")
         scheme, _, key = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not key.strip():
-            raise Unauthorized("This server asks for an API key: send the header `Authorization: Bearer KEY` once.")
+            raise Unauthorized("This server requires an API key: send exactly one header `Authorization: Bearer KEY`.")
         owner = self._keys.owner(key.strip().encode("latin-1"))
         if owner is None:
-            raise Unauthorized("This API key is not known here: check it, or ask the server's operator for one.")
+            raise Unauthorized("This API key is unknown: check it, or ask the server's operator for one.")
         return owner
 
 
 def check_bind(settings: Settings) -> None:
-    """Raise ``InvalidRequest`` if the server would listen to other machines without knowing who asks."""
+    """Raise ``InvalidRequest`` if the server would accept unknown callers from other machines."""
     if settings.api_keys or settings.allow_anonymous or _is_loopback(settings.host):
         return
     raise InvalidRequest(
-        f"On host {settings.host!r} other machines reach this server, and it has no API keys: set EPF_API_KEYS__NAME to a key, "
-        "listen on 127.0.0.1, or set EPF_ALLOW_ANONYMOUS=true to answer everybody.",
+        f"host {settings.host!r} is reachable from other machines, and the server has no API keys: set EPF_API_KEYS__NAME to a "
+        "key, listen on 127.0.0.1, or set EPF_ALLOW_ANONYMOUS=true to accept everybody",
         param="host",
     )
 
 
 def _is_local(scope: Scope, headers: Headers) -> bool:
-    """Whether the client is on this machine and asks us directly.
+    """Whether the client is on this machine and sends its request directly.
 
-    A proxy on this machine makes everybody look as if they were here. What it adds to a request gives it away, or else the
-    host that was asked for; that also keeps out web pages whose own name was pointed at this machine (DNS rebinding).
+    Behind a proxy on this machine every client seems local. The headers that a proxy adds give it away, or else the requested
+    host, which also keeps out web pages whose own name resolves to this machine (DNS rebinding).
     """
     if any(name in _PROXY_HEADERS or name.startswith("x-forwarded-") for name in headers):
         return False
@@ -86,7 +108,7 @@ def _is_local(scope: Scope, headers: Headers) -> bool:
 
 
 def _host(headers: Headers) -> str:
-    """The host that the client asked for, without its port; a client that names none means this one."""
+    """The requested host without its port, localhost if the client names none."""
     try:
         return urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
     except ValueError:

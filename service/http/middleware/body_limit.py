@@ -1,4 +1,4 @@
-"""Limits that hold before a body is parsed."""
+"""Limits on the size and duration of a request body, enforced before it is parsed."""
 
 import asyncio
 import re
@@ -10,16 +10,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from epf.core.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, SearchServiceError
-from epf.service.http.disconnect import ClientGone
+from epf.service.http.disconnect import CLIENT_GONE, ClientGone
 from epf.service.http.errors import response_to
 
 
 class BodyLimit:
     """ASGI middleware: reads the body before the application does, and refuses one that is too large or too slow.
 
-    A length that was announced is refused before anything is read. An application that goes on to receive sees the whole body
-    in one message, then whatever the server has to say, such as that the client has gone. ``max_bytes_under`` has other limits
-    for paths that begin in some way.
+    An announced length that is too large is refused before anything is read. The application receives the whole body in one
+    message, followed by further messages of the server, such as a disconnect. ``max_bytes_under`` has the limits of path
+    prefixes that differ.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, max_bytes_under: Mapping[str, int], timeout_s: float) -> None:
@@ -29,7 +29,7 @@ class BodyLimit:
         self.timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the body and hand it on, or answer 400, 408 or 413."""
+        """Read the body and pass it on, or respond with 400, 408 or 413."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -37,15 +37,15 @@ class BodyLimit:
         try:
             max_bytes = self._limit(scope["path"])
             _check_announced(Headers(scope=scope), max_bytes)
-            whole = _replayed(await self._read(receive, max_bytes, deadline_s), receive)
+            replayed = _replayed(await self._read(receive, max_bytes, deadline_s), receive)
         except ClientGone:
-            await Response(status_code=499)(scope, receive, send)
+            await Response(status_code=CLIENT_GONE)(scope, receive, send)
         except SearchServiceError as error:
             response = response_to(error)
             response.headers["connection"] = "close"
             await response(scope, receive, _lingering(receive, send, deadline_s))
         else:
-            await self.app(scope, whole, send)
+            await self.app(scope, replayed, send)
 
     def _limit(self, path: str) -> int:
         return next((limit for start, limit in self.max_bytes_under.items() if path.startswith(start)), self.max_bytes)
@@ -64,14 +64,14 @@ class BodyLimit:
                         raise _too_large(max_bytes)
                     more = message.get("more_body", False)
         except TimeoutError:
-            raise BodyTooSlow(f"The request body must arrive within {self.timeout_s:g} s: send it at once.") from None
+            raise BodyTooSlow(f"The request body must arrive within {self.timeout_s:g} s: send it without delay.") from None
         return bytes(body)
 
 
 def _check_announced(headers: Headers, max_bytes: int) -> None:
     for announced in headers.getlist("content-length"):
         if not re.fullmatch("[0-9]{1,18}", announced):
-            raise InvalidRequest("The header `Content-Length` must be the number of bytes of the body: correct it.")
+            raise InvalidRequest("The header `Content-Length` must be the size of the body in bytes: correct it.")
         if int(announced) > max_bytes:
             raise _too_large(max_bytes)
 
@@ -81,7 +81,7 @@ def _too_large(max_bytes: int) -> BodyTooLarge:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """``receive`` with the body that was read in front. It is held until it is asked for, and no longer."""
+    """``receive``, preceded by the body that was read. The body is released once it has been received."""
     unread: bytes | None = body
 
     async def replayed() -> Message:
@@ -96,9 +96,9 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _lingering(receive: Receive, send: Send, deadline_s: float) -> Send:
-    """``send`` for a response before the body's end, which ends, and with it the connection, after the body or the deadline.
+    """``send`` for a response that precedes the end of the body. It ends after the body or at the deadline.
 
-    To close a connection on which bytes still come would take the response away from a client that has not read it yet.
+    Closing a connection while bytes still arrive would discard the response of a client that has not read it yet.
     """
 
     async def lingering(message: Message) -> None:

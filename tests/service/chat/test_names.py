@@ -2,7 +2,7 @@ import pytest
 
 from epf.core.errors import ModelNotFound
 from epf.search.methods import METHODS
-from epf.service.chat.model_names import listed, options_of
+from epf.service.chat.options import model_names, options_of
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_other_names_are_not_served(model: str) -> None:
 
 
 def test_the_list_has_the_generator_and_every_method_within_the_limit() -> None:
-    names = list(listed("g", 16))
+    names = list(model_names("g", 16))
     assert names[:5] == ["g", "epf", "epf-4", "epf-8", "epf-16"]
     assert "self-consistency-16" in names
     assert not [name for name in names if name.endswith("-32")]

@@ -14,6 +14,7 @@ from epf.core.errors import DeadlineExceeded, GeneratorError, Overloaded
 from epf.service.app import create_app
 from epf.service.searches.admission import Ticket
 from epf.service.settings import Settings
+from epf.service.state import ServiceState
 from tests.service.chat.writing import (
     GUARD_S,
     PROBLEM,
@@ -28,7 +29,7 @@ from tests.service.chat.writing import (
     streamed,
     text_of,
 )
-from tests.service.serving import served
+from tests.service.serving import searches_of, served
 
 GOLDEN = Path(__file__).parent / "golden"
 USAGE = {"stream_options": {"include_usage": True}}
@@ -149,7 +150,7 @@ class Full:
 def test_a_refusal_comes_before_the_stream_begins(stream: bool) -> None:
     app = create_app(Writer(), Judge())
     with serving(app) as client:
-        app.state.searches._admission = Full()
+        searches_of(app)._admission = Full()
         response = chat(client, stream=stream, n=3)
     assert response.status_code == 503
     error = failure(response)
@@ -215,7 +216,7 @@ class Queue:
     async def granted(self) -> None:
         await self.turn.wait()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         return
 
 
@@ -223,9 +224,9 @@ def test_comments_keep_the_connection_open_in_the_queue() -> None:
     async def scenario() -> None:
         app, queue = create_app(Writer(), Judge(), Settings(keep_alive_s=0.01)), Queue()
         async with asyncio.timeout(GUARD_S), served(app) as (host, port):
-            while not hasattr(app.state, "searches"):
+            while ServiceState.of(app).searches is None:
                 await asyncio.sleep(0)
-            app.state.searches._admission = queue
+            searches_of(app)._admission = queue
             reader, writer = await opened(host, port, n=2)
             begun = await reader.readuntil(b": ping\n\n")
             assert begun.count(b'"role":"assistant"') == 2

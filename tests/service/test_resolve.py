@@ -21,16 +21,16 @@ def refusal(settings: Settings | None = None, n_searches: int = 1, **choices: An
 
 
 def test_defaults_are_the_search_s_with_the_server_s_deadline() -> None:
-    order = resolve("a", {}, Settings())
-    assert order.method.name == "epf"
-    assert order.options == SearchOptions(max_seconds=Settings().max_seconds, answer_selection="probability_vote")
+    request = resolve("a", {}, Settings())
+    assert request.method.name == "epf"
+    assert request.options == SearchOptions(max_seconds=Settings().max_seconds, answer_selection="probability_vote")
 
 
 def test_server_s_defaults_hold_where_the_caller_chose_nothing() -> None:
     settings = Settings(search=SearchDefaults(method="pf", n_particles=3, max_seconds=7.0, temperature=0.5))
-    order = resolve("a", {"temperature": 1.0}, settings)
-    assert order.method.name == "pf"
-    assert (order.options.n_particles, order.options.max_seconds, order.options.temperature) == (3, 7.0, 1.0)
+    request = resolve("a", {"temperature": 1.0}, settings)
+    assert request.method.name == "pf"
+    assert (request.options.n_particles, request.options.max_seconds, request.options.temperature) == (3, 7.0, 1.0)
 
 
 def test_server_s_default_gives_way_to_what_a_method_fixes() -> None:
