@@ -254,7 +254,8 @@ def test_interrupt_while_models_load_does_not_wait_for_them() -> None:
         assert interrupted(process) == (130, "", "epf: interrupted\n")
 
 
-def test_interrupt_while_modules_are_imported_is_one_line() -> None:
+@pytest.mark.parametrize("compiled", [False, True], ids=["python", "compiled"])
+def test_interrupt_while_modules_are_imported_is_one_line(compiled: bool) -> None:
     code = f"""
 import builtins, sys, time
 import_module = builtins.__import__
@@ -262,7 +263,12 @@ import_module = builtins.__import__
 def slow(name, *arguments, **more):
     if name == "epf.cli.solving":
         print("importing", file=sys.stderr, flush=True)
-        time.sleep({TIMEOUT_S})
+        try:
+            time.sleep({TIMEOUT_S})
+        except KeyboardInterrupt as interrupt:
+            if {compiled}:
+                raise ImportError("initialization failed") from interrupt
+            raise
     return import_module(name, *arguments, **more)
 
 builtins.__import__ = slow
