@@ -17,9 +17,8 @@ import matplotlib.pyplot as plt
 from epf.search import Answered, Resampled, Scored, SearchResult, StepTaken, stream
 
 PROBLEM = (
-    "Maya had 36 marbles. She found 19 more marbles at the park. She gave 14 marbles to her brother. Then she doubled the "
-    "number of her marbles. She filled 5 bags with 6 marbles each and gave them away. Ben is 8 years old. "
-    "How many marbles does she have left?"
+    "Eli kept 5 stones in a basket. Then Eli tripled her stones. Eli saw 36 pencils on the way. Then Eli doubled the number of "
+    "her stones. She bought 15 rocks for her aunt. Her aunt had half as many as she. How many stones do they have altogether?"
 )
 
 
@@ -93,12 +92,16 @@ def draw(problem: str, n: int, seed: int, out: Path) -> None:
     tree.set_ylim(-0.7, n - 0.2)
     shares = ", ".join(f"{share.answer}: {100 * share.probability:.0f} %" for share in result.distribution[:3])
     tree.set_title(f"One search, {n} particles. Answer {result.answer} ({shares})", fontsize=10)
-    bar = figure.colorbar(mpl.cm.ScalarMappable(cmap=colours), ax=tree, pad=0.01, fraction=0.025)
+    bar = figure.colorbar(mpl.cm.ScalarMappable(cmap=colours), cax=tree.inset_axes((1.01, 0, 0.015, 1)))
     bar.set_label("reward model's score", fontsize=8)
     ts = [r.record.t for r in rounds]
     chart.plot(ts, [r.record.ess for r in rounds], "o-", color="tab:blue", label="effective sample size")
     chart.plot(ts, [r.record.temperature for r in rounds], "s--", color="tab:red", label="resampling temperature")
     chart.plot(ts, [r.record.distinct_ancestors for r in rounds], "^:", color="0.4", label="distinct ancestors")
+    for round_ in rounds:
+        if round_.record.temperature > 1:
+            chart.axvspan(round_.record.t - 0.25, round_.record.t + 0.25, color="tab:red", alpha=0.12, lw=0)
+            chart.annotate("annealed", (round_.record.t, n + 0.2), ha="center", va="top", fontsize=8, color="tab:red")
     chart.set_ylim(0, n + 0.5)
     chart.set_xlabel("step")
     chart.set_xticks(ts)
@@ -111,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default=PROBLEM)
     parser.add_argument("--n", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("docs/search.png"))
     args = parser.parse_args()
     draw(args.problem, args.n, args.seed, args.out)

@@ -1,0 +1,157 @@
+"""The generated parts of the pages: ``cog -r -I docs docs/*.md`` writes them, ``cog --check -I docs docs/*.md`` compares them."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from epf.core.errors import SearchServiceError
+from epf.reward_models.families.registry import FAMILIES
+from epf.reward_models.judge import PROMPTS
+from epf.search.methods import METHODS
+from epf.search.methods.method import OF_FEW
+from epf.service.operations.metrics import SearchMetrics
+from epf.service.settings import SearchDefaults, Settings
+from epf.service.solve.schemas import SearchOptions
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+ROOT = Path(__file__).parent.parent
+
+JUDGES = {
+    "judge": "Any chat model, asked for a verdict on the steps so far.",
+    "thinkprm": "launch/ThinkPRM-1.5B and -14B (arXiv 2504.16828), which think about every step and end with a verdict.",
+}
+
+
+def settings() -> str:
+    """Every setting: variable, default, description."""
+    rows = [(f"`{variable}`", _default(field), field.description) for variable, field in _settings(Settings, "EPF_")]
+    return _table(("variable", "default", "description"), rows)
+
+
+def _settings(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        variable, kind = f"{prefix}{name.upper()}", field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not SearchDefaults:
+            yield from _settings(kind, f"{variable}__")
+        else:
+            yield variable, field
+
+
+def _default(field: FieldInfo) -> str:
+    """The default as written in the environment; empty if there is none."""
+    value = field.get_default(call_default_factory=True)
+    if value is None or value in ("", {}) or isinstance(value, BaseModel):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def methods() -> str:
+    """Every method: name, what it does, and the options that only some methods read."""
+    rows = []
+    for method in METHODS.values():
+        own = [f"`{name}`" for name in OF_FEW if name not in method.fixed]
+        rows.append((f"`{method.name}`", method.summary, ", ".join(own)))
+    return _table(("method", "what it does", "options of its own"), rows)
+
+
+def options() -> str:
+    """Every option of a search: name, default, allowed values, description."""
+    rows = []
+    for name, schema in SearchOptions.model_json_schema()["properties"].items():
+        default = schema.get("default")
+        shown = "" if default in (None, []) else f"`{_json(default)}`"
+        rows.append((f"`{name}`", shown, _allowed(schema), schema["description"]))
+    return _table(("option", "default", "allowed", "description"), rows)
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """The values that a schema allows, in a few words."""
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    kind = kinds[0]
+    if "enum" in kind:
+        return "see above" if len(kind["enum"]) > 8 else ", ".join(f"`{value}`" for value in kind["enum"])
+    if kind["type"] == "boolean":
+        return "`true`, `false`"
+    if kind["type"] == "array":
+        return f"at most {kind['maxItems']} texts"
+    if kind["type"] == "string":
+        return f"at most {kind['maxLength']} characters"
+    return " and ".join(_bounds(kind))
+
+
+def _bounds(schema: dict[str, Any]) -> Iterator[str]:
+    words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    for name, word in words.items():
+        if name in schema:
+            bound = schema[name]
+            yield f"{word} {bound:,}" if isinstance(bound, int) else f"{word} {bound:g}"
+
+
+def _json(value: object) -> str:
+    return repr(value).replace("True", "true").replace("False", "false").replace("'", '"')
+
+
+def families() -> str:
+    """Every PRM family: its name and the models that it is for."""
+    rows = [(f"`{name}`", "`vllm`, `http`", _first_sentence(load)) for name, load in FAMILIES.items()]
+    rows += [(f"`{name}`", "`http`", JUDGES[name]) for name in PROMPTS]
+    return _table(("family", "kind", "models"), rows)
+
+
+def _first_sentence(load: Callable[..., object]) -> str:
+    text = inspect.getdoc(inspect.getmodule(load)) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("``", "`")
+
+
+def errors() -> str:
+    """Every error of the service: status, code, type, whether to send the request again, meaning."""
+    rows = []
+    for kind in _subclasses(SearchServiceError):
+        meaning = (kind.__doc__ or "").strip().splitlines()[0]
+        rows.append((kind.status, f"`{kind.code}`", f"`{kind.type}`", "yes" if kind.retryable else "no", meaning))
+    rows.sort(key=lambda row: (row[0], row[1]))
+    return _table(("status", "code", "type", "retry", "meaning"), rows)
+
+
+def _subclasses(kind: type[SearchServiceError]) -> Iterator[type[SearchServiceError]]:
+    for child in kind.__subclasses__():
+        if child.__module__.startswith("epf."):
+            yield child
+            yield from _subclasses(child)
+
+
+def metrics() -> str:
+    """Every metric of ``epf serve``: name, type, meaning."""
+    rows = []
+    for metric in SearchMetrics().registry.collect():
+        if metric.name.startswith("epf_"):
+            name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+            rows.append((f"`{name}`", metric.type, metric.documentation))
+    return _table(("metric", "type", "meaning"), rows)
+
+
+def results() -> str:
+    """The table of all methods that ``make bench-methods`` measured."""
+    return (ROOT / "benchmarks" / "results" / "methods" / "table.md").read_text(encoding="utf-8").strip() + "\n"
+
+
+def epf_help(*command: str) -> str:
+    """What ``epf COMMAND --help`` prints, 100 columns wide and without colours."""
+    plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "PATH": os.environ["PATH"]}
+    code = "import sys; from epf.cli.main import main; sys.exit(main())"
+    run = [sys.executable, "-c", f"import sys; sys.argv[0] = 'epf'; {code}", *command, "--help"]
+    done = subprocess.run(run, env=plain, capture_output=True, text=True, check=True, timeout=60)
+    text = re.sub(r"[ \t]+$", "", done.stdout, flags=re.MULTILINE).strip()
+    return f"```text\n{text}\n```\n"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *([str(cell).replace("|", "\\|") for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
