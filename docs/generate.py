@@ -1,4 +1,4 @@
-"""The generated parts of the pages: ``cog -r -I docs docs/*.md`` writes them, ``cog --check -I docs docs/*.md`` compares them."""
+"""The generated parts of the pages: ``cog -r -I docs docs/*.md`` writes them, ``cog --check ...`` compares them."""
 
 import inspect
 import os
@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from epf.core.errors import SearchServiceError
 from epf.reward_models.families.registry import FAMILIES
 from epf.reward_models.judge import PROMPTS
@@ -17,8 +20,6 @@ from epf.search.methods.method import OF_FEW
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
 from epf.service.solve.schemas import SearchOptions
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).parent.parent
 

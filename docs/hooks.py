@@ -1,13 +1,14 @@
 """Hooks of the documentation site: pages from outside ``docs/``, and the site as text for language models.
 
-README is the start page. Measured results, model cards, CONTRIBUTING, SECURITY and CHANGELOG stay where they are in the repository and
-become pages as well. Links are written for the repository, where they work on any hosting platform; here they are rewritten for
-the site. A link to a file that is no page, such as a module, becomes plain text.
+README is the start page. Measured results, model cards, CONTRIBUTING, SECURITY and CHANGELOG stay where they are in the
+repository and become pages as well. Links are written for the repository, where they work on any hosting platform; here they
+are rewritten for the site. A link to a file that is not a page, such as a module, becomes plain text.
 """
 
 import posixpath
 import re
 from pathlib import Path
+from tempfile import mkdtemp
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -27,6 +28,9 @@ OUTSIDE = [
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^]]*)\]\((?P<target>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
 FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
+DOCUMENTED = ["__init__.py", "core", "search"]
+"""What the Python reference is made from. A search of the whole repository takes minutes: it would read environments too."""
+
 _navigation: list[Navigation] = []
 
 
@@ -37,6 +41,16 @@ def _site_uri(repository_path: str) -> str:
 
 def _repository_path(file: File, root: Path) -> str:
     return Path(str(file.abs_src_path)).relative_to(root).as_posix()
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Show the reference a package ``epf`` that holds only what it documents."""
+    root, package = Path(config.docs_dir).parent, Path(mkdtemp()) / "epf"
+    package.mkdir()
+    for name in DOCUMENTED:
+        (package / name).symlink_to(root / name)
+    config.plugins["mkdocstrings"].config.handlers["python"]["paths"] = [str(package.parent)]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

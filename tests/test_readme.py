@@ -1,5 +1,6 @@
-"""README's commands, run as they stand, do what README says."""
+"""The commands of README and of the pages for users, run as they stand, print what the pages show, and it is right."""
 
+import json
 import os
 import re
 import shlex
@@ -7,89 +8,145 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from tests.examples import README, ROOT, Example, assert_same_json, assert_same_text, blocks, examples, text_of
+
+PAGES = [README, "docs/try-it.md", "docs/http.md", "docs/reference.md", "docs/deploying.md"]
+
+RIGHT = {
+    "There are 45 birds on a wire. 17 fly away. How many are left?": "28",
+    "Tom has 12 apples. He buys 7 more apples. He eats 4 apples. How many apples does he have left?": "15",
+    "Tom has 12 apples. He buys 7 more apples. How many apples does he have?": "19",
+}
+"""The right answer of every problem that the pages solve."""
 
 
-def blocks(language: str) -> list[str]:
-    """Bodies of README's fenced blocks in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def all_examples(start: str) -> list[Example]:
+    found = [example for page in PAGES for example in examples(page, start)]
+    return list({example.command: example for example in found if example.shown or example.command}.values())
 
 
-def commands(start: str) -> list[str]:
-    """README's shell commands that begin with ``start``, each on one line."""
-    joined = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in joined if line.startswith(start)]
+def problem_in(command: str) -> str:
+    (problem,) = (problem for problem in RIGHT if problem in command)
+    return problem
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment in which ``epf`` is the one of this checkout."""
-    epf = tmp_path / "epf"
+    folder = tmp_path_factory.mktemp("bin")
+    epf = folder / "epf"
     code = "import sys; from epf.cli.main import main; sys.exit(main())"
     epf.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n')
     epf.chmod(0o755)
-    return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "EPF_DRAIN_NOTICE_S": "0"}
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "EPF_DRAIN_NOTICE_S": "0"}
 
 
 def test_results_are_the_measured_ones() -> None:
-    assert (ROOT / "benchmarks" / "results" / "methods" / "table.md").read_text(encoding="utf-8").strip() in README
+    table = (ROOT / "benchmarks" / "results" / "methods" / "table.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in text_of(README).splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 5
+    assert [row for row in rows if row not in table] == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of(README).splitlines()) <= 130
 
 
 def test_ci_runs_the_test_command() -> None:
-    (block,) = re.findall(r"^## Test\n.*?^```\w*\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^## Test\n.*?^```\w*\n(.*?)^```", text_of(README), flags=re.MULTILINE | re.DOTALL)
     assert block == "make test\n"
 
 
-@pytest.mark.parametrize("line", commands("make"))
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_installed_from_an_index_that_lacks_it(page: str) -> None:
+    assert "pip install entropic" not in text_of(page).replace("'", "").replace('"', "")
+
+
+@pytest.mark.parametrize("line", [example.command for example in all_examples("make")])
 def test_targets_exist(line: str) -> None:
     dry_run = ["make", "--dry-run", *shlex.split(line)[1:]]
     assert subprocess.run(dry_run, cwd=ROOT, capture_output=True, timeout=60).returncode == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("line", commands("epf solve"))
-def test_commands_solve(line: str, shell: dict[str, str], tmp_path: Path) -> None:
-    done = subprocess.run(line, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=120)
+@pytest.mark.parametrize("example", all_examples("epf solve"), ids=lambda example: example.command[:60])
+def test_commands_solve(example: Example, shell: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(example.command, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert f"answer {RIGHT[problem_in(example.command)]} " in done.stdout
+    if example.shown:
+        assert_same_text(example.shown, done.stdout)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("line", commands("epf eval"))
-def test_evaluation_runs(line: str, shell: dict[str, str], tmp_path: Path) -> None:
-    done = subprocess.run(line, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300)
+def test_the_first_command_solves_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    (example,) = (example for example in examples(README, "make solve") if example.shown)
+    problem = next(iter(RIGHT))
+    assert f'"{problem}"' in text_of(README).replace("\n", " ")
+    assert f"PROBLEM ?= {problem}" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    done = subprocess.run(["epf", "solve", problem], cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert_same_text(example.shown or "", done.stdout)
+
+
+@pytest.mark.parametrize("example", all_examples("epf eval"), ids=lambda example: example.command[:60])
+def test_evaluation_runs(example: Example, shell: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(example.command, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "was right most often" in done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("curl") is None, reason="README calls the service with curl")
-def test_service_answers(shell: dict[str, str], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def port(shell: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Port of a service that README's command starts."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (serve,) = commands("epf serve")
-    command = shlex.split(serve.replace("8000", str(port)))
-    with subprocess.Popen(command, cwd=tmp_path, env=shell, stderr=subprocess.PIPE, text=True) as server:
+        port = str(free.getsockname()[1])
+    (serve,) = (example.command for example in examples(README, "epf serve"))
+    command = shlex.split(serve.replace("8000", port))
+    folder = tmp_path_factory.mktemp("service")
+    with subprocess.Popen(command, cwd=folder, env=shell, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr is not None
             assert any("running on" in line for line in server.stderr)
-            for line in commands("curl"):
-                done = subprocess.run(line.replace("8000", str(port)), shell=True, capture_output=True, text=True, timeout=60)
-                assert done.returncode == 0, done.stderr
-                assert '"answer"' in done.stdout or '"scores"' in done.stdout
+            yield port
         finally:
             server.terminate()
+            try:
+                server.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                server.kill()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("block", [block for block in blocks("python") if "OpenAI" not in block])
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages call the service with curl")
+@pytest.mark.parametrize("example", all_examples("curl"), ids=lambda example: example.command[8:60])
+def test_service_answers(example: Example, port: str, tmp_path: Path) -> None:
+    line = example.command.replace("8000", port)
+    done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    if example.shown:
+        assert_same_json(example.shown, done.stdout)
+    asked = [problem for problem in RIGHT if f'"{problem}"' in line]
+    assert asked
+    if "/score" in line:
+        right = "= 28." in line
+        assert all((score > 0.5) == right for score in json.loads(done.stdout)["scores"])
+    else:
+        answers = re.findall(r'"result":\{"answer":"(.*?)"', done.stdout) or [json.loads(done.stdout)["answer"]]
+        assert sorted(answers) == sorted(RIGHT[problem] for problem in asked)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for page in PAGES for block in blocks(page, "python") if "OpenAI" not in block],
+    ids=lambda block: block[:40],
+)
 def test_python_runs(block: str, shell: dict[str, str], tmp_path: Path) -> None:
     run = [sys.executable, "-W", "error", "-c", block]
     done = subprocess.run(run, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert done.stdout.split()[0] == RIGHT[problem_in(block)]
+    for comment in re.findall(r"  # (.*)$", block, flags=re.MULTILINE):
+        assert comment in done.stdout

@@ -1,0 +1,73 @@
+"""The commands and the outputs that a Markdown page shows."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parent.parent
+README = "README.md"
+
+_FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```", flags=re.MULTILINE | re.DOTALL)
+
+
+class Example(NamedTuple):
+    """A command, and the output that the page shows after it, with its language; None where it shows none."""
+
+    page: str
+    command: str
+    shown: str | None
+    language: str | None
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Bodies of the page's fenced blocks in one language."""
+    return [fence["body"] for fence in _FENCE.finditer(text_of(page)) if fence["language"] == language]
+
+
+def examples(page: str, start: str) -> list[Example]:
+    """The page's shell commands that begin with ``start``; the output shown after a block is that of its last command."""
+    found: list[Example] = []
+    fences = list(_FENCE.finditer(text_of(page)))
+    for position, fence in enumerate(fences):
+        if fence["language"] != "sh":
+            continue
+        after = fences[position + 1] if position + 1 < len(fences) else None
+        shown = after if after and after["language"] in ("text", "json") else None
+        lines = [line for line in fence["body"].replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
+        for line in lines:
+            output = shown if line == lines[-1] else None
+            example = Example(page, line, output and output["body"], output and output["language"])
+            if line.startswith(start):
+                found.append(example)
+    return found
+
+
+def assert_same_text(shown: str, printed: str) -> None:
+    """The page's lines are the last ones printed, but for times and a drawn seed."""
+
+    def lines(text: str) -> list[str]:
+        masked = re.sub(r"in \d+\.\d s", "in # s", re.sub(r"seed \d+", "seed #", text.strip()))
+        return [line.rstrip() for line in masked.splitlines()]
+
+    expected = lines(shown)
+    assert lines(printed)[-len(expected) :] == expected
+
+
+def assert_same_json(shown: str, printed: str) -> None:
+    """The same fields with the same values, to four digits, but for what is measured and for ids."""
+    assert _stable(json.loads(printed)) == _stable(json.loads(shown))
+
+
+def _stable(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _stable(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_stable(each, name) for each in value]
+    if name in ("id", "prm_tokens") or name.endswith("_s"):
+        return type(value).__name__
+    return round(value, 4) if isinstance(value, float) else value
