@@ -16,10 +16,9 @@ from epf.core.errors import SearchServiceError
 from epf.reward_models.families.registry import FAMILIES
 from epf.reward_models.judge import PROMPTS
 from epf.search.methods import METHODS
-from epf.search.methods.method import OF_FEW
+from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
-from epf.service.solve.schemas import SearchOptions
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,21 +52,23 @@ def _default(field: FieldInfo) -> str:
 
 
 def methods() -> str:
-    """Every method: name, what it does, and the options that only some methods read."""
+    """Every method: name, what it does, and the options that it reads in addition to the common ones."""
     rows = []
     for method in METHODS.values():
-        own = [f"`{name}`" for name in OF_FEW if name not in method.fixed]
+        own = [f"`{name}`" for name in SearchOptions.model_fields if name in method.own and method.reads(name)]
         rows.append((f"`{method.name}`", method.summary, ", ".join(own)))
-    return _table(("method", "what it does", "options of its own"), rows)
+    return _table(("method", "what it does", "reads in addition"), rows)
 
 
-def options() -> str:
-    """Every option of a search: name, default, allowed values, description."""
+def options(*, research: bool) -> str:
+    """The options of a search, or those for research: name, default, allowed values, description."""
     rows = []
     for name, schema in SearchOptions.model_json_schema()["properties"].items():
-        default = schema.get("default")
-        shown = "" if default in (None, []) else f"`{_json(default)}`"
-        rows.append((f"`{name}`", shown, _allowed(schema), schema["description"]))
+        if schema.get("x-research", False) == research:
+            default = schema.get("default")
+            shown = "" if default in (None, []) else f"`{_json(default)}`"
+            description = SearchOptions.model_fields[name].description
+            rows.append((f"`{name}`", shown, _allowed(schema), description))
     return _table(("option", "default", "allowed", "description"), rows)
 
 

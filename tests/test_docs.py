@@ -1,5 +1,6 @@
 """The pages other than README agree with the code and with each other."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import epf
 from epf.core.version import VERSION
 
 ROOT = Path(__file__).parent.parent
@@ -29,3 +31,28 @@ def test_files_for_the_hosting_platform_are_valid(schema: str, file: str) -> Non
 
 def test_the_citation_names_this_version() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == VERSION
+
+
+def test_the_generated_parts_are_current() -> None:
+    pages = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
+    command = [sys.executable, "-m", "cogapp", "--check", "-I", "docs", *pages]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, f"run `make docs` and commit what it changed:\n{done.stdout}{done.stderr}"
+
+
+def test_paths_that_the_pages_name_exist() -> None:
+    rooms = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != ".")
+    named = re.compile(rf"`((?:{rooms})/[\w./*-]*)`")
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    missing = {
+        f"{page.relative_to(ROOT)}: {path}"
+        for page in pages
+        for path in named.findall(page.read_text(encoding="utf-8"))
+        if not any(ROOT.glob(path.rstrip("/")))
+    }
+    assert missing == set()
+
+
+def test_the_reference_lists_the_public_names() -> None:
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^        - (\w+)$", page, flags=re.MULTILINE)) == sorted(epf.__all__)

@@ -73,6 +73,7 @@ def test_targets_exist(line: str) -> None:
     assert subprocess.run(dry_run, cwd=ROOT, capture_output=True, timeout=60).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", all_examples("epf solve"), ids=lambda example: example.command[:60])
 def test_commands_solve(example: Example, shell: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(example.command, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=120)
@@ -82,6 +83,7 @@ def test_commands_solve(example: Example, shell: dict[str, str], tmp_path: Path)
         assert_same_text(example.shown, done.stdout)
 
 
+@pytest.mark.slow
 def test_the_first_command_solves_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
     (example,) = (example for example in examples(README, "make solve") if example.shown)
     problem = next(iter(RIGHT))
@@ -92,6 +94,8 @@ def test_the_first_command_solves_as_shown(shell: dict[str, str], tmp_path: Path
     assert_same_text(example.shown or "", done.stdout)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(330)
 @pytest.mark.parametrize("example", all_examples("epf eval"), ids=lambda example: example.command[:60])
 def test_evaluation_runs(example: Example, shell: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(example.command, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300)
@@ -120,6 +124,7 @@ def port(shell: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ite
                 server.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the pages call the service with curl")
 @pytest.mark.parametrize("example", all_examples("curl"), ids=lambda example: example.command[8:60])
 def test_service_answers(example: Example, port: str, tmp_path: Path) -> None:
@@ -138,11 +143,8 @@ def test_service_answers(example: Example, port: str, tmp_path: Path) -> None:
         assert sorted(answers) == sorted(RIGHT[problem] for problem in asked)
 
 
-@pytest.mark.parametrize(
-    "block",
-    [block for page in PAGES for block in blocks(page, "python") if "OpenAI" not in block],
-    ids=lambda block: block[:40],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [block for page in PAGES for block in blocks(page, "python") if "OpenAI" not in block])
 def test_python_runs(block: str, shell: dict[str, str], tmp_path: Path) -> None:
     run = [sys.executable, "-W", "error", "-c", block]
     done = subprocess.run(run, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=120)
