@@ -140,7 +140,8 @@ def metrics() -> str:
 
 def results() -> str:
     """The table of all methods that ``make bench-methods`` measured."""
-    return (ROOT / "benchmarks" / "results" / "methods" / "table.md").read_text(encoding="utf-8").strip() + "\n"
+    text = (ROOT / "benchmarks" / "results" / "methods" / "table.md").read_text(encoding="utf-8")
+    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
 
 
 def epf_help(*command: str) -> str:
