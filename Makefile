@@ -24,7 +24,7 @@ QUICK := --numprocesses auto --dist worksteal -m "not slow"
 SLOW := --numprocesses auto --dist loadgroup -m slow
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs circles check train constraints tools clean
+.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train constraints tools clean
 .PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 help: ## List these targets
@@ -60,10 +60,17 @@ lint: $(DEV) .typing/epf ## Check style, types, import contracts and spelling
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/typos
 
+docs: $(DEV) ## Write the generated parts of docs/ anew and build the site
+	$(VENV)/bin/cog -r -I docs docs/*.md
+	$(MAKE) --no-print-directory site
+
+site: $(DEV) ## Build the documentation site in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+
 circles: $(DEV) ## List circular imports between the modules of each package
 	$(VENV)/bin/lint-imports --no-logo --contract circles
 
-check: lint test test-slow test-vllm test-clients ## Run everything that CI runs
+check: lint site test test-slow test-vllm test-clients ## Run everything that CI runs
 
 train: $(TRAIN) ## Repeat the training of the embedded models (needs torch, in an environment of its own)
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
