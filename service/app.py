@@ -55,7 +55,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with aclosing(state.workers):
+        workers = Workers(
+            settings.max_entropy_workers, max_waiting=settings.max_entropy_waiting, limit_s=settings.max_entropy_seconds
+        )
+        state.workers = workers
+        async with aclosing(workers):
             if generator is None or reward_model is None:
                 async with in_background(open_models(settings), begin, state.lifecycle):
                     yield
@@ -83,7 +87,4 @@ def _state_of(settings: Settings) -> ServiceState:
     admission = admission_of(settings)
     metrics = SearchMetrics()
     metrics.watch_particles(running=lambda: admission.n_running, waiting=lambda: admission.n_waiting)
-    workers = Workers(
-        settings.max_entropy_workers, max_waiting=settings.max_entropy_waiting, limit_s=settings.max_entropy_seconds
-    )
-    return ServiceState(settings=settings, metrics=metrics, admission=admission, workers=workers)
+    return ServiceState(settings=settings, metrics=metrics, admission=admission)

@@ -46,12 +46,13 @@ class ServiceState(ServerState):
     """State of the search service.
 
     Attributes:
+        workers: None before the application has started.
         searches: None until the models are loaded.
     """
 
     metrics: SearchMetrics
     admission: FairAdmission
-    workers: Workers
+    workers: Workers | None = None
     searches: Searches | None = None
 
 
@@ -71,7 +72,9 @@ async def _searches(request: Request) -> Searches:
 
 
 async def _workers(request: Request) -> Workers:
-    return ServiceState.of(request.app).workers
+    workers = ServiceState.of(request.app).workers
+    assert workers is not None
+    return workers
 
 
 async def _caller(request: Request) -> str:

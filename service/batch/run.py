@@ -48,7 +48,7 @@ class Batch:
 
     @property
     def max_seconds(self) -> float | None:
-        """Longest deadline of a search, None if there is none."""
+        """Longest deadline of a search, None without any."""
         deadlines = (request.options.max_seconds for request in self.requests if request.options.max_seconds is not None)
         return max(deadlines, default=None)
 

@@ -1,4 +1,4 @@
-"""A conversation as the two models read it."""
+"""The conversation in the form that the two models read."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ SPEAKERS = {"user": "User", "assistant": "Assistant"}
 
 
 def prompt_of(messages: Sequence[ChatMessage], settings: Settings) -> tuple[Message, ...]:
-    """The turns for the generator.
+    """The messages for the generator.
 
     Raises:
-        InvalidRequest: more or longer messages than this server takes, or none of the user.
+        InvalidRequest: there are too many messages, a message is too long, or no message of the user has any text.
     """
     if len(messages) > settings.max_messages:
         message = f"`messages` may have at most {settings.max_messages} messages, got {len(messages)}: send fewer."
@@ -25,15 +25,17 @@ def prompt_of(messages: Sequence[ChatMessage], settings: Settings) -> tuple[Mess
             message = f"`{field}` may have at most {settings.max_problem_chars} characters: shorten it."
             raise InvalidRequest(message, param=field)
     if not any(turn.role == "user" and turn.content.strip() for turn in messages):
-        raise InvalidRequest("`messages` must have one of the user that is not empty: add what is asked.", param="messages")
+        raise InvalidRequest(
+            "`messages` must contain a message of the user that is not empty: add the question.", param="messages"
+        )
     return tuple(Message("system" if turn.role == "developer" else turn.role, turn.content) for turn in messages)
 
 
 def problem_of(prompt: Sequence[Message]) -> str:
-    """What the reward model takes for the problem: our choice, since such models were trained on single questions.
+    """The problem for the reward model. This is our convention, since such models are trained on single questions.
 
-    One message of the user is the problem as it stands. Of a longer conversation it is the transcript, a speaker before each
-    turn. System prompts speak to the generator and are left out.
+    A single message of the user is the problem itself. For a longer conversation it is the transcript, with the speaker before
+    each message. System prompts address the generator and are left out.
     """
     turns = [message for message in prompt if message.role != "system"]
     if len(turns) == 1:
@@ -42,20 +44,22 @@ def problem_of(prompt: Sequence[Message]) -> str:
 
 
 def check_context(prompt: Sequence[Message], generator: Generator) -> None:
-    """Refuse, before a stream begins, what the generator could not read.
+    """Refuse a conversation that the generator cannot read, before a stream begins.
 
     Raises:
         ContextTooLong: the conversation fills the generator's context.
-        InvalidRequest: the model's chat template refuses it, as some do a system prompt or two turns of one speaker.
+        InvalidRequest: the model's chat template refuses it; some refuse a system prompt or two messages of one speaker.
     """
     try:
         n_tokens = len(generator.prompt_ids(prompt))
     except SearchServiceError:
         raise
     except Exception:
-        message = "The model's chat template refuses this conversation: try without a system prompt, with turns that alternate."
+        message = (
+            "The model's chat template refuses this conversation: try it without a system prompt and with alternating speakers."
+        )
         raise InvalidRequest(message, param="messages") from None
     if n_tokens >= generator.context_length:
-        # Clients such as litellm know this error by the first words of OpenAI's message.
+        # Clients such as litellm recognise this error by the first words of OpenAI's message.
         message = f"This model's maximum context length is {generator.context_length} tokens."
         raise ContextTooLong(f"{message} However, your messages have {n_tokens} tokens: shorten them.", param="messages")

@@ -1,4 +1,4 @@
-"""A search in progress, told in lines that a person can follow."""
+"""The progress of a search in lines that a person can follow."""
 
 from epf.search.events import Event, Resampled, Scored, Started, StepTaken
 
@@ -6,7 +6,7 @@ MAX_STEP_CHARS = 200
 
 
 class Progress:
-    """Turns the events of one search into lines, few and short: one per round and one per solution."""
+    """Turns the events of one search into a few short lines: one per round and one per solution."""
 
     def __init__(self) -> None:
         self._texts: dict[int, str] = {}
@@ -14,7 +14,7 @@ class Progress:
         self._n_particles = 0
 
     def line(self, event: Event) -> str | None:
-        """What to say of ``event``, a line break at its end; None for nothing."""
+        """The line for ``event``, which ends in a line break; None if it has no line."""
         match event:
             case Started():
                 self._n_particles = event.n_particles

@@ -1,6 +1,6 @@
 """Body of ``POST /v1/chat/completions``, as clients of the OpenAI API send it.
 
-What is not a field here is looked at by :mod:`epf.service.chat.unsupported`. A null counts as absent, as it does there.
+Fields that are not declared here are checked by :mod:`epf.service.chat.unsupported`. As in that API, a null field is absent.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def _without_nulls(data: Any) -> Any:
 
 
 class _Lenient(BaseModel):
-    """An object of the OpenAI API: unknown fields are kept to be looked at, a null is an absent field."""
+    """An object of the OpenAI API: unknown fields are kept for a later check, and a null field is absent."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -32,14 +32,14 @@ class _Lenient(BaseModel):
 
 
 class TextPart(BaseModel):
-    """One piece of a message's text."""
+    """A part of a message's text."""
 
     type: Literal["text"]
     text: str
 
 
 def _text(content: Any) -> Any:
-    """A message's text; parts are joined by line breaks."""
+    """The text of a message, whose parts are joined by line breaks."""
     if isinstance(content, list):
         content = "\n".join(_text_of_part(part, index) for index, part in enumerate(content))
     if not isinstance(content, str):
@@ -47,7 +47,7 @@ def _text(content: Any) -> Any:
     try:
         content.encode()
     except UnicodeEncodeError:
-        raise PydanticCustomError("text_unicode", "it holds half a character (a lone surrogate): remove it") from None
+        raise PydanticCustomError("text_unicode", "it contains half a character (a lone surrogate): remove it") from None
     return content
 
 
@@ -55,22 +55,22 @@ def _text_of_part(part: Any, index: int) -> str:
     if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
         text: str = part["text"]
         return text
-    message = "part {index} is no text part: only text is read, no images, audio or files, and no URL is ever fetched"
+    message = "part {index} is not a text part: only text is supported, no images, audio or files, and URLs are never fetched"
     raise PydanticCustomError("unsupported_part", message, {"index": index})
 
 
 def _no_tool(role: Any) -> Any:
     if role in ("tool", "function"):
-        raise PydanticCustomError("unsupported_role", "tools are not supported: leave messages of tools out")
+        raise PydanticCustomError("unsupported_role", "tools are not supported: leave out messages of tools")
     return role
 
 
 class ChatMessage(_Lenient):
-    """One turn. ``developer`` is another word for ``system``."""
+    """A message of the conversation. ``developer`` means the same as ``system``."""
 
     role: Annotated[Literal["system", "developer", "user", "assistant"], BeforeValidator(_no_tool)]
     content: Annotated[str, BeforeValidator(_text, json_schema_input_type=str | list[TextPart])] = Field(
-        description="Text, or a list of text parts, which are joined by line breaks."
+        description="Text, or a list of text parts that are joined by line breaks."
     )
 
     @model_validator(mode="before")
@@ -78,22 +78,22 @@ class ChatMessage(_Lenient):
     def _no_calls(cls, data: Any) -> Any:
         for name in ("tool_calls", "function_call", "audio"):
             if isinstance(data, dict) and data.get(name):
-                raise PydanticCustomError("unsupported_message", "tools and audio are not supported: leave the message out")
+                raise PydanticCustomError("unsupported_message", "tools and audio are not supported: leave out the message")
         return data
 
 
 class StreamOptions(_Lenient):
-    """How a stream is sent."""
+    """Options of a stream."""
 
-    include_usage: bool = Field(False, description="Send one more chunk with the usage before [DONE].")
-    include_obfuscation: bool = Field(False, description="Accepted; this server never pads its chunks.")
+    include_usage: bool = Field(False, description="Send a final chunk with the usage before [DONE].")
+    include_obfuscation: bool = Field(False, description="Accepted but ignored: this server never pads its chunks.")
 
 
 class ChatSearch(SearchOptions):
-    """How to search, over the server's defaults and the model name. Unlike elsewhere a null here is a value."""
+    """Search options, which override the server's defaults and the model name. Unlike in other objects, a null is a value."""
 
-    progress: bool = Field(False, description="Tell of the search while it runs, as reasoning_content.")
-    return_particles: bool = Field(False, description="Answer with every particle: its steps, scores and lineage.")
+    progress: bool = Field(False, description="Report the progress of the search as reasoning_content.")
+    return_particles: bool = Field(False, description="Include every particle in the response: its steps, scores and lineage.")
 
     @model_validator(mode="before")
     @classmethod
@@ -102,7 +102,7 @@ class ChatSearch(SearchOptions):
             if name not in cls.model_fields:
                 field = f"search.{ascii(name)[1:-1][:64]}"
                 raise InvalidRequest(
-                    f"`{field}` is not an option of a search: remove it. The options are {', '.join(cls.model_fields)}.",
+                    f"`{field}` is not a search option: remove it. The options are {', '.join(cls.model_fields)}.",
                     param=field,
                 )
         return data
@@ -117,10 +117,10 @@ def _listed(stop: Any) -> Any:
 
 
 class ChatRequest(_Lenient):
-    """A conversation to go on with.
+    """A conversation to continue.
 
-    Of fields that are not listed here, those that would change the answer are refused with 400 and ``param``; the others have
-    no effect and are named in the response header ``x-epf-ignored``.
+    Other fields are refused with 400 and ``param`` if they would change the answer. The rest have no effect and are listed in
+    the response header ``x-epf-ignored``.
     """
 
     model: str = Field(
@@ -129,23 +129,35 @@ class ChatRequest(_Lenient):
         examples=["epf-8"],
     )
     messages: list[ChatMessage] = Field(
-        min_length=1, description="The generator goes on with them; the reward model judges by the user's text."
+        min_length=1, description="The conversation, which the generator continues. The reward model scores by the user's text."
     )
-    max_completion_tokens: int | None = Field(None, ge=1, description="Most tokens of the answer, that is of one particle.")
-    max_tokens: int | None = Field(None, ge=1, description="Older name of max_completion_tokens, which wins over it.")
-    n: int = Field(1, ge=1, le=MAX_CHOICES, description="Independent searches, side by side; their particles count together.")
+    max_completion_tokens: int | None = Field(
+        None, ge=1, description="Maximum number of tokens of the answer, that is, of one particle."
+    )
+    max_tokens: int | None = Field(None, ge=1, description="Old name of max_completion_tokens, which takes precedence.")
+    n: int = Field(
+        1,
+        ge=1,
+        le=MAX_CHOICES,
+        description="Number of choices. Each is an independent search; their particles are counted together.",
+    )
     stop: Annotated[list[Stop], BeforeValidator(_listed, json_schema_input_type=str | list[str])] | None = Field(
-        None, description="Texts that end the answer, at most 4, and are not in it."
+        None, description="Up to 4 texts that end the answer; they are not part of it."
     )
     seed: int | None = Field(
-        None, ge=0, le=MAX_SEED, description="Of everything random. Choice 0 searches with it, others with seeds drawn from it."
+        None, ge=0, le=MAX_SEED, description="Random seed. Choice 0 uses it, the other choices use seeds derived from it."
     )
     temperature: Temperature | None = Field(None, description=SearchOptions.model_fields["temperature"].description)
     top_p: TopP | None = Field(None, description=SearchOptions.model_fields["top_p"].description)
-    logprobs: bool = Field(False, description="Log probabilities of the answer's tokens, at temperature 1.")
+    logprobs: bool = Field(False, description="Include the log probabilities of the answer's tokens, at temperature 1.")
     top_logprobs: int | None = Field(
-        None, ge=0, le=MAX_TOP_LOGPROBS, description="Only 0: other tokens than the sampled ones are not known."
+        None,
+        ge=0,
+        le=MAX_TOP_LOGPROBS,
+        description="Only 0 is supported: there are log probabilities of the sampled tokens only.",
     )
-    stream: bool = Field(False, description="Server-sent events; comments keep the connection open while the search runs.")
-    stream_options: StreamOptions | None = Field(None, description="Only with stream.")
-    search: ChatSearch | None = Field(None, description="Options of the search; they win over the model name.")
+    stream: bool = Field(
+        False, description="Respond with server-sent events. Comments keep the connection open while the search runs."
+    )
+    stream_options: StreamOptions | None = Field(None, description="Options of the stream, only with stream.")
+    search: ChatSearch | None = Field(None, description="Search options, which override the model name.")

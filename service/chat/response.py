@@ -1,4 +1,4 @@
-"""What ``POST /v1/chat/completions`` answers, whole or in chunks. To be dumped with ``exclude_unset=True``."""
+"""Responses of ``POST /v1/chat/completions``, complete or in chunks. Dump them with ``exclude_unset=True``."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal, Self
@@ -12,11 +12,11 @@ from epf.service.chat.tokens import Token
 from epf.service.solve.schemas import ParticleOut
 
 FinishReason = Literal["stop", "length"]
-"""``stop``: the model ended the answer, or a text of ``stop`` did; ``length``: a limit of tokens, steps or time did."""
+"""``stop``: the model or a text of ``stop`` ended the answer; ``length``: a limit of tokens, steps or time did."""
 
 
 class TokenLogprob(BaseModel):
-    """One token of the answer and its log probability at temperature 1, in nats; -9999 stands for anything less."""
+    """A token of the answer and its log probability at temperature 1, in nats; -9999 stands for any lower value."""
 
     token: str
     logprob: float
@@ -25,14 +25,14 @@ class TokenLogprob(BaseModel):
 
 
 class Logprobs(BaseModel):
-    """Of the shown particle. The bytes of the tokens concatenate to the content."""
+    """Log probabilities of the answer's tokens. The bytes of the tokens concatenate to the content."""
 
     content: list[TokenLogprob] | None
     refusal: None
 
     @classmethod
     def of(cls, tokens: Iterable[Token]) -> Self:
-        """Those of ``tokens``; raises ``InvalidRequest`` where the engine gives none."""
+        """Log probabilities of ``tokens``. Raises ``InvalidRequest`` if the engine provides none."""
         content: list[TokenLogprob] = []
         for token in tokens:
             if token.log_prob is None:
@@ -43,26 +43,29 @@ class Logprobs(BaseModel):
 
 
 class CompletionTokensDetails(BaseModel):
-    """Of what was sampled."""
+    """Details of the sampled tokens."""
 
-    reasoning_tokens: int = Field(description="Sampled by the search and not in the answers: other particles, look-ahead.")
+    reasoning_tokens: int = Field(
+        description="Sampled tokens that are not in the answers: those of other particles and of the look-ahead."
+    )
 
 
 class CompletionUsage(BaseModel):
-    """What the request cost the generator.
+    """Tokens that the request used.
 
-    Other than at OpenAI ``completion_tokens`` does not include the reasoning tokens: it counts the returned answers, so that it
-    compares with a plain sample's. All that was sampled is the sum of the two; ``search.usage`` of each choice has the rest.
+    Unlike in the OpenAI API, ``completion_tokens`` does not include the reasoning tokens. It counts the returned answers only,
+    so that it is comparable with a plain sample. The number of sampled tokens is the sum of the two; ``search.usage`` of each
+    choice has the details.
     """
 
-    prompt_tokens: int = Field(description="Of the conversation, once whatever the number of choices.")
-    completion_tokens: int = Field(description="Of the returned answers, all choices together.")
-    total_tokens: int = Field(description="The sum of the two.")
+    prompt_tokens: int = Field(description="Tokens of the conversation, counted once for any number of choices.")
+    completion_tokens: int = Field(description="Tokens of the returned answers, over all choices.")
+    total_tokens: int = Field(description="Sum of prompt_tokens and completion_tokens.")
     completion_tokens_details: CompletionTokensDetails
 
     @classmethod
     def of(cls, results: Sequence[SearchResult], answer_tokens: Sequence[int]) -> Self:
-        """Of all choices together; ``answer_tokens`` of each."""
+        """Usage over all choices; ``answer_tokens`` has one number per choice."""
         prompt, answers = results[0].usage.prompt_tokens, sum(answer_tokens)
         reasoning = sum(result.usage.generated_tokens for result in results) - answers
         return cls(
@@ -74,22 +77,22 @@ class CompletionUsage(BaseModel):
 
 
 class SearchOut(BaseModel):
-    """How one choice's answer came about; not in the OpenAI API. ``particles`` is there only when asked for."""
+    """How the search found the answer of a choice, beyond the OpenAI API. ``particles`` is present only if requested."""
 
     answer: str | None = Field(description="Null if no finished particle has an answer.")
-    confidence: float = Field(description="Share of the weight behind the answer, in [0, 1].")
+    confidence: float = Field(description="Share of the weight that supports the answer, in [0, 1].")
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
-    answer_entropy: float = Field(description="Of the distribution, in nats.")
-    stop_reason: StopReason = Field(description="finished, or the limit that cut the search short.")
+    answer_entropy: float = Field(description="Entropy of the distribution, in nats.")
+    stop_reason: StopReason = Field(description="finished, or the limit that ended the search early.")
     method: str
-    seed: int = Field(description="The same seed gives the same answer on the embedded models.")
+    seed: int = Field(description="Seed of the search; the same seed gives the same answer with the embedded models.")
     usage: SearchUsage
     steps: list[StepRecord] = Field(description="One record per resampling round.")
     particles: list[ParticleOut] = Field(default=[], description="Only with return_particles.")
 
     @classmethod
     def of(cls, result: SearchResult, *, particles: bool) -> Self:
-        """Everything of a result but the text."""
+        """Everything in a result except the text."""
         extra = {"particles": [ParticleOut.of(particle) for particle in result.particles]} if particles else {}
         return cls(
             answer=result.answer,
@@ -106,16 +109,16 @@ class SearchOut(BaseModel):
 
 
 class AnswerMessage(BaseModel):
-    """The assistant's turn."""
+    """The message of the assistant."""
 
     role: Literal["assistant"]
     content: str
     refusal: None
-    reasoning_content: str = Field(default="", description="Only with search.progress: what happened in the search.")
+    reasoning_content: str = Field(default="", description="Progress of the search, only with search.progress.")
 
 
 class Choice(BaseModel):
-    """One answer."""
+    """An answer."""
 
     index: int
     message: AnswerMessage
@@ -125,19 +128,19 @@ class Choice(BaseModel):
 
 
 class ChatCompletion(BaseModel):
-    """A whole response."""
+    """A complete response."""
 
     id: str
     object: Literal["chat.completion"]
-    created: int = Field(description="Seconds since 1970.")
-    model: str = Field(description="As the request named it.")
-    system_fingerprint: str = Field(description="Version of this server and its two models.")
+    created: int = Field(description="Creation time, in seconds since 1970.")
+    model: str = Field(description="Model name of the request.")
+    system_fingerprint: str = Field(description="Version of this server and names of its two models.")
     choices: list[Choice]
     usage: CompletionUsage
 
 
 class Delta(BaseModel):
-    """What a chunk adds to a choice's message."""
+    """What a chunk adds to the message of a choice."""
 
     role: Literal["assistant"] = "assistant"
     content: str = ""
@@ -145,7 +148,7 @@ class Delta(BaseModel):
 
 
 class ChunkChoice(BaseModel):
-    """A chunk's part of one choice; ``search`` comes with the finish reason."""
+    """A chunk of one choice; ``search`` is sent with the finish reason."""
 
     index: int
     delta: Delta
@@ -162,10 +165,10 @@ class ChatCompletionChunk(BaseModel):
     created: int
     model: str
     system_fingerprint: str
-    choices: list[ChunkChoice] = Field(description="One; none in the chunk with the usage.")
-    usage: CompletionUsage | None = Field(None, description="With include_usage: null in all chunks but the last.")
+    choices: list[ChunkChoice] = Field(description="One choice, or an empty list in the chunk with the usage.")
+    usage: CompletionUsage | None = Field(None, description="Usage, only with include_usage; null in all chunks but the last.")
 
 
 def finish_reason(result: SearchResult) -> FinishReason:
-    """``stop`` if the shown particle came to its own end, whatever ended the search."""
+    """``stop`` if the shown particle finished by itself, whatever ended the search."""
     return "stop" if result.particles[result.shown].finished else "length"

@@ -56,7 +56,7 @@ class Chat:
 
     @property
     def search(self) -> ChatSearch:
-        """The request's search object, empty if there is none."""
+        """The request's search object, empty without one."""
         return self.body.search or ChatSearch()
 
     def tokens(self, result: SearchResult) -> tuple[Token, ...]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from epf.core.generator import Step
 from epf.search.result import Particle
 
-LEAST_LOG_PROB = -9999.0
-"""Stands for anything less likely, and for what is no number: JSON has no infinity."""
+MIN_LOG_PROB = -9999.0
+"""Stands for any lower value and for NaN, because JSON has no infinity."""
 
 PIECE_TOKENS = 16
-"""Most tokens in one piece of a streamed answer."""
+"""Maximum number of tokens in one piece of a streamed answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Token:
     """One sampled token.
 
     Attributes:
-        data: bytes that it adds to the text, which may begin or end within a character.
-        text: what can be read once these bytes are there.
-        log_prob: None if the engine gives none.
+        data: bytes that it adds to the text; they may begin or end within a character.
+        text: characters that are complete once these bytes have been added.
+        log_prob: None if the engine does not provide it.
     """
 
     data: bytes
@@ -31,9 +31,9 @@ class Token:
 
 
 def covering(particle: Particle, content: str, token_bytes: Callable[[int], bytes]) -> tuple[Token, ...]:
-    """The fewest tokens of ``particle``, from its first on, whose text covers ``content``; the last one is cut where it ends.
+    """The shortest prefix of the tokens of ``particle`` whose text covers ``content``, with the last token cut at its end.
 
-    Their texts and their bytes concatenate to ``content`` where the generator writes its tokens' own bytes.
+    Their texts and their bytes concatenate to ``content`` if the generator's text consists of its tokens' bytes.
     """
     tokens: list[Token] = []
     left = len(content)
@@ -52,14 +52,14 @@ def covering(particle: Particle, content: str, token_bytes: Callable[[int], byte
 
 
 def n_answer_tokens(particle: Particle, content: str, stop: Sequence[str], token_bytes: Callable[[int], bytes]) -> int:
-    """Tokens of the returned answer: all that its particle sampled, or as many as cover the text if a stop cut it."""
+    """Number of tokens of the returned answer: all of its particle, or those that cover the text if a stop text cut it."""
     if any(text in written(particle, token_bytes) for text in stop):
         return len(covering(particle, content, token_bytes))
     return sum(len(step.token_ids) for step in particle.steps)
 
 
 def pieces(content: str, tokens: Sequence[Token]) -> list[tuple[str, Sequence[Token]]]:
-    """``content`` in pieces of whole tokens, each up to the end of a line or 16 tokens long, to be sent one after another."""
+    """``content`` in pieces of whole tokens, each of which ends with a line or has 16 tokens."""
     if "".join(token.text for token in tokens) != content:
         return [(content, tokens)]
     found: list[tuple[str, Sequence[Token]]] = []
@@ -72,7 +72,7 @@ def pieces(content: str, tokens: Sequence[Token]) -> list[tuple[str, Sequence[To
 
 
 def written(particle: Particle, token_bytes: Callable[[int], bytes]) -> str:
-    """All that a particle sampled, as text."""
+    """The text of all tokens of a particle."""
     return b"".join(token_bytes(token_id) for step in particle.steps for token_id in step.token_ids).decode(errors="replace")
 
 
@@ -80,4 +80,4 @@ def _log_prob(step: Step, i: int) -> float | None:
     if not step.log_probs:
         return None
     value = step.log_probs[i]
-    return LEAST_LOG_PROB if math.isnan(value) else max(LEAST_LOG_PROB, value)
+    return MIN_LOG_PROB if math.isnan(value) else max(MIN_LOG_PROB, value)

@@ -1,4 +1,4 @@
-"""Fields of other servers that this one does not have: refused where they would change the answer, named otherwise."""
+"""Fields of other servers that this one does not support: refused if they would change the answer, else reported."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from epf.core.errors import InvalidRequest
 from epf.service.chat.request import ChatRequest, ChatSearch
 
 HEADER = "x-epf-ignored"
-"""Response header with the request's fields that had no effect."""
+"""Response header that lists the fields of the request that had no effect."""
 
 MAX_NAMED = 16
 
@@ -24,7 +24,7 @@ BOOKKEEPING = {
     "store",
     "user",
 }
-"""Never in the answer, whatever the server."""
+"""Fields that change the answer on no server."""
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     # the OpenAI API
@@ -72,11 +72,11 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "truncate_prompt_tokens": (),
     "use_beam_search": (False,),
 }
-"""What would change the answer, with the values that do not."""
+"""Fields that would change the answer, with the values that would not."""
 
 
 def check_supported(body: ChatRequest) -> None:
-    """Raise ``InvalidRequest`` for a field that this server does not have and that would change the answer."""
+    """Raise ``InvalidRequest`` for an unsupported field that would change the answer."""
     sent = dict(body.model_extra or {})
     if sent.get("tool_choice") == "none":
         sent.pop("tools", None)
@@ -86,18 +86,18 @@ def check_supported(body: ChatRequest) -> None:
             fix = f"leave it out or send {allowed}" if allowed else "leave it out"
             raise InvalidRequest(f"`{name}` is not supported: {fix}.", param=name)
     for name in sorted(sent.keys() & ChatSearch.model_fields.keys()):
-        raise InvalidRequest(f"`{name}` is an option of the search: send it as `search.{name}`.", param=name)
+        raise InvalidRequest(f"`{name}` is a search option: send it as `search.{name}`.", param=name)
     if body.stream_options is not None and not body.stream:
-        raise InvalidRequest("`stream_options` is only for streams: leave it out or set stream.", param="stream_options")
+        raise InvalidRequest("`stream_options` requires stream: set stream to true or leave it out.", param="stream_options")
     if body.top_logprobs is not None and not body.logprobs:
-        raise InvalidRequest("`top_logprobs` needs logprobs: set logprobs to true or leave it out.", param="top_logprobs")
+        raise InvalidRequest("`top_logprobs` requires logprobs: set logprobs to true or leave it out.", param="top_logprobs")
     if body.top_logprobs:
-        message = "`top_logprobs` above 0 is not supported, only the sampled tokens' own log probabilities: leave it out."
+        message = "`top_logprobs` above 0 is not supported, only log probabilities of the sampled tokens: leave it out."
         raise InvalidRequest(message, param="top_logprobs")
 
 
 def ignored(body: ChatRequest) -> str:
-    """Value of the header: names of fields without effect, bounded in number and length; empty if there is none."""
+    """Value of the header: names of fields without effect, limited in number and length; empty without any."""
     names = list(_without_effect(body))
     shown = [re.sub(r"[^A-Za-z0-9_.-]", "?", name)[:64] for name in names[:MAX_NAMED]]
     return ", ".join([*shown, f"and {len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else shown)

@@ -50,7 +50,7 @@ class Lease:
         """Acquire capacity and search.
 
         Raises what :func:`epf.asolve` and :meth:`acquire` raise. When the server shuts down, the result is the best answer so
-        far; if there is none, raises ``Overloaded``.
+        far; without any answer, raises ``Overloaded``.
         """
         await self.acquire()
         with self._blaming_shutdown(), self._metrics.search(request.method.name) as observe:

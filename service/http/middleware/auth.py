@@ -22,7 +22,7 @@ _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 
 
 class Keys:
-    """The API keys of a server; false if there are none. ``keys`` maps callers to digests, as the settings hold them."""
+    """The API keys of a server; false without any. ``keys`` maps callers to digests, as the settings hold them."""
 
     def __init__(self, keys: Mapping[str, SecretStr]) -> None:
         self._digests = {name: bytes.fromhex(key.get_secret_value().removeprefix(DIGEST_PREFIX)) for name, key in keys.items()}

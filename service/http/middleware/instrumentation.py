@@ -32,8 +32,8 @@ class Instrumentation:
     """ASGI middleware, outermost: gives each request an id, and logs and counts it once its last byte has been sent.
 
     The caller's own id is used if it is safe to repeat, otherwise a random one. The log line has nothing in it that the caller
-    wrote: method, route, status, seconds and caller. ``route`` is the matched template such as ``/solve/{id}``, null if there
-    is none; ``caller`` is null if the request was not let in; ``status`` is null if there was no response.
+    wrote: method, route, status, seconds and caller. ``route`` is the matched template such as ``/solve/{id}``, null without a
+    match; ``caller`` is null if the request was not authenticated; ``status`` is null without a response.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

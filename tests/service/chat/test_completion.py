@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from epf.service.app import create_app
-from epf.service.chat.tokens import LEAST_LOG_PROB
+from epf.service.chat.tokens import MIN_LOG_PROB
 from epf.service.settings import Settings
 from tests.service.chat.writing import PROBLEM, SOLUTION, Judge, Writer, chat, completed, failure, serving
 
@@ -157,7 +157,7 @@ def test_logprobs_of_characters_that_are_several_tokens_add_up_in_bytes() -> Non
 def test_logprobs_are_numbers_in_json(value: float) -> None:
     with serving(create_app(Writer(log_prob=value), Judge())) as client:
         (choice,) = completed(client, logprobs=True)["choices"]
-    assert {token["logprob"] for token in choice["logprobs"]["content"]} == {LEAST_LOG_PROB}
+    assert {token["logprob"] for token in choice["logprobs"]["content"]} == {MIN_LOG_PROB}
 
 
 @pytest.mark.parametrize("stream", [False, True])

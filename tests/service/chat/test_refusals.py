@@ -45,7 +45,7 @@ def client() -> Iterator[httpx.Client]:
         ({"messages": [{"role": "king", "content": "x"}]}, "messages.0.role", "'developer'"),
         ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]}, "messages.0.role", "tools"),
         ({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [TOOL]}]}, "messages.1", "tools"),
-        ({"messages": [{"role": "user", "content": IMAGE}]}, "messages.0.content", "no URL is ever fetched"),
+        ({"messages": [{"role": "user", "content": IMAGE}]}, "messages.0.content", "URLs are never fetched"),
         ({"messages": [{"role": "user", "content": "x"}] * 5}, "messages", "at most 4"),
         (
             {"messages": [{"role": "user", "content": "x"}, {"role": "user", "content": "x" * 101}]},

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from epf.core.generator import Step
 from epf.search.result import Particle
-from epf.service.chat.tokens import LEAST_LOG_PROB, Token, covering, n_answer_tokens, pieces, written
+from epf.service.chat.tokens import MIN_LOG_PROB, Token, covering, n_answer_tokens, pieces, written
 
 EOS = 256
 
@@ -76,9 +76,9 @@ def test_tokens_that_do_not_write_the_content_are_one_piece() -> None:
 
 def test_log_probs_are_numbers_that_json_has() -> None:
     for value, told in (
-        (float("-inf"), LEAST_LOG_PROB),
-        (float("nan"), LEAST_LOG_PROB),
-        (-10000.0, LEAST_LOG_PROB),
+        (float("-inf"), MIN_LOG_PROB),
+        (float("nan"), MIN_LOG_PROB),
+        (-10000.0, MIN_LOG_PROB),
         (-3.0, -3.0),
     ):
         (token,) = covering(particle([65], log_prob=value), "A", token_bytes)
