@@ -29,13 +29,7 @@ DOCKERFILES = ("Dockerfile", "deploy/prm.Dockerfile")
 UID = 10001
 GUARD_S = 60
 INSTALL_S = 600
-BUILD_FILES = {
-    "__init__.py",
-    "py.typed",
-    "pyproject.toml",
-    "setup.py",
-    *(name for name in ("LICENSE", "README.md") if (ROOT / name).exists()),
-}
+BUILD_FILES = {"LICENSE", "README.md", "__init__.py", "py.typed", "pyproject.toml", "setup.py"}
 NOT_IN_THE_IMAGE = {"benchmarks", "build", "docs", "tests", "training"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DOCS = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")

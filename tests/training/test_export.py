@@ -1,4 +1,4 @@
-"""The exported graph is the model: against plain numpy always, against torch where it is installed."""
+"""The exported graph computes the model: compared with plain numpy, and with torch if it is installed."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def random_ids(length: int, seed: int = 0) -> tuple[int, ...]:
     return tuple(np.random.default_rng(seed).integers(0, VOCABULARY, length).tolist())
 
 
-def test_outputs_are_the_models(kind: str, directory: Path, tmp_path: Path) -> None:
+def test_the_exported_graph_has_the_outputs_of_the_model(kind: str, directory: Path, tmp_path: Path) -> None:
     tensors = write_model(tmp_path / kind, kind)
     decoder = Decoder(directory, load_config(directory), 1, 1)
     ids = random_ids(40)
@@ -41,7 +41,7 @@ def test_outputs_are_the_models(kind: str, directory: Path, tmp_path: Path) -> N
         np.testing.assert_allclose(decoder.extend(0, 0, ids[:length]), expected[length - 1], atol=TOLERANCE)
 
 
-def test_outputs_are_torchs(kind: str, directory: Path) -> None:
+def test_the_exported_graph_has_the_outputs_of_torch(kind: str, directory: Path) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     auto = {"generator": "AutoModelForCausalLM", "reward_model": "AutoModelForSequenceClassification"}[kind]
@@ -53,7 +53,7 @@ def test_outputs_are_torchs(kind: str, directory: Path) -> None:
     np.testing.assert_allclose(decoder.extend(0, 0, ids), expected, atol=TOLERANCE)
 
 
-def test_weights_exist_once(directory: Path) -> None:
+def test_weights_are_stored_only_once(directory: Path) -> None:
     size = (directory / "model.safetensors").stat().st_size
     graph = onnx.load(directory / "model.onnx", load_external_data=False).graph
     inside = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
@@ -65,14 +65,14 @@ def test_weights_exist_once(directory: Path) -> None:
             assert int(place["offset"]) + int(place["length"]) <= size
 
 
-def test_the_graph_says_what_it_takes(directory: Path) -> None:
+def test_the_graph_declares_its_inputs(directory: Path) -> None:
     session = ort.InferenceSession(directory / "model.onnx", providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_inputs()]
     caches = [f"past_{kind}.{layer}" for layer in range(2) for kind in "kv"]
     assert names == ["input_ids", "seqlens", "total", "logits_at", *caches]
 
 
-def test_half_precision_is_refused(tmp_path: Path) -> None:
+def test_half_precision_is_rejected(tmp_path: Path) -> None:
     tensors = write_model(tmp_path / "half", "generator")
     halves = {name: tensor.astype(np.float16) for name, tensor in tensors.items()}
     write_safetensors(tmp_path / "half" / "model.safetensors", halves, "F16")
@@ -89,7 +89,7 @@ def test_half_precision_is_refused(tmp_path: Path) -> None:
         ({"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4}}, "llama3"),
     ],
 )
-def test_other_architectures_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+def test_other_architectures_are_rejected(tmp_path: Path, change: dict[str, object], message: str) -> None:
     write_model(tmp_path / "model", "generator")
     path = tmp_path / "model" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
