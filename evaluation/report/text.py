@@ -76,7 +76,8 @@ def _advice(report: Report) -> str:
     share = 100 * top.accuracy.mean
     advice = f"**{best} at {n_best}** was right most often: {share:.1f} %, {top.generated_tokens:.0f} tokens per search."
     if report.advice.cheapest == report.advice.best:
-        return f"{advice} It is better than everything cheaper."
+        has_cheaper = any(cell.generated_tokens < top.generated_tokens for cell in report.cells)
+        return f"{advice} It is better than everything cheaper." if has_cheaper else f"{advice} Nothing is cheaper."
     share = 100 * cheap.accuracy.mean
     tie = f"is the cheapest that ties with it: {share:.1f} %, {cheap.generated_tokens:.0f} tokens per search."
     return f"{advice} **{cheapest} at {n_cheapest}** {tie}"

@@ -129,6 +129,11 @@ def test_the_page_shows_the_figures_of_the_report(report: Report) -> None:
     json.dumps(asdict(report), allow_nan=False)
 
 
+def test_the_page_does_not_compare_the_cheapest_with_anything_cheaper() -> None:
+    page = markdown(report_of([row(str(i), correct=False) for i in range(N)], [("epf", 4)]), SETTINGS, [], {})
+    assert "**epf at 4** was right most often: 0.0 %, 100 tokens per search. Nothing is cheaper." in page
+
+
 def test_every_picture_is_drawn(report: Report, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     assert list(draw(report, tmp_path)) == list(PICTURES)
