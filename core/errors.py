@@ -1,32 +1,32 @@
-"""Every error that this project raises on purpose, in one tree.
+"""Every error that this project raises deliberately, in one tree.
 
 SearchServiceError
-├── InvalidRequest        400  the caller's input; ``param`` names the field
-│   ├── ContextTooLong    400  prompt and step limit do not fit the model's context
-│   └── BodyTooLarge      413  more bytes than the server reads
-├── BodyTooSlow           408  the body did not arrive in time
-├── Unauthorized          401  no key, or one that is not known
-├── Forbidden             403  this caller may not do this
-├── NotFound              404  what was named does not exist
-│   └── ModelNotFound     404  no model of that name
+├── InvalidRequest        400  the caller's input is invalid; ``param`` names the field
+│   ├── ContextTooLong    400  the prompt leaves no room for a step in the model's context
+│   └── BodyTooLarge      413  the request body exceeds the server's limit
+├── BodyTooSlow           408  the request body did not arrive in time
+├── Unauthorized          401  the API key is missing or unknown
+├── Forbidden             403  the caller is not allowed to do this
+├── NotFound              404  the object does not exist
+│   └── ModelNotFound     404  there is no model with this name
 ├── Cancelled             499  the search was cancelled on request
-├── RateLimited           429  the caller's own limit
-├── GeneratorError        502  the generator failed or answered nonsense
+├── RateLimited           429  the caller has reached its own limit
+├── GeneratorError        502  the generator failed or returned an invalid step
 ├── RewardModelError      502  the reward model failed, or its score is NaN, missing or out of range
-├── SearchFailed          500  no particle is left and nothing can be answered
+├── SearchFailed          500  no particle produced a usable step
 ├── NotInstalled          501  a library that this request needs is not installed
-├── DeadlineExceeded      504  time was up before there was anything to answer
-└── Overloaded            503  the server is full or about to stop
+├── DeadlineExceeded      504  the deadline passed before there was any answer
+└── Overloaded            503  the server is full or shutting down
 
-Each class carries what an HTTP layer needs (``status``, ``type``, ``code``) and whether the same request may succeed when
-it is sent again (``retryable``). The message names the field, the limit and the fix.
+Each class carries what an HTTP layer needs (``status``, ``type``, ``code``) and whether the same request may succeed if it is
+sent again (``retryable``). The message names the field, its limit and what to do.
 """
 
 from typing import ClassVar
 
 
 class SearchServiceError(Exception):
-    """Root of the tree. ``param`` names the offending input field and ``retry_after_s`` when to try again, where known."""
+    """Root of the tree. ``param`` names the offending input field, ``retry_after_s`` the seconds to wait, where known."""
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
@@ -41,7 +41,7 @@ class SearchServiceError(Exception):
 
 
 class InvalidRequest(SearchServiceError):
-    """The caller's input is refused before any token is generated."""
+    """The caller's input is rejected before any token is generated."""
 
     status = 400
     type = "invalid_request_error"
@@ -55,14 +55,14 @@ class ContextTooLong(InvalidRequest):
 
 
 class BodyTooLarge(InvalidRequest):
-    """The body has more bytes than the server reads."""
+    """The request body exceeds the server's limit."""
 
     status = 413
     code = "request_too_large"
 
 
 class BodyTooSlow(SearchServiceError):
-    """The body did not arrive in time."""
+    """The request body did not arrive in time."""
 
     status = 408
     type = "timeout_error"
@@ -71,7 +71,7 @@ class BodyTooSlow(SearchServiceError):
 
 
 class Unauthorized(SearchServiceError):
-    """No key, or one that is not known."""
+    """The API key is missing or unknown."""
 
     status = 401
     type = "invalid_request_error"
@@ -79,7 +79,7 @@ class Unauthorized(SearchServiceError):
 
 
 class Forbidden(SearchServiceError):
-    """The caller may not do what it asks for."""
+    """The caller is not allowed to do this."""
 
     status = 403
     type = "invalid_request_error"
@@ -87,7 +87,7 @@ class Forbidden(SearchServiceError):
 
 
 class NotFound(SearchServiceError):
-    """What was named does not exist, or not for this caller."""
+    """The object does not exist, or not for this caller."""
 
     status = 404
     type = "invalid_request_error"
@@ -95,7 +95,7 @@ class NotFound(SearchServiceError):
 
 
 class ModelNotFound(NotFound):
-    """No model of that name is served."""
+    """There is no model with this name."""
 
     code = "model_not_found"
 
@@ -109,7 +109,7 @@ class Cancelled(SearchServiceError):
 
 
 class RateLimited(SearchServiceError):
-    """The caller has as much under way as it may."""
+    """The caller has reached its own limit."""
 
     status = 429
     type = "rate_limit_error"
@@ -118,7 +118,7 @@ class RateLimited(SearchServiceError):
 
 
 class GeneratorError(SearchServiceError):
-    """The generator failed or answered with something that is not a step."""
+    """The generator failed or returned something that is not a step."""
 
     status = 502
     type = "upstream_error"
@@ -136,7 +136,7 @@ class RewardModelError(SearchServiceError):
 
 
 class SearchFailed(SearchServiceError):
-    """Every particle died (empty steps, endless repetition) and none had finished before."""
+    """Every particle was discarded (empty or endlessly repeated steps) and none had finished before."""
 
     code = "all_particles_dead"
 
@@ -149,7 +149,7 @@ class NotInstalled(SearchServiceError):
 
 
 class DeadlineExceeded(SearchServiceError):
-    """Time was up before there was anything to answer."""
+    """The deadline passed before there was any answer."""
 
     status = 504
     type = "timeout_error"
@@ -157,7 +157,7 @@ class DeadlineExceeded(SearchServiceError):
 
 
 class Overloaded(SearchServiceError):
-    """The server has no room for one more request now, or is about to stop."""
+    """The server has no room for another request now, or is shutting down."""
 
     status = 503
     type = "overloaded_error"

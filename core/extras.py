@@ -16,7 +16,7 @@ def needed(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError:
         name = module.split(".")[0]
-        raise NotInstalled(f"This needs the library {name}, which is not installed. {how_to_install(extra)}") from None
+        raise NotInstalled(f"The library {name} is not installed. {how_to_install(extra)}") from None
 
 
 def how_to_install(extra: str) -> str:

@@ -1,3 +1,3 @@
-"""The project's version, told once; packaging reads it here."""
+"""The project's version, defined once; packaging reads it from here."""
 
 VERSION = "0.1.0"

@@ -1,8 +1,12 @@
 """Text to token ids and back, with the model's chat template."""
 
 import re
+from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import blake2b
+from itertools import takewhile
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,17 +17,20 @@ from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
 from epf.engines.onnx.config import read_json
 
+DIGESTED_IDS = 64
+"""Number of leading token ids that identify a prompt if the chat template writes nothing after a message."""
+
 
 class ChatTokenizer:
     """Reads ``tokenizer.json`` and the chat template of a model directory.
 
-    Only the template makes special tokens: one typed into a message is spelled out as ordinary text and cannot end a turn.
+    Only the template produces special tokens: one typed into a message is spelled as ordinary text and cannot end a turn.
     """
 
     def __init__(self, directory: Path) -> None:
         path = directory / "tokenizer.json"
         if not path.exists():
-            raise FileNotFoundError(f"{path} is missing: not a model directory")
+            raise FileNotFoundError(f"{path} is missing. This is not a model directory.")
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.encode_special_tokens = True
         added = self._tokenizer.get_added_tokens_decoder()
@@ -37,12 +44,12 @@ class ChatTokenizer:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
-        environment.globals.update(_named_tokens(directory), raise_exception=_refuse, strftime_now=_now)
+        environment.globals.update(_named_tokens(directory), raise_exception=_reject, strftime_now=_now)
         self._template = environment.from_string(source)
 
     @property
     def size(self) -> int:
-        """Number of token ids, special ones included."""
+        """Number of token ids, including special ones."""
         return int(self._tokenizer.get_vocab_size())
 
     @property
@@ -52,7 +59,7 @@ class ChatTokenizer:
 
     @property
     def eos_ids(self) -> frozenset[int]:
-        """Tokens that end the model's turn, by any of its configuration files."""
+        """Tokens that end the model's turn according to any of its configuration files."""
         return self._eos_ids
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -60,26 +67,28 @@ class ChatTokenizer:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """What one token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
+        """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
         return self._bytes.get(token_id, b"")
 
-    def spelled(self, ids: Sequence[int]) -> str:
-        """The text that a server reads as ``ids``: special tokens are written out, but those that it puts first by itself.
+    def prompt_text(self, ids: Sequence[int]) -> str:
+        """Return the text that a server tokenizes to ``ids``.
+
+        Special tokens are written out, except those that the server puts first by itself.
 
         Raises:
-            InvalidRequest: ordinary tokens spell a special one, which the server would take for it.
+            InvalidRequest: ordinary tokens spell a special one, which the server would read as such.
         """
         first = self._tokenizer.encode("").ids
-        told = list(ids)[len(first) :] if list(ids[: len(first)]) == first else list(ids)
+        sent = list(ids)[len(first) :] if list(ids[: len(first)]) == first else list(ids)
         names = {id_: name.encode() for name, id_ in self._specials.items()}
-        text = b"".join(names.get(id_) or self.token_bytes(id_) for id_ in told).decode(errors="replace")
+        text = b"".join(names.get(id_) or self.token_bytes(id_) for id_ in sent).decode(errors="replace")
         n_special = len(self._special_pattern.findall(text)) if self._special_pattern else 0
-        if n_special != sum(id_ in names for id_ in told):
-            raise InvalidRequest("the problem spells a special token of the model, leave it out", param="problem")
+        if n_special != sum(id_ in names for id_ in sent):
+            raise InvalidRequest("The problem contains a special token of the model. Remove it.", param="problem")
         return text
 
     def tokens_with(self, text: str) -> tuple[int, ...]:
-        """All tokens that spell ``text``, alone or with more around it."""
+        """All tokens that contain ``text``, alone or with more around it."""
         data = text.encode()
         return tuple(sorted(id_ for id_, piece in self._bytes.items() if data in piece))
 
@@ -87,7 +96,7 @@ class ChatTokenizer:
         """Token ids of a conversation, ready for the assistant's first token.
 
         Raises:
-            InvalidRequest: the model's template takes no such conversation, such as one with a system message.
+            InvalidRequest: the model's template does not support this conversation, for example its system message.
         """
         marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
@@ -101,12 +110,29 @@ class ChatTokenizer:
                 ids.extend(self.encode(re.sub("\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content, piece)))
         return tuple(ids)
 
+    def prompt_digest(self, prefix_ids: Sequence[int]) -> str:
+        """Digest of the prompt that a prefix begins with: the same for all steps after that prompt, whatever was sampled.
+
+        A prompt ends with what the chat template writes after the last message, up to the assistant's first token. The model
+        never writes that, since it begins with the end of a turn, so its last occurrence is the end of the prompt.
+        """
+        data, ending = _id_bytes(prefix_ids), self._prompt_ending
+        at = data.rfind(ending) if ending else -1
+        prompt = data[: at + len(ending)] if at >= 0 else data[: DIGESTED_IDS * array("I").itemsize]
+        return blake2b(prompt, digest_size=16).hexdigest()
+
+    @cached_property
+    def _prompt_ending(self) -> bytes:
+        one, other = (self.render([Message("user", text)])[::-1] for text in ("1", "What?"))
+        common = [ids[0] for ids in takewhile(lambda ids: ids[0] == ids[1], zip(one, other, strict=False))]
+        return _id_bytes(common[::-1])
+
     def _vocabulary_bytes(self) -> dict[int, bytes]:
-        """What each token spells, special ones left out."""
+        """Bytes of each token, except special ones."""
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         byte_level = {"Ġ", "Ċ"} <= vocabulary.keys()
         return {
-            id_: token.encode() if id_ in self._added else _byte_level(token) if byte_level else _plain(token)
+            id_: token.encode() if id_ in self._added else _byte_level(token) if byte_level else _sentencepiece(token)
             for token, id_ in vocabulary.items()
             if token not in self._specials
         }
@@ -114,13 +140,13 @@ class ChatTokenizer:
     def _end_ids(self, directory: Path) -> frozenset[int]:
         ends: set[int | None] = {self._tokenizer.token_to_id(_named_tokens(directory).get("eos_token", ""))}
         for name in ("config.json", "generation_config.json"):
-            told = read_json(directory / name).get("eos_token_id") if (directory / name).exists() else None
-            ends |= set(told) if isinstance(told, list) else {told}
+            configured = read_json(directory / name).get("eos_token_id") if (directory / name).exists() else None
+            ends |= set(configured) if isinstance(configured, list) else {configured}
         return frozenset(end for end in ends if end is not None)
 
 
 def byte_alphabet() -> dict[str, int]:
-    """Byte of each character in which byte-level BPE writes its tokens: printable bytes are themselves, others follow 255."""
+    """Byte of each character in which byte-level BPE writes tokens: printable bytes are themselves, others follow 255."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
@@ -134,14 +160,18 @@ def _byte_level(token: str) -> bytes:
     return bytes(_BYTE_OF[character] for character in token)
 
 
-def _plain(token: str) -> bytes:
-    """Of a vocabulary in characters, as SentencePiece makes it: blanks are ``▁``, bytes without a character ``<0x0A>``."""
+def _sentencepiece(token: str) -> bytes:
+    """Bytes of a token in a vocabulary of characters: spaces are ``▁``, bytes without a character ``<0x0A>``."""
     byte = _BYTE_TOKEN.fullmatch(token)
     return bytes([int(byte[1], 16)]) if byte else token.replace("▁", " ").encode()
 
 
+def _id_bytes(ids: Sequence[int]) -> bytes:
+    return array("I", ids).tobytes()
+
+
 def _named_tokens(directory: Path) -> dict[str, str]:
-    """``bos_token`` and ``eos_token`` of a model that has them: templates write them by these names."""
+    """``bos_token`` and ``eos_token`` of the model, if it has them; templates refer to them by these names."""
     path = directory / "tokenizer_config.json"
     config = read_json(path) if path.exists() else {}
     tokens = {name: config.get(name) for name in ("bos_token", "eos_token")}
@@ -149,21 +179,21 @@ def _named_tokens(directory: Path) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text is not None}
 
 
-def _refuse(reason: str) -> NoReturn:
-    """What templates call as ``raise_exception``."""
-    raise InvalidRequest(f"the model's chat template refuses these messages: {reason}", param="messages")
+def _reject(reason: str) -> NoReturn:
+    """``raise_exception`` of templates."""
+    raise InvalidRequest(f"The model's chat template rejects these messages: {reason}", param="messages")
 
 
 def _now(format_: str) -> str:
-    """What templates call as ``strftime_now``: the day, as in the system prompt of Llama 3."""
+    """``strftime_now`` of templates: the date, as in the system prompt of Llama 3."""
     return datetime.now(UTC).strftime(format_)
 
 
 def _configured_template(directory: Path) -> str:
-    """The template in the configuration: one, or the one called ``default`` of several."""
+    """The template in the configuration; if there are several, the one called ``default``."""
     template = read_json(directory / "tokenizer_config.json").get("chat_template")
     if isinstance(template, list):
         template = next((named.get("template") for named in template if named.get("name") == "default"), None)
     if not isinstance(template, str):
-        raise ValueError(f"{directory} has no chat template, neither chat_template.jinja nor in tokenizer_config.json")
+        raise ValueError(f"{directory} has no chat template, neither chat_template.jinja nor in tokenizer_config.json.")
     return template

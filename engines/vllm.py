@@ -1,4 +1,4 @@
-"""vLLM's engine in this process, for a generator or a reward model: requests end with whoever waits for them."""
+"""vLLM's engine in this process, for a generator or a reward model: a request ends when nobody waits for it any more."""
 
 import asyncio
 import itertools
@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.core.extras import how_to_install
 
-Ask: TypeAlias = Callable[[dict[str, list[int]], Any, str], AsyncGenerator[Any, None]]
+Send: TypeAlias = Callable[[dict[str, list[int]], Any, str], AsyncGenerator[Any, None]]
 
 
 class VllmEngine:
     """One ``vllm.v1.engine.async_llm.AsyncLLM``.
 
     Args:
-        engine: ended with this object.
-        name: what fails, as a caller reads it.
-        error: makes the exception that callers see when the engine fails or is closed.
+        engine: shut down with this object.
+        name: the model in words, for messages: "the generator".
+        error: makes the exception that callers see if the engine fails or is closed.
     """
 
     def __init__(self, engine: Any, name: str, error: Callable[[str], SearchServiceError]) -> None:
@@ -31,7 +31,7 @@ class VllmEngine:
 
     @property
     def context_length(self) -> int:
-        """Most tokens of one request."""
+        """Maximum number of tokens of one request."""
         return int(self._engine.model_config.max_model_len)
 
     @property
@@ -40,14 +40,17 @@ class VllmEngine:
         return int(self._engine.model_config.get_vocab_size())
 
     async def generate(self, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
-        """Hand each ``RequestOutput`` of a request with ``vllm.SamplingParams`` to ``enough``, until it has enough.
+        """Pass each ``RequestOutput`` of a request with ``vllm.SamplingParams`` to ``enough``, until it returns true.
 
         Cancelling the call ends the request.
         """
         await self._until(self._engine.generate, ids, params, enough)
 
     async def encode(self, ids: tuple[int, ...], params: Any) -> Any:
-        """The ``PoolingRequestOutput`` of a request with ``vllm.PoolingParams``; cancelling the call ends the request."""
+        """Return the ``PoolingRequestOutput`` of a request with ``vllm.PoolingParams``.
+
+        Cancelling the call ends the request.
+        """
         last = None
 
         def keep(output: Any) -> bool:
@@ -61,11 +64,11 @@ class VllmEngine:
     async def check(self) -> None:
         """Raise the engine's error if a request would fail now."""
         if self._closed:
-            raise self._error(f"{self._name} is closed")
+            raise self._error(f"The engine of {self._name} is closed.")
         try:
             await self._engine.check_health()
         except Exception as error:
-            raise self._error(f"{self._name}'s engine is dead: {type(error).__name__}") from error
+            raise self._error(f"The engine of {self._name} is dead ({type(error).__name__}).") from error
 
     async def aclose(self) -> None:
         """Fail open calls and end the engine's process. A second call does nothing."""
@@ -76,12 +79,12 @@ class VllmEngine:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
         if (handler := getattr(self._engine, "output_handler", None)) is not None:
-            handler.cancel()  # else it takes the end of the process that it listens to for a failure, and says so
+            handler.cancel()  # it would report the end of the process as a failure
         await asyncio.to_thread(self._engine.shutdown)
 
-    async def _until(self, ask: Ask, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
+    async def _until(self, send: Send, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
         await self.check()
-        task = asyncio.create_task(self._request(ask, ids, params, enough))
+        task = asyncio.create_task(self._request(send, ids, params, enough))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         try:
@@ -89,26 +92,28 @@ class VllmEngine:
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if self._closed and current is not None and not current.cancelling():
-                raise self._error(f"{self._name} was closed") from None
+                raise self._error(f"The engine of {self._name} is closed.") from None
             raise
 
-    async def _request(self, ask: Ask, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
+    async def _request(self, send: Send, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
         number = f"request-{next(self._numbers)}"
         try:
-            async with aclosing(ask({"prompt_token_ids": list(ids)}, params, number)) as outputs:
+            async with aclosing(send({"prompt_token_ids": list(ids)}, params, number)) as outputs:
                 async for output in outputs:
                     if enough(output) and not output.finished:
                         break
         except asyncio.CancelledError:
             with suppress(Exception):  # a dead engine runs nothing
-                await self._engine.abort(number)  # vLLM itself does not while it waits to hand the request to its process
+                await self._engine.abort(number)  # vLLM does not do so itself while it waits to hand the request over
             raise
-        except Exception as error:  # told by its class alone: the message may hold the prompt
-            raise self._error(f"{self._name}'s engine failed: {type(error).__name__}") from error
+        except Exception as error:  # only its class: the message may contain the prompt
+            raise self._error(f"The engine of {self._name} failed ({type(error).__name__}).") from error
 
 
 def start_engine(name: str, error: Callable[[str], SearchServiceError], **arguments: Any) -> VllmEngine:
-    """Start vLLM with prefix caching. ``arguments`` are further ones of ``AsyncEngineArgs``, others as for :class:`VllmEngine`.
+    """Start vLLM with prefix caching.
+
+    ``arguments`` are additional ones of ``AsyncEngineArgs``; the others as for :class:`VllmEngine`.
 
     Raises:
         InvalidRequest: vLLM does not know one of them.
@@ -119,12 +124,12 @@ def start_engine(name: str, error: Callable[[str], SearchServiceError], **argume
     try:
         chosen = AsyncEngineArgs(enable_prefix_caching=True, **arguments)
     except TypeError as wrong:
-        raise InvalidRequest(f"{name}: vLLM's engine does not take these arguments: {wrong}", param="engine") from wrong
+        raise InvalidRequest(f"The vLLM engine of {name} does not accept these arguments: {wrong}", param="engine") from wrong
     return VllmEngine(AsyncLLM.from_engine_args(chosen), name, error)
 
 
 def check_installed(param: str) -> None:
-    """Raise ``InvalidRequest`` for ``param`` where vLLM is not installed."""
+    """Raise ``InvalidRequest`` for ``param`` if vLLM is not installed."""
     try:
         import vllm  # noqa: F401
     except ImportError as error:

@@ -21,9 +21,9 @@ class EmbeddedGenerator:
 
     Args:
         directory: Hugging Face directory with ``model.onnx``.
-        max_rows: most particles that decode at the same time; others wait.
-        max_cache_bytes: memory for keys and values of prefixes that may be needed again.
-        n_threads: of ONNX Runtime.
+        max_rows: maximum number of particles that decode at the same time; others wait.
+        max_cache_bytes: maximum memory for the keys and values of prefixes that may be needed again.
+        n_threads: number of threads of ONNX Runtime.
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class EmbeddedGenerator:
 
     @property
     def name(self) -> str:
-        """Model name as a user would write it."""
+        """Name of the model as a user would write it."""
         return self._config.name
 
     @property
     def context_length(self) -> int:
-        """Most tokens of prompt and continuation together."""
+        """Maximum number of tokens of prompt and continuation together."""
         return self._config.context_length
 
     @property
     def n_computed(self) -> int:
-        """Tokens that the model has computed so far, those of prompts included; cached ones do not count."""
+        """Number of tokens that the model has computed so far, including prompts, without those read from the cache."""
         return self._stepper.n_computed
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -63,11 +63,11 @@ class EmbeddedGenerator:
         return self._tokenizer.render(messages)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """What this token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
+        """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
         return self._tokenizer.token_bytes(token_id)
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
-        """Sample one step after ``prefix_ids``; cancelling the call drops the row at the next token."""
+        """Sample one step after ``prefix_ids``; cancelling the call ends the row at the next token."""
         limit = step_limit(
             prefix_ids, sampling, name=self.name, vocabulary=self._config.vocabulary, context_length=self.context_length
         )
@@ -77,7 +77,7 @@ class EmbeddedGenerator:
         return reader.step(sampled.finish, sampled.log_probs)
 
     async def ready(self) -> None:
-        """Raise if a call would fail now."""
+        """Raise ``GeneratorError`` if a call would fail now."""
         self._batcher.check()
 
     async def aclose(self) -> None:

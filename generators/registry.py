@@ -44,12 +44,12 @@ def load_generator(options: GeneratorOptions | None = None) -> Generator:
     """
     chosen = options or GeneratorOptions()
     if chosen.kind not in GENERATORS:
-        message = f"unknown generator {chosen.kind!r}: choose one of {', '.join(sorted(GENERATORS))}"
+        message = f"Unknown generator {chosen.kind!r}. Choose one of {', '.join(sorted(GENERATORS))}."
         raise InvalidRequest(message, param="generator")
     try:
         return GENERATORS[chosen.kind](chosen)
     except (ValueError, FileNotFoundError) as error:
-        raise InvalidRequest(f"generator {chosen.kind!r}: {error}", param="generator") from error
+        raise InvalidRequest(f"Generator {chosen.kind!r}: {error}", param="generator") from error
 
 
 def _embedded(options: GeneratorOptions) -> Generator:
@@ -58,7 +58,7 @@ def _embedded(options: GeneratorOptions) -> Generator:
 
 def _vllm(options: GeneratorOptions) -> Generator:
     if not options.name:
-        raise InvalidRequest("generator 'vllm' requires the option `name`", param="generator")
+        raise InvalidRequest("Generator 'vllm' requires the option `name`.", param="generator")
     from epf.generators.vllm import load_vllm
 
     return load_vllm(options.name, tokenizer=options.tokenizer, **options.engine)
@@ -66,7 +66,7 @@ def _vllm(options: GeneratorOptions) -> Generator:
 
 def _openai(options: GeneratorOptions) -> Generator:
     if not options.urls:
-        raise InvalidRequest("generator 'openai' requires the option `url`", param="generator")
+        raise InvalidRequest("Generator 'openai' requires the option `url`.", param="generator")
     from epf.generators.openai.generator import load_openai
 
     return load_openai(

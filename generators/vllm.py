@@ -1,10 +1,10 @@
-"""A generator in vLLM, in this process: one request per step, by token ids, and the prefix cache serves all before it.
+"""A generator in vLLM, in this process: one request per step, by token ids, for which the prefix cache holds all before it.
 
-Tokens are read as they come, and the request ends with the step. vLLM is given the tokens that end most steps by themselves, so
-that it samples none in vain after them; where a separator falls into several tokens, one or two are.
+Tokens are read as they arrive, and the request ends with the step. vLLM gets the tokens that end a step by themselves, so that
+it samples nothing after them in vain. If a separator is spread over several tokens, it samples one or two tokens too many.
 
-The same seed and prefix give the same step as far as vLLM's arithmetic goes. The last bits of its sums depend on what else is
-in the batch and on what was cached: in float32 on a CPU that changes no token of our tests, at a GPU's lower precision it may.
+The same seed and prefix give the same step up to vLLM's arithmetic. The last bits of its sums depend on what else is in the
+batch and on what was cached. In float32 on a CPU, this changes no token in our tests; at a GPU's lower precision, it may.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ from epf.engines.vllm import VllmEngine, check_installed, start_engine
 from epf.generators.steps import StepReader, step_limit
 
 LARGEST_SEED = 2**63 - 1
-SEPARATORS_KEPT = 64
-MOST_ENDS = 64
+MAX_SEPARATORS_CACHED = 64
+MAX_STOP_TOKENS = 64
 
 
 class VllmGenerator:
@@ -29,8 +29,8 @@ class VllmGenerator:
 
     Args:
         engine: closed with this object.
-        tokenizer: of the engine's model.
-        name: of that model.
+        tokenizer: tokenizer of the engine's model.
+        name: name of the model.
         params: ``vllm.SamplingParams``.
     """
 
@@ -39,16 +39,16 @@ class VllmGenerator:
         self._tokenizer = tokenizer
         self._name = name
         self._params = params
-        self._ends = lru_cache(maxsize=SEPARATORS_KEPT)(self._find_ends)
+        self._stop_ids = lru_cache(maxsize=MAX_SEPARATORS_CACHED)(self._find_stop_ids)
 
     @property
     def name(self) -> str:
-        """Model name as a user would write it."""
+        """Name of the model as a user would write it."""
         return self._name
 
     @property
     def context_length(self) -> int:
-        """Most tokens of prompt and continuation together."""
+        """Maximum number of tokens of prompt and continuation together."""
         return self._engine.context_length
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -56,7 +56,7 @@ class VllmGenerator:
         return self._tokenizer.render(messages)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """What this token adds to the text, UTF-8 that may begin or end within a character; nothing for a special token."""
+        """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
         return self._tokenizer.token_bytes(token_id)
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
@@ -72,7 +72,7 @@ class VllmGenerator:
         log_probs: list[float] = []
         finish: Finish | None = None
 
-        def ended(output: Any) -> bool:
+        def is_over(output: Any) -> bool:
             nonlocal finish
             (new,) = output.outputs
             for token_id, log_prob in zip(new.token_ids, new.logprobs, strict=True):
@@ -82,13 +82,13 @@ class VllmGenerator:
                     return True
             return False
 
-        await self._engine.generate(prefix_ids, self._params_of(sampling, limit, seed), ended)
+        await self._engine.generate(prefix_ids, self._params_of(sampling, limit, seed), is_over)
         if finish is None and len(log_probs) < limit:
-            raise GeneratorError("the generator's engine ended a step before its end")
+            raise GeneratorError("The engine of the generator ended a step too early.")
         return reader.step(finish or "length", log_probs)
 
     async def ready(self) -> None:
-        """Raise GeneratorError if a call would fail now."""
+        """Raise ``GeneratorError`` if a call would fail now."""
         await self._engine.check()
 
     async def aclose(self) -> None:
@@ -104,17 +104,17 @@ class VllmGenerator:
             seed=seed & LARGEST_SEED,
             max_tokens=limit,
             logprobs=0,
-            ignore_eos=True,  # its own end tokens, which are among ours
-            stop_token_ids=self._ends(sampling.separator),
+            ignore_eos=True,  # its end tokens are among ours
+            stop_token_ids=self._stop_ids(sampling.separator),
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
         )
 
-    def _find_ends(self, separator: str) -> list[int]:
-        """Tokens that end a step by themselves, the shortest ones if there are many: vLLM looks through them at every token."""
+    def _find_stop_ids(self, separator: str) -> list[int]:
+        """Tokens that end a step by themselves; only the shortest if there are many, since vLLM scans them at every token."""
         within = self._tokenizer.tokens_with(separator) if separator else ()
         shortest = sorted(within, key=lambda id_: len(self._tokenizer.token_bytes(id_)))
-        return [*sorted(self._tokenizer.eos_ids), *shortest[:MOST_ENDS]]
+        return [*sorted(self._tokenizer.eos_ids), *shortest[:MAX_STOP_TOKENS]]
 
 
 def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any) -> VllmGenerator:
@@ -122,11 +122,11 @@ def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any
 
     Args:
         model: a directory, or a name on the Hugging Face hub.
-        tokenizer: directory or name of the tokenizer's files, if not in ``model``.
-        options: further arguments of vLLM's ``AsyncEngineArgs``, such as ``dtype`` or ``gpu_memory_utilization``.
+        tokenizer: directory or hub name of the tokenizer, if ``model`` has none.
+        options: additional arguments of vLLM's ``AsyncEngineArgs``, such as ``dtype`` or ``gpu_memory_utilization``.
 
     Raises:
-        InvalidRequest: vLLM is not installed, does not know an option, or there is no such model.
+        InvalidRequest: vLLM is not installed or does not know an option, or the model does not exist.
         ValueError: the model has no chat template.
     """
     check_installed("generator")
@@ -138,7 +138,7 @@ def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any
     directory = model_directory(tokenizer or model, setting="generator.tokenizer" if tokenizer else "generator.name")
     chat = ChatTokenizer(directory)
     if current_platform.is_cpu():
-        # A prompt that it reads in parts makes vLLM set a seeded random generator back, which on a CPU ends the engine.
+        # If a prompt is read in chunks, vLLM resets a seeded random generator, which ends the engine on a CPU.
         options.setdefault("enable_chunked_prefill", False)
     engine = start_engine("the generator", GeneratorError, model=model, **options)
     return VllmGenerator(engine, chat, model_name(model), SamplingParams)

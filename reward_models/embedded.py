@@ -10,7 +10,7 @@ from epf.engines.onnx.batcher import Batcher
 from epf.engines.onnx.config import SHIPPED, load_config
 from epf.engines.onnx.decoder import Decoder
 from epf.engines.onnx.prefix_cache import PrefixCache
-from epf.engines.onnx.scorer import Judgement, Scorer, ScoreRequest
+from epf.engines.onnx.scorer import Scorer, ScoreRequest, ScoreResult
 from epf.engines.tokenizer import ChatTokenizer
 from epf.reward_models.base import check_trace
 from epf.reward_models.families.embedded import SEPARATOR
@@ -39,7 +39,7 @@ class EmbeddedRewardModel:
         self._separator_ids = self._tokenizer.encode(SEPARATOR)
         self._step_ids = FamilyTokenizer(directory, markers=(SEPARATOR,)).text
         scorer = Scorer(Decoder(directory, self._config, 1, n_threads), PrefixCache(max_cache_bytes))
-        self._batcher: Batcher[ScoreRequest, Judgement] = Batcher(f"reward model {self.name}", scorer, RewardModelError)
+        self._batcher: Batcher[ScoreRequest, ScoreResult] = Batcher(f"reward model {self.name}", scorer, RewardModelError)
 
     @property
     def name(self) -> str:
@@ -57,8 +57,8 @@ class EmbeddedRewardModel:
         if len(ids) > self._config.context_length:
             limit = self._config.context_length
             raise ContextTooLong(f"The trace has {len(ids)} tokens, but {self.name} has a context of {limit} tokens.")
-        judgement = await self._batcher.run(ScoreRequest(tuple(ids), tuple(boundaries)))
-        return Score(judgement.probability, judgement.n_tokens)
+        result = await self._batcher.run(ScoreRequest(tuple(ids), tuple(boundaries)))
+        return Score(result.probability, result.n_tokens)
 
     async def ready(self) -> None:
         """Raise ``RewardModelError`` if a call would fail now."""

@@ -1,6 +1,7 @@
-"""One try: a request to one server, its answer bounded in bytes and read as JSON or as events."""
+"""One attempt at a request to one server; the response is limited in bytes and read as JSON or as server-sent events."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -9,78 +10,82 @@ import httpx
 
 from epf.core.errors import SearchServiceError
 from epf.engines.http.errors import RetryableError, UpstreamRejected
-from epf.engines.http.sse import events_of, object_of
-from epf.engines.http.transport import Lanes
+from epf.engines.http.transport import PerRequestTransport
 
-MAX_ANSWER_BYTES = 4 * 2**20
-LOOK_S = 2.0
-"""Within so long a server that is well answers to being looked at."""
-RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+MAX_RESPONSE_BYTES = 4 * 2**20
+PROBE_TIMEOUT_S = 2.0
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+DONE = b"[DONE]"
 
 
 class Connections:
-    """The connections to all servers of ``whose`` model; ``error`` is raised for answers that are too long.
+    """Connections to all servers of one model.
 
-    No call has a time limit but for connecting: callers set theirs. A cancelled call closes its connection. They are of
-    HTTP/1.1, which servers of HTTP/2 speak too: there httpcore (1.0) would not tell the server that a stream was left, and that
-    would go on to its end.
+    Only connecting has a timeout; callers limit the rest. A cancelled call closes its connection. Connections use HTTP/1.1,
+    which HTTP/2 servers speak too: over HTTP/2, httpcore (1.0) does not tell the server that a stream was abandoned, and the
+    server would generate to the end.
+
+    Args:
+        error: raised for a response that is too long.
+        owner: the model in words, for messages: "the reward model".
+        api_key: sent as a bearer token.
     """
 
-    def __init__(self, error: type[SearchServiceError], whose: str, api_key: str | None) -> None:
+    def __init__(self, error: type[SearchServiceError], owner: str, api_key: str | None) -> None:
         self._error = error
-        self._whose = whose
+        self._owner = owner
         self._client = httpx.AsyncClient(
-            # Unpacking would make many bytes of few.
+            # No compression: a few bytes could expand to a great many.
             headers={"accept-encoding": "identity"} | ({"authorization": f"Bearer {api_key}"} if api_key else {}),
             timeout=httpx.Timeout(None, connect=5.0),
-            transport=Lanes(),
+            transport=PerRequestTransport(),
             follow_redirects=False,
             trust_env=False,
         )
 
     async def json(self, method: str, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer, a JSON object."""
-        async with self._answer(method, url, body, MAX_ANSWER_BYTES) as chunks:
-            answer = object_of(b"".join([chunk async for chunk in chunks]))
+        """Return the response, a JSON object."""
+        async with self._response(method, url, body, MAX_RESPONSE_BYTES) as chunks:
+            answer = _json_object(b"".join([chunk async for chunk in chunks]))
         if answer is None:
-            raise RetryableError("the answer is no JSON object")
+            raise RetryableError("the response is not a JSON object")
         return answer
 
     @asynccontextmanager
     async def events(self, url: str, body: dict[str, Any], max_bytes: int) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Events of the answer to a POST. Leaving the block before their end closes the connection."""
-        async with self._answer("POST", url, body, max_bytes) as chunks, aclosing(events_of(chunks)) as events:
+        """Events of the response to a POST. Leaving the block before their end closes the connection."""
+        async with self._response("POST", url, body, max_bytes) as chunks, aclosing(events_of(chunks)) as events:
             yield events
 
     async def status(self, url: str) -> int | None:
-        """Status of what ``url`` answers, None if that takes too long or cannot be reached. Costs the server nothing."""
+        """Return the status of a GET, None if the server is unreachable or too slow."""
         try:
-            async with asyncio.timeout(LOOK_S), self._client.stream("GET", url) as response:
+            async with asyncio.timeout(PROBE_TIMEOUT_S), self._client.stream("GET", url) as response:
                 return response.status_code
         except (TimeoutError, httpx.TransportError):
             return None
 
     async def aclose(self) -> None:
-        """Close all; calls under way fail."""
+        """Close all connections; calls under way fail."""
         await self._client.aclose()
 
     @asynccontextmanager
-    async def _answer(
+    async def _response(
         self, method: str, url: str, body: dict[str, Any] | None, max_bytes: int
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Bytes of an answer with status 200.
+        """Bytes of a response with status 200.
 
         Raises:
-            RetryableError: the server could not be reached, or a status that may pass.
+            RetryableError: the server is unreachable, or the status is a temporary one.
             UpstreamRejected: any other status.
         """
         try:
             async with self._client.stream(method, url, json=body) as response:
-                if response.status_code in RETRY_STATUSES:
+                if response.status_code in RETRYABLE_STATUSES:
                     raise RetryableError(f"status {response.status_code}", _seconds(response.headers.get("retry-after")))
                 async with aclosing(self._bounded(response, max_bytes)) as chunks:
                     if response.status_code != 200:
-                        error = (object_of(b"".join([chunk async for chunk in chunks])) or {}).get("error")
+                        error = (_json_object(b"".join([chunk async for chunk in chunks])) or {}).get("error")
                         raise UpstreamRejected(response.status_code, error if isinstance(error, dict) else {})
                     yield chunks
         except httpx.TransportError as error:
@@ -91,8 +96,57 @@ class Connections:
         async for chunk in response.aiter_raw():
             n_bytes += len(chunk)
             if n_bytes > max_bytes:
-                raise self._error(f"{self._whose}'s server answered with over {max_bytes} bytes")
+                raise self._error(f"The server of {self._owner} sent more than {max_bytes} bytes.")
             yield chunk
+
+
+async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, Any], None]:
+    """Parse server-sent events as OpenAI-compatible servers write them: one line of JSON each, the last one ``[DONE]``.
+
+    Comments, which only keep a connection open, are skipped. Only line feeds end a line, since text within JSON may contain
+    characters that Unicode counts as line ends.
+
+    Raises:
+        RetryableError: the stream ends before ``[DONE]``, an event is not a JSON object, or it reports a server failure.
+        UpstreamRejected: an event reports that the request is wrong.
+    """
+    pending, done = bytearray(), False
+    async for chunk in chunks:
+        pending += chunk
+        if b"\n" not in chunk:  # do not scan a long line again and again
+            continue
+        *lines, pending = pending.split(b"\n")
+        for line in lines:
+            name, _, data = line.partition(b":")
+            if name != b"data" or done:
+                continue
+            if data.strip() == DONE:
+                done = True  # the rest is still read, or the connection could not be reused
+            else:
+                yield _event(data)
+    if not done:
+        raise RetryableError("the stream broke off", unreachable=True)
+
+
+def _event(data: bytes | bytearray) -> dict[str, Any]:
+    event = _json_object(data)
+    if event is None:
+        raise RetryableError("an event of the stream is not a JSON object")
+    if (error := event.get("error")) is not None:
+        code = error.get("code") if isinstance(error, dict) else None
+        if isinstance(code, int) and 400 <= code < 500:
+            raise UpstreamRejected(code, error)
+        raise RetryableError("the server reported a failure within the stream")
+    return event
+
+
+def _json_object(content: bytes | bytearray) -> dict[str, Any] | None:
+    """Parse a JSON object; None for anything else."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -1,12 +1,12 @@
-"""Calls of equal servers that the operator named: bounded in time and tries, whichever of the servers fails.
+"""Calls to equivalent servers (replicas): limited in time and attempts, whichever of the servers fails.
 
-What is asked is idempotent (a score; a step, given its prefix and seed), and nothing of a try that failed is kept. So whatever
-breaks off, even within a stream, is asked again from the start: on the next replica where there is one, after a pause with
-jitter where there is none. A budget for all calls together keeps repetitions from multiplying the load of a server that is in
-trouble: each call earns a tenth of one. Moving on from a replica that could not be reached is free, for that one does no work.
+Requests are idempotent (a score; a step, given its prefix and seed), and nothing of a failed attempt is kept. Whatever breaks
+off, even in the middle of a stream, is therefore requested again from the start: from the next replica if there is one, else
+after a backoff with jitter. A retry budget shared by all calls keeps retries from multiplying the load on a server in trouble:
+each call adds a tenth of a retry. Moving on from an unreachable replica costs no budget, since that replica does no work.
 
-Requests that belong together go to one replica while it can be reached, so that its prefix cache stays warm. One that cannot
-be reached is left out; from time to time a single call first looks whether it is well again.
+Requests with the same affinity go to the same replica while it is reachable, so that its prefix cache stays warm (rendezvous
+hashing). An unreachable replica is ejected for a few seconds; then a single call probes it before it is used again (half-open).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 
 from epf.core.errors import SearchServiceError
-from epf.engines.http.connections import MAX_ANSWER_BYTES, Connections
+from epf.engines.http.connections import MAX_RESPONSE_BYTES, Connections
 from epf.engines.http.errors import RetryableError
 
 logger = logging.getLogger(__name__)
@@ -29,72 +29,72 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_IN_FLIGHT = 512
-N_TRIES = 4
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 5.0
-LEFT_OUT_S = 5.0
-"""A replica that could not be reached is left out for so long, and again after each look that finds it no better."""
-EARNED_RETRIES = 0.1
-UNKNOWN_STATUSES = frozenset({404, 405, 501})
-"""What a server says of a path that it does not have."""
-SAVED_RETRIES = 64.0
-"""As many at once as a large search has calls under way when something breaks."""
+MAX_ATTEMPTS = 4
+INITIAL_BACKOFF_S = 0.2
+MAX_BACKOFF_S = 5.0
+EJECTION_S = 5.0
+"""How long an unreachable replica is ejected, again after each probe that fails."""
+RETRIES_PER_CALL = 0.1
+MAX_RETRIES_SAVED = 64.0
+"""Limit of the retry budget: about the number of calls that a large search has under way when something breaks."""
+UNKNOWN_PATH_STATUSES = frozenset({404, 405, 501})
 
 
 @dataclass(slots=True, eq=False)
 class _Replica:
-    """One server; ``left_out_until_s`` is None while it can be reached."""
+    """One server; ``ejected_until_s`` is None while it is reachable."""
 
     number: int
     url: str
-    left_out_until_s: float | None = None
+    ejected_until_s: float | None = None
 
 
 class Upstream:
     """Replicas of one server.
 
     Args:
-        urls: base addresses, at least one; each path is appended.
-        error: raised when no try was answered; its message tells of ``whose`` server.
-        whose: "the reward model" or the like.
-        api_key: sent as bearer token.
-        timeout_s: of one try, from the first byte sent to the last byte received, in a stream to the next event.
+        urls: base URLs, at least one; paths are appended to them.
+        error: raised if all attempts fail.
+        owner: the model in words, for messages: "the reward model".
+        api_key: sent as a bearer token.
+        timeout_s: timeout of one attempt in seconds, from the first byte sent to the last byte received; in a stream, to the
+            next event.
     """
 
     def __init__(
         self,
         urls: Sequence[str],
         error: type[SearchServiceError],
-        whose: str,
+        owner: str,
         *,
         api_key: str | None = None,
         timeout_s: float = 60.0,
     ) -> None:
         if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
-            raise ValueError(f"the URLs of {whose} must be at least one, each with http:// or https://")
+            raise ValueError(f"The URL of {owner} must start with http:// or https://. Separate several URLs by commas.")
         self._replicas = tuple(_Replica(number, url.rstrip("/")) for number, url in enumerate(urls))
         self._error = error
-        self._whose = whose
+        self._owner = owner
         self._timeout_s = timeout_s
-        self._connections = Connections(error, whose, api_key)
-        self._places = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self._retries = SAVED_RETRIES
+        self._connections = Connections(error, owner, api_key)
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._retries = MAX_RETRIES_SAVED
         self._random = random.Random()
         self._open: set[asyncio.Timeout] = set()
-        self._all_left = asyncio.Event()
+        self._drained = asyncio.Event()
         self._closed = False
 
     async def post(self, path: str, body: dict[str, Any], *, affinity: str = "") -> dict[str, Any]:
-        """The answer to ``body``; calls with the same ``affinity`` go to the same replica while it can be reached.
+        """Return the response to ``body``. Calls with the same ``affinity`` go to the same replica while it is reachable.
 
         Raises:
-            UpstreamRejected: a client error.
-            SearchServiceError: of the class given; no try was answered with JSON.
+            UpstreamRejected: the server reports an error of the caller.
+            SearchServiceError: of the class given; no attempt returned a JSON object.
         """
         return await self._call(lambda url, _: self._connections.json("POST", url + path, body), affinity)
 
     async def get(self, path: str) -> dict[str, Any]:
-        """As :meth:`post`, without a body."""
+        """Like :meth:`post`, without a body."""
         return await self._call(lambda url, _: self._connections.json("GET", url + path), "")
 
     async def stream(
@@ -105,153 +105,153 @@ class Upstream:
         *,
         affinity: str,
         deadline_s: float,
-        max_bytes: int = MAX_ANSWER_BYTES,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> T:
-        """What ``read`` makes of the events of the answer to ``body``.
+        """Return what ``read`` makes of the events of the response to ``body``.
 
-        A try that breaks off is forgotten, and ``read`` starts anew with the events of the next. Where ``read`` ends before the
-        events do, or this call is cancelled, the connection is closed: by that servers see that nobody listens, and stop.
+        An attempt that breaks off is discarded, and ``read`` is called anew with the events of the next one. If ``read``
+        returns before the events end, or this call is cancelled, the connection is closed, which tells the server to stop.
 
-        ``deadline_s`` is for all tries together, ``max_bytes`` for one answer.
+        ``deadline_s`` limits all attempts together, ``max_bytes`` the response of one attempt.
         """
 
-        async def attempt(url: str, patience: asyncio.Timeout) -> T:
+        async def attempt(url: str, timeout: asyncio.Timeout) -> T:
             async with (
                 self._connections.events(url + path, body, max_bytes) as events,
-                aclosing(self._patient(events, patience)) as patient,
+                aclosing(self._rescheduling(events, timeout)) as timely,
             ):
-                return await read(patient)
+                return await read(timely)
 
         return await self._call(attempt, affinity, deadline_s)
 
     async def ready(self, *paths: str) -> None:
-        """Raise the error given unless a replica says that it is well: status 200 at the first of ``paths`` that it knows.
+        """Raise an error unless a replica is ready: it returns status 200 for the first of ``paths`` that it knows.
 
-        All replicas are asked at the same time and once.
+        All replicas are asked concurrently, once each.
         """
-        self._refuse_if_closed()
-        asked = [asyncio.create_task(self._is_ready(replica.url, paths)) for replica in self._replicas]
+        self._check_open()
+        checks = [asyncio.create_task(self._is_ready(replica.url, paths)) for replica in self._replicas]
         try:
-            for answered in asyncio.as_completed(asked):
-                if await answered:
+            for check in asyncio.as_completed(checks):
+                if await check:
                     return
         finally:
-            for asking in asked:
-                asking.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
-        raise self._error(f"no replica of {self._whose}'s server is ready")
+            for task in checks:
+                task.cancel()
+            await asyncio.gather(*checks, return_exceptions=True)
+        raise self._error(f"No server of {self._owner} is ready.")
 
     async def aclose(self) -> None:
         """Fail open calls and close the connections."""
         self._closed = True
-        self._all_left.clear()
+        self._drained.clear()
         for call in self._open:
             if not call.expired():
                 call.reschedule(0)
         if self._open:
-            await self._all_left.wait()
+            await self._drained.wait()
         await self._connections.aclose()
 
     async def _call(
         self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str, deadline_s: float | None = None
     ) -> T:
-        self._refuse_if_closed()
+        self._check_open()
         try:
             async with asyncio.timeout(deadline_s) as call:
                 self._open.add(call)
                 try:
-                    async with self._places:
-                        return await self._try(attempt, affinity)
+                    async with self._slots:
+                        return await self._retry(attempt, affinity)
                 finally:
                     self._open.discard(call)
                     if not self._open:
-                        self._all_left.set()
+                        self._drained.set()
         except TimeoutError:
-            self._refuse_if_closed()
-            raise self._error(f"{self._whose}'s server gave no whole answer within {deadline_s:g} seconds") from None
+            self._check_open()
+            raise self._error(f"The server of {self._owner} did not finish within {deadline_s:g} seconds.") from None
 
-    async def _try(self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str) -> T:
-        """As often as it may be worth it."""
-        self._retries = min(self._retries + EARNED_RETRIES, SAVED_RETRIES)
-        ranked = self._ranked(affinity)
-        await self._look_at(ranked[0])
+    async def _retry(self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str) -> T:
+        """Make attempts until one succeeds or no further one is allowed."""
+        self._retries = min(self._retries + RETRIES_PER_CALL, MAX_RETRIES_SAVED)
+        order = self._rendezvous_order(affinity)
+        await self._probe(order[0])
         tried: list[_Replica] = []
         while True:
-            replica = min(ranked, key=lambda r: (r.left_out_until_s is not None, tried.count(r)))
+            replica = min(order, key=lambda r: (r.ejected_until_s is not None, tried.count(r)))
             tried.append(replica)
             try:
-                async with asyncio.timeout(self._timeout_s) as patience:
-                    answer = await attempt(replica.url, patience)
-                replica.left_out_until_s = None
-                return answer
+                async with asyncio.timeout(self._timeout_s) as timeout:
+                    result = await attempt(replica.url, timeout)
+                replica.ejected_until_s = None
+                return result
             except TimeoutError:
-                failed = RetryableError("no answer in time", unreachable=True)
+                failure = RetryableError("timed out", unreachable=True)
             except RetryableError as error:
-                failed = error
-            self._note(replica, failed)
-            others = any(r not in tried and r.left_out_until_s is None for r in ranked)
-            if not await self._may_go_on(failed, len(tried), others=others):
-                raise self._error(f"{self._whose}'s server failed: {failed} (after {len(tried)} tries)")
+                failure = error
+            self._record_failure(replica, failure)
+            others = any(r not in tried and r.ejected_until_s is None for r in order)
+            if not await self._may_retry(failure, len(tried), others=others):
+                raise self._error(f"The server of {self._owner} failed after {len(tried)} attempts: {failure}.")
 
-    def _note(self, replica: _Replica, failed: RetryableError) -> None:
-        """Leave out what cannot be reached. The log hears of that once, however many calls meet it."""
-        if replica.left_out_until_s is None or not failed.unreachable:
-            logger.warning("replica %d of %s failed: %s", replica.number, self._whose, failed)
-        if failed.unreachable:
-            replica.left_out_until_s = time.monotonic() + LEFT_OUT_S
+    def _record_failure(self, replica: _Replica, failure: RetryableError) -> None:
+        """Eject an unreachable replica. This is logged once, however many calls run into it."""
+        if replica.ejected_until_s is None or not failure.unreachable:
+            logger.warning("replica %d of %s failed: %s", replica.number, self._owner, failure)
+        if failure.unreachable:
+            replica.ejected_until_s = time.monotonic() + EJECTION_S
 
-    async def _may_go_on(self, failed: RetryableError, n_tried: int, *, others: bool) -> bool:
-        """After the pause that is due, unless tries or budget are spent; ``others`` are well and were not yet asked."""
-        if n_tried == N_TRIES:
+    async def _may_retry(self, failure: RetryableError, n_attempts: int, *, others: bool) -> bool:
+        """Wait for the backoff unless attempts or budget are used up; ``others`` are reachable replicas not yet tried."""
+        if n_attempts == MAX_ATTEMPTS:
             return False
-        if others and failed.unreachable:
+        if others and failure.unreachable:
             return True
         if self._retries < 1:
             return False
         self._retries -= 1
-        pause_s = min(FIRST_PAUSE_S * 2 ** (n_tried - 1), LONGEST_PAUSE_S) * self._random.random()
-        await asyncio.sleep(pause_s if others else max(pause_s, min(failed.after_s, LONGEST_PAUSE_S)))
+        backoff_s = min(INITIAL_BACKOFF_S * 2 ** (n_attempts - 1), MAX_BACKOFF_S) * self._random.random()
+        await asyncio.sleep(backoff_s if others else max(backoff_s, min(failure.retry_after_s, MAX_BACKOFF_S)))
         return True
 
-    def _ranked(self, affinity: str) -> list[_Replica]:
-        """In the order in which they are asked. Each affinity has its own, so that what one replica loses spreads over all."""
+    def _rendezvous_order(self, affinity: str) -> list[_Replica]:
+        """Replicas in the order of preference of an affinity. The load of a lost replica spreads over all others."""
 
-        def draw(replica: _Replica) -> bytes:
+        def weight(replica: _Replica) -> bytes:
             return blake2b(f"{replica.number} {affinity}".encode(errors="replace"), digest_size=8).digest()
 
-        return sorted(self._replicas, key=draw)
+        return sorted(self._replicas, key=weight)
 
-    async def _look_at(self, replica: _Replica) -> None:
-        """Take a replica back that is well again, once its time is over; other calls go elsewhere meanwhile."""
-        if len(self._replicas) == 1 or replica.left_out_until_s is None or replica.left_out_until_s > time.monotonic():
+    async def _probe(self, replica: _Replica) -> None:
+        """Check an ejected replica once its time is over; meanwhile, other calls use other replicas."""
+        if len(self._replicas) == 1 or replica.ejected_until_s is None or replica.ejected_until_s > time.monotonic():
             return
-        replica.left_out_until_s, well = math.inf, False
+        replica.ejected_until_s, healthy = math.inf, False
         try:
             status = await self._connections.status(f"{replica.url}/health")
-            well = status is not None and status < 500
+            healthy = status is not None and status < 500
         finally:
-            replica.left_out_until_s = None if well else time.monotonic() + LEFT_OUT_S
-        if well:
-            logger.warning("replica %d of %s is well again", replica.number, self._whose)
+            replica.ejected_until_s = None if healthy else time.monotonic() + EJECTION_S
+        if healthy:
+            logger.warning("replica %d of %s is reachable again", replica.number, self._owner)
 
     async def _is_ready(self, url: str, paths: Sequence[str]) -> bool:
         for path in paths:
             status = await self._connections.status(url + path)
-            if status not in UNKNOWN_STATUSES:
+            if status not in UNKNOWN_PATH_STATUSES:
                 return status == 200
         return False
 
-    async def _patient(self, events: AsyncIterator[T], patience: asyncio.Timeout) -> AsyncGenerator[T, None]:
-        """``events``, each of which gives its try its time anew."""
+    async def _rescheduling(self, events: AsyncIterator[T], timeout: asyncio.Timeout) -> AsyncGenerator[T, None]:
+        """``events``, each of which restarts the timeout of its attempt."""
         async for event in events:
-            patience.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+            timeout.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
             yield event
 
-    def _refuse_if_closed(self) -> None:
+    def _check_open(self) -> None:
         if self._closed:
-            raise self._error(f"the connection to {self._whose}'s server is closed")
+            raise self._error(f"The connection to the server of {self._owner} is closed.")
 
 
 def is_number(value: object) -> bool:
-    """Whether JSON gave a finite number."""
+    """Whether a JSON value is a finite number."""
     return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)

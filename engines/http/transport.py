@@ -1,7 +1,7 @@
-"""Many connections for httpx, each in a pool of its own.
+"""An httpx transport for many concurrent requests, with a connection pool for each of them.
 
-httpcore (1.0) looks at all connections of a pool, and for each idle one at all of them again, whenever a request starts or
-ends. With some dozens under way that costs more than the requests themselves.
+httpcore (1.0) scans all connections of a pool, and for each idle one all of them again, whenever a request starts or ends. With
+a few dozen requests under way, that costs more than the requests themselves.
 """
 
 import time
@@ -11,54 +11,54 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 
 IDLE_S = 4.0
-"""Many servers close a connection that was idle for 5 seconds: not just when it is used again."""
+"""Many servers close a connection after 5 idle seconds; close ours first, rather than send a request into a closing one."""
 
 
-class Lanes(httpx.AsyncBaseTransport):
-    """A transport that gives each request a lane of its own while it is under way. Lanes are used again, the last one first."""
+class PerRequestTransport(httpx.AsyncBaseTransport):
+    """Gives each request a transport of its own while it is under way. Idle transports are reused, the latest first."""
 
     def __init__(self) -> None:
-        self._trusted = httpx.create_ssl_context(trust_env=False)
-        self._free: deque[tuple[float, httpx.AsyncHTTPTransport]] = deque()
+        self._ssl_context = httpx.create_ssl_context(trust_env=False)
+        self._idle: deque[tuple[float, httpx.AsyncHTTPTransport]] = deque()
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it and return the head of the answer, whose end frees the lane."""
-        while self._free and self._free[0][0] < time.monotonic() - IDLE_S:
-            await self._free.popleft()[1].aclose()
-        lane = self._free.pop()[1] if self._free else self._new()
+        """Send the request and return the head of the response; its end releases the transport."""
+        while self._idle and self._idle[0][0] < time.monotonic() - IDLE_S:
+            await self._idle.popleft()[1].aclose()
+        transport = self._idle.pop()[1] if self._idle else self._new()
         try:
-            response = await lane.handle_async_request(request)
+            response = await transport.handle_async_request(request)
         except BaseException:
-            await self._leave(lane)
+            await self._release(transport)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _Body(response.stream, lambda: self._leave(lane))
+        response.stream = _Body(response.stream, lambda: self._release(transport))
         return response
 
     async def aclose(self) -> None:
-        """Close all lanes, those under way when they end."""
+        """Close idle transports now, and the others at the end of their requests."""
         self._closed = True
-        while self._free:
-            await self._free.pop()[1].aclose()
+        while self._idle:
+            await self._idle.pop()[1].aclose()
 
     def _new(self) -> httpx.AsyncHTTPTransport:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_S)
-        return httpx.AsyncHTTPTransport(verify=self._trusted, trust_env=False, limits=limits)
+        return httpx.AsyncHTTPTransport(verify=self._ssl_context, trust_env=False, limits=limits)
 
-    async def _leave(self, lane: httpx.AsyncHTTPTransport) -> None:
+    async def _release(self, transport: httpx.AsyncHTTPTransport) -> None:
         if self._closed:
-            await lane.aclose()
+            await transport.aclose()
         else:
-            self._free.append((time.monotonic(), lane))
+            self._idle.append((time.monotonic(), transport))
 
 
 class _Body(httpx.AsyncByteStream):
-    """``body``, followed by ``leave``."""
+    """``body``, whose end calls ``release``."""
 
-    def __init__(self, body: httpx.AsyncByteStream, leave: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, body: httpx.AsyncByteStream, release: Callable[[], Awaitable[None]]) -> None:
         self._body = body
-        self._leave = leave
+        self._release = release
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._body:
@@ -68,4 +68,4 @@ class _Body(httpx.AsyncByteStream):
         try:
             await self._body.aclose()
         finally:
-            await self._leave()
+            await self._release()

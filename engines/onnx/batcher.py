@@ -1,8 +1,8 @@
-"""One thread that owns an engine, and the way for any event loop to hand it work.
+"""A thread that owns an engine and takes work from any event loop.
 
-Jobs that arrive while the engine runs join its next iteration, so all callers share its batch. The thread starts with the first
-job, blocks on a queue while there is nothing to do, and is a daemon. Cancelling the awaiting task cancels the job; an exception
-of the engine fails every open job and leaves the engine empty, so nobody waits for ever.
+Jobs that arrive while the engine runs join its next iteration, so that all callers share its batch. The thread is a daemon; it
+starts with the first job and blocks on a queue while there is nothing to do. Cancelling the waiting task cancels the job. An
+exception of the engine fails every open job and leaves the engine empty, so that nobody waits forever.
 """
 
 import asyncio
@@ -21,39 +21,39 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False, slots=True)
 class Job(Generic[Request, Result]):
-    """A request and the place for its result."""
+    """A request and the future of its result."""
 
     request: Request
     future: "Future[Result]" = field(default_factory=Future)
 
     @property
     def cancelled(self) -> bool:
-        """Nobody waits for the result any more."""
+        """Whether nobody waits for the result any more."""
         return self.future.cancelled()
 
     def finish(self, result: Result) -> None:
-        """Hand the result over, unless the job was cancelled."""
+        """Deliver the result unless the job was cancelled."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_result(result)
 
     def fail(self, error: Exception) -> None:
-        """Raise ``error`` where the result is awaited, unless the job was cancelled."""
+        """Raise ``error`` in the waiting task unless the job was cancelled."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
 
 class Engine(Protocol[Request, Result]):
-    """What the thread drives; only that thread calls it."""
+    """What the thread runs; only that thread calls it."""
 
     def advance(self, arrived: list[Job[Request, Result]]) -> bool:
-        """Take in new jobs and do one iteration; whether there is more to do."""
+        """Accept new jobs, do one iteration and return whether there is more to do."""
 
     def clear(self) -> list[Job[Request, Result]]:
         """Forget all open jobs and return them."""
 
 
 class Batcher(Generic[Request, Result]):
-    """Runs ``engine`` in a thread. ``error`` makes the exception that callers see when the engine fails or is closed."""
+    """Runs ``engine`` in a thread. ``error`` makes the exception that callers see if the engine fails or is closed."""
 
     def __init__(self, name: str, engine: Engine[Request, Result], error: Callable[[str], SearchServiceError]) -> None:
         self._name = name
@@ -65,7 +65,7 @@ class Batcher(Generic[Request, Result]):
         self._lock = threading.Lock()
 
     async def run(self, request: Request) -> Result:
-        """The engine's result for ``request``."""
+        """Return the engine's result for ``request``."""
         job: Job[Request, Result] = Job(request)
         with self._lock:
             self.check()
@@ -76,11 +76,11 @@ class Batcher(Generic[Request, Result]):
         return await asyncio.wrap_future(job.future)
 
     def check(self) -> None:
-        """Raise what :meth:`run` would raise now: closed, or its thread has died."""
+        """Raise the error that :meth:`run` would raise now, if the batcher is closed or its thread has died."""
         if self._closed:
-            raise self._error(f"{self._name} is closed")
+            raise self._error(f"The {self._name} is closed.")
         if self._thread is not None and not self._thread.is_alive():
-            raise self._error(f"{self._name} has stopped working")
+            raise self._error(f"The thread of the {self._name} has died.")
 
     async def aclose(self) -> None:
         """Fail open jobs and wait for the thread to end. A second call does nothing."""
@@ -96,16 +96,16 @@ class Batcher(Generic[Request, Result]):
             arrived = self._arrivals(wait=not busy)
             if None in arrived:
                 jobs = [job for job in arrived if job is not None] + self._engine.clear()
-                self._fail(jobs, f"{self._name} was closed", None)
+                self._fail(jobs, f"The {self._name} is closed.", None)
                 return
             try:
                 busy = self._engine.advance([job for job in arrived if job is not None])
             except Exception as exception:
-                self._fail(self._engine.clear(), f"{self._name} failed: {exception!r}", exception)
+                self._fail(self._engine.clear(), f"The {self._name} failed: {exception!r}", exception)
                 busy = False
 
     def _arrivals(self, wait: bool) -> list[Job[Request, Result] | None]:
-        """Everything in the queue; if ``wait``, block until there is something."""
+        """Everything in the queue; with ``wait``, block until there is something."""
         arrived = [self._queue.get()] if wait else []
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What the runtime needs to know of a model, read from its Hugging Face directory."""
+"""The configuration of a model, read from its Hugging Face directory."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 SHIPPED = Path(__file__).parent / "weights"
-"""Where the models that come with this package lie: ``generator`` and ``reward_model``."""
+"""Directory of the models that ship with this package: ``generator`` and ``reward_model``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class ModelConfig:
     """Sizes of a Llama model.
 
     Attributes:
-        name: as a user would write it.
-        context_length: most tokens of one sequence.
+        name: name of the model as a user would write it.
+        context_length: maximum number of tokens of one sequence.
     """
 
     name: str
@@ -32,16 +32,20 @@ class ModelConfig:
 
 
 def load_config(directory: Path) -> ModelConfig:
-    """Read ``config.json``; ValueError for an architecture that the runtime does not speak."""
+    """Read ``config.json``.
+
+    Raises:
+        ValueError: the embedded runtime does not support the architecture.
+    """
     config = read_json(directory / "config.json")
     heads = config["num_attention_heads"]
     if config["model_type"] != "llama" or config.get("num_key_value_heads", heads) != heads:
-        raise ValueError(f"{directory}: the embedded runtime takes Llama models with as many key as query heads")
+        raise ValueError(f"{directory}: the embedded runtime requires a Llama model with as many key as query heads.")
     if config["hidden_act"] != "silu" or config.get("attention_bias") or config.get("mlp_bias"):
-        raise ValueError(f"{directory}: the embedded runtime takes SwiGLU layers without biases")
+        raise ValueError(f"{directory}: the embedded runtime requires SwiGLU layers without biases.")
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if rope.get("rope_type", "default") != "default":
-        raise ValueError(f"{directory}: the embedded runtime takes unscaled rotary embedding, not {rope['rope_type']}")
+        raise ValueError(f"{directory}: the embedded runtime requires unscaled rotary embeddings, not {rope['rope_type']}.")
     return ModelConfig(
         name=config.get("_name_or_path") or directory.resolve().name,
         n_layers=config["num_hidden_layers"],
@@ -58,9 +62,13 @@ def load_config(directory: Path) -> ModelConfig:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Parse one file of a model directory; FileNotFoundError says which file a model needs."""
+    """Parse one file of a model directory.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+    """
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path} is missing: not a model directory") from error
+        raise FileNotFoundError(f"{path} is missing. This is not a model directory.") from error
     return value

@@ -1,7 +1,7 @@
-"""One Llama model in ONNX Runtime with a key-value cache of fixed rows that lies in numpy memory.
+"""A Llama model in ONNX Runtime, with a key-value cache of fixed rows in numpy memory.
 
-The graph (see ``training/export.py``) writes new keys and values into the cache in place, so a row is extended
-without copying what it holds, and rows of different length share a batch without padding. Not thread-safe: one thread owns it.
+The graph (see ``training/export.py``) writes new keys and values into the cache in place. A row is therefore extended without
+copying its contents, and rows of different lengths share a batch without padding. Not thread-safe: one thread owns it.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Arrays of a decoding batch, bound to the session once; the session reads and writes them in place."""
+    """Arrays of a decoding batch, bound to the session once, which reads and writes them in place."""
 
     binding: ort.IOBinding
     ids: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Decoder:
     def __init__(self, directory: Path, config: ModelConfig, n_rows: int, n_threads: int) -> None:
         path = directory / "model.onnx"
         if not path.exists():
-            raise FileNotFoundError(f"{path} is missing: write it with python -m epf.training.export {directory}")
+            raise FileNotFoundError(f"{path} is missing. Write it with: python -m epf.training.export {directory}")
         options = ort.SessionOptions()
         options.intra_op_num_threads = n_threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -46,11 +46,11 @@ class Decoder:
         self._batches: dict[int, _Batch] = {}
 
     def write(self, row: int, start: int, segment: Floats) -> None:
-        """Put keys and values, ``(layers, 2, heads, tokens, head_dim)``, into a row from position ``start`` on."""
+        """Write keys and values, ``(layers, 2, heads, tokens, head_dim)``, to a row, starting at position ``start``."""
         self._cache[:, :, row, :, start : start + segment.shape[3]] = segment
 
     def read(self, row: int, start: int, end: int) -> Floats:
-        """Copy keys and values of some positions out of a row, ``(layers, 2, heads, end - start, head_dim)``."""
+        """Return a copy of the keys and values at some positions of a row, ``(layers, 2, heads, end - start, head_dim)``."""
         return self._cache[:, :, row, :, start:end].copy()
 
     def move(self, source: int, target: int, length: int) -> None:
@@ -58,16 +58,16 @@ class Decoder:
         self._cache[:, :, target, :, :length] = self._cache[:, :, source, :, :length]
 
     def extend(self, row: int, start: int, ids: tuple[int, ...]) -> Floats:
-        """Feed ``ids`` at position ``start`` of one row; the outputs after the last of them, ``(vocabulary,)`` or ``(1,)``."""
+        """Feed ``ids`` at position ``start`` of a row; returns the last outputs, ``(vocabulary,)`` or ``(1,)``."""
         batch = self._bind(row, np.array([ids], np.int64))
         self._run(batch, np.array([start + len(ids)]))
         result: Floats = batch.logits[0]
         return result
 
     def decode(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats:
-        """Feed one token to each of the first ``b`` rows, which hold ``lengths`` tokens; outputs ``(b, vocabulary)``.
+        """Feed one token to each of the first ``b`` rows, which hold ``lengths`` tokens; returns outputs ``(b, vocabulary)``.
 
-        The result is overwritten by the next call.
+        The next call overwrites the result.
         """
         batch = self._batches.get(len(ids))
         if batch is None:

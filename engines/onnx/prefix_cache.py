@@ -1,7 +1,7 @@
 """Keys and values of token prefixes that several particles share, as a trie of segments.
 
-A node holds one segment (a prompt, or one step) after its parent. Particles that share a prefix share its nodes; a branch costs
-its own segment only. The least recently used nodes go when the byte limit is reached; whoever misses them computes them again.
+A node holds one segment (a prompt, or one step) after its parent. Particles with a common prefix share its nodes, and a branch
+costs only its own segment. At the byte limit, the least recently used nodes are dropped; they are computed again if needed.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,9 @@ class Node:
 
     Attributes:
         ids: tokens of this segment.
-        end: length of the whole prefix up to and with this segment.
+        end: length of the whole prefix, including this segment.
         cache: keys and values of the segment, ``(layers, 2, heads, len(ids), head_dim)``.
-        logit: what a reward model said at the segment's last token.
+        logit: output of a reward model at the segment's last token.
     """
 
     parent: "Node | None"
@@ -33,7 +33,7 @@ class Node:
 
 
 class PrefixCache:
-    """Longest-prefix lookup over at most ``max_bytes`` of keys and values."""
+    """Longest-prefix lookup in at most ``max_bytes`` of keys and values."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -42,7 +42,7 @@ class PrefixCache:
         self.n_bytes = 0
 
     def find(self, ids: tuple[int, ...]) -> list[Node]:
-        """Nodes of the longest cached prefix of ``ids``, in order; empty if there is none. Marks them as used."""
+        """Return the nodes of the longest cached prefix of ``ids``, in order, and mark them as used."""
         path: list[Node] = []
         node = self._root
         while True:
@@ -57,7 +57,7 @@ class PrefixCache:
         return path
 
     def insert(self, ids: tuple[int, ...], read: Callable[[int, int], Floats]) -> Node:
-        """The node at which ``ids`` end; what is missing of them becomes one segment, ``read(start, end)``."""
+        """Return the node at which ``ids`` end; what the cache lacks of them becomes one segment, ``read(start, end)``."""
         path = self.find(ids)
         parent = path[-1] if path else self._root
         if parent.end == len(ids):
@@ -71,7 +71,7 @@ class PrefixCache:
         return node
 
     def _touch(self, path: list[Node]) -> None:
-        """Mark as used, parents after their children: so the oldest node is always a leaf."""
+        """Mark nodes as used, parents after their children, so that the oldest node is always a leaf."""
         for node in reversed(path):
             self._by_use.pop(node, None)
             self._by_use[node] = None

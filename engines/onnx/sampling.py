@@ -1,7 +1,7 @@
-"""Draw tokens by inverse transform: one uniform number per row decides, whatever other rows are in the batch.
+"""Inverse transform sampling: one uniform number per row decides, independently of the other rows in the batch.
 
-Tokens are laid end to end on [0, 1) in the order of their ids, so float noise of the logits changes a draw only where the
-uniform number falls within that noise of a boundary.
+The probabilities of all tokens fill [0, 1) in the order of their ids, so that floating-point noise in the logits changes a draw
+only if the uniform number is within that noise of a boundary.
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ Doubles = NDArray[np.float64]
 
 
 def draw(logits: Floats, temperature: Doubles, top_p: Doubles, uniform: Doubles) -> NDArray[np.int64]:
-    """One token id per row, ``(b,)``.
+    """Draw one token id per row, ``(b,)``.
 
     Args:
         logits: ``(b, vocabulary)``; -inf is never drawn.
-        temperature: ``(b,)``; 0 takes the most likely token, the lowest id of equals.
-        top_p: ``(b,)`` in (0, 1]: draw from the fewest most likely tokens that hold this mass at that temperature, and those
-            as likely as the least of them.
+        temperature: ``(b,)``; 0 takes the most likely token, with the lowest id among equals.
+        top_p: ``(b,)`` in (0, 1]: draw from the smallest set of most likely tokens with this mass at that temperature, and from
+            those that are as likely as the least likely of them.
         uniform: ``(b,)`` in [0, 1).
     """
     greedy = temperature == 0
@@ -33,7 +33,7 @@ def draw(logits: Floats, temperature: Doubles, top_p: Doubles, uniform: Doubles)
 
 
 def _nucleus(mass: Doubles, top_p: Doubles) -> Doubles:
-    """``mass`` ``(b, vocabulary)``, zero outside the nucleus that holds ``top_p`` of each row."""
+    """``mass``, ``(b, vocabulary)``, set to zero outside the nucleus with ``top_p`` of each row."""
     ranked = np.sort(mass, axis=1)[:, ::-1]
     cumulative = np.cumsum(ranked, axis=1)
     inside = cumulative - ranked < top_p[:, None] * cumulative[:, -1:]

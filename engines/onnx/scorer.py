@@ -1,4 +1,4 @@
-"""The reward model's engine: reads only what no earlier call has read of the same trace."""
+"""The reward model's engine, which computes only what no earlier call has computed for the same trace."""
 
 import math
 from collections import deque
@@ -12,11 +12,11 @@ from epf.engines.onnx.prefix_cache import Node, PrefixCache
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """A trace to judge at its last token.
+    """A trace to score at its last token.
 
     Attributes:
-        ids: prompt and steps.
-        boundaries: lengths of prefixes that other traces may share, ascending, the last one ``len(ids)``.
+        ids: tokens of prompt and steps.
+        boundaries: lengths of the prefixes that other traces may share, ascending; the last one is ``len(ids)``.
     """
 
     ids: tuple[int, ...]
@@ -24,21 +24,21 @@ class ScoreRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """Probability in [0, 1] (or NaN, if the model says so), and how many tokens were computed for it."""
+class ScoreResult:
+    """Probability in [0, 1] (or NaN, if the model outputs NaN), and the number of tokens that were computed for it."""
 
     probability: float
     n_tokens: int
 
 
-ScoreJob: TypeAlias = Job[ScoreRequest, Judgement]
+ScoreJob: TypeAlias = Job[ScoreRequest, ScoreResult]
 
 
 class Scorer:
-    """Judges traces one after the other in row 0 of the decoder's cache.
+    """Scores traces one after the other in row 0 of the decoder's cache.
 
     A row of a dozen new tokens already keeps the cores busy: measured on two cores, eight rows one by one take about as long as
-    the same eight in one padded batch. Twins cost one computation, since the second finds the first one's judgement.
+    the same eight in one padded batch. Equal traces cost one computation, since the second finds the result of the first.
     """
 
     def __init__(self, decoder: Decoder, prefixes: PrefixCache) -> None:
@@ -47,12 +47,12 @@ class Scorer:
         self._waiting: deque[ScoreJob] = deque()
 
     def advance(self, arrived: list[ScoreJob]) -> bool:
-        """Judge the trace that has waited longest."""
+        """Score the trace that has waited longest."""
         self._waiting.extend(arrived)
         if self._waiting:
             job = self._waiting[0]
             if not job.cancelled:
-                job.finish(self._judge(job.request))
+                job.finish(self._score(job.request))
             self._waiting.popleft()
         return bool(self._waiting)
 
@@ -62,19 +62,19 @@ class Scorer:
         self._waiting.clear()
         return jobs
 
-    def _judge(self, request: ScoreRequest) -> Judgement:
+    def _score(self, request: ScoreRequest) -> ScoreResult:
         ids = request.ids
         path = self._prefixes.find(ids)
         if path and path[-1].end == len(ids):
             if path[-1].logit is not None:
-                return Judgement(_sigmoid(path[-1].logit), 0)
+                return ScoreResult(_sigmoid(path[-1].logit), 0)
             path = path[:-1]
         for node in path:
             self._decoder.write(0, node.end - len(node.ids), node.cache)
         done = path[-1].end if path else 0
         logit = float(self._decoder.extend(0, done, ids[done:])[0])
         self._remember(request, done, logit)
-        return Judgement(_sigmoid(logit), len(ids) - done)
+        return ScoreResult(_sigmoid(logit), len(ids) - done)
 
     def _remember(self, request: ScoreRequest, done: int, logit: float) -> None:
         node: Node | None = None

@@ -1,7 +1,7 @@
 """Continuous batching: every row samples one step; rows join and leave between iterations.
 
-A row's cache holds all tokens of its prefix but the last, which is the first token that decoding feeds. When a step ends, its
-keys and values go into the prefix cache, so the next step of any particle with that prefix starts at once.
+A row's cache holds all tokens of its prefix except the last, which is the first token that decoding feeds. When a step ends,
+its keys and values are added to the prefix cache, so that the next step of any particle with that prefix starts at once.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from epf.engines.onnx.prefix_cache import PrefixCache
 from epf.engines.onnx.sampling import draw, log_probabilities
 
 PROMPT_TOKENS_PER_ITERATION = 512
-"""New prompts wait once this many tokens were computed, so that they do not hold up the rows that are decoding."""
+"""Once this many tokens were computed, new prompts wait, so that they do not hold up the rows that are decoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class StepRequest:
 
     Attributes:
         prefix: at least one token.
-        max_tokens: at least one, and no more than fit the context.
-        ended: takes each token as it is sampled and says how it ends the step, None if it does not.
+        max_tokens: at least one, and no more than the context has room for.
+        finish_of: called with each sampled token; returns how it ends the step, None if it does not.
     """
 
     prefix: tuple[int, ...]
@@ -37,12 +37,12 @@ class StepRequest:
     temperature: float
     top_p: float
     seed: int
-    ended: Callable[[int], Finish | None]
+    finish_of: Callable[[int], Finish | None]
 
 
 @dataclass(frozen=True, slots=True)
 class SampledStep:
-    """Tokens as sampled, why they end, and the log probability of each at temperature 1."""
+    """Tokens as sampled, why the step ended, and the log probability of each token at temperature 1."""
 
     ids: tuple[int, ...]
     finish: Finish
@@ -66,8 +66,8 @@ class Stepper:
     """The generator's engine: rows 0 to b - 1 of the decoder's cache are the particles that sample now.
 
     Attributes:
-        n_computed: prompt and step tokens that the model has computed so far.
-        n_iterations: decoding iterations so far.
+        n_computed: number of prompt and step tokens that the model has computed so far.
+        n_iterations: number of decoding iterations so far.
     """
 
     def __init__(self, decoder: Decoder, prefixes: PrefixCache, max_rows: int, forbidden: NDArray[np.int64]) -> None:
@@ -81,7 +81,7 @@ class Stepper:
         self.n_iterations = 0
 
     def advance(self, arrived: list[StepJob]) -> bool:
-        """Drop cancelled rows, admit waiting ones, sample one token of each row."""
+        """Drop cancelled rows, admit waiting ones and sample one token of each row."""
         self._waiting.extend(arrived)
         self._remove([i for i, row in enumerate(self._rows) if row.job.cancelled])
         self._admit()
@@ -105,7 +105,7 @@ class Stepper:
             self._waiting.popleft()
 
     def _start(self, job: StepJob) -> None:
-        """Fill the next free row with the job's prefix: what is cached is copied, the rest computed and cached."""
+        """Fill the next free row with the job's prefix: copy what is cached, compute and cache the rest."""
         *known, last = job.request.prefix
         ids = tuple(known)
         slot = len(self._rows)
@@ -142,7 +142,7 @@ class Stepper:
             row.ids.append(id_)
             row.log_probs.append(log_prob)
             request = row.job.request
-            finish = request.ended(id_) or ("length" if len(row.ids) == request.max_tokens else None)
+            finish = request.finish_of(id_) or ("length" if len(row.ids) == request.max_tokens else None)
             if finish is not None:
                 self._finish(i, finish)
                 ended.append(i)
@@ -156,7 +156,7 @@ class Stepper:
         row.job.finish(SampledStep(tuple(row.ids), finish, tuple(row.log_probs)))
 
     def _remove(self, slots: list[int]) -> None:
-        """Take rows out of the batch; the last ones move into their places."""
+        """Remove rows from the batch; the last rows take their places."""
         for slot in reversed(slots):
             last = self._rows.pop()
             if slot < len(self._rows):

@@ -1,9 +1,9 @@
-"""Steps after one prefix that are asked for at the same time, as one request.
+"""Steps after one prefix that are requested at the same time, as one request.
 
-After resampling many particles hold the same tokens. A server of tokens, such as vLLM, draws ``n`` continuations of a prompt in
-one request and gives the i-th of them the request's seed plus i. So calls with one prefix, one sampling and seeds in a row
-become one request, and each still gets the very step that it would have got alone: nothing is sent and read n times but what
-differs.
+After resampling, many particles hold the same tokens. A server that takes token ids, such as vLLM, draws ``n`` continuations of
+a prompt in one request and gives the i-th of them the request's seed plus i. Calls with the same prefix and sampling and with
+consecutive seeds therefore become one request, and each still gets exactly the step that it would have got alone. What they
+have in common is sent and read once.
 """
 
 import asyncio
@@ -14,17 +14,20 @@ from typing import Protocol
 
 from epf.core.generator import Sampling, Step
 
-MOST = 16
-"""Steps of one request: more than that spread over a server's engines."""
+MAX_STEPS = 16
+"""Maximum number of steps in one request: more than that are spread over the engines of a server."""
 
 
-class Ask(Protocol):
-    """Draws steps after a prefix, with seeds ``seed``, ``seed + 1``, ...; ``told`` hears of each as soon as it ends."""
+class SampleSteps(Protocol):
+    """Samples ``n`` steps after a prefix, with the seeds ``seed``, ``seed + 1``, ..."""
 
     def __call__(
-        self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int, n: int, told: Callable[[int, Step], None]
+        self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int, n: int, on_step: Callable[[int, Step], None]
     ) -> Awaitable[None]:
-        """Return when all have ended; ``told`` may hear of a step again where a server had to be asked again."""
+        """Return when all steps have ended.
+
+        ``on_step`` gets each of them as soon as it ends, and possibly once more if the request had to be repeated.
+        """
 
 
 @dataclass(eq=False, slots=True)
@@ -46,15 +49,18 @@ class _Request:
         return not all(call.step.done() for call in self.calls)
 
 
-class Twins:
-    """Collects the calls of one turn of the event loop. ``ask`` sends a request."""
+class RequestCoalescer:
+    """Collects the calls of one iteration of the event loop and sends them with ``sample``."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, sample: SampleSteps) -> None:
+        self._sample = sample
         self._waiting: list[_Call] = []
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
-        """The step with this seed. Cancelling the last call of a request ends the request; what it raises, all of them do."""
+        """Return the step with this seed.
+
+        Cancelling the last call of a request ends the request; an error of the request is raised in all its open calls.
+        """
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._send)
@@ -71,28 +77,28 @@ class Twins:
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for calls in _in_a_row(call for call in waiting if not call.step.done()):
+        for calls in _coalesced(call for call in waiting if not call.step.done()):
             request = _Request(calls)
             for call in calls:
                 call.request = request
-            request.task = asyncio.get_running_loop().create_task(self._draw(calls))
+            request.task = asyncio.get_running_loop().create_task(self._run(calls))
 
-    async def _draw(self, calls: list[_Call]) -> None:
-        def told(i: int, step: Step) -> None:
+    async def _run(self, calls: list[_Call]) -> None:
+        def on_step(i: int, step: Step) -> None:
             if not calls[i].step.done():
                 calls[i].step.set_result(step)
 
         first = calls[0]
         try:
-            await self._ask(first.prefix_ids, first.sampling, first.seed, len(calls), told)
+            await self._sample(first.prefix_ids, first.sampling, first.seed, len(calls), on_step)
         except Exception as error:
             for call in calls:
                 if not call.step.done():
                     call.step.set_exception(error)
 
 
-def _in_a_row(calls: Iterable[_Call]) -> list[list[_Call]]:
-    """Calls that one request can serve, in the order of their seeds."""
+def _coalesced(calls: Iterable[_Call]) -> list[list[_Call]]:
+    """Group calls that one request can serve, in the order of their seeds."""
     alike: defaultdict[tuple[tuple[int, ...], Sampling], list[_Call]] = defaultdict(list)
     for call in calls:
         alike[call.prefix_ids, call.sampling].append(call)
@@ -100,7 +106,7 @@ def _in_a_row(calls: Iterable[_Call]) -> list[list[_Call]]:
     for group in alike.values():
         group.sort(key=lambda call: call.seed)
         for i, call in enumerate(group):
-            if i and call.seed == group[i - 1].seed + 1 and len(requests[-1]) < MOST:
+            if i and call.seed == group[i - 1].seed + 1 and len(requests[-1]) < MAX_STEPS:
                 requests[-1].append(call)
             else:
                 requests.append([call])

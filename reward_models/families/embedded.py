@@ -1,6 +1,6 @@
-"""The pair that ships with this package, and any sequence classifier with one label that is trained like it.
+"""The reward model that ships with this package, and any sequence classifier with one label that is trained like it.
 
-The prompt is the chat template's, each step is closed by a blank line (one token), and the logit is read at the newest of them.
+The chat template renders the problem, a blank line (one token) closes each step, and the logit is read at the last blank line.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from epf.reward_models.families.family import Family
 from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 SEPARATOR = "\n\n"
-"""Closes each step of a trace; a token of its own, added to the vocabulary."""
+"""Closes each step of a trace; an added token of the vocabulary."""
 
 
 def embedded(directory: Path) -> Family:

@@ -1,8 +1,8 @@
-"""A family of process reward models: how a trace becomes token ids, and the model's output a probability.
+"""A family of process reward models: how a trace becomes token ids, and how the model's output becomes a probability.
 
 Every family's prompt **ends at the token where the newest step's score is read**. The models are causal, so what their
-published code puts after that token (the end of a turn, the rest of the solution) cannot change the score; leaving it out is
-what lets an engine's prefix cache serve every earlier step.
+published code puts after that token (the end of a turn, the rest of the solution) cannot change the score. Omitting it lets an
+engine's prefix cache serve every earlier step.
 """
 
 import math
@@ -13,8 +13,8 @@ from typing import Literal
 from epf.core.errors import RewardModelError
 
 Read = Literal["sequence", "tokens", "next_token"]
-"""Where an engine finds the output: a classification head at the last token, a head at every token, of which the last one
-counts, or the language model's own logits of two answer tokens."""
+"""Where an engine reads the output: from a classification head at the last token, from a head at every token, of which the last
+counts, or from the language model's own logits of two answer tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Family:
     """One family, bound to the tokenizer of one model.
 
     Attributes:
-        name: as in the registry.
-        prompt: ``(problem, steps)``, at least one step, to token ids; the last one is where the newest step is judged.
-        read: where the output is found.
-        n_values: numbers that the head gives there, before any activation: 1 (sigmoid) or 2 (softmax).
-        right: index of the value that means "right".
+        name: name in the registry.
+        prompt: renders ``(problem, steps)``, with at least one step, to token ids; the newest step is scored at the last one.
+        read: where the output is read.
+        n_values: number of values that the head outputs there, before any activation: 1 (sigmoid) or 2 (softmax).
+        right: index of the value for "right".
         answers: for ``next_token``, the two answer tokens as the vocabulary spells them, in the order of the values.
-        answer_ids: their ids.
+        answer_ids: ids of these tokens.
     """
 
     name: str
@@ -40,21 +40,21 @@ class Family:
     answer_ids: tuple[int, ...] = ()
 
     def probability(self, values: Sequence[float]) -> float:
-        """Probability of "right" from the head's raw values (logits, or log-probabilities of the answers).
+        """Return the probability of "right" for the head's raw values (logits, or log probabilities of the answers).
 
         Raises:
-            RewardModelError: not as many values as the family has, or one that is not finite.
+            RewardModelError: the number of values is not the family's, or a value is not finite.
         """
         if len(values) != self.n_values:
             raise RewardModelError(
-                f"{self.name}: the model gave {len(values)} values for a step, the family has {self.n_values}"
+                f"{self.name}: the model returned {len(values)} values for a step instead of {self.n_values}."
             )
         if not all(isinstance(value, float | int) and math.isfinite(value) for value in values):
-            raise RewardModelError(f"{self.name}: the model gave a value that is not a finite number")
+            raise RewardModelError(f"{self.name}: the model returned a value that is not a finite number.")
         gap = values[0] if self.n_values == 1 else values[self.right] - values[1 - self.right]
         return sigmoid(gap)
 
 
 def sigmoid(logit: float) -> float:
-    """Without overflow for any finite logit."""
+    """Logistic function, without overflow for any finite logit."""
     return 0.5 * (1.0 + math.tanh(0.5 * logit))

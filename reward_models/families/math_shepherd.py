@@ -1,8 +1,8 @@
 """Math-Shepherd (peiyi9979/math-shepherd-mistral-7b-prm), a language model that answers ``+`` or ``-``.
 
-Source: the model card's example. Beginning-of-sequence token, ``problem Step 1: ... ки``, newline, ``Step 2: ... ки`` and so
-on; the logits of ``+`` and ``-`` at each ``ки``, whose softmax says "right" for ``+``. Steps that do not count themselves are
-counted here, since the model was trained on counted ones.
+Source: the model card's example. The prompt is the beginning-of-sequence token, ``problem Step 1: ... ки``, a newline,
+``Step 2: ... ки`` and so on. The score is the softmax of the logits of ``+`` and ``-`` at the last ``ки``, where ``+`` means
+"right". Steps without a number are numbered here, since the model was trained on numbered steps.
 """
 
 import re
@@ -14,7 +14,7 @@ from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 TAG = "▁ки"
 ANSWERS = ("▁+", "▁-")
-_COUNTED = re.compile(r"Step \d+:")
+_NUMBERED = re.compile(r"Step \d+:")
 
 
 def math_shepherd(directory: Path) -> Family:
@@ -26,8 +26,8 @@ def math_shepherd(directory: Path) -> Family:
         ids = [bos]
         for i, step in enumerate(steps):
             step = step.strip()
-            step = step if _COUNTED.match(step) else f"Step {i + 1}: {step}".strip()
-            # What follows the tag is tokenised as its continuation: alone, it would begin with a blank of its own.
+            step = step if _NUMBERED.match(step) else f"Step {i + 1}: {step}".strip()
+            # Tokenize what follows the tag as its continuation; by itself, it would begin with a space.
             ids.extend(tokenizer.text(f"\n{step}", after="ки") if i else tokenizer.text(f"{problem} {step}"))
             ids.append(tag)
         return tuple(ids)

@@ -1,7 +1,7 @@
 """Qwen2.5-Math-PRM-7B and -72B, and Qwen2.5-Math-7B-PRM800K (``Qwen2ForProcessRewardModel``).
 
-Source: the model cards' example. ChatML with the system prompt below, the steps in the assistant's turn, each followed by
-``<extra_0>``; two labels at every ``<extra_0>``, whose softmax says "right" at index 1.
+Source: the model cards' example. The prompt is ChatML with the system prompt below and the steps in the assistant's turn, each
+followed by ``<extra_0>``. The score is the softmax of the two labels at the last ``<extra_0>``, where index 1 means "right".
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def qwen(directory: Path) -> Family:
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         ids = [*system, start, *tokenizer.text(f"user\n{problem}"), end, *newline, start]
         for i, step in enumerate(steps):
-            # Role and first step are one text in the template, and may share a token.
+            # In the template, the role and the first step are one text and may share a token.
             ids.extend((*tokenizer.text(step if i else f"assistant\n{step}"), marker))
         return tuple(ids)
 

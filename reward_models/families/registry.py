@@ -1,4 +1,4 @@
-"""Families by name. A new family is one file and one line here."""
+"""Families by name. To add a family, write one file and add one line here."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

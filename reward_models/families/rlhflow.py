@@ -1,8 +1,9 @@
 """RLHFlow/Llama3.1-8B-PRM-Deepseek-Data and -Mistral-Data, language models that answer each step with ``+`` or ``-``.
 
-Source: ``math-rm/prm_evaluate.py`` of RLHFlow/RLHF-Reward-Modeling. A conversation in the model's own chat template: the user
-says problem and first step (one blank between them), then each further step; the assistant has answered ``+`` so far. The
-logits of ``+`` and ``-`` as the assistant's next answer, whose softmax says "right" for ``+``.
+Source: ``math-rm/prm_evaluate.py`` of RLHFlow/RLHF-Reward-Modeling. The prompt is a conversation in the model's own chat
+template: the user sends the problem and the first step, separated by a space, then each further step, and the assistant has
+answered ``+`` so far. The score is the softmax of the logits of ``+`` and ``-`` in the assistant's next answer, where ``+``
+means "right".
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,12 @@
 """Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B.
 
-Source: ``prepare_input`` of SkyworkAI/skywork-o1-prm-inference, with the newline as step token as in the model cards. No chat
-template: beginning-of-sequence token, problem and a newline; then each line of the solution, tokenised alone and closed by the
-newline's token. A value head gives one logit per token; its sigmoid at a closing newline is the score of that line.
+Source: ``prepare_input`` of SkyworkAI/skywork-o1-prm-inference, with the newline as step token as in the model cards. Without a
+chat template, the prompt is the beginning-of-sequence token, the problem and a newline, then each line of the solution,
+tokenized by itself and closed by the newline's token. A value head outputs one logit per token; the score of a line is the
+sigmoid at the newline that closes it.
 
-To this family every line is a step: a step of several lines is closed line by line and judged at its last one. vLLM has no such
-architecture of its own; a plugin that registers it answers ``token_classify``, which is what :attr:`Family.read` asks for.
+For this family, every line is a step: a step of several lines is closed line by line and scored at its last line. vLLM does not
+have this architecture; a plugin that registers it serves ``token_classify``, which :attr:`Family.read` stands for.
 """
 
 from collections.abc import Sequence

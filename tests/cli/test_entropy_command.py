@@ -83,6 +83,6 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
     file = written(tmp_path / "example.json", TOOLS["reconstruction"].example)
     done = ended(*without(library), "entropy", "reconstruction", file, *options, cwd=tmp_path)
     assert done.returncode == 1
-    assert f"needs the library {library}" in done.stderr
+    assert f"library {library} is not installed" in done.stderr
     assert f"[{extra}]" in done.stderr
     assert "Traceback" not in done.stderr

@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LOOK_UP = """
 import json, sys
-from embedded.hub import model_directory
-from errors import InvalidRequest
+from epf.engines.hub import model_directory
+from epf.core.errors import InvalidRequest
 try:
-    print(json.dumps(["found", str(model_directory(sys.argv[1], setting="generator_tokenizer"))]))
+    print(json.dumps(["found", str(model_directory(sys.argv[1], setting="generator.tokenizer"))]))
 except InvalidRequest as error:
     print(json.dumps([error.param, error.message]))
 """
@@ -40,7 +40,7 @@ def look_up(hub: Path, name: str) -> tuple[str, str]:
     """In a process of its own, since the client reads its environment when it is imported."""
     environment = os.environ | {"HF_HUB_CACHE": str(hub), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-W", "error", "-c", LOOK_UP, name]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
     what, text = json.loads(done.stdout)
     return what, text
 
@@ -62,15 +62,15 @@ def test_a_name_is_found_in_the_cache(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["owner/other", "/no/such/directory", "no model's name"])
 def test_what_is_nowhere_is_refused_with_its_setting(name: str, tmp_path: Path) -> None:
     setting, message = look_up(tmp_path, name)
-    assert setting == "generator_tokenizer"
+    assert setting == "generator.tokenizer"
     assert name in message
-    assert "no directory and no model of the hub" in message
+    assert "is not a directory, nor a model on the hub" in message
 
 
 def test_a_model_without_tokenizer_is_refused(tmp_path: Path) -> None:
     cached(tmp_path, "owner/model")
     setting, message = look_up(tmp_path, "owner/model")
-    assert setting == "generator_tokenizer"
+    assert setting == "generator.tokenizer"
     assert "no tokenizer.json" in message
     with pytest.raises(InvalidRequest, match=r"no tokenizer\.json"):
         model_directory(tmp_path)

@@ -9,8 +9,9 @@ import pytest
 from tokenizers import Tokenizer, processors
 
 from epf.core.errors import InvalidRequest
-from epf.core.generator import Message
-from epf.engines.tokenizer import ChatTokenizer
+from epf.core.generator import Message, Role
+from epf.engines.onnx.config import SHIPPED
+from epf.engines.tokenizer import DIGESTED_IDS, ChatTokenizer
 from tests.reward_models.families import stand_ins
 from tests.tiny_model import EOS_ID, SEPARATOR_ID, SPECIALS, TEXT_IDS, write_tokenizer
 
@@ -98,9 +99,9 @@ def test_what_is_spelled_is_read_as_the_same_ids(tmp_path: Path, puts_first: boo
     (tmp_path / "chat_template.jinja").write_text("<|endoftext|><|im_start|>{{ messages[0]['content'] }}<|im_end|>\n")
     chat = ChatTokenizer(tmp_path)
     ids = (*chat.render([Message("user", "2 + 2?")]), *chat.encode("So 4.\n\n"))
-    assert plain.encode(chat.spelled(ids)).ids == list(ids)
+    assert plain.encode(chat.prompt_text(ids)).ids == list(ids)
     with pytest.raises(InvalidRequest, match="special token"):
-        chat.spelled(chat.render([Message("user", "2 <|im_end|>")]))
+        chat.prompt_text(chat.render([Message("user", "2 <|im_end|>")]))
 
 
 def test_every_end_that_a_file_names_ends_a_turn(tmp_path: Path) -> None:
@@ -136,3 +137,26 @@ def test_size_and_missing_files(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text("{}")
     with pytest.raises(ValueError, match="no chat template"):
         ChatTokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "written", ["12 + 7 = 19.\n\n", "user\nassistant\n<|im_start|>assistant\n", "\n" * 9, "assistant\n" * 20], ids=range(4)
+)
+def test_a_prompt_digest_does_not_depend_on_what_the_model_writes(written: str) -> None:
+    chat = ChatTokenizer(SHIPPED / "generator")
+    roles: tuple[Role, Role] = ("user", "assistant")
+    conversations = [("How many?",), ("How many?", "Two.", "And now?"), ("How much?",), ("How many?\n",)]
+    prompts = [chat.render([Message(roles[i % 2], text) for i, text in enumerate(texts)]) for texts in conversations]
+    digests = [chat.prompt_digest(ids) for ids in prompts]
+    assert len(set(digests)) == len(prompts)
+    assert [chat.prompt_digest(ids + chat.encode(written)) for ids in prompts] == digests
+
+
+def test_a_prompt_digest_for_a_template_that_writes_nothing_after_a_message(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text("{{ messages[-1]['content'] }}")
+    chat = ChatTokenizer(tmp_path)
+    one, other = (chat.render([Message("user", f"{word} birds fly over the house. " * 9)]) for word in ("Two", "Six"))
+    assert len(one) > DIGESTED_IDS
+    assert chat.prompt_digest(one) != chat.prompt_digest(other)
+    assert chat.prompt_digest((*one, 5, 6)) == chat.prompt_digest((*one, 7))

@@ -31,7 +31,7 @@ def test_what_is_missing_is_named(options: GeneratorOptions, message: str) -> No
 
 def test_without_vllm_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(InvalidRequest, match=r"pip install 'entropic-particle-filtering\[vllm\]'"):
+    with pytest.raises(InvalidRequest, match=r"pip install '\.\[vllm\]'"):
         load_generator(GeneratorOptions(kind="vllm", name=str(SHIPPED / "generator")))
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.reward_model import RewardModel, Score
-from epf.engines.http.connections import MAX_ANSWER_BYTES
-from epf.engines.http.replicas import N_TRIES, SAVED_RETRIES
+from epf.engines.http.connections import MAX_RESPONSE_BYTES
+from epf.engines.http.replicas import MAX_ATTEMPTS, MAX_RETRIES_SAVED
 from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.family import Family
@@ -214,7 +214,7 @@ NONSENSE = {
     "nothing": Answer({}),
     "null": Answer(None),
     "nested": Answer(b"[" * 100_000),
-    "huge": Answer({"probability": 0.5, "n_tokens": 1, "x": "y" * MAX_ANSWER_BYTES}),
+    "huge": Answer({"probability": 0.5, "n_tokens": 1, "x": "y" * MAX_RESPONSE_BYTES}),
     "nan": Answer(b'{"probability": NaN, "n_tokens": 1, "data": [{"probs": [NaN], "data": [[NaN, NaN]]}]}'),
     "text": Answer({"probability": "0.5", "n_tokens": 1, "data": [{"probs": ["0.5"], "data": [["0.5", "0.5"]]}]}),
     "too many": Answer({"probability": [0.5], "n_tokens": 1, "data": [{"probs": [0.5] * 3, "data": [[0.5] * 3]}]}),
@@ -230,7 +230,7 @@ NONSENSE = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("nonsense", sorted(NONSENSE))
 def test_nonsense_fails_that_request_alone(kind: str, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError):
@@ -259,7 +259,7 @@ def script(answers: Iterable[Answer]) -> Callable[[Request], Answer]:
 
 @pytest.mark.parametrize("fault", sorted(PASSING))
 def test_a_passing_fault_is_tried_again(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         assert await client.score("Why?", ["a"]) == Score(0.25, 7)
@@ -270,12 +270,12 @@ def test_a_passing_fault_is_tried_again(fault: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("fault", [*sorted(PASSING), "stall"])
 def test_a_lasting_fault_ends_the_call(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
-        with pytest.raises(RewardModelError, match=f"after {N_TRIES} tries"):
+        with pytest.raises(RewardModelError, match=f"after {MAX_ATTEMPTS} attempts"):
             await client.score("Why?", ["a"])
-        assert len(server.requests) == N_TRIES
+        assert len(server.requests) == MAX_ATTEMPTS
 
     run(lambda _: PASSING.get(fault, Answer(stall=True)), "ours", test, timeout_s=0.1 if fault == "stall" else 10)
 
@@ -300,7 +300,7 @@ def test_a_server_s_wish_for_patience_is_heard(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_retries_do_not_multiply_the_load_of_a_failing_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> int:
         for i in range(100):
@@ -308,7 +308,7 @@ def test_retries_do_not_multiply_the_load_of_a_failing_server(monkeypatch: pytes
                 await client.score("Why?", [str(i)])
         return len(server.requests)
 
-    assert run(lambda _: Answer(b"", 503), "ours", test) <= 100 + SAVED_RETRIES + 10
+    assert run(lambda _: Answer(b"", 503), "ours", test) <= 100 + MAX_RETRIES_SAVED + 10
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_a_cancelled_call_leaves_the_server() -> None:
 
 
 def test_a_dead_replica_is_left_out_and_one_problem_stays_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def main() -> None:
         async with upstream(lambda _: Answer(GOOD)) as one, upstream(lambda _: Answer(GOOD)) as two:
@@ -396,7 +396,7 @@ READINESS = {"ours": "/readyz", "completions": "/health", "judge": "/v1/models"}
 def test_one_replica_that_is_ready_is_enough(
     kind: str, one: Answer, two: Answer, ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("epf.engines.http.connections.LOOK_S", 0.1 if one.stall and not ready else 60)
+    monkeypatch.setattr("epf.engines.http.connections.PROBE_TIMEOUT_S", 0.1 if one.stall and not ready else 60)
 
     async def main() -> None:
         async with upstream(lambda _: one) as first, upstream(lambda _: two) as second:
@@ -405,7 +405,7 @@ def test_one_replica_that_is_ready_is_enough(
                 if ready:
                     await client.ready()
                 else:
-                    with pytest.raises(RewardModelError, match="no replica"):
+                    with pytest.raises(RewardModelError, match="No server of"):
                         await client.ready()
             finally:
                 await client.aclose()

@@ -48,7 +48,7 @@ def test_what_was_configured_is_made(options: RewardModelOptions, expected: type
         (RewardModelOptions(kind="http", url=URL, family="other", name="m"), "skywork-o1-prm, thinkprm"),
         (
             RewardModelOptions(kind="http", url=URL, family="embedded", name="/no/directory"),
-            r"reward_model\.name.*no directory",
+            r"reward_model\.name.*not a directory",
         ),
         (RewardModelOptions(kind="vllm"), "`name`"),
         (RewardModelOptions(kind="vllm", name=str(DIRECTORY)), "`family`"),

@@ -38,7 +38,7 @@ def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
 
 @pytest.fixture(autouse=True)
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.LEFT_OUT_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.EJECTION_S", 0.0)
 
 
 async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> list[str | None]:
@@ -111,9 +111,9 @@ def test_without_a_replica_left_each_search_says_so_until_there_is_one(servers: 
         searches = asyncio.create_task(answers(generator, reward_model))
         await server.until(RUNNING, 1)
         server.kill()
-        with pytest.raises(GeneratorError, match="the generator's server failed"):
+        with pytest.raises(GeneratorError, match="The server of the generator failed"):
             await searches
-        with pytest.raises(GeneratorError, match="no replica of the generator's server is ready"):
+        with pytest.raises(GeneratorError, match="No server of the generator is ready"):
             await generator.ready()
         server.start()
         await asyncio.to_thread(server.wait)

@@ -16,8 +16,8 @@ from epf.engines.http.replicas import Upstream
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.openai.completions import request
+from epf.generators.openai.discovery import ServedModel, find_model
 from epf.generators.openai.generator import OpenAiGenerator
-from epf.generators.openai.served import Served, served_by
 from epf.generators.registry import GeneratorOptions
 from epf.generators.vllm import VllmGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -72,15 +72,15 @@ class TestContract(GeneratorContract):
 
 
 def test_the_server_tells_what_it_serves(server: VllmServer) -> None:
-    async def main() -> Served:
+    async def main() -> ServedModel:
         pool = Upstream([server.url], GeneratorError, "the generator")
-        with pytest.raises(GeneratorError, match="the models served: not 'other'"):
-            await served_by(pool, "other")
-        told = await served_by(pool, None)
+        with pytest.raises(GeneratorError, match=r"has the models served\. 'other' is not one of them"):
+            await find_model(pool, "other")
+        told = await find_model(pool, None)
         await pool.aclose()
         return told
 
-    assert asyncio.run(main()) == Served("served", 512)
+    assert asyncio.run(main()) == ServedModel("served", 512)
 
 
 def odd_prefixes() -> list[tuple[int, ...]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from epf.core.errors import GeneratorError
-from epf.engines.http.replicas import SAVED_RETRIES, Upstream
+from epf.engines.http.replicas import MAX_RETRIES_SAVED, Upstream
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.service.serving import until
 
@@ -53,12 +53,12 @@ def of(home: int, n: int = 1) -> list[str]:
     """``n`` affinities whose home is that one of two replicas."""
     pool = Upstream(["http://a", "http://b"], GeneratorError, "the generator")
     names = (f"search {i}" for i in range(1000))
-    return [name for name in names if pool._ranked(name)[0].number == home][:n]
+    return [name for name in names if pool._rendezvous_order(name)[0].number == home][:n]
 
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
 
 PASSING = {
@@ -115,7 +115,7 @@ def test_events_keep_a_slow_stream_alive_but_not_for_ever() -> None:
 
 def test_an_endless_answer_is_bounded() -> None:
     async def test(pool: Upstream, servers: list[Upstreams]) -> None:
-        with pytest.raises(GeneratorError, match="over 10000 bytes"):
+        with pytest.raises(GeneratorError, match="more than 10000 bytes"):
             await ask(pool)
         await servers[0].left.wait()
         assert len(servers[0].requests) == 1
@@ -147,7 +147,7 @@ def test_a_connection_that_was_idle_is_closed_when_another_is_wanted(monkeypatch
 
 def test_calls_that_belong_together_share_a_replica_and_all_move_from_a_lost_one() -> None:
     """However many they are: moving on costs nothing of the budget, and no call but the first ones meets the lost replica."""
-    n = int(SAVED_RETRIES) + 30
+    n = int(MAX_RETRIES_SAVED) + 30
 
     async def test(pool: Upstream, servers: list[Upstreams]) -> None:
         (home,) = of(0)
@@ -165,7 +165,7 @@ def test_calls_that_belong_together_share_a_replica_and_all_move_from_a_lost_one
 
 
 def test_a_lost_replica_is_looked_at_by_one_call_and_taken_back_when_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.LEFT_OUT_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.EJECTION_S", 0.0)
     ill = Answer(b"", 503)
 
     def told(request: Request) -> Answer:
@@ -190,7 +190,7 @@ def test_a_lost_replica_is_looked_at_by_one_call_and_taken_back_when_well(monkey
 def test_where_none_is_left_the_error_says_so(caplog: pytest.LogCaptureFixture) -> None:
     async def test(pool: Upstream, servers: list[Upstreams]) -> None:
         for _ in range(3):
-            with pytest.raises(GeneratorError, match=r"connection failed.*after 4 tries"):
+            with pytest.raises(GeneratorError, match="after 4 attempts: connection failed"):
                 await ask(pool)
         for server in servers:
             server.answer = lambda _: GOOD
@@ -209,7 +209,7 @@ def test_a_server_is_ready_if_it_is_well_where_it_says_so_at_all(health: int, mo
         if ready:
             await pool.ready("/health", "/v1/models")
         else:
-            with pytest.raises(GeneratorError, match="no replica of the generator's server is ready"):
+            with pytest.raises(GeneratorError, match="No server of the generator is ready"):
                 await pool.ready("/health", "/v1/models")
 
     run([lambda request: Answer({}, health if request.path == "/health" else models)], test)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from epf.engines.http.connections import events_of
 from epf.engines.http.errors import RetryableError, UpstreamRejected
-from epf.engines.http.sse import events_of
 
 
 def read(body: bytes, size: int) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def test_close_while_busy_fails_open_jobs_and_ends_the_thread() -> None:
         engine.gate.release()
         await closing
         assert await running == 2
-        with pytest.raises(GeneratorError, match="doubler was closed"):
+        with pytest.raises(GeneratorError, match="doubler is closed"):
             await waiting
         with pytest.raises(GeneratorError, match="doubler is closed"):
             await batcher.run(3)
@@ -169,9 +169,9 @@ def test_a_thread_that_has_ended_is_told_of() -> None:
         await asyncio.sleep(0)
         (thread,) = (thread for thread in threading.enumerate() if thread.name == "doubler")
         await asyncio.to_thread(thread.join)
-        with pytest.raises(GeneratorError, match="stopped working"):
+        with pytest.raises(GeneratorError, match="has died"):
             batcher.check()
-        with pytest.raises(GeneratorError, match="stopped working"):
+        with pytest.raises(GeneratorError, match="has died"):
             await batcher.run(1)
         lost.cancel()
 

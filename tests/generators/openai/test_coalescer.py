@@ -8,7 +8,7 @@ import pytest
 
 from epf.core.errors import GeneratorError
 from epf.core.generator import Sampling, Step
-from epf.generators.openai.coalescer import MOST, Twins
+from epf.generators.openai.coalescer import MAX_STEPS, RequestCoalescer
 
 SAMPLING = Sampling()
 OTHER = Sampling(max_tokens=3)
@@ -64,7 +64,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
         ([(A, SAMPLING, 5), (B, SAMPLING, 6), (A, SAMPLING, 6)], [(A, SAMPLING, [5, 6]), (B, SAMPLING, [6])]),
         ([(A, SAMPLING, 5), (A, OTHER, 6)], [(A, SAMPLING, [5]), (A, OTHER, [6])]),
         ([(A, SAMPLING, 5), (A, SAMPLING, 5)], [(A, SAMPLING, [5]), (A, SAMPLING, [5])]),
-        ([(A, SAMPLING, s) for s in range(MOST + 1)], [(A, SAMPLING, [*range(MOST)]), (A, SAMPLING, [MOST])]),
+        ([(A, SAMPLING, s) for s in range(MAX_STEPS + 1)], [(A, SAMPLING, [*range(MAX_STEPS)]), (A, SAMPLING, [MAX_STEPS])]),
     ],
 )
 def test_calls_that_differ_by_seeds_in_a_row_alone_are_one_request(
@@ -72,7 +72,7 @@ def test_calls_that_differ_by_seeds_in_a_row_alone_are_one_request(
 ) -> None:
     async def test() -> None:
         server = Server()
-        twins = Twins(server)
+        twins = RequestCoalescer(server)
         steps = await asyncio.gather(*(twins.step(*call) for call in calls))
         assert steps == [step_of(seed) for *_, seed in calls]
         assert server.asked == requests
@@ -83,7 +83,7 @@ def test_calls_that_differ_by_seeds_in_a_row_alone_are_one_request(
 def test_a_step_is_there_before_its_slow_twin() -> None:
     async def test() -> None:
         server = Server(slow=frozenset({1}))
-        twins = Twins(server)
+        twins = RequestCoalescer(server)
         quick, slow = (asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in (0, 1))
         assert await quick == step_of(0)
         assert not slow.done()
@@ -97,7 +97,7 @@ def test_a_step_is_there_before_its_slow_twin() -> None:
 def test_the_request_ends_with_the_last_call_that_wants_it() -> None:
     async def test() -> None:
         server = Server(slow=frozenset({0, 1}))
-        twins = Twins(server)
+        twins = RequestCoalescer(server)
         calls = [asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in range(3)]
         await calls[2]
         for call, left in ((calls[0], 0), (calls[1], 1)):
@@ -112,7 +112,7 @@ def test_the_request_ends_with_the_last_call_that_wants_it() -> None:
 def test_a_call_that_is_cancelled_at_once_is_not_asked_for() -> None:
     async def test() -> None:
         server = Server()
-        twins = Twins(server)
+        twins = RequestCoalescer(server)
         gone, kept = (asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in (0, 1))
         asyncio.get_running_loop().call_soon(gone.cancel)
         assert await kept == step_of(1)
@@ -125,7 +125,7 @@ def test_a_call_that_is_cancelled_at_once_is_not_asked_for() -> None:
 def test_a_failure_is_that_of_all_who_wait() -> None:
     async def test() -> None:
         server = Server(slow=frozenset({0, 1}), error=GeneratorError("broken"))
-        twins = Twins(server)
+        twins = RequestCoalescer(server)
         calls = [asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in range(3)]
         assert await calls[2] == step_of(2)
         server.gate.set()

@@ -9,7 +9,7 @@ import pytest
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Message, Sampling, Step
-from epf.engines.http.connections import MAX_ANSWER_BYTES
+from epf.engines.http.connections import MAX_RESPONSE_BYTES
 from epf.engines.http.replicas import Upstream
 from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
@@ -63,7 +63,7 @@ def one_after_the_other(*answers: Answer) -> Callable[[Request], Answer]:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
 
 NONSENSE = {
@@ -85,7 +85,7 @@ NONSENSE = {
     "no reason to end": stream(choice("2", [TWO], [-0.5])),
     "an unknown reason to end": stream(choice("2", [TWO], [-0.5], "content_filter")),
     "a separator that is none": stream(choice("2\n\n", [TWO], [-0.5], "stop", stop_reason="\n\n")),
-    "huge": stream(choice("2" * 2 * MAX_ANSWER_BYTES, [TWO], [-0.5], "stop")),
+    "huge": stream(choice("2" * 2 * MAX_RESPONSE_BYTES, [TWO], [-0.5], "stop")),
     "redirect": Answer({}, 302, {"location": "/v1/completions"}),
     "unauthorized": Answer({"error": {"message": "no"}}, 401),
     "no route": Answer({"detail": "Not Found"}, 404),
@@ -147,7 +147,7 @@ def test_a_refusal_by_ids_that_text_is_spared_is_the_request_s_own() -> None:
     """A server that gives token ids for a text speaks them, whatever it had against the first request."""
 
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
-        with pytest.raises(GeneratorError, match="refuses this request by token ids"):
+        with pytest.raises(GeneratorError, match="rejects this request by token ids"):
             await generator.step(PREFIX, Sampling(), 0)
         assert await generator.step(PREFIX, Sampling(), 0) == STEP
         assert server.requests[2].body["prompt"] == list(PREFIX)

@@ -187,7 +187,7 @@ def test_another_model_s_tokenizer_is_noticed(directory: Path, tmp_path: Path) -
         async with served(completions_app(directory, by_ids=True)) as (host, port):
             upstream = Upstream([f"http://{host}:{port}"], GeneratorError, "the generator")
             generator = OpenAiGenerator(upstream, ChatTokenizer(tmp_path / "other"), NAME, CONTEXT)
-            with pytest.raises(GeneratorError, match="tokenizer is not that of the served model"):
+            with pytest.raises(GeneratorError, match="tokenizer does not belong to the served model"):
                 await generator.step(generator.prompt_ids(PROMPT), Sampling(separator=""), 0)
             await generator.aclose()
 

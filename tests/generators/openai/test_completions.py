@@ -4,8 +4,7 @@ import pytest
 
 from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
-from epf.generators.openai.answers import written_step
-from epf.generators.openai.completions import Completion, End
+from epf.generators.openai.completions import Completion, End, step_of_text
 
 TOKENIZER = ChatTokenizer(SHIPPED / "generator")
 
@@ -25,12 +24,12 @@ TOKENIZER = ChatTokenizer(SHIPPED / "generator")
 def test_a_text_is_cut_at_the_separator_and_at_the_limit(
     text: str, end: End, max_tokens: int, step_text: str, finish: str
 ) -> None:
-    step = written_step(Completion(text, None, (), end, None), (5,), "\n\n", max_tokens, TOKENIZER)
+    step = step_of_text(Completion(text, None, (), end, None), (5,), "\n\n", max_tokens, TOKENIZER)
     assert (step.text, step.finish, step.rest, step.log_probs) == (step_text, finish, "", ())
     assert len(step.token_ids) <= max_tokens
     assert step.token_ids == TOKENIZER.encode(step_text + "\n\n" * (finish == "separator"))
 
 
 def test_without_a_separator_the_text_is_whole() -> None:
-    step = written_step(Completion("1.\n\n2.", None, (), "stop", None), (5,), "", 50, TOKENIZER)
+    step = step_of_text(Completion("1.\n\n2.", None, (), "stop", None), (5,), "", 50, TOKENIZER)
     assert (step.text, step.finish) == ("1.\n\n2.", "eos")
