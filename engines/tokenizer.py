@@ -2,9 +2,9 @@
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import takewhile
 from pathlib import Path
@@ -17,6 +17,7 @@ from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
 from epf.engines.onnx.config import read_json
 
+MAX_TEXTS_CACHED = 4096
 DIGESTED_IDS = 64
 """Number of leading token ids that identify a prompt if the chat template writes nothing after a message."""
 
@@ -145,14 +146,83 @@ class ChatTokenizer:
         return frozenset(end for end in ends if end is not None)
 
 
-def byte_alphabet() -> dict[str, int]:
+class TextTokenizer:
+    """Reads ``tokenizer.json`` of a model directory for text without a chat template; the text is always ordinary text.
+
+    A text may contain what a model uses as a marker (``<extra_0>``, written by a generator or by a user who wants a good
+    score). It is spelled in smaller tokens, so that only the caller sets markers.
+
+    Args:
+        directory: directory of the model or of its tokenizer.
+        markers: tokens that never stand for text, in addition to the tokenizer's special tokens.
+
+    Raises:
+        FileNotFoundError: there is no ``tokenizer.json``.
+        ValueError: the vocabulary lacks a marker, or cannot spell a reserved token in smaller ones.
+    """
+
+    def __init__(self, directory: Path, markers: Iterable[str] = ()) -> None:
+        path = directory / "tokenizer.json"
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing. This is not the directory of a model or tokenizer.")
+        self._directory = directory
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._byte_level = None not in map(self._tokenizer.token_to_id, ("Ġ", "Ċ"))
+        added = self._tokenizer.get_added_tokens_decoder()
+        reserved = {id_ for id_, token in added.items() if token.special} | set(map(self.id_of, markers))
+        # An added token is stored as plain text, one of the learned vocabulary in the vocabulary's own alphabet.
+        pieces = {
+            id_: self._as_pieces(added[id_].content) if id_ in added else str(self._tokenizer.id_to_token(id_))
+            for id_ in reserved
+        }
+        # A trace is tokenized again with every new step; the cache leaves only the new step to tokenize.
+        self.text = lru_cache(maxsize=MAX_TEXTS_CACHED)(self._text)
+        self._spellings = {id_: self._spell(piece) for id_, piece in pieces.items() if len(piece) > 1}
+
+    def id_of(self, token: str) -> int:
+        """Return the id of a token as the vocabulary spells it."""
+        id_ = self._tokenizer.token_to_id(token)
+        if id_ is None:
+            raise ValueError(f"{self._directory}: the vocabulary has no token {token!r}, which this model family requires.")
+        return int(id_)
+
+    def bos_id(self) -> int:
+        """Return the id of the beginning-of-sequence token in ``tokenizer_config.json``."""
+        token = read_json(self._directory / "tokenizer_config.json").get("bos_token")
+        token = token["content"] if isinstance(token, dict) else token
+        if not isinstance(token, str):
+            raise ValueError(f"{self._directory}/tokenizer_config.json has no bos_token, which this model family requires.")
+        return self.id_of(token)
+
+    def _text(self, text: str, after: str = "") -> tuple[int, ...]:
+        """Token ids of ordinary text; with ``after``, tokenized as the continuation of that text."""
+        encoding = self._tokenizer.encode(after + text, add_special_tokens=False)
+        ids = [id_ for id_, (start, _) in zip(encoding.ids, encoding.offsets, strict=True) if not after or start >= len(after)]
+        return tuple(piece for id_ in ids for piece in self._spellings.get(id_, (id_,)))
+
+    def _as_pieces(self, content: str) -> str:
+        """Text in the vocabulary's alphabet, one character for each smallest piece."""
+        if self._byte_level:
+            return "".join(_CHARACTER_OF[byte] for byte in content.encode())
+        return content.replace(" ", "▁")
+
+    def _spell(self, pieces: str) -> tuple[int, ...]:
+        ids: list[int] = []
+        for piece in pieces:
+            id_ = self._tokenizer.token_to_id(piece)
+            ids.extend([id_] if id_ is not None else (self.id_of(f"<0x{byte:02X}>") for byte in piece.encode()))
+        return tuple(ids)
+
+
+def _byte_alphabet() -> dict[str, int]:
     """Byte of each character in which byte-level BPE writes tokens: printable bytes are themselves, others follow 255."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
 
 
-_BYTE_OF = byte_alphabet()
+_BYTE_OF = _byte_alphabet()
+_CHARACTER_OF = {byte: character for character, byte in _BYTE_OF.items()}
 _BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
 
 

@@ -11,10 +11,9 @@ from epf.engines.onnx.config import SHIPPED, load_config
 from epf.engines.onnx.decoder import Decoder
 from epf.engines.onnx.prefix_cache import PrefixCache
 from epf.engines.onnx.scorer import Scorer, ScoreRequest, ScoreResult
-from epf.engines.tokenizer import ChatTokenizer
+from epf.engines.tokenizer import ChatTokenizer, TextTokenizer
 from epf.reward_models.base import check_trace
 from epf.reward_models.families.embedded import SEPARATOR
-from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 
 class EmbeddedRewardModel:
@@ -37,7 +36,7 @@ class EmbeddedRewardModel:
         self._config = load_config(directory)
         self._tokenizer = ChatTokenizer(directory)
         self._separator_ids = self._tokenizer.encode(SEPARATOR)
-        self._step_ids = FamilyTokenizer(directory, markers=(SEPARATOR,)).text
+        self._step_ids = TextTokenizer(directory, markers=(SEPARATOR,)).text
         scorer = Scorer(Decoder(directory, self._config, 1, n_threads), PrefixCache(max_cache_bytes))
         self._batcher: Batcher[ScoreRequest, ScoreResult] = Batcher(f"reward model {self.name}", scorer, RewardModelError)
 

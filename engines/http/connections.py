@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -10,11 +12,13 @@ import httpx
 
 from epf.core.errors import SearchServiceError
 from epf.engines.http.errors import RetryableError, UpstreamRejected
-from epf.engines.http.transport import PerRequestTransport
 
 MAX_RESPONSE_BYTES = 4 * 2**20
 PROBE_TIMEOUT_S = 2.0
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+IDLE_S = 4.0
+"""Many servers close a connection after 5 idle seconds; close ours first, rather than send a request into a closing one."""
+
 DONE = b"[DONE]"
 
 
@@ -98,6 +102,67 @@ class Connections:
             if n_bytes > max_bytes:
                 raise self._error(f"The server of {self._owner} sent more than {max_bytes} bytes.")
             yield chunk
+
+
+class PerRequestTransport(httpx.AsyncBaseTransport):
+    """Gives each request a transport of its own while it is under way. Idle transports are reused, the latest first.
+
+    httpcore (1.0) scans all connections of a pool, and for each idle one all of them again, whenever a request starts or ends.
+    With a few dozen requests under way, that costs more than the requests themselves.
+    """
+
+    def __init__(self) -> None:
+        self._ssl_context = httpx.create_ssl_context(trust_env=False)
+        self._idle: deque[tuple[float, httpx.AsyncHTTPTransport]] = deque()
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request and return the head of the response; its end releases the transport."""
+        while self._idle and self._idle[0][0] < time.monotonic() - IDLE_S:
+            await self._idle.popleft()[1].aclose()
+        transport = self._idle.pop()[1] if self._idle else self._new()
+        try:
+            response = await transport.handle_async_request(request)
+        except BaseException:
+            await self._release(transport)
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, lambda: self._release(transport))
+        return response
+
+    async def aclose(self) -> None:
+        """Close idle transports now, and the others at the end of their requests."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop()[1].aclose()
+
+    def _new(self) -> httpx.AsyncHTTPTransport:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_S)
+        return httpx.AsyncHTTPTransport(verify=self._ssl_context, trust_env=False, limits=limits)
+
+    async def _release(self, transport: httpx.AsyncHTTPTransport) -> None:
+        if self._closed:
+            await transport.aclose()
+        else:
+            self._idle.append((time.monotonic(), transport))
+
+
+class _Body(httpx.AsyncByteStream):
+    """``body``, whose end calls ``release``."""
+
+    def __init__(self, body: httpx.AsyncByteStream, release: Callable[[], Awaitable[None]]) -> None:
+        self._body = body
+        self._release = release
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            yield chunk
+
+    async def aclose(self) -> None:
+        try:
+            await self._body.aclose()
+        finally:
+            await self._release()
 
 
 async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, Any], None]:

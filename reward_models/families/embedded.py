@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from epf.core.generator import Message
-from epf.engines.tokenizer import ChatTokenizer
+from epf.engines.tokenizer import ChatTokenizer, TextTokenizer
 from epf.reward_models.families.family import Family
-from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 SEPARATOR = "\n\n"
 """Closes each step of a trace; an added token of the vocabulary."""
@@ -18,7 +17,7 @@ SEPARATOR = "\n\n"
 def embedded(directory: Path) -> Family:
     """``LlamaForSequenceClassification`` with ``num_labels`` 1; the sigmoid of its logit is the probability."""
     chat = ChatTokenizer(directory)
-    tokenizer = FamilyTokenizer(directory, markers=(SEPARATOR,))
+    tokenizer = TextTokenizer(directory, markers=(SEPARATOR,))
     separator_id = tokenizer.id_of(SEPARATOR)
 
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:

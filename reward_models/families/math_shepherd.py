@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from epf.engines.tokenizer import TextTokenizer
 from epf.reward_models.families.family import Family
-from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 TAG = "▁ки"
 ANSWERS = ("▁+", "▁-")
@@ -19,7 +19,7 @@ _NUMBERED = re.compile(r"Step \d+:")
 
 def math_shepherd(directory: Path) -> Family:
     """The family, bound to the tokenizer in ``directory``."""
-    tokenizer = FamilyTokenizer(directory, markers=(TAG,))
+    tokenizer = TextTokenizer(directory, markers=(TAG,))
     bos, tag = tokenizer.bos_id(), tokenizer.id_of(TAG)
 
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:

@@ -7,15 +7,15 @@ followed by ``<extra_0>``. The score is the softmax of the two labels at the las
 from collections.abc import Sequence
 from pathlib import Path
 
+from epf.engines.tokenizer import TextTokenizer
 from epf.reward_models.families.family import Family
-from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 
 
 def qwen(directory: Path) -> Family:
     """The family, bound to the tokenizer in ``directory``."""
-    tokenizer = FamilyTokenizer(directory, markers=("<extra_0>",))
+    tokenizer = TextTokenizer(directory, markers=("<extra_0>",))
     start, end, marker = map(tokenizer.id_of, ("<|im_start|>", "<|im_end|>", "<extra_0>"))
     newline = tokenizer.text("\n")
     system = [start, *tokenizer.text(f"system\n{SYSTEM}"), end, *newline]

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from epf.core.generator import Message
-from epf.engines.tokenizer import ChatTokenizer
+from epf.engines.tokenizer import ChatTokenizer, TextTokenizer
 from epf.reward_models.families.family import Family
-from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 ANSWERS = ("+", "-")
 
@@ -20,7 +19,7 @@ ANSWERS = ("+", "-")
 def rlhflow(directory: Path) -> Family:
     """The family, bound to the tokenizer and chat template in ``directory``."""
     chat = ChatTokenizer(directory)
-    tokenizer = FamilyTokenizer(directory)
+    tokenizer = TextTokenizer(directory)
 
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         turns: list[Message] = []

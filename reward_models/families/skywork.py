@@ -12,13 +12,13 @@ have this architecture; a plugin that registers it serves ``token_classify``, wh
 from collections.abc import Sequence
 from pathlib import Path
 
+from epf.engines.tokenizer import TextTokenizer
 from epf.reward_models.families.family import Family
-from epf.reward_models.families.tokenizer import FamilyTokenizer
 
 
 def skywork(directory: Path) -> Family:
     """The family, bound to the tokenizer in ``directory``, which must name a ``bos_token``."""
-    tokenizer = FamilyTokenizer(directory)
+    tokenizer = TextTokenizer(directory)
     bos, newline = tokenizer.bos_id(), tokenizer.text("\n")[-1]
 
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:

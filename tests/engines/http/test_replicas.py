@@ -134,7 +134,7 @@ def test_a_stream_read_to_its_end_leaves_its_connection_for_the_next() -> None:
 
 
 def test_a_connection_that_was_idle_is_closed_when_another_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.transport.IDLE_S", -1.0)
+    monkeypatch.setattr("epf.engines.http.connections.IDLE_S", -1.0)
 
     async def test(pool: Upstream, servers: list[Upstreams]) -> None:
         assert await ask(pool) == [1, 2]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from epf.engines.onnx.sampling import draw, log_probabilities
+from epf.engines.onnx.stepper import draw, log_probabilities
 
 LOGITS = np.array([1.0, -0.5, 2.0, -np.inf, 0.3, 1.9, -3.0, 0.0], np.float32)
 N = 40_000
