@@ -1,4 +1,4 @@
-"""``epf entropy``: every tool on its example, traces from files, pictures, and what is said when something is amiss."""
+"""``epf entropy``: every tool on its example, traces from files, pictures, and messages for bad input."""
 
 import json
 from pathlib import Path

@@ -59,7 +59,7 @@ def test_rows_report_and_pictures(asked: tuple[str, ...], tmp_path: Path, capsys
     assert len(list((tmp_path / "run").glob("*.png"))) == 4, "six problems are too few for a calibration"
 
 
-def test_the_same_command_makes_the_report_again_without_a_search(asked: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_same_command_writes_the_report_again_without_a_search(asked: tuple[str, ...], tmp_path: Path) -> None:
     assert scripted(*asked) == 0
     rows = (tmp_path / "run" / "results.jsonl").read_bytes()
     (tmp_path / "run" / "report.md").unlink()
@@ -95,7 +95,7 @@ def test_more_methods_seeds_and_problems_resume_from_the_rows_so_far(asked: tupl
     assert len(results(tmp_path / "run")) == len(after.splitlines()) == 6 * 3 * 3 * 3
 
 
-def test_an_outage_ends_the_run_and_the_same_command_makes_up_for_it(
+def test_an_outage_ends_the_run_and_the_same_command_retries_the_failures(
     asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert scripted(*asked, error=GeneratorError("the engine is down")) == 1
@@ -143,7 +143,7 @@ def test_the_settings_of_the_service_hold_for_this_command_too(
         (("--compare", "{out}", "{out}"), "does not hold a run"),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_made(
+def test_bad_input_is_one_line_and_creates_nothing(
     arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert scripted(*(part.format(out=tmp_path / "out") for part in arguments)) == 2

@@ -1,4 +1,4 @@
-"""What keeps ``epf serve`` and ``epf serve-prm`` from starting: one line that names it, and status 2."""
+"""Errors that keep ``epf serve`` and ``epf serve-prm`` from starting: one line with the cause, and exit code 2."""
 
 import os
 import socket
@@ -100,14 +100,14 @@ def test_a_port_that_is_taken_is_named(command: str) -> None:
     )
 
 
-def test_settings_of_models_that_do_not_fit_together_end_it_too() -> None:
+def test_inconsistent_settings_of_a_model_are_reported() -> None:
     status, line = outcome("serve", "--port", "0", EPF_REWARD_MODEL__KIND="http")
     assert status == 2
     assert line == "epf: Reward model 'http' requires the option `url`."
 
 
 @pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])
-def test_a_request_must_have_room(name: str) -> None:
+def test_limits_must_allow_the_largest_request(name: str) -> None:
     status, line = outcome("serve", **{name: "100"})
     assert status == 2
     assert line.endswith(f"which is 100: lower EPF_MAX_PARTICLES or raise {name}")

@@ -1,4 +1,4 @@
-"""``epf trace internals``: the embedded pair reads recorded traces, and what comes out is input of the entropy tools."""
+"""``epf trace internals``: the embedded pair reads recorded traces, and the output is input of the entropy tools."""
 
 import json
 from itertools import chain

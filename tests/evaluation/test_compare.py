@@ -20,7 +20,7 @@ def test_runs_are_compared_pair_by_pair() -> None:
     assert "| better |" in page
 
 
-def test_only_what_both_have_is_compare_runs() -> None:
+def test_only_common_problems_are_compared() -> None:
     settings, rows = run(N)
     shorter = {**settings, "problems": {str(i): "" for i in range(10)}}
     assert "10 problems, 10 pairs" in compare_runs((settings, rows), (shorter, rows[:10]))

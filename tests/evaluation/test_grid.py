@@ -14,7 +14,7 @@ def test_a_problem_counts_with_its_mean_over_seeds() -> None:
     assert grid.n_searches == 4
 
 
-def test_only_pairs_that_every_method_and_budget_has_are_in() -> None:
+def test_only_pairs_that_are_complete_are_used() -> None:
     whole = [row("a", method, n) for method, n in CELLS]
     missing = [row("b", method, n) for method, n in CELLS[:2]]
     failed = [row("c", method, n, error=OUTAGE if n == 1 else None) for method, n in CELLS]

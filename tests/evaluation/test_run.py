@@ -61,7 +61,7 @@ def test_the_rows_so_far_are_reported_when_the_models_fail(tmp_path: Path) -> No
         assert run.rows == [], "failed searches are retried"
 
 
-def test_settings_name_the_models_and_the_options(tmp_path: Path) -> None:
+def test_the_settings_of_a_run_name_its_models_and_options(tmp_path: Path) -> None:
     models: Mapping[str, Mapping[str, Any]] = {"generator": {"name": "mine"}, "reward_model": {"name": "its judge"}}
     report(evaluation(tmp_path, models=models, options={"max_steps": 9}))
     settings, rows = read_run(tmp_path / "run")

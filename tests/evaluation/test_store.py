@@ -133,7 +133,7 @@ def test_rows_without_settings_are_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.jsonl"]
 
 
-def test_a_second_writer_is_refused_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused_and_a_killed_one_releases_its_lock(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
 from epf.evaluation.store import open_store
