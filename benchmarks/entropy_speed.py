@@ -1,7 +1,7 @@
-"""Time of each entropy tool by the size of its input: ``python -m benchmarks.entropy_speed`` writes docs/entropy/speed.md.
+"""Running time of each entropy tool by input size: ``python -m benchmarks.entropy_speed`` writes docs/entropy/speed.md.
 
-A tool adds one entry to ``CASES``. The exponent is the slope of log time over log size between the two largest sizes; 1 is
-linear. Times are the best of three runs, of the plain function on arrays that are there already.
+To add a tool, add an entry to ``CASES``. The exponent is the slope of log time over log size between the two largest sizes; 1
+is linear. Times are the best of three runs of the plain function on existing arrays.
 """
 
 import argparse
@@ -26,13 +26,19 @@ from epf.entropy.tokens.maths import Clip, Drawn, entropy_change, steer_weights
 OUT = Path(__file__).parents[1] / "docs" / "entropy" / "speed.md"
 SIZES = (10**3, 10**4, 10**5, 10**6)
 N_RUNS = 3
+HEADING = """# Running time of the entropy tools
+
+Best of three runs in seconds, by the size of the input. The exponent is the slope of log time over log size between the two
+largest sizes; 1 is linear.
+
+"""
 
 Job = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is measured: ``make`` an input of a size, in ``unit``, and return the work on it."""
+    """A measurement: ``make`` creates an input of a given size, in ``unit``, and returns the work on it."""
 
     tool: str
     unit: str
@@ -129,23 +135,23 @@ def _maxent(n: int, rng: np.random.Generator) -> Job:
 
 
 CASES = (
-    Case("attention", "numbers of maps of 10 tokens", _attention),
+    Case("attention", "numbers in maps of 10 tokens", _attention),
     Case("coupling", "pairs of vectors of 16 numbers", _coupling),
-    Case("coupling", "pairs, the entropic plan of given costs", _plan),
+    Case("coupling", "pairs, entropic plan for given costs", _plan),
     Case("epiplexity", "symbols in 6 orders, 100 each", _ngrams),
     Case("features", "activations, 100 features, 400 resamples", _features),
     Case("features", "answers of 100 kinds, 400 resamples", _answers),
     Case("maxent", "rows of 3 features", _maxent),
     Case("ranking", "candidates, 8 per problem", _ranking),
     Case("ranking", "candidates of one problem", _long_ranking),
-    Case("rate-distortion", "numbers, 16 a row, at one step", _rate_distortion),
+    Case("rate-distortion", "numbers, 16 per row, at one step size", _rate_distortion),
     Case("reconstruction", "traces with 4 columns of 8 values", _reconstruction),
     Case("tokens", "tokens", _tokens),
 )
 
 
 def measure(case: Case) -> list[float | None]:
-    """Seconds at each size; None beyond the case's largest."""
+    """Seconds at each size; None beyond the largest size of the case."""
     times: list[float | None] = []
     for n in SIZES:
         if n > case.largest:
@@ -170,16 +176,16 @@ def row(case: Case, times: list[float | None]) -> str:
 
 
 def main() -> None:
-    """Measure and write the table."""
+    """Measures all cases and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
-    head = f"| tool | size counts | {' | '.join(f'{n:,} (s)' for n in SIZES)} | exponent |"
+    head = f"| tool | unit of size | {' | '.join(f'{n:,} (s)' for n in SIZES)} | exponent |"
     lines = [head, "|---" * (3 + len(SIZES)) + "|"]
     for case in CASES:
         lines.append(row(case, measure(case)))
         print(lines[-1], flush=True)
-    args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    args.out.write_text(HEADING + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Public data sets as traces: ``python -m benchmarks.entropy.public --data ../shared/data --out runs/entropy``.
+"""Converts public data sets to traces: ``python -m benchmarks.entropy.public --data ../shared/data --out runs/entropy``.
 
-Writes one file for each data set that the folder has: ``gsm8k_model_solutions.jsonl`` (four models, one solution each of every
-problem), ``processbench_gsm8k.jsonl`` (solutions of many models with their first wrong step) and
-``bigbench_mistake.jsonl`` (likewise, of one model); and ``gsm8k_solvers.json``, who of the four solved which problem.
+Writes one file for each data set that the folder contains: ``gsm8k_model_solutions.jsonl`` (four models with one solution each
+for every problem), ``processbench_gsm8k.jsonl`` (solutions of many models with their first wrong step) and
+``bigbench_mistake.jsonl`` (solutions of one model with their first wrong step); and ``gsm8k_solvers.json``, which lists the
+problems that each of the four models solved.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def gsm8k_model_solutions(folder: Path) -> list[Trace]:
-    """Of each problem the solutions of four models; ``judges.votes`` is how many of the others have the same answer."""
+    """Solutions of four models for each problem; ``judges.votes`` is the number of other models with the same answer."""
     found = []
     for row in _json_lines(folder / "gsm8k_model_solutions.jsonl"):
         solutions = {name: row[name]["solution"].split("\n") for name in SOLVERS}
@@ -48,12 +49,12 @@ def gsm8k_model_solutions(folder: Path) -> list[Trace]:
 
 
 def _last_answer(lines: list[str]) -> str | None:
-    """What follows ``A:`` in the last line."""
+    """The text after ``A:`` in the last line."""
     return lines[-1].removeprefix("A:").strip().replace(",", "") if lines[-1].startswith("A:") else None
 
 
 def processbench_gsm8k(folder: Path) -> list[Trace]:
-    """Solutions with their first wrong step; -1 for none."""
+    """Solutions with their first wrong step; -1 if every step is right."""
     rows = json.loads((folder / "processbench_gsm8k.json").read_text(encoding="utf-8"))
     return [
         Trace(
@@ -67,7 +68,7 @@ def processbench_gsm8k(folder: Path) -> list[Trace]:
 
 
 def bigbench_mistake(folder: Path) -> list[Trace]:
-    """Solutions with their first wrong step; -1 for none."""
+    """Solutions with their first wrong step; -1 if every step is right."""
     return [
         Trace(
             problem=row["input"],
@@ -88,18 +89,18 @@ SETS: dict[str, Callable[[Path], list[Trace]]] = {
 
 
 def solvers(found: list[Trace]) -> dict[str, list[bool]]:
-    """Of each model, which problems it solved."""
+    """For each model, whether it solved each problem."""
     return {name: [bool(trace.correct) for trace in found if trace.labels["model"] == name] for name in SOLVERS}
 
 
 def write_all(data: Path, out: Path) -> None:
-    """Convert what there is."""
+    """Converts the data sets that exist."""
     out.mkdir(parents=True, exist_ok=True)
     for name, convert in SETS.items():
         try:
             found = convert(data)
         except FileNotFoundError as error:
-            print(f"{name}: {error.filename} is not there, left out")
+            print(f"{name}: skipped, {error.filename} does not exist")
             continue
         rows = "".join(trace.model_dump_json(exclude_none=True) + "\n" for trace in found)
         (out / f"{name}.jsonl").write_text(rows, encoding="utf-8")
@@ -109,7 +110,7 @@ def write_all(data: Path, out: Path) -> None:
 
 
 def main() -> None:
-    """Convert."""
+    """Converts the data sets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path("runs/entropy"))

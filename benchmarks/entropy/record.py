@@ -1,10 +1,11 @@
 """Records searches of the embedded pair as traces: ``python -m benchmarks.entropy.record --out runs/entropy/searches.jsonl``.
 
-Held-out problems of 4 to 8 steps. A row is a particle as its search ended with it; every prefix is judged by the reward model,
-whatever the method. ``judges.right_steps`` is the part of its steps that are right by exact labels, a teacher that knows more
-than any model here, and ``--judge NAME=DIRECTORY`` adds the last log odds of another reward model. ``labels.first_wrong`` is
-the first wrong step from 0, -1 for none; entropies are those of the generator's whole distribution at temperature 1.
-``--balanced`` keeps as many right particles of each problem as wrong ones, so that who compares the two compares no problems.
+The problems are held out and have 4 to 8 steps. A row is a particle at the end of its search; the reward model scores every
+prefix, whatever the method. ``judges.right_steps`` is the share of right steps by exact labels, a teacher that knows more than
+any model here, and ``--judge NAME=DIRECTORY`` adds the last log odds of another reward model. ``labels.first_wrong`` is the
+first wrong step from 0, or -1 if every step is right. Entropies are those of the generator's complete distribution at
+temperature 1. ``--balanced`` keeps equal numbers of right and wrong particles for each problem, so that a comparison of the two
+is not a comparison of problems.
 """
 
 import argparse
@@ -34,13 +35,13 @@ PROBLEM_SEED = 8_000_001
 
 
 class Entropies:
-    """Entropy of the generator's next token after every prefix of a solution."""
+    """Computes the entropy of the generator's next token after every prefix of a solution."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(SHIPPED / "generator", load_config(SHIPPED / "generator"), 1, 1)
 
     def of(self, prompt: tuple[int, ...], tokens: list[list[int]]) -> list[list[float]]:
-        """In nats, one for each token of each step: of the distribution that it was drawn from."""
+        """Entropy in nats, for each token of each step, of the distribution from which it was sampled."""
         logits, length = self._decoder.extend(0, 0, prompt), len(prompt)
         found: list[list[float]] = []
         for step in tokens:
@@ -53,7 +54,7 @@ class Entropies:
 
 
 async def traces(asked: list[SyntheticProblem], method: str, n: int, seed: int, judges: dict[str, Path]) -> list[Trace]:
-    """All particles of one search for each problem."""
+    """All particles of one search per problem."""
     entropies = Entropies()
     async with AsyncExitStack() as stack:
         generator = await stack.enter_async_context(aclosing(EmbeddedGenerator()))
@@ -96,34 +97,34 @@ async def traces(asked: list[SyntheticProblem], method: str, n: int, seed: int, 
 
 
 def balanced(found: list[Trace]) -> list[Trace]:
-    """Of each problem the first right traces and as many wrong ones, or the other way round, in their order."""
+    """The first right and the first wrong traces of each problem, in equal numbers and in their order."""
     n = Counter((trace.problem, trace.correct) for trace in found)
-    left = {key: min(n[key], n[key[0], not key[1]]) for key in n}
-    kept = []
+    remaining = {key: min(n[key], n[key[0], not key[1]]) for key in n}
+    selected = []
     for trace in found:
         key = trace.problem, trace.correct
-        if left[key] > 0:
-            left[key] -= 1
-            kept.append(trace)
-    return kept
+        if remaining[key] > 0:
+            remaining[key] -= 1
+            selected.append(trace)
+    return selected
 
 
 def lines(found: list[Trace]) -> Iterator[str]:
-    """Rows of the file."""
+    """Yields the rows of the file."""
     for trace in found:
         yield trace.model_dump_json(exclude_none=True) + "\n"
 
 
 def main() -> None:
-    """Record and write."""
+    """Records and writes the traces."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--problems", type=int, default=40)
-    parser.add_argument("--skip", type=int, default=0, help="problems to leave out at the beginning")
-    parser.add_argument("--n", type=int, default=16, help="particles of each")
+    parser.add_argument("--skip", type=int, default=0, help="number of problems to skip at the beginning")
+    parser.add_argument("--n", type=int, default=16, help="number of particles per problem")
     parser.add_argument("--method", default="epf")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--balanced", action="store_true", help="as many right particles of each problem as wrong ones")
+    parser.add_argument("--balanced", action="store_true", help="keep equal numbers of right and wrong particles per problem")
     parser.add_argument("--judge", action="append", default=[], metavar="NAME=DIRECTORY", help="another reward model")
     args = parser.parse_args()
     judges = {name: Path(directory) for name, _, directory in (judge.partition("=") for judge in args.judge)}

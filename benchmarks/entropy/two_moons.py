@@ -1,8 +1,8 @@
-"""Weighted flow matching against the plain and the optimal-transport version: ``python -m benchmarks.entropy.two_moons``.
+"""Compares weighted, plain and optimal-transport flow matching: ``python -m benchmarks.entropy.two_moons``.
 
-From a standard Gaussian to two moons in the plane, the same small net, steps and batches for each. Needs torch, torchcfm, the
-extras ``entropy`` and ``plots``; writes docs/entropy/two_moons.md and .png. Wasserstein distances are exact, by POT. For
-each eps the table tells what the tool says before any training: how far the marginals will be off.
+The flows go from a standard Gaussian to two moons in the plane, with the same small net, number of steps and batches. Needs
+torch, torchcfm and the extras ``entropy`` and ``plots``; writes docs/entropy/two_moons.md and .png. Wasserstein distances are
+exact, by POT. For each eps, the table contains the error of the marginals that the tool predicts before any training.
 """
 
 import argparse
@@ -33,7 +33,7 @@ FEW_EULER = 4
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A loss of a field, starts and ends; ``marginal_gap`` is the tool's, 0 where the pairs keep the marginals."""
+    """A loss of a field, starts and ends; ``marginal_gap`` is the tool's, 0 if the pairs keep the marginals."""
 
     name: str
     marginal_gap: float
@@ -42,13 +42,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one version.
+    """The measurements of one version.
 
     Attributes:
-        distance: Wasserstein-2 distance of samples from the moons, over many Euler steps.
-        distance_in_few: the same over few.
-        excess_energy: energy of the paths over the least that transport needs, minus 1; 0 if straight and the least.
-        seconds: of training.
+        distance: Wasserstein-2 distance between samples and moons, with many Euler steps. distance_in_few: the same distance
+        with few Euler steps. excess_energy: energy of the paths over the minimum that transport needs, minus 1; 0 for straight
+        paths of minimum energy. seconds: training time.
     """
 
     version: Version
@@ -69,7 +68,7 @@ def moons(n: int, rng: np.random.Generator) -> FloatArray:
 
 
 def trained(loss: Loss, seed: int) -> torch.nn.Module:
-    """A velocity field that was trained by this loss of starts and ends."""
+    """A velocity field trained with this loss of starts and ends."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     layers = torch.nn.Sequential(
@@ -88,29 +87,29 @@ def trained(loss: Loss, seed: int) -> torch.nn.Module:
     return layers
 
 
-def velocity(layers: torch.nn.Module, t: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """The field's value."""
-    return layers(torch.cat([place, t], dim=1))
+def velocity(layers: torch.nn.Module, t: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+    """The value of the field."""
+    return layers(torch.cat([position, t], dim=1))
 
 
 def flown(layers: torch.nn.Module, x: torch.Tensor, n_steps: int) -> tuple[FloatArray, float]:
-    """Places along the paths of x by Euler's method, ``(n_steps + 1, n, 2)``, and their mean energy."""
-    places, energy = [x], 0.0
+    """Positions along the paths of x by Euler's method, ``(n_steps + 1, n, 2)``, and their mean energy."""
+    positions, energy = [x], 0.0
     with torch.no_grad():
         for k in range(n_steps):
-            v = velocity(layers, torch.full((len(x), 1), k / n_steps), places[-1])
-            places.append(places[-1] + v / n_steps)
+            v = velocity(layers, torch.full((len(x), 1), k / n_steps), positions[-1])
+            positions.append(positions[-1] + v / n_steps)
             energy += float(v.square().sum(dim=1).mean()) / n_steps
-    return torch.stack(places).numpy().astype(np.float64), energy
+    return torch.stack(positions).numpy().astype(np.float64), energy
 
 
 def wasserstein(x: FloatArray, y: FloatArray) -> float:
-    """W2 of two samples."""
+    """Wasserstein-2 distance of two samples."""
     return float(np.sqrt(ot.emd2(uniform(len(x)), uniform(len(y)), ot.dist(x, y))))
 
 
 def measured(version: Version, seed: int) -> Row:
-    """Train and measure one version."""
+    """Trains and measures one version."""
     began = time.perf_counter()
     layers = trained(version.loss, seed)
     seconds = time.perf_counter() - began
@@ -124,27 +123,27 @@ def measured(version: Version, seed: int) -> Row:
 
 
 def weighted(eps: float | None) -> Loss:
-    """Our loss at this eps; None for the plain one."""
+    """Our loss at this eps; None for the plain loss."""
 
     def loss(layers: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return flow_matching_loss(lambda t, place: velocity(layers, t, place), x, y, torch.rand(len(x), 1), eps=eps)
+        return flow_matching_loss(lambda t, position: velocity(layers, t, position), x, y, torch.rand(len(x), 1), eps=eps)
 
     return loss
 
 
 def transport() -> Loss:
-    """Pairs by optimal transport within each batch, by torchcfm."""
+    """The loss with pairs by optimal transport within each batch, from torchcfm."""
     matcher = ExactOptimalTransportConditionalFlowMatcher(sigma=0.0)
 
     def loss(layers: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        t, place, goal = matcher.sample_location_and_conditional_flow(x, y)
-        return (velocity(layers, t[:, None], place) - goal).square().sum(dim=1).mean()
+        t, position, goal = matcher.sample_location_and_conditional_flow(x, y)
+        return (velocity(layers, t[:, None], position) - goal).square().sum(dim=1).mean()
 
     return loss
 
 
 def versions() -> list[Version]:
-    """The eps that the tool chooses for 500 samples of each side, a quarter and four times of it, and the other two."""
+    """Weighted losses at the eps that the tool chooses for 500 samples per side, at 4 and 1/4 times it, and the two others."""
     rng = np.random.default_rng(0)
     cost = costs(rng.normal(size=(500, 2)), moons(500, rng), "euclidean")
 
@@ -156,15 +155,15 @@ def versions() -> list[Version]:
     return [
         Version("plain", 0.0, weighted(None)),
         *(
-            Version(f"weighted, eps {eps:.2g}{told}", at(eps).marginal_gap, weighted(eps))
-            for eps, told in ((4 * chosen, ""), (chosen, " (knee)"), (chosen / 4, ""))
+            Version(f"weighted, eps {eps:.2g}{note}", at(eps).marginal_gap, weighted(eps))
+            for eps, note in ((4 * chosen, ""), (chosen, " (knee)"), (chosen / 4, ""))
         ),
         Version("optimal transport", 0.0, transport()),
     ]
 
 
 def picture(rows: list[Row]) -> Figure:
-    """Paths and ends of each version."""
+    """Draws the paths and ends of each version."""
     figure = Figure(figsize=(3.2 * len(rows), 3.4), layout="constrained")
     for axes, row in zip(figure.subplots(1, len(rows), sharex=True, sharey=True), rows, strict=True):
         axes.plot(row.paths[:, :150, 0], row.paths[:, :150, 1], color="0.75", linewidth=0.5)
@@ -175,16 +174,16 @@ def picture(rows: list[Row]) -> Figure:
 
 
 def main() -> None:
-    """Train, measure, write."""
+    """Trains and measures all versions, and writes table and picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
     titles = (
-        "version", "marginals off by", "W2 to the moons", f"in {FEW_EULER} steps", "excess energy of paths", "training (s)"
+        "version", "error of the marginals", "W2 to moons", f"in {FEW_EULER} steps", "excess energy of paths", "training (s)"
     )  # fmt: skip
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    lines = ["# Flows from a Gaussian to two moons", "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     first = []
     for version in versions():
         rows = [measured(version, seed) for seed in range(args.seeds)]

@@ -160,7 +160,7 @@ def _score(trace: Trace, source: str, field: str) -> float:
 
 TOOL = Tool(
     name="ranking",
-    question="How well does a small verifier copy a big one's ranking of candidate answers, and at which rank does it diverge?",
+    question="How well does a small verifier copy a large one's ranking of answers, and at which rank does it diverge?",
     paper="PLD: A Choice-Theoretic List-Wise Knowledge Distillation (arXiv 2506.12542)",
     input=RankingInput,
     arrays=("student_scores", "teacher_scores"),

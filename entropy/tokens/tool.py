@@ -112,7 +112,7 @@ def _quadrants(advantage: FloatArray, change: FloatArray) -> list[QuadrantOut]:
 
 TOOL = Tool(
     name="tokens",
-    question="Which tokens of these traces would open or collapse the policy, and what training weight would STEER give each?",
+    question="Which tokens of these traces would open or collapse the policy, and which training weight would STEER give each?",
     paper="Rethinking Entropy Interventions in RLVR: An Entropy Change Perspective (arXiv 2510.10150)",
     input=TokensInput,
     arrays=("logprobs", "logits"),
