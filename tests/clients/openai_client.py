@@ -146,7 +146,7 @@ def readme() -> None:
     printed = StringIO()
     with redirect_stdout(printed):
         exec(code.replace(address, repr(url("real"))).replace(key, repr(KEY)), {})
-    assert printed.getvalue().count("\\boxed{28}") == 2, printed.getvalue()
+    assert printed.getvalue().startswith("28 "), printed.getvalue()
 
 
 class Cases:

@@ -122,7 +122,10 @@ def servers() -> Iterator[str]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield process.stdout.readline()
+            addresses = process.stdout.readline()
+            if not addresses:
+                raise RuntimeError("The servers did not start.")
+            yield addresses
         finally:
             process.stdin.close()
             try:

@@ -20,7 +20,7 @@ from epf.service.settings import Settings
 from epf.service.state import ServiceState
 from tests.clients.cases import KEY, RETRY_AFTER_S
 from tests.service.chat.writing import Judge, Writer
-from tests.service.serving import served
+from tests.service.serving import searches_of, served
 
 
 class EveryOther:
@@ -72,7 +72,7 @@ async def main() -> None:
             urls[name] = f"http://{host}:{port}"
         while not all(ServiceState.of(app).searches is not None for app in apps.values()):
             await asyncio.sleep(0.01)
-        overloaded.state.searches._admission = EveryOther(overloaded.state.admission)
+        searches_of(overloaded)._admission = EveryOther(ServiceState.of(overloaded).admission)
         print(json.dumps(urls), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

@@ -15,7 +15,6 @@ import yaml
 
 from epf.service.settings import Settings
 from tests.deploy.tools import GUARD_S, ROOT, compose
-from tests.service.test_settings_table import settings
 
 PROFILES = ("gpu", "monitoring")
 COMBINATIONS = ((), ("gpu",), ("monitoring",), PROFILES)
@@ -28,7 +27,8 @@ DOCS = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
 FILE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 MODEL: dict[str, Any] = yaml.safe_load(FILE)
 OURS = ("epf", "epf-gpu", "prm")
-VARIABLES = {variable for variable, _ in settings()}
+VARIABLES = set(re.findall(r"^\| `(EPF_\w+)`", (ROOT / "docs" / "settings.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+"""The table is generated from the settings."""
 
 
 @cache
