@@ -1,4 +1,4 @@
-"""A request as a server hands it to an application, for what no HTTP client can send."""
+"""Calls an application directly, for requests that no HTTP client can send."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ LOOPBACK = ("127.0.0.1", 50000)
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """A response."""
 
     status: int
     headers: Headers
@@ -33,7 +33,7 @@ def scope_of(
     client: tuple[str, int] | None = LOOPBACK,
     query: str = "",
 ) -> Scope:
-    """A request by ``client`` for ``path``, already decoded as servers do."""
+    """The scope of a request by ``client`` for ``path``, which is already decoded."""
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -51,7 +51,7 @@ def scope_of(
 
 
 async def called(app: ASGIApp, scope: Scope, messages: Sequence[Message] = ()) -> Answer:
-    """The answer to a request whose body is ``messages``, after which nothing more comes. An empty body by default."""
+    """The response to a request whose body is ``messages``, by default empty. No message follows the body."""
     coming = iter(messages or ({"type": "http.request"},))
     sent: list[Message] = []
 

@@ -1,4 +1,4 @@
-"""A server over fakes that tells what it holds: its address is the first line on standard output; it ends with its input.
+"""A server with fake models that reports what it holds. It prints its address first and ends with its standard input.
 
 A problem that begins with ``fault`` breaks the generator.
 """
@@ -29,7 +29,7 @@ class Faulty(ScriptedGenerator):
 
 
 def application() -> FastAPI:
-    """The service, and one more route."""
+    """The service with an additional route."""
     app = create_app(Faulty(), ScriptedRewardModel())
 
     @app.get("/held")

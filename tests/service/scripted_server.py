@@ -19,7 +19,7 @@ from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 
 class Lines:
-    """What standard input has said."""
+    """Commands read from standard input."""
 
     def __init__(self) -> None:
         self.said = {word: threading.Event() for word in ("load", "fail", "release")}
@@ -34,7 +34,7 @@ lines = Lines()
 
 
 class Generator(ScriptedGenerator):
-    """Loads when it is told to, and holds its calls until it is told otherwise."""
+    """Loads on command, and holds its calls until a command releases them."""
 
     def __init__(self, *_options: object) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A real server on a real socket, the application without one, clients that vanish, and readers of event streams."""
+"""Servers on a real socket or in the process, clients that disconnect, and readers of event streams."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ from epf.service.state import ServiceState
 
 
 class Connection(NamedTuple):
-    """A client without manners."""
+    """A raw client connection."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
 
 GUARD_S = 60
-"""So long a test may hang before it fails."""
+"""Time after which a hanging test fails, in seconds."""
 
 
 def searches_of(app: FastAPI) -> Searches:
@@ -36,7 +36,7 @@ def searches_of(app: FastAPI) -> Searches:
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
-    """Serve ``app`` with uvicorn; its host and port. Connections queue in the socket until the server has started."""
+    """Serve ``app`` with uvicorn at the yielded host and port. Connections queue in the socket until the server has started."""
     with listen("127.0.0.1", 0) as listening:
         server = uvicorn.Server(uvicorn.Config(app, **UVICORN, lifespan="on", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -60,7 +60,7 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @asynccontextmanager
 async def posted(address: tuple[str, int], path: str, body: Any, **headers: str) -> AsyncIterator[Connection]:
-    """A connection on which ``body`` was posted to ``path``, closed at the end."""
+    """A connection on which ``body`` has been posted to ``path``; it is closed at the end."""
     reader, writer = await asyncio.open_connection(*address)
     try:
         content = json.dumps(body).encode()
@@ -75,7 +75,7 @@ async def posted(address: tuple[str, int], path: str, body: Any, **headers: str)
 
 
 async def until(condition: Callable[[], bool]) -> float:
-    """Let everything else run until ``condition`` holds; the seconds that it took. The caller guards against never."""
+    """Let other tasks run until ``condition`` holds, and return the elapsed seconds. The caller sets a time limit."""
     loop = asyncio.get_running_loop()
     since_s = loop.time()
     while not condition():
@@ -84,7 +84,7 @@ async def until(condition: Callable[[], bool]) -> float:
 
 
 def events_of(text: str) -> list[dict[str, Any]]:
-    """Data of each server-sent event of a whole stream, comments left out; its ``type`` is the event's name."""
+    """Data of each server-sent event of a complete stream, without comments. Its ``type`` is the name of the event."""
     blocks = [block for block in text.split("\n\n") if not block.startswith(":")]
     assert blocks.pop() == "", "the stream ends within an event"
     found = []

@@ -1,4 +1,4 @@
-"""A server, for tests, whose every failure quotes what the caller wrote: ``python -m tests.service.talkative``.
+"""A server for tests whose every failure quotes the caller: ``python -m tests.service.talkative``.
 
 A word in the problem chooses how it fails. It logs everything that it would log to a very curious operator.
 """
@@ -25,7 +25,7 @@ KEY = "canary-key-of-the-tests"
 
 
 class QuotingGenerator(ScriptedGenerator):
-    """Quotes the prompt in whatever goes wrong, in logs of libraries, and in a task that nobody waits for."""
+    """Quotes the prompt in every failure, in logs of libraries, and in a task that nobody awaits."""
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         prompt = "".join(chr(token - 1000) for token in prefix_ids if token >= 1000)
@@ -46,7 +46,7 @@ class QuotingGenerator(ScriptedGenerator):
 
 
 class QuotingRewardModel(ScriptedRewardModel):
-    """Likewise."""
+    """Quotes the trace in every failure."""
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         if "unjudged" in problem:
@@ -55,12 +55,12 @@ class QuotingRewardModel(ScriptedRewardModel):
 
 
 async def fails(quoted: str) -> None:
-    """Raise an exception that quotes."""
+    """Raise an exception that quotes the caller."""
     raise ValueError(quoted)
 
 
 def main() -> None:
-    """Serve on a free port, which a log line tells, as ``epf serve`` does."""
+    """Serve on a free port, which a log line reports, as ``epf serve`` does."""
     app = create_app(QuotingGenerator(), QuotingRewardModel(), Settings(api_keys={"tests": SecretStr(KEY)}))
 
     @app.post("/fails")

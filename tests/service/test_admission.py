@@ -1,4 +1,4 @@
-"""Admission counts exactly, forgets nobody, and is fair between callers whatever they send."""
+"""Admission counts exactly, loses no request, and is fair between callers."""
 
 import asyncio
 import functools
@@ -19,7 +19,7 @@ MAX_RUNNING, MAX_WAITING, MAX_PER_CALLER, LARGEST = 16, 40, 32, 12
 
 
 class Client:
-    """A request that waits for its turn, as a task of its own."""
+    """A request that waits for its grant in a task of its own."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, caller: str, n: int, ticket: Ticket) -> None:
         self.caller = caller
@@ -36,7 +36,7 @@ class Client:
 
 
 class Server(RuleBasedStateMachine):
-    """Callers come, are granted their turn, leave and come again, in any order."""
+    """Callers send, are granted, release and send again, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,15 +46,15 @@ class Server(RuleBasedStateMachine):
         self.gone: list[Client] = []
         self.given: dict[str, int] = defaultdict(int)
         self.counted: set[Client] = set()
-        # Since when two callers both wait, or one request is its caller's first: what had been given by then.
+        # Particles granted up to the time since which two callers both wait, or a request is the first of its caller.
         self.both_wait: dict[tuple[str, str], tuple[int, int]] = {}
         self.first: dict[str, tuple[Client, dict[str, int]]] = {}
 
     def teardown(self) -> None:
-        """Who runs leaves, again and again: everyone gets a turn, and at the end nothing is left."""
+        """Release running requests repeatedly: every request is granted, and nothing is left at the end."""
         while self.clients:
             running = [client for client in self.clients if client.granted]
-            assert running, "they wait, but nobody runs: a wake-up was lost"
+            assert running, "requests are queued, but none runs: a wake-up was lost"
             for client in running:
                 self._leave(client)
                 self._settle()
@@ -135,7 +135,7 @@ class Server(RuleBasedStateMachine):
         client.turn.cancel()
 
     def _settle(self) -> None:
-        """Let those who were granted see it, and take notes."""
+        """Let granted requests resume, and record the grants."""
         for _ in range(2):
             self.loop.run_until_complete(asyncio.sleep(0))
         for client in self.clients:
@@ -175,13 +175,13 @@ def refusal(error: type[SearchServiceError], room: FairAdmission, caller: str, n
     before = room.n_running, room.n_waiting
     with pytest.raises(error) as caught:
         room.enter(caller, n)
-    assert (room.n_running, room.n_waiting) == before, "who is refused takes no room"
+    assert (room.n_running, room.n_waiting) == before, "a refused request takes no capacity"
     return caught.value
 
 
 @in_a_loop
-async def test_callers_take_turns_by_particles() -> None:
-    """One that came first with all of its requests, one with many small ones and one with large ones are given alike."""
+async def test_callers_share_by_particles() -> None:
+    """An early caller, one with many small requests and one with large requests are granted equal shares."""
     room = admission(max_running=8)
     leaving = [room.enter("other", 8)]
     waiting = [("early", 8, room.enter("early", 8)) for _ in range(4)]
@@ -203,8 +203,8 @@ async def test_callers_take_turns_by_particles() -> None:
 
 
 @in_a_loop
-async def test_a_large_request_is_passed_but_not_for_ever() -> None:
-    """Small ones, each of a new caller, use the room that it cannot, until they have had as much as it asks for."""
+async def test_a_large_request_is_overtaken_but_not_for_ever() -> None:
+    """Small requests of new callers use the capacity that it cannot, until they have been granted as much as it requests."""
     room = admission()
     holding = [room.enter("holder", 10) for _ in range(10)]
     large, larger = room.enter("large", 60), room.enter("larger", 90)
@@ -224,7 +224,7 @@ async def test_a_large_request_is_passed_but_not_for_ever() -> None:
 
 
 @in_a_loop
-async def test_a_request_that_does_not_fit_keeps_back_only_its_own_caller() -> None:
+async def test_a_request_that_does_not_fit_blocks_only_its_own_caller() -> None:
     room = admission()
     room.enter("holder", 50)
     large, own = room.enter("large", 60), room.enter("large", 1)
@@ -235,7 +235,7 @@ async def test_a_request_that_does_not_fit_keeps_back_only_its_own_caller() -> N
 
 
 @in_a_loop
-async def test_a_caller_s_limit_is_its_own_and_the_server_s_is_everybody_s() -> None:
+async def test_callers_have_limits_of_their_own_and_share_those_of_the_server() -> None:
     room = admission(max_running=10, max_waiting=10, max_per_caller=12)
     first, second = room.enter("alice", 8), room.enter("alice", 4)
     assert await granted(first)
@@ -249,25 +249,25 @@ async def test_a_caller_s_limit_is_its_own_and_the_server_s_is_everybody_s() -> 
 
 
 @pytest.mark.parametrize("limits", [{"max_running": 10}, {"max_per_caller": 10}])
-def test_more_than_could_ever_run_is_no_matter_of_waiting(limits: dict[str, int]) -> None:
+def test_a_request_that_could_never_run_is_invalid(limits: dict[str, int]) -> None:
     error = refusal(InvalidRequest, admission(**limits), "a", 11)
     assert error.param == "n_particles"
     assert "10" in error.message
 
 
 @pytest.mark.parametrize(
-    ("error", "held_s", "n", "told_s"),
+    ("error", "held_s", "n", "retry_s"),
     [
-        (Overloaded, 0.1, 10, 1),  # never less than a second
-        (Overloaded, 8.0, 10, 8),  # all that run have to leave
+        (Overloaded, 0.1, 10, 1),  # at least one second
+        (Overloaded, 8.0, 10, 8),  # all running requests must end
         (Overloaded, 8.0, 5, 4),  # half of them
         (Overloaded, 8.3, 10, 9),  # rounded up
-        (Overloaded, 200.0, 10, 120),  # never more than clients take for a pause
+        (Overloaded, 200.0, 10, 120),  # at most what clients accept as a pause
         (RateLimited, 8.0, 5, 4),
     ],
 )
-def test_who_is_refused_is_told_how_long_the_last_ones_took(
-    error: type[SearchServiceError], held_s: float, n: int, told_s: float
+def test_the_retry_time_follows_from_the_duration_of_recent_requests(
+    error: type[SearchServiceError], held_s: float, n: int, retry_s: float
 ) -> None:
     now_s = 0.0
     room = admission(max_running=10, max_waiting=0, max_per_caller=10, clock=lambda: now_s)
@@ -276,11 +276,11 @@ def test_who_is_refused_is_told_how_long_the_last_ones_took(
         now_s += held_s
         ticket.release()
     room.enter("a", 10)
-    assert refusal(error, room, "a" if error is RateLimited else "b", n).retry_after_s == told_s
+    assert refusal(error, room, "a" if error is RateLimited else "b", n).retry_after_s == retry_s
 
 
-def test_what_an_operation_takes_in_a_long_queue() -> None:
-    """Printed, not asserted: so many callers wait that the first request of each is looked at, in vain."""
+def test_cost_of_an_operation_in_a_long_queue() -> None:
+    """Prints the cost when many callers are queued and the first request of each is examined in vain."""
     room = admission(max_running=8)
     room.enter("holder", 4)
     tickets = [room.enter(f"caller {i}", 8) for _ in range(10) for i in range(100)]

@@ -1,7 +1,7 @@
-"""Nobody gets in without a key, on any path; without any keys, only this machine does."""
+"""Every path requires a key. A server without keys accepts only local requests."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,7 +28,7 @@ UNKNOWN = ("/", "", "/metrics", "/nothing", "/v1", "/healthz/x", "/healthz.json"
 
 
 def mounted() -> FastAPI:
-    """The service with another application below it, which brings a document and a health route of its own."""
+    """The service with another application mounted below it, which has a document and a health route of its own."""
     app = create_app(ScriptedGenerator(), ScriptedRewardModel(), SETTINGS)
     below = FastAPI()
     below.get("/healthz")(lambda: "open")
@@ -36,7 +36,10 @@ def mounted() -> FastAPI:
     return app
 
 
-APPS = {"service": mounted, "scoring": lambda: create_scoring_app(ScriptedRewardModel(), SETTINGS)}
+APPS: dict[str, Callable[[], FastAPI]] = {
+    "service": mounted,
+    "scoring": lambda: create_scoring_app(ScriptedRewardModel(), SETTINGS),
+}
 
 
 def paths_below(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[str]:
@@ -51,13 +54,13 @@ def paths_below(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[str]:
 
 
 def spelled(path: str) -> set[str]:
-    """Ways to write a path that a server, a proxy or a router might take for the same."""
+    """Spellings of a path that a server, a proxy or a router might treat as equal."""
     encoded = f"/%{ord(path[1]):02x}{path[2:]}" if len(path) > 1 else "/%2e"
     return {path, f"{path}/", f"{path}//", f"/{path}", f"//{path}", encoded, f"{path}%2f", f"{path}%00", f"{path}?key={KEY}"}
 
 
 async def ask(address: tuple[str, int], method: str, target: str, *lines: str) -> httpx.Response:
-    """One request for a target as it stands, which no client changes on the way."""
+    """Send one request for a target exactly as written, without normalisation by a client."""
     reader, writer = await asyncio.open_connection(*address)
     head = "\r\n".join((f"{method} {target} HTTP/1.1", "host: localhost", "connection: close", *lines))
     writer.write(f"{head}\r\n\r\n".encode())
@@ -73,7 +76,7 @@ async def ask(address: tuple[str, int], method: str, target: str, *lines: str) -
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_every_path_and_method_is_closed_but_those_of_probes(app: str) -> None:
+def test_every_path_and_method_except_probes_requires_a_key(app: str) -> None:
     built = APPS[app]()
     paths = set(paths_below(built.routes))
     known = {path.replace("{id}", "a") for path in built.openapi()["paths"]}
@@ -81,7 +84,7 @@ def test_every_path_and_method_is_closed_but_those_of_probes(app: str) -> None:
     assert {"/docs", "/redoc", "/openapi.json"} | ({"/below/docs", "/below/healthz"} if app == "service" else set()) <= paths
     targets = {target for path in (*paths, *UNKNOWN) for target in spelled(path) if target.startswith("/")}
 
-    requests = [(method, target, ()) for target in targets for method in METHODS]
+    requests: list[tuple[str, str, tuple[str, ...]]] = [(method, target, ()) for target in targets for method in METHODS]
     requests += [(method, path, ("authorization: Bearer a-key-that-is-wrong",)) for path in paths for method in METHODS]
 
     async def scenario() -> int:
@@ -164,7 +167,7 @@ def test_a_key_is_a_bearer_token_and_has_a_name(headers: list[tuple[str, str]], 
         (("127.0.0.1", 1), {"via": "1.1 proxy"}, False),
     ],
 )
-def test_without_keys_only_this_machine_is_answered(
+def test_without_keys_only_local_requests_are_accepted(
     client: tuple[str, int] | None, headers: dict[str, str], local: bool
 ) -> None:
     def asked(path: str, **settings: Any) -> Any:
@@ -180,7 +183,7 @@ def test_without_keys_only_this_machine_is_answered(
     assert asked("/readyz").status != 403, "probes come from elsewhere"
 
 
-def test_a_forwarded_request_is_not_local_behind_the_server_s_own_reading_of_it() -> None:
+def test_a_forwarded_request_is_not_local_even_if_the_server_rewrites_the_client() -> None:
     async def scenario() -> None:
         async with served(create_app(ScriptedGenerator(), ScriptedRewardModel())) as address:
             assert (await ask(address, "GET", "/openapi.json")).status_code == 200
@@ -190,7 +193,7 @@ def test_a_forwarded_request_is_not_local_behind_the_server_s_own_reading_of_it(
 
 
 @pytest.mark.parametrize("length", ["5", "999999999"])
-def test_a_body_without_a_key_is_not_waited_for(length: str) -> None:
+def test_the_body_of_a_request_without_a_key_is_not_read(length: str) -> None:
     scope = scope_of("POST", "/solve", [("content-length", length)])
     unfinished: list[Message] = [{"type": "http.request", "body": b"1", "more_body": True}]
     app = create_app(ScriptedGenerator(), ScriptedRewardModel(), SETTINGS)
@@ -198,7 +201,7 @@ def test_a_body_without_a_key_is_not_waited_for(length: str) -> None:
 
 
 def test_websockets_are_closed() -> None:
-    """Also where a route would take them."""
+    """WebSockets are closed even if a route would accept them."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

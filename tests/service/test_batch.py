@@ -17,7 +17,7 @@ BAD = "no engine can read this"
 
 
 class Picky(ScriptedGenerator):
-    """Fails on one problem, and remembers what it was asked for."""
+    """Fails on one problem, and records its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,16 +42,16 @@ def ask(body: Any, *, generator: ScriptedGenerator | None = None, settings: Sett
     return asyncio.run(post())
 
 
-def told(body: Any, **options: Any) -> list[dict[str, Any]]:
+def events_for(body: Any, **options: Any) -> list[dict[str, Any]]:
     response = ask(body, **options)
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     return events_of(response.text)
 
 
-def test_every_problem_is_answered_as_it_would_be_alone() -> None:
+def test_every_problem_has_the_answer_of_a_single_request() -> None:
     problems = ["one", {"problem": "two", "custom_id": "b", "n_particles": 2}, {"problem": "three", "method": "pf", "seed": 9}]
-    events = told({"problems": problems, "seed": 3, "n_particles": 4})
+    events = events_for({"problems": problems, "seed": 3, "n_particles": 4})
     assert [event["type"] for event in events] == ["started", "solved", "solved", "solved", "done"]
     assert events[0]["n_problems"] == 3
     solved = sorted(events[1:-1], key=lambda event: event["index"])
@@ -61,7 +61,10 @@ def test_every_problem_is_answered_as_it_would_be_alone() -> None:
 
     async def alone() -> dict[str, Any]:
         async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:
-            return (await client.post("/solve", json={"problem": "one", "seed": 3, "n_particles": 4})).json()
+            response: dict[str, Any] = (
+                await client.post("/solve", json={"problem": "one", "seed": 3, "n_particles": 4})
+            ).json()
+            return response
 
     single = asyncio.run(alone())
     for name in set(single) - {"id", "usage"}:
@@ -69,7 +72,7 @@ def test_every_problem_is_answered_as_it_would_be_alone() -> None:
 
 
 def test_totals() -> None:
-    events = told({"problems": ["one", "two", BAD], "n_particles": 2})
+    events = events_for({"problems": ["one", "two", BAD], "n_particles": 2})
     usages = [event["result"]["usage"] for event in events if event["type"] == "solved"]
     done = events[-1]
     assert (done["n_solved"], done["n_failed"]) == (2, 1)
@@ -78,7 +81,7 @@ def test_totals() -> None:
 
 
 def test_failed_problem_does_not_fail_the_others() -> None:
-    events = told({"problems": ["one", BAD, {"problem": BAD, "custom_id": "c"}, "two"], "concurrency": 1})
+    events = events_for({"problems": ["one", BAD, {"problem": BAD, "custom_id": "c"}, "two"], "concurrency": 1})
     kinds = [event["type"] for event in events]
     assert kinds == ["started", "solved", "failed", "failed", "solved", "done"]
     assert set(events[2]) == {"type", "index", "custom_id", "error"}
@@ -87,16 +90,16 @@ def test_failed_problem_does_not_fail_the_others() -> None:
     assert events[3]["custom_id"] == "c"
 
 
-def test_concurrency_bounds_what_runs_at_the_same_time() -> None:
+def test_concurrency_limits_simultaneous_searches() -> None:
     generator = ScriptedGenerator()
-    told({"problems": ["a"] * 6, "concurrency": 2, "n_particles": 3}, generator=generator)
+    events_for({"problems": ["a"] * 6, "concurrency": 2, "n_particles": 3}, generator=generator)
     assert generator.most_running == 2 * 3
 
 
 def test_particles_on_request() -> None:
-    events = told({"problems": ["one"], "n_particles": 2, "return_particles": True})
+    events = events_for({"problems": ["one"], "n_particles": 2, "return_particles": True})
     assert len(events[1]["result"]["particles"]) == 2
-    assert "particles" not in told({"problems": ["one"]})[1]["result"]
+    assert "particles" not in events_for({"problems": ["one"]})[1]["result"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,7 @@ def test_particles_on_request() -> None:
         ({"problems": ["a"], "stream": True}, "stream", "not a field"),
     ],
 )
-def test_bad_fields_are_named_and_nothing_is_generated(body: Any, param: str, word: str) -> None:
+def test_invalid_fields_are_named_and_nothing_is_generated(body: Any, param: str, word: str) -> None:
     generator = Picky()
     settings = Settings(max_batch=4, max_problem_chars=100, max_particles=32, max_steps=100, max_tokens_per_request=1_000_000)
     response = ask(body, generator=generator, settings=settings)
@@ -138,18 +141,18 @@ def test_bad_fields_are_named_and_nothing_is_generated(body: Any, param: str, wo
     assert generator.asked == []
 
 
-def test_largest_batch_that_the_server_takes() -> None:
-    assert len(told({"problems": ["a"] * 4, "n_particles": 8}, settings=Settings(max_batch=4, max_particles=32))) == 6
+def test_the_largest_permitted_batch() -> None:
+    assert len(events_for({"problems": ["a"] * 4, "n_particles": 8}, settings=Settings(max_batch=4, max_particles=32))) == 6
 
 
-def test_deadline_is_each_problem_s_own() -> None:
+def test_each_problem_has_its_own_deadline() -> None:
     settings = Settings(search=SearchDefaults(max_seconds=0.05))
-    events = told({"problems": ["a"] * 3, "concurrency": 1}, generator=ScriptedGenerator(hold=True), settings=settings)
+    events = events_for({"problems": ["a"] * 3, "concurrency": 1}, generator=ScriptedGenerator(hold=True), settings=settings)
     assert [event["type"] for event in events] == ["started", "failed", "failed", "failed", "done"]
     assert {event["error"]["code"] for event in events[1:-1]} == {"deadline_exceeded"}
 
 
-def test_every_event_is_as_the_document_says() -> None:
+def test_every_event_matches_the_document() -> None:
     async def read() -> tuple[dict[str, Any], str]:
         async with client_of(create_app(Picky(), ScriptedRewardModel())) as client:
             body = {"problems": ["a", BAD], "return_particles": True}

@@ -1,4 +1,4 @@
-"""Canary words in everything that a caller can write: none of them is ever in a log, nor what is secret in an error."""
+"""Canary words in everything that a caller can write: none of them appears in a log, and errors reveal no secret."""
 
 import json
 import re
@@ -22,7 +22,7 @@ FAILURES = ("bug", "midway", "broken", "unjudged", "forgotten", "fine")
 
 @contextmanager
 def talkative() -> Iterator[tuple[str, list[str]]]:
-    """Address of the server, and the lines of its standard error, which are all there once it has ended.
+    """Address of the server, and the lines of its standard error, which are complete once it has ended.
 
     They are read all the time: a server cannot go on when nobody takes its lines.
     """
@@ -48,7 +48,7 @@ def talkative() -> Iterator[tuple[str, list[str]]]:
 
 
 def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every place that takes words, with each way to fail."""
+    """Every place that accepts text, with each way to fail."""
     for failure in FAILURES:
         problem = f"canary-problem {failure}"
         messages = [{"role": "system", "content": "canary-system"}, {"role": "user", "content": problem}]
@@ -72,7 +72,7 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "CANARY", path, {"headers": {"authorization": "Basic canary-wrong-key", "x-request-id": "canary id"}}
 
 
-def test_what_callers_write_is_in_no_log_and_no_secret_in_an_error() -> None:
+def test_logs_never_quote_callers_and_errors_reveal_no_secrets() -> None:
     statuses: dict[int, int] = {}
     with talkative() as (url, lines), httpx.Client(base_url=url, timeout=GUARD_S) as client:
         for method, path, sent in requests():
@@ -85,12 +85,12 @@ def test_what_callers_write_is_in_no_log_and_no_secret_in_an_error() -> None:
             statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
             failed = response.status_code >= 400 or '"error"' in response.text or '"failed"' in response.text
             words = set(re.findall(r"canary[-\w]*", response.text))
-            # The name of a field, of a model and of a problem in a batch are what an error is about.
+            # An error may name a field, a model and a problem of a batch.
             assert not failed or words <= {"canary-field", "canary-model", "canary-custom"}, response.text
     log = [json.loads(text) for text in lines]
     assert not [entry for entry in log if "canary" in json.dumps(entry).lower()]
     assert {200, 400, 401, 404, 405, 413, 500, 502} <= statuses.keys()
-    told = {entry["message"].partition(" in talkative.py")[0] for entry in log}
+    messages = {entry["message"].partition(" in talkative.py")[0] for entry in log}
     assert {
         "request",
         "prompt %s",
@@ -98,7 +98,7 @@ def test_what_callers_write_is_in_no_log_and_no_secret_in_an_error() -> None:
         "GeneratorError caused by ValueError",
         "Exception in ASGI application",
         "Task exception was never retrieved",
-    } <= told, "the failures were logged"
+    } <= messages, "the failures were logged"
     assert not [entry for entry in log if (entry["logger"], entry["level"]) == ("library", "debug")]
     assert sum(entry["message"] == "request" for entry in log) == sum(statuses.values()) + 1
     assert all(entry["request_id"] for entry in log if entry["message"] in ("request", "Exception in ASGI application"))

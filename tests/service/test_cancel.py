@@ -1,4 +1,4 @@
-"""A search is cancelled by its id, by the caller that began it and by no other."""
+"""A search is cancelled by its id, and only by the caller that started it."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def failure(response: httpx.Response) -> dict[str, Any]:
         ("/solve/batch", {"problems": ["a", "b", "c"], "concurrency": 2}),
     ],
 )
-def test_cancelled_request_is_told_so_and_others_go_on(path: str, body: dict[str, Any]) -> None:
+def test_a_cancelled_request_ends_with_an_error_and_others_continue(path: str, body: dict[str, Any]) -> None:
     async def scenario() -> None:
         generator = ScriptedGenerator(hold=True)
         app = create_app(generator, ScriptedRewardModel())
@@ -61,7 +61,7 @@ def test_cancelled_request_is_told_so_and_others_go_on(path: str, body: dict[str
     asyncio.run(scenario())
 
 
-def test_nothing_of_that_id_is_404() -> None:
+def test_an_unknown_id_is_404() -> None:
     async def scenario() -> None:
         async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:
             for path in ("/solve/nothing", "/solve/batch", "/solve/%00", "/solve/" + "x" * 5000):

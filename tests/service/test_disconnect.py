@@ -1,4 +1,4 @@
-"""A client that goes away ends its search and no other: over a real socket, in every phase, for every kind of answer."""
+"""A disconnect cancels the search of its client and no other: over a real socket, in every phase, for every response type."""
 
 import asyncio
 import threading
@@ -20,7 +20,7 @@ from tests.service.serving import posted, searches_of, served, until
 GUARD_S = 60
 N = 4
 HANGING = ("9^{9^{9}}", "9^{9^{9}} + x")
-"""Answers that a worker process needs its whole time limit to tell apart."""
+"""Answers that a worker process cannot compare within its time limit."""
 
 Phase = Literal["queued", "generating", "scoring", "resampled", "grading"]
 PHASES: tuple[Phase, ...] = ("queued", "generating", "scoring", "resampled", "grading")
@@ -32,7 +32,7 @@ KINDS: dict[str, Callable[[str], tuple[str, dict[str, Any]]]] = {
 
 
 class HeldGenerator(ScriptedGenerator):
-    """Goes no further than a phase, but for one client; ``live`` counts calls under way by the first letter of the problem."""
+    """Holds every client but one in a phase; ``live`` counts running calls by the first letter of the problem."""
 
     def __init__(self, phase: Phase | None) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class HeldGenerator(ScriptedGenerator):
 
 
 class HeldRewardModel(ScriptedRewardModel):
-    """Likewise."""
+    """Holds every client but one in a phase."""
 
     def __init__(self, phase: Phase | None) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class HeldRewardModel(ScriptedRewardModel):
 
 
 class OneAtATime:
-    """Admission that lets the first one in, and the next one when that one has left."""
+    """Admission that grants one request at a time."""
 
     def __init__(self) -> None:
         self.line: list[asyncio.Event] = []
@@ -107,8 +107,8 @@ def n_graders() -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("phase", PHASES)
-def test_vanished_client_ends_its_search_and_no_other(phase: Phase, kind: str) -> None:
-    """The bystander is held in the same phase as the one who vanishes, or runs while that one waits for a place."""
+def test_a_disconnect_cancels_only_the_search_of_its_client(phase: Phase, kind: str) -> None:
+    """The bystander is held in the same phase as the client that disconnects, or runs while that client is queued."""
     generator, reward_model = HeldGenerator(phase), HeldRewardModel(phase)
     app = create_app(generator, reward_model)
 
@@ -146,7 +146,7 @@ def test_vanished_client_ends_its_search_and_no_other(phase: Phase, kind: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_client_that_leaves_after_the_last_byte_cancels_nothing(kind: str) -> None:
+def test_a_disconnect_after_the_last_byte_cancels_nothing(kind: str) -> None:
     generator, reward_model = HeldGenerator(None), HeldRewardModel(None)
     app = create_app(generator, reward_model)
 
@@ -165,7 +165,7 @@ def test_client_that_leaves_after_the_last_byte_cancels_nothing(kind: str) -> No
     asyncio.run(scenario())
 
 
-def test_vanished_client_ends_its_scoring() -> None:
+def test_a_disconnect_cancels_scoring() -> None:
     reward_model = ScriptedRewardModel(hold=True)
     app = create_app(ScriptedGenerator(), reward_model)
 

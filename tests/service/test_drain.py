@@ -1,4 +1,4 @@
-"""A server process and real signals: what it says while it starts and stops, and that it loses nothing and leaves nothing."""
+"""A server process and real signals: its states while it starts and stops; it loses no request and leaves no process."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ LONG = "1000000"
 
 
 class Process:
-    """A server that was started, and a client of it."""
+    """A running server and a client of it."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
@@ -48,7 +48,7 @@ class Process:
             assert self.process.stdout.readline() == "held\n"
 
     def state(self) -> str:
-        """Of the server, as /readyz tells it; it is alive all the time."""
+        """State of the server according to /readyz. /healthz reports that it is alive all the time."""
         assert self.client.get("/healthz").status_code == 200
         response = self.client.get("/readyz")
         if response.status_code == 200:
@@ -64,7 +64,7 @@ class Process:
         self.process.send_signal(which)
 
     def ended(self) -> tuple[int, str]:
-        """Exit status and what is left of standard error."""
+        """Exit status and the rest of standard error."""
         assert self.process.stderr is not None
         code = self.process.wait(GUARD_S)
         return code, self.process.stderr.read()
@@ -85,8 +85,8 @@ class Process:
 def started(load: bool = True, **settings: str) -> Iterator[Process]:
     environment = {**os.environ, **MODELS, "EPF_DRAIN_NOTICE_S": "0", **settings}
     command = [sys.executable, "-m", "tests.service.scripted_server", "serve"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
             server = Process(process)
             with server.client:
@@ -99,7 +99,7 @@ def started(load: bool = True, **settings: str) -> Iterator[Process]:
 
 
 def refused(response: httpx.Response) -> dict[str, Any]:
-    """Why, in the form of all refusals that a client should come back after."""
+    """The error of a response, which is checked to be retryable."""
     assert response.status_code == 503
     assert response.headers["retry-after"] == "5"
     assert response.headers["x-should-retry"] == "true"
@@ -112,7 +112,7 @@ Requests = dict[str, tuple[str, dict[str, Any]]]
 
 
 def asked(problem: str) -> Requests:
-    """One request of each kind, with two particles each (or two searches of one)."""
+    """One request of each kind, with two particles each, or two searches of one particle."""
     chat, chunks = ({"model": "epf-2", "messages": [{"role": "user", "content": f"{problem} {i}"}]} for i in range(2))
     return {
         "solve": ("/solve", {"problem": f"{problem} 2", "n_particles": 2}),
@@ -139,7 +139,7 @@ def test_nothing_is_lost_in_a_drain() -> None:
             assert refused(server.client.post(path, json=body))["message"].startswith("DRAINING")
         server.say("release")
         children = server.children()
-        while not children and server.process.poll() is None:  # answers are told apart in processes of their own
+        while not children and server.process.poll() is None:  # answers are compared in worker processes
             children = server.children()
         got = {kind: answer.result(GUARD_S) for kind, answer in answers.items()}
         code, log = server.ended()
@@ -157,7 +157,7 @@ def test_nothing_is_lost_in_a_drain() -> None:
 
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
-def test_whose_time_is_up_is_answered_with_the_best_so_far_or_told_to_come_back(which: signal.Signals) -> None:
+def test_at_the_deadline_of_a_drain_requests_end_with_the_best_answer_or_a_retryable_error(which: signal.Signals) -> None:
     best, nothing = asked("best"), asked("held")
     requests = {kind: best[kind] for kind in ("solve", "stream", "chat")} | {f"no {kind}": nothing[kind] for kind in nothing}
     with started(EPF_DRAIN_S="0") as server, under_way(server, requests) as answers:
@@ -175,14 +175,14 @@ def test_whose_time_is_up_is_answered_with_the_best_so_far_or_told_to_come_back(
             assert refused(got[kind])["message"].startswith("DRAINING")
         last = events_of(got["no stream"].text)[-1]
         assert (last["type"], last["error"]["code"]) == ("error", "overloaded")
-        told = events_of(got["no batch"].text)
-        assert [event["error"]["code"] for event in told if event["type"] == "failed"] == ["overloaded"] * 2
-        assert told[-1]["n_failed"] == 2
+        batch = events_of(got["no batch"].text)
+        assert [event["error"]["code"] for event in batch if event["type"] == "failed"] == ["overloaded"] * 2
+        assert batch[-1]["n_failed"] == 2
         assert '"code":"overloaded"' in got["no chunks"].text
         assert got["no chunks"].text.endswith("data: [DONE]\n\n")
 
 
-def test_the_balancer_has_time_to_notice_and_a_second_signal_ends_at_once() -> None:
+def test_requests_are_accepted_during_the_notice_and_a_second_signal_ends_the_process() -> None:
     with started(EPF_DRAIN_NOTICE_S=LONG, EPF_DRAIN_S=LONG) as server:
         server.signal()
         server.until("DRAINING")
@@ -191,7 +191,7 @@ def test_the_balancer_has_time_to_notice_and_a_second_signal_ends_at_once() -> N
         assert server.ended()[0] == -signal.SIGTERM
 
 
-def test_it_answers_while_its_models_are_loaded() -> None:
+def test_probes_are_answered_while_the_models_load() -> None:
     with started(load=False) as server:
         assert server.state() == "STARTING"
         for path, body in asked("new").values():
@@ -204,14 +204,14 @@ def test_it_answers_while_its_models_are_loaded() -> None:
         assert server.ended()[0] == 0
 
 
-def test_it_does_not_wait_for_models_that_are_being_loaded() -> None:
+def test_a_signal_while_the_models_load_ends_the_process() -> None:
     with started(load=False, EPF_DRAIN_NOTICE_S=LONG, EPF_DRAIN_S=LONG) as server:
         assert server.state() == "STARTING"
         server.signal()
         assert server.ended()[0] == 0
 
 
-def test_models_that_cannot_be_loaded_end_it() -> None:
+def test_a_failure_to_load_the_models_ends_the_process() -> None:
     with started(load=False) as server:
         server.say("fail")
         code, log = server.ended()
@@ -221,7 +221,7 @@ def test_models_that_cannot_be_loaded_end_it() -> None:
 
 
 class Never:
-    """Admission to a queue in which nobody's turn comes."""
+    """Admission to a queue in which no request is ever granted."""
 
     def enter(self, caller: str, n_particles: int) -> "Never":
         return self
@@ -242,7 +242,7 @@ class Never:
         ("/solve/batch", {"problems": ["held"]}),
     ],
 )
-def test_whatever_has_not_begun_ends_with_the_server_too(path: str, body: dict[str, Any], waiting: bool) -> None:
+def test_requests_that_have_not_begun_end_with_the_server_too(path: str, body: dict[str, Any], waiting: bool) -> None:
     async def scenario() -> None:
         generator, reward_model = ScriptedGenerator(hold=True), ScriptedRewardModel(hold=True)
         app = create_app(generator, reward_model)

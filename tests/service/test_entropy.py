@@ -1,4 +1,4 @@
-"""The entropy tools over HTTP: every tool by its example, refusals that name row and field, and work that can be killed."""
+"""The entropy tools over HTTP: the example of every tool, refusals that name row and field, and workers that are killed."""
 
 import asyncio
 import json
@@ -96,7 +96,7 @@ def test_every_tool_answers_its_example() -> None:
         ([], None, "invalid_json"),
     ],
 )
-def test_what_is_wrong_is_named(body: Any, param: str | None, code: str) -> None:
+def test_the_row_and_field_at_fault_are_named(body: Any, param: str | None, code: str) -> None:
     response = ask("reconstruction", json=body)
     assert response.status_code == 400
     error = response.json()["error"]
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_named(body: Any, param: str | None, code: str) -> None
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'{"a": \xff}', b"[" * 100_000, b'{"columns": {"a": [' + b"9" * 10_000 + b"]}}"]
 )
-def test_what_is_no_json_is_refused(content: bytes) -> None:
+def test_invalid_json_is_refused(content: bytes) -> None:
     response = ask("reconstruction", content=content, headers={"content-type": "application/json"})
     assert response.status_code == 400
     assert response.json()["error"]["type"] == "invalid_request_error"
@@ -127,7 +127,7 @@ def test_bodies_have_a_limit_of_their_own() -> None:
     assert asyncio.run(post()) == [200, 413, 413]
 
 
-def test_others_are_answered_meanwhile_and_a_full_house_says_so() -> None:
+def test_other_requests_are_answered_meanwhile_and_a_full_queue_refuses() -> None:
     async def post() -> None:
         async with client_of(app(max_entropy_workers=1, max_entropy_waiting=0)) as client:
             heavy = asyncio.create_task(client.post("/entropy/reconstruction", json=HEAVY))
@@ -144,7 +144,7 @@ def test_others_are_answered_meanwhile_and_a_full_house_says_so() -> None:
     asyncio.run(post())
 
 
-def test_deadline_kills_the_work() -> None:
+def test_the_deadline_kills_the_worker() -> None:
     async def post() -> httpx.Response:
         async with client_of(app(max_entropy_seconds=0.01)) as client:
             response = await client.post("/entropy/reconstruction", json=HEAVY)
@@ -156,7 +156,7 @@ def test_deadline_kills_the_work() -> None:
     assert response.json()["error"]["code"] == "deadline_exceeded"
 
 
-def test_work_is_killed_when_its_client_goes_away() -> None:
+def test_a_disconnect_kills_the_worker() -> None:
     async def leave() -> None:
         async with asyncio.timeout(GUARD_S), served(app()) as address:
             async with posted(address, "/entropy/reconstruction", HEAVY):

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.slow
 N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 HANGS_S = 30
 
-# As wide as the document, so that what it allows is searched; what a script takes four steps for ends soon.
+# Limits as wide as the document's, so that every permitted request is searched; scripted searches end after four steps.
 SETTINGS = Settings(
     max_particles=256,
     max_steps=1000,
@@ -79,7 +79,7 @@ def url() -> Iterator[str]:
 
 
 def mended(body: dict[str, Any]) -> dict[str, Any]:
-    """Most valid bodies break a rule between fields, which no schema can tell: without that they are searched for."""
+    """A body without violations of rules between fields, which a schema cannot express and most bodies break."""
     if body.get("method") in METHODS:
         unused = {name for name in SearchOptions.model_fields if not METHODS[body["method"]].reads(name)}
         body = {name: value for name, value in body.items() if name not in unused}
@@ -112,7 +112,7 @@ def error_in_one_form(ctx: Any, response: Any, case: Any) -> None:
 
 
 def no_failure_of_the_server(ctx: Any, response: Any, case: Any) -> None:
-    """Two failures are no bug: a caller's own deadline in which nothing can be done, and stop texts that end every particle."""
+    """Whether a failure is legitimate: the caller's deadline is too short, or its stop texts end every particle."""
     if response.status_code >= 500:
         asked = "max_seconds" if response.json()["error"]["code"] == "deadline_exceeded" else "stop"
         assert response.json()["error"]["code"] in ("deadline_exceeded", "all_particles_dead")
@@ -121,7 +121,7 @@ def no_failure_of_the_server(ctx: Any, response: Any, case: Any) -> None:
 
 @schema.parametrize()
 @hypothesis.settings(max_examples=N_EXAMPLES, deadline=None, database=None, derandomize="FUZZ_EXAMPLES" not in os.environ)
-def test_every_request_is_answered_as_the_document_says(case: Any, url: str) -> None:
+def test_every_response_matches_the_document(case: Any, url: str) -> None:
     if case.meta.generation.mode.is_positive and isinstance(case.body, dict):
         case.body = mended(case.body)
     case.call_and_validate(

@@ -1,4 +1,4 @@
-"""Keys in the settings: what is refused at start, and that nothing but digests is kept."""
+"""API keys in the settings: invalid ones are refused at start, and only digests are kept."""
 
 from hashlib import sha256
 
@@ -38,7 +38,7 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("keys", "param", "told"),
+    ("keys", "param", "message"),
     [
         ({"alice": ""}, "api_keys.alice", "16 characters"),
         ({"alice": ALICE[:15]}, "api_keys.alice", "16 characters"),
@@ -54,14 +54,14 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
         ({"alice": ALICE, "bob": digest(ALICE)}, "api_keys.bob", "its own"),
     ],
 )
-def test_bad_keys_are_refused_at_start_and_not_told(keys: dict[str, str], param: str, told: str) -> None:
-    with pytest.raises(InvalidRequest, match=told) as refused:
+def test_invalid_keys_are_refused_at_start_and_not_quoted(keys: dict[str, str], param: str, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message) as refused:
         settings(keys)
     assert refused.value.param == param
     assert not any(key and key.removeprefix("sha256:") and key in refused.value.message for key in keys.values())
 
 
-def test_settings_that_do_not_fit_are_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_are_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPF_API_KEYS", '{"alice": ["canary"]}')
     with pytest.raises(ValidationError) as refused:
         Settings()
@@ -82,7 +82,7 @@ def test_settings_that_do_not_fit_are_not_quoted(monkeypatch: pytest.MonkeyPatch
         ("example.org", False),
     ],
 )
-def test_other_machines_are_not_listened_to_without_keys(host: str, alone: bool) -> None:
+def test_without_keys_the_server_does_not_listen_to_other_machines(host: str, alone: bool) -> None:
     check_bind(Settings(host=host, api_keys={"alice": SecretStr(ALICE)}))
     check_bind(Settings(host=host, allow_anonymous=True))
     if alone:

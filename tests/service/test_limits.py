@@ -1,4 +1,4 @@
-"""Bodies that are too large, too slow, misdescribed or nested too deeply."""
+"""Bodies that are too large, too slow, nested too deeply or have a wrong length."""
 
 import asyncio
 import logging
@@ -21,8 +21,8 @@ JSON = {"content-type": "application/json"}
 
 
 def service(**settings: Any) -> Any:
-    limits = {"max_body_bytes": LIMIT, "max_entropy_body_bytes": LIMIT}
-    return create_app(ScriptedGenerator(), ScriptedRewardModel(), Settings(**limits, **settings))
+    limits = Settings(max_body_bytes=LIMIT, max_entropy_body_bytes=LIMIT, **settings)
+    return create_app(ScriptedGenerator(), ScriptedRewardModel(), limits)
 
 
 def scoring() -> Any:
@@ -62,7 +62,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(build: Any, path: str
     asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
 
 
-def test_more_than_was_announced_is_counted() -> None:
+def test_a_body_that_exceeds_its_announced_length_is_limited() -> None:
     messages = [{"type": "http.request", "body": b" " * 400, "more_body": True}] * 3
     scope = scope_of("POST", "/solve", [("content-length", "5")])
     answer = asyncio.run(called(service(body_timeout_s=0.05), scope, messages))
@@ -80,8 +80,8 @@ def test_a_malformed_length_is_400(announced: str) -> None:
 @pytest.mark.parametrize(
     ("n_announced", "status", "code"), [(LIMIT, 408, "request_timeout"), (10**12, 413, "request_too_large")]
 )
-def test_a_body_that_does_not_come_ends_the_connection(n_announced: int, status: int, code: str) -> None:
-    """Too large a body is refused by its length, before any of it is there."""
+def test_a_body_that_does_not_arrive_ends_the_connection(n_announced: int, status: int, code: str) -> None:
+    """A body that is too large is refused by its announced length, before any of it arrives."""
 
     async def scenario() -> None:
         async with (
@@ -97,7 +97,7 @@ def test_a_body_that_does_not_come_ends_the_connection(n_announced: int, status:
     asyncio.run(scenario())
 
 
-def test_who_sends_too_much_at_once_can_still_read_the_refusal() -> None:
+def test_a_client_that_sends_too_much_can_still_read_the_refusal() -> None:
     n_bytes = 16 * 2**20  # more than the socket holds: the client is still writing when it is refused
 
     async def scenario() -> None:
@@ -115,7 +115,7 @@ def test_who_sends_too_much_at_once_can_still_read_the_refusal() -> None:
     asyncio.run(scenario())
 
 
-def test_who_leaves_before_the_body_is_whole_reaches_no_route(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_disconnect_before_the_end_of_the_body_reaches_no_route(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "epf")
 
     async def scenario() -> None:
@@ -139,8 +139,8 @@ def test_who_leaves_before_the_body_is_whole_reaches_no_route(caplog: pytest.Log
         ("/v1/chat/completions", '{"model": "epf-2", "messages": [{"role": "user", "content": %s}]}'),
     ],
 )
-def test_no_depth_of_a_body_is_a_failure_of_ours(path: str, body: str) -> None:
-    """Also not just below the depth that the parser still reads."""
+def test_no_nesting_depth_of_a_body_is_a_server_error(path: str, body: str) -> None:
+    """Includes depths just below the limit of the parser."""
 
     async def scenario() -> None:
         async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:

@@ -46,7 +46,7 @@ def test_a_record_is_one_json_object_on_one_line() -> None:
     }
 
 
-def test_an_exception_is_its_class_and_place() -> None:
+def test_an_exception_is_logged_by_its_class_and_location() -> None:
     try:
         raise KeyError("canary")
     except KeyError:
@@ -134,7 +134,7 @@ def test_lines_have_the_id_of_their_request() -> None:
         ("DELETE", "/solve/canary", "canary", ("DELETE", None, 401, None)),
     ],
 )
-def test_a_request_has_one_line_without_its_words(
+def test_a_request_has_one_line_that_quotes_nothing(
     method: str, path: str, key: str | None, fields: tuple[Any, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, access_log.name)

@@ -1,4 +1,4 @@
-"""Ten thousand requests of every kind leave nothing behind in the server's process: growth per request, tasks, open files."""
+"""Ten thousand requests of every kind leave nothing behind in the server's process: no memory, tasks or open files."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ AT_ONCE = 16
 VANISHING, FAULTY = 0.2, 0.05
 GUARD_S = 600
 MOST_BYTES = 1_300
-"""Growth per request at most: 40 MB over 30,000 requests."""
+"""Maximum growth per request: 40 MB over 30,000 requests."""
 
 MESSAGES = [{"role": "user", "content": "{problem}"}]
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -56,7 +56,7 @@ def server() -> Iterator[str]:
 
 
 def filled(body: Any, problem: str) -> Any:
-    """``body`` with the problem in it."""
+    """``body`` with the problem inserted."""
     if isinstance(body, dict):
         return {name: filled(value, problem) for name, value in body.items()}
     if isinstance(body, list):
@@ -65,7 +65,7 @@ def filled(body: Any, problem: str) -> Any:
 
 
 async def ask(client: httpx.AsyncClient, address: tuple[str, int], i: int, chance: random.Random) -> str:
-    """One request; what became of it."""
+    """Send one request and return its outcome."""
     path, body = chance.choice(KINDS)
     faulty = chance.random() < FAULTY
     body = filled(body, f"{'fault' if faulty else 'problem'} number {i}: how many are {i} birds and {chance.random()} birds?")
@@ -81,7 +81,7 @@ async def ask(client: httpx.AsyncClient, address: tuple[str, int], i: int, chanc
 
 
 async def flood(url: str, first: int, n: int) -> Counter[str]:
-    """``n`` requests, some at a time; how many came to what."""
+    """Send ``n`` requests, several at a time, and count the outcomes."""
     chance = random.Random(first)
     waiting = iter(range(first, first + n))
     outcomes: Counter[str] = Counter()
@@ -97,7 +97,7 @@ async def flood(url: str, first: int, n: int) -> Counter[str]:
 
 
 async def held(url: str) -> dict[str, int]:
-    """What the server holds once nothing is under way, and connections have been closed."""
+    """What the server holds after all requests have ended and connections are closed."""
     async with httpx.AsyncClient(base_url=url) as client:
         while True:
             found: dict[str, int] = (await client.get("/held")).json()

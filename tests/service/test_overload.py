@@ -1,4 +1,4 @@
-"""More than the server has room for, over a real socket: how many run, wait and are refused, with what, and who comes next."""
+"""More requests than the server has capacity for, over a real socket: which run, wait or are refused, and in what order."""
 
 import asyncio
 from collections import defaultdict
@@ -20,7 +20,7 @@ from tests.service.serving import Connection, posted, served, until
 
 GUARD_S = 60
 N = 2
-"""Particles of each request: two run, five wait."""
+"""Number of particles of each request: two requests run, five are queued."""
 KEYS = {caller: f"key-of-the-caller-{caller}" for caller in "abcd"}
 SETTINGS = Settings(
     api_keys={caller: SecretStr(key) for caller, key in KEYS.items()},
@@ -32,7 +32,7 @@ SETTINGS = Settings(
 
 
 class Gated(ScriptedGenerator):
-    """Holds every search until its problem is let go; ``begun`` are the problems in the order in which they came to run."""
+    """Holds every search until its problem is released; ``begun`` lists the problems in the order in which they started."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,12 +54,13 @@ class Gated(ScriptedGenerator):
 
 
 def body(kind: str, problem: str) -> tuple[str, dict[str, Any]]:
-    return {
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
         "plain": ("/solve", {"problem": problem, "n_particles": N}),
         "stream": ("/solve", {"problem": problem, "n_particles": N, "stream": True}),
         "batch": ("/solve/batch", {"problems": [problem] * N, "n_particles": 1}),
         "chat": ("/v1/chat/completions", {"model": f"epf-{N}", "messages": [{"role": "user", "content": problem}]}),
-    }[kind]
+    }
+    return bodies[kind]
 
 
 def key(caller: str) -> dict[str, str]:
@@ -67,7 +68,7 @@ def key(caller: str) -> dict[str, str]:
 
 
 class Crowd:
-    """A server, and callers whose requests reach it one after the other."""
+    """A server, and callers whose requests reach it one after another."""
 
     def __init__(self, address: tuple[str, int], app: FastAPI, generator: Gated, stack: AsyncExitStack) -> None:
         self.address = address
@@ -79,7 +80,7 @@ class Crowd:
         return self.admission.n_running // N, self.admission.n_waiting // N
 
     async def comes(self, problem: str, kind: str = "plain") -> Connection:
-        """A request of the caller that ``problem`` begins with, which runs or waits."""
+        """Send a request of the caller named by the first letter of ``problem``, and wait until it runs or is queued."""
         before = sum(self.counts())
         connection = await self._stack.enter_async_context(
             posted(self.address, *body(kind, problem), **key(problem[0]), connection="close")
@@ -103,7 +104,7 @@ async def crowd() -> AsyncIterator[Crowd]:
 
 
 @pytest.mark.parametrize("kind", ["plain", "stream", "batch", "chat"])
-def test_two_run_five_wait_three_are_refused_and_the_queue_empties_in_turn(kind: str) -> None:
+def test_two_run_five_are_queued_three_are_refused_and_the_queue_empties_in_order(kind: str) -> None:
     async def scenario() -> None:
         async with crowd() as room:
             coming = ["a1", "a2", "a3", "a4", "b1", "b2", "a5"]
@@ -121,7 +122,7 @@ def test_two_run_five_wait_three_are_refused_and_the_queue_empties_in_turn(kind:
                 assert 1 <= int(response.headers["retry-after"]) <= 120
                 assert response.headers["x-should-retry"] == "true"
             assert room.counts() == (2, 5)
-            # b has been given nothing yet, and a two requests.
+            # No request of b has been granted yet, but two of a.
             turns = ["b1", "a3", "b2", "a4", "a5"]
             for n, (ends, begins) in enumerate(zip(["a1", "a2", *turns], turns, strict=False)):
                 assert room.counts() == (2, 5 - n)
@@ -138,7 +139,7 @@ def test_two_run_five_wait_three_are_refused_and_the_queue_empties_in_turn(kind:
     asyncio.run(scenario())
 
 
-def test_whoever_vanishes_from_the_queue_frees_its_room_at_once() -> None:
+def test_a_client_that_disconnects_in_the_queue_frees_its_capacity_immediately() -> None:
     async def scenario() -> None:
         async with crowd() as room:
             for problem in ("a1", "a2", "a3", "b1", "b2", "b3"):

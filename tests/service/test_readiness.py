@@ -1,4 +1,4 @@
-"""What a server says of itself, in all phases of its life: /healthz that it is there, /readyz whether it would do its work."""
+"""Probes in all phases of a server: /healthz reports that it is alive, /readyz whether it can work."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ def run(app: FastAPI, test: Callable[[httpx.AsyncClient], Awaitable[None]]) -> N
 
 
 async def state(client: httpx.AsyncClient) -> str:
-    """Of the server, as /readyz tells it; /healthz is as ever."""
+    """State of the server according to /readyz. /healthz always reports ok."""
     alive = await client.get("/healthz")
     assert alive.status_code == 200
     assert alive.json()["status"] == "ok"
@@ -49,7 +49,7 @@ def scoring(generator: ScriptedGenerator, reward_model: ScriptedRewardModel) -> 
 
 
 @pytest.mark.parametrize(("made", "n_models"), [(create_app, 2), (scoring, 1)])
-def test_it_is_healthy_while_its_models_are(
+def test_the_server_is_healthy_while_its_models_are(
     made: Callable[..., FastAPI], n_models: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("epf.service.operations.readiness.CACHED_S", 0.0)
@@ -76,7 +76,7 @@ def test_it_is_healthy_while_its_models_are(
 
 
 class Slow(ScriptedRewardModel):
-    """Thinks about whether it is ready until it is let go."""
+    """Checks its readiness until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Slow(ScriptedRewardModel):
         await self.gate.wait()
 
 
-def test_however_many_ask_the_model_is_asked_once_in_a_second() -> None:
+def test_any_number_of_probes_check_the_model_once_per_second() -> None:
     async def scenario() -> None:
         now_s = 100.0
         model, lifecycle = Slow(), Lifecycle()
@@ -108,7 +108,7 @@ def test_however_many_ask_the_model_is_asked_once_in_a_second() -> None:
     asyncio.run(scenario())
 
 
-def test_a_model_that_says_nothing_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresponsive_model_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.service.operations.readiness.TIMEOUT_S", 0.01)
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""Every response has the id of its request, which is the caller's own where that is safe to repeat."""
+"""Every response has the id of its request, which is the caller's own id if that is safe to repeat."""
 
 import asyncio
 import json
@@ -38,12 +38,12 @@ def header_of(id: str) -> str:
 
 
 @pytest.mark.parametrize("id", ["a", "req_1.2:3-4", "A" * 128])
-def test_a_safe_id_is_taken(id: str) -> None:
+def test_a_safe_id_is_kept(id: str) -> None:
     assert header_of(id) == id
 
 
 @pytest.mark.parametrize("id", ["", "A" * 129, "a b", "a\n", "a/b", "a,b", "<a>", "\xe4", "../a"])
-def test_an_unsafe_id_is_replaced_by_a_fresh_one(id: str) -> None:
+def test_an_unsafe_id_is_replaced_by_a_new_one(id: str) -> None:
     fresh = header_of(id)
     assert len(fresh) == 32
     assert fresh != header_of(id)
@@ -81,7 +81,7 @@ def test_every_kind_of_response_has_the_id(method: str, path: str, sent: dict[st
     assert response.headers.get_list("x-request-id") == ["mine"]
 
 
-def test_a_body_that_is_too_slow_and_the_scoring_server_have_it_too() -> None:
+def test_slow_bodies_and_the_scoring_server_have_the_id_too() -> None:
     async def scenario() -> None:
         app = create_scoring_app(ScriptedRewardModel(), SETTINGS)
         async with (
@@ -96,7 +96,7 @@ def test_a_body_that_is_too_slow_and_the_scoring_server_have_it_too() -> None:
 
 
 @pytest.mark.parametrize("error", [None, GeneratorError("down")])
-def test_bodies_tell_the_id_of_the_header(error: Exception | None) -> None:
+def test_bodies_have_the_id_of_the_header(error: Exception | None) -> None:
     async def scenario() -> None:
         async with client_of(create_app(ScriptedGenerator(error=error), ScriptedRewardModel())) as client:
             streamed = await client.post("/solve", json={"problem": "a", "stream": True})

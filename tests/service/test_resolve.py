@@ -1,4 +1,4 @@
-"""Defaults of the server, choices of the caller, limits of the server: each by its name."""
+"""Requests combine the server's defaults with the caller's options, within the server's limits."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def test_limits_of_single_options(name: str, limit: float) -> None:
         max_steps=20, max_tokens_per_step=10, max_seconds=60, search=SearchDefaults(max_steps=1, max_tokens_per_step=1)
     )
     assert getattr(options(settings, **{name: limit}), name) == limit
-    error = refusal(settings, **{name: limit + 1})
+    error = refusal(settings, 1, **{name: limit + 1})
     assert error.param == name
     assert name in error.message
     assert f"at most {limit}" in error.message

@@ -17,7 +17,7 @@ STEPS = ["40 + 2 = 42.", "The answer is \\boxed{42}."]
 
 
 class Listening(ScriptedRewardModel):
-    """Remembers what it was asked."""
+    """Records its calls."""
 
     def __init__(self, answers: Sequence[Any] = ()) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def test_a_score_after_each_step() -> None:
         ({"problem": PROBLEM, "steps": ["a"], "n_particles": 4}, "n_particles"),
     ],
 )
-def test_bad_fields_are_named_and_nothing_is_asked(body: Any, param: str) -> None:
+def test_invalid_fields_are_named_and_nothing_is_scored(body: Any, param: str) -> None:
     reward_model = Listening()
     response = ask(reward_model, body, Settings(max_problem_chars=100, max_steps=3))
     assert response.status_code == 400
@@ -79,7 +79,7 @@ def test_bad_fields_are_named_and_nothing_is_asked(body: Any, param: str) -> Non
     assert reward_model.asked == []
 
 
-def test_limits_are_told() -> None:
+def test_limits_are_named() -> None:
     settings = Settings(max_problem_chars=100, max_steps=3)
     for body, limit in (({"problem": "x" * 101, "steps": STEPS}, "100"), ({"problem": "x", "steps": ["a"] * 4}, "3")):
         assert f"at most {limit} " in ask(Listening(), body, settings).json()["error"]["message"]
@@ -87,7 +87,7 @@ def test_limits_are_told() -> None:
     assert "The fields are problem, steps." in message
 
 
-def test_steps_that_do_not_fit_are_told_from_which_on() -> None:
+def test_the_first_step_that_exceeds_the_context_is_named() -> None:
     reward_model = Listening([Score(0.5, 1), ContextTooLong("the trace has 11 tokens, the model a context of 10 tokens")])
     response = ask(reward_model, {"problem": PROBLEM, "steps": ["a", "b", "c"]})
     assert response.status_code == 400
@@ -97,7 +97,7 @@ def test_steps_that_do_not_fit_are_told_from_which_on() -> None:
 
 
 @pytest.mark.parametrize("answer", [Score(float("nan"), 1), Score(1.5, 1), None, KeyError("canary")])
-def test_nonsense_of_the_reward_model_is_its_failure(answer: Any) -> None:
+def test_an_invalid_score_is_a_failure_of_the_reward_model(answer: Any) -> None:
     response = ask(Listening([answer]), {"problem": PROBLEM, "steps": STEPS})
     assert response.status_code == 502
     assert response.json()["error"]["code"] == "reward_model_error"

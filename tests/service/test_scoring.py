@@ -1,4 +1,4 @@
-"""The scoring server: its limits, its errors and what it says of its state, on a real socket."""
+"""The scoring server on a real socket: its limits, errors and state."""
 
 import asyncio
 import math
@@ -23,7 +23,7 @@ TRACE = {"problem": "1 + 1 = ?", "steps": ["1 + 1 = 2."]}
 
 
 class Model:
-    """Says ``probability``, waits while ``hold``, raises ``error``."""
+    """Returns ``probability``, waits while ``hold`` is set, or raises ``error``."""
 
     name = "scripted"
 
@@ -96,7 +96,7 @@ def test_a_trace_is_scored() -> None:
         (b"no", 400, None),
     ],
 )
-def test_what_is_no_trace_is_refused(body: Any, status: int, param: str | None) -> None:
+def test_invalid_traces_are_refused(body: Any, status: int, param: str | None) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         content = {"content": body} if isinstance(body, bytes) else {"json": body}
         response = await client.post("/score", headers={"content-type": "application/json"}, **content)
@@ -118,7 +118,7 @@ def test_what_is_no_trace_is_refused(body: Any, status: int, param: str | None) 
         (RuntimeError("a secret"), 500, "internal_error"),
     ],
 )
-def test_the_model_s_failures_are_told(error: Exception, status: int, code: str) -> None:
+def test_failures_of_the_model_are_reported(error: Exception, status: int, code: str) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         model.error = error
         response = await client.post("/score", json=TRACE)
@@ -133,7 +133,7 @@ def test_the_model_s_failures_are_told(error: Exception, status: int, code: str)
 
 
 @pytest.mark.parametrize("probability", [math.nan, math.inf, -0.1, 1.1])
-def test_nonsense_is_never_a_score(probability: float) -> None:
+def test_invalid_scores_are_refused(probability: float) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         response = await client.post("/score", json=TRACE)
         assert response.status_code == 502
@@ -142,7 +142,7 @@ def test_nonsense_is_never_a_score(probability: float) -> None:
     run(Model(probability), test)
 
 
-def test_a_full_server_refuses_and_has_room_again() -> None:
+def test_a_full_server_refuses_and_recovers() -> None:
     async def test(client: httpx.AsyncClient) -> None:
         model.hold = True
         waiting = [asyncio.create_task(client.post("/score", json=TRACE)) for _ in range(2)]
@@ -163,7 +163,7 @@ def test_a_full_server_refuses_and_has_room_again() -> None:
     run(model, test, max_particles_in_flight=1, max_particles_queued=1)
 
 
-def test_a_slow_model_meets_the_deadline() -> None:
+def test_the_deadline_ends_a_slow_call() -> None:
     async def test(client: httpx.AsyncClient) -> None:
         response = await client.post("/score", json=TRACE)
         assert response.status_code == 504
@@ -175,7 +175,7 @@ def test_a_slow_model_meets_the_deadline() -> None:
     run(model, test, max_seconds=0.05)
 
 
-def test_when_it_stops_nothing_new_is_scored_and_what_is_open_is_told_to_try_another() -> None:
+def test_a_shutdown_refuses_new_traces_and_ends_open_ones_with_a_retryable_error() -> None:
     async def main() -> None:
         app = create_scoring_app(model, Settings())
         async with served(app) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:

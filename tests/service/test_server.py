@@ -5,8 +5,8 @@ import socket
 from epf.service.server import listen
 
 
-def test_what_a_connection_is_sent_goes_out_at_once() -> None:
-    """Else the body of an answer waits 40 ms for the client's system to acknowledge its head."""
+def test_connections_send_without_delay() -> None:
+    """Otherwise the body of a response waits 40 ms for the acknowledgement of its header."""
     with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
         connection, _ = listening.accept()
         with connection:

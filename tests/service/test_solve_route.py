@@ -28,7 +28,7 @@ PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
 
 
 class Unreadable(ScriptedGenerator):
-    """Fails before anything has happened that a stream could tell of."""
+    """Fails before the first event of a stream."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def failure(response: httpx.Response) -> dict[str, Any]:
     return error
 
 
-def test_solves() -> None:
+def test_a_problem_is_solved() -> None:
     response = request(json={"problem": PROBLEM, "seed": 3, "n_particles": 4})
     assert response.status_code == 200
     body = response.json()
@@ -78,7 +78,7 @@ def test_solves() -> None:
     assert "particles" not in body
 
 
-def test_no_answer_is_null_and_still_there() -> None:
+def test_a_missing_answer_is_null() -> None:
     body = request(json={"problem": PROBLEM, "max_steps": 2}).json()
     assert body["answer"] is None
     assert body["stop_reason"] == "max_steps"
@@ -94,7 +94,7 @@ def test_particles_on_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "param", "told"),
+    ("sent", "param", "message"),
     [
         ({}, "problem", "required"),
         ({"problem": ""}, "problem", "empty"),
@@ -115,12 +115,12 @@ def test_particles_on_request() -> None:
         ({"problem": "a", "seed": 10**30}, "seed", "at most"),
     ],
 )
-def test_bad_fields_are_named(sent: dict[str, Any], param: str, told: str) -> None:
+def test_invalid_fields_are_named(sent: dict[str, Any], param: str, message: str) -> None:
     response = request(json=sent)
     assert response.status_code == 400
     error = failure(response)
     assert error["param"] == param
-    assert told in error["message"]
+    assert message in error["message"]
     assert error["type"] == "invalid_request_error"
 
 
@@ -135,14 +135,14 @@ def test_bad_bodies_are_400(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_numbers_that_are_none_are_400(number: str) -> None:
+def test_numbers_that_are_not_finite_are_400(number: str) -> None:
     content = f'{{"problem": "a", "max_seconds": {number}}}'
     response = request(content=content, headers={"content-type": "application/json"})
     assert response.status_code == 400
     assert failure(response)["param"] == "max_seconds"
 
 
-def test_form_body_is_told_to_be_json() -> None:
+def test_a_form_body_is_refused() -> None:
     response = request(data={"problem": "a"})
     assert response.status_code == 400
     assert "application/json" in failure(response)["message"]
@@ -157,7 +157,7 @@ def test_longest_problem_fits_the_body_limit() -> None:
     ("method", "path", "status", "code", "headers"),
     [("GET", "/nothing", 404, "not_found", {}), ("GET", "/solve", 405, "method_not_allowed", {"allow": "POST"})],
 )
-def test_framework_errors_have_our_form(method: str, path: str, status: int, code: str, headers: dict[str, str]) -> None:
+def test_framework_errors_have_the_common_form(method: str, path: str, status: int, code: str, headers: dict[str, str]) -> None:
     response = request(method, path)
     assert response.status_code == status
     assert failure(response)["code"] == code
@@ -178,7 +178,7 @@ def test_framework_errors_have_our_form(method: str, path: str, status: int, cod
         (SearchServiceError("bug"), {"x-should-retry": "false"}),
     ],
 )
-def test_errors_tell_what_they_are_and_whether_to_try_again(
+def test_errors_report_their_kind_and_whether_to_retry(
     error: SearchServiceError, headers: dict[str, str], stream: bool
 ) -> None:
     response = request(json={"problem": PROBLEM, "stream": stream}, prompt_error=error)
@@ -188,7 +188,7 @@ def test_errors_tell_what_they_are_and_whether_to_try_again(
     assert {name: value for name, value in response.headers.items() if "retry" in name} == headers
 
 
-def test_words_of_an_engine_s_exception_stay_inside(caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_of_engine_exceptions_are_not_revealed(caplog: pytest.LogCaptureFixture) -> None:
     response = request(json={"problem": "canary-problem"}, error=KeyError("canary-problem"))
     assert response.status_code == 502
     assert failure(response)["code"] == "generator_error"
@@ -206,7 +206,7 @@ class BrokenName(ScriptedGenerator):
         return "name"
 
 
-def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.LogCaptureFixture) -> None:
+def test_bugs_are_500_and_quoted_in_neither_response_nor_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
     async def ask() -> httpx.Response:
@@ -227,7 +227,7 @@ def test_bugs_are_500_and_neither_answer_nor_log_quotes_anything(caplog: pytest.
     assert "models_router.py" in caplog.text
 
 
-def test_no_problem_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_quotes_a_problem(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     assert request(json={"problem": "canary-problem"}).status_code == 200
     assert request(json={"problem": "canary-problem", "n_particles": 0}).status_code == 400

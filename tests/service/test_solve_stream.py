@@ -34,7 +34,7 @@ def streamed(**body: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("method", ["epf", "beam", "dvts"])
-def test_one_event_for_everything_that_happens(method: str) -> None:
+def test_every_event_of_the_search_is_sent(method: str) -> None:
     n = 4
     events = streamed(n_particles=n, seed=3, method=method)
     kinds = [event["type"] for event in events]
@@ -50,15 +50,15 @@ def test_one_event_for_everything_that_happens(method: str) -> None:
     assert {"t", "ess", "entropy", "temperature", "resampled", "distinct_ancestors", "n_finished", "answer"} < set(resampled)
 
 
-def test_the_answer_is_the_one_that_is_not_streamed() -> None:
+def test_the_streamed_answer_equals_the_plain_one() -> None:
     options = {"n_particles": 4, "seed": 3, "return_particles": True}
     plain, stream = ask(options, {"stream": True, **options})
     events = events_of(stream.text)
-    whole, told = plain.json(), events[-1]["result"]
-    assert set(whole) == set(told)
-    for name in set(whole) - {"id", "usage"}:
-        assert whole[name] == told[name], name
-    assert events[0]["id"] == told["id"]
+    plain_result, streamed = plain.json(), events[-1]["result"]
+    assert set(plain_result) == set(streamed)
+    for name in set(plain_result) - {"id", "usage"}:
+        assert plain_result[name] == streamed[name], name
+    assert events[0]["id"] == streamed["id"]
 
 
 def test_particles_only_on_request() -> None:
@@ -66,7 +66,7 @@ def test_particles_only_on_request() -> None:
     assert len(streamed(n_particles=2, return_particles=True)[-1]["result"]["particles"]) == 2
 
 
-def test_every_event_is_as_the_document_says() -> None:
+def test_every_event_matches_the_document() -> None:
     async def read() -> tuple[dict[str, Any], str]:
         async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:
             document = (await client.get("/openapi.json")).json()
@@ -87,14 +87,14 @@ def test_every_event_is_as_the_document_says() -> None:
     }
 
 
-def test_bad_input_is_an_http_error_in_a_stream_too() -> None:
+def test_invalid_input_is_an_http_error_in_a_stream_too() -> None:
     (response,) = ask({"stream": True, "n_particles": 2, "max_total_tokens": 1})
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "max_total_tokens"
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_prompt_that_does_not_fit_is_an_http_error(stream: bool) -> None:
+def test_a_prompt_that_exceeds_the_context_is_an_http_error(stream: bool) -> None:
     generator = ScriptedGenerator()
     generator.context_length = 10
     (response,) = ask({"stream": stream}, generator=generator)
@@ -145,10 +145,10 @@ def test_stream_arrives_while_the_search_runs_and_is_kept_alive() -> None:
         app = create_app(generator, ScriptedRewardModel(), Settings(keep_alive_s=0.01))
         async with asyncio.timeout(GUARD_S), served(app) as address:
             async with posted(address, "/solve", {"problem": PROBLEM, "stream": True}) as (reader, _):
-                told = await reader.readuntil(b": ping\n\n")
-            assert told.startswith(b"HTTP/1.1 200")
-            assert b"event: started" in told
-            assert b"event: step" not in told
+                received = await reader.readuntil(b": ping\n\n")
+            assert received.startswith(b"HTTP/1.1 200")
+            assert b"event: started" in received
+            assert b"event: step" not in received
             await until(lambda: generator.n_running == 0)
 
     asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""The response of server-sent events, driven by hand: what is sent when, and what becomes of the generator."""
+"""Responses of server-sent events, driven step by step: what is sent when, and how the generator ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
@@ -12,7 +12,7 @@ GUARD_S = 30
 
 
 class Client:
-    """An ASGI client: keeps what it is sent; ``gone`` is its disconnect; it stops reading while ``stalled``."""
+    """An ASGI client that records what it is sent. ``gone`` is its disconnect; it does not read while ``stalled``."""
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
@@ -38,7 +38,7 @@ class Client:
 
 
 class Frames:
-    """Frames of a test, and in which task each part of the generator ran."""
+    """The frames of a test, and the task in which each part of the generator ran."""
 
     def __init__(self, *, frames: tuple[str, ...] = (), then: Exception | None = None, wait: bool = False) -> None:
         self.frames = frames
@@ -64,7 +64,7 @@ class Frames:
             raise
         finally:
             self.tasks.add(asyncio.current_task())
-            await asyncio.sleep(0)  # cleaning up may take its time
+            await asyncio.sleep(0)  # cleanup may take a while
             self.closed.set()
 
 
@@ -102,7 +102,7 @@ def test_frames_arrive_in_order_with_the_headers_of_a_stream() -> None:
     run(scenario())
 
 
-def test_no_frames_are_an_empty_stream() -> None:
+def test_without_frames_the_stream_is_empty() -> None:
     async def scenario() -> None:
         client = Client()
         await respond(stream(Frames(), keep_alive_s=0.001), client)
@@ -136,7 +136,7 @@ def test_error_after_the_first_frame_is_the_last_frame(error: Exception) -> None
 
 
 @pytest.mark.parametrize("before", [(), ("a\n\n",)])
-def test_quiet_stream_is_kept_alive_by_comments_also_before_its_first_frame(before: tuple[str, ...]) -> None:
+def test_comments_keep_an_idle_stream_alive_even_before_its_first_frame(before: tuple[str, ...]) -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(frames=before, wait=True)
         responding = asyncio.create_task(respond(stream(frames, keep_alive_s=0.001), client))
@@ -168,7 +168,7 @@ def test_error_after_a_comment_is_in_the_stream() -> None:
 
 
 @pytest.mark.parametrize("before", [(), ("a\n\n",)])
-def test_client_that_leaves_cancels_the_generator_and_its_end_is_awaited(before: tuple[str, ...]) -> None:
+def test_a_disconnect_cancels_the_generator_and_its_end_is_awaited(before: tuple[str, ...]) -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(frames=before, wait=True)
         responding = asyncio.create_task(respond(stream(frames), client))
@@ -183,7 +183,7 @@ def test_client_that_leaves_cancels_the_generator_and_its_end_is_awaited(before:
     run(scenario())
 
 
-def test_client_that_had_left_before_gets_nothing() -> None:
+def test_a_client_that_disconnected_before_is_sent_nothing() -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(wait=True)
         client.gone.set()
@@ -194,7 +194,7 @@ def test_client_that_had_left_before_gets_nothing() -> None:
     run(scenario())
 
 
-def test_client_that_takes_nothing_has_gone_away() -> None:
+def test_a_client_that_reads_nothing_counts_as_disconnected() -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(frames=("a\n\n", "b\n\n"), wait=True)
         client.reading.clear()
@@ -205,7 +205,7 @@ def test_client_that_takes_nothing_has_gone_away() -> None:
     run(scenario())
 
 
-def test_broken_connection_is_a_client_that_has_gone_away() -> None:
+def test_a_broken_connection_counts_as_a_disconnect() -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(frames=("a\n\n",), wait=True)
 
@@ -218,7 +218,7 @@ def test_broken_connection_is_a_client_that_has_gone_away() -> None:
     run(scenario())
 
 
-def test_slow_reader_does_not_hold_up_the_generator() -> None:
+def test_a_slow_reader_does_not_delay_the_generator() -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(frames=("a\n\n",) * 1000)
         client.reading.clear()
@@ -231,7 +231,7 @@ def test_slow_reader_does_not_hold_up_the_generator() -> None:
     run(scenario())
 
 
-def test_reader_too_far_behind_has_gone_away() -> None:
+def test_a_reader_that_is_too_far_behind_counts_as_disconnected() -> None:
     async def scenario() -> None:
         client, frames = Client(), Frames(frames=("a" * 10,) * 100, wait=True)
         client.reading.clear()
@@ -245,7 +245,7 @@ def test_reader_too_far_behind_has_gone_away() -> None:
     run(scenario())
 
 
-def test_reader_that_keeps_up_may_read_any_length() -> None:
+def test_a_reader_that_keeps_up_may_read_any_length() -> None:
     async def scenario() -> None:
         client = Client()
 

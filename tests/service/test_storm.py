@@ -1,4 +1,4 @@
-"""200 clients post to the embedded pair and vanish; then one is answered, and nothing is left of the others."""
+"""200 clients of the embedded models disconnect; then one is answered, and nothing is left of the others."""
 
 import asyncio
 import random
@@ -25,13 +25,13 @@ BODIES = (
 )
 
 
-def test_storm_of_vanishing_clients_leaves_nothing_behind() -> None:
+def test_a_storm_of_disconnecting_clients_leaves_nothing_behind() -> None:
     chance = random.Random(0)
-    # Too few places for all at once, so that some of them wait for their turn when they vanish.
+    # Less capacity than all need, so that some are queued when they disconnect.
     settings = Settings(max_particles=64, max_particles_in_flight=64, max_particles_queued=512, max_particles_per_key=576)
 
     async def vanishes(address: tuple[str, int], i: int) -> bool:
-        """Whether it was gone before its answer was whole."""
+        """Send one request and return whether the client disconnected before the end of the response."""
         path, options = chance.choice(BODIES)
         problem = f"There are {i} birds on a wire. 17 more come. How many are there?"
         asked = {"problems": [problem, "What is 2 + 3?"]} if path == "/solve/batch" else {"problem": problem}
@@ -66,7 +66,7 @@ def test_storm_of_vanishing_clients_leaves_nothing_behind() -> None:
             assert n_vanished > 0, "it was no storm"
             assert searches_of(app).n_in_progress == 0
             await until(lambda: len(asyncio.all_tasks()) <= calm)
-            # The engine's thread drops a cancelled row at its next token, and the answered request came after that.
+            # The engine's thread drops a cancelled row at its next token, which precedes the answered request.
             assert generator._stepper._rows == []
             assert not generator._stepper._waiting
             print(f"{n_vanished} of {N_CLIENTS} clients vanished unanswered; the next one was answered in {seconds:.3f} s")

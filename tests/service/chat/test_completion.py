@@ -1,4 +1,4 @@
-"""Whole responses over a real socket: their shape, usage, choices, stops, log probabilities, conversation and extension."""
+"""Complete responses over a real socket: shape, usage, choices, stops, log probabilities, conversation and extension."""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def test_ids_are_unique(client: httpx.Client) -> None:
     assert all(id.startswith("chatcmpl-") for id in ids)
 
 
-def test_usage_tells_the_answer_from_the_rest(client: httpx.Client) -> None:
+def test_usage_separates_the_answer_from_the_other_tokens(client: httpx.Client) -> None:
     body = completed(client, search={"n_particles": 4})
     usage, search = body["usage"], body["choices"][0]["search"]
     assert usage["prompt_tokens"] == len(PROBLEM)
@@ -117,14 +117,14 @@ def test_an_answer_ends_before_a_stop_and_counts_so(client: httpx.Client, model:
         ({"search": {"max_total_tokens": 8}}, 4),
     ],
 )
-def test_a_limit_is_told_as_length(client: httpx.Client, limits: dict[str, Any], n_tokens: int) -> None:
+def test_a_limit_is_reported_as_length(client: httpx.Client, limits: dict[str, Any], n_tokens: int) -> None:
     body = completed(client, **limits)
     assert body["choices"][0]["finish_reason"] == "length"
     assert body["usage"]["completion_tokens"] == n_tokens
     assert body["choices"][0]["search"]["stop_reason"] != "finished"
 
 
-def test_a_finished_answer_is_a_stop_though_a_limit_cut_others() -> None:
+def test_a_finished_answer_is_a_stop_even_if_a_limit_cut_others() -> None:
     with serving(create_app(Writer(["\\boxed{1}", SOLUTION]), Judge())) as client:
         (choice,) = completed(client, model="self-consistency-8", seed=1, search={"max_total_tokens": 8 * 12})["choices"]
     assert choice["search"]["stop_reason"] == "budget"
@@ -161,7 +161,7 @@ def test_logprobs_are_numbers_in_json(value: float) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_engine_without_logprobs_says_so(stream: bool) -> None:
+def test_logprobs_are_refused_for_an_engine_without_them(stream: bool) -> None:
     with serving(create_app(Writer(log_prob=None), Judge())) as client:
         assert chat(client).status_code == 200
         response = chat(client, logprobs=True, stream=stream)
@@ -172,7 +172,7 @@ def test_an_engine_without_logprobs_says_so(stream: bool) -> None:
         assert failure(response)["param"] == "logprobs"
 
 
-def test_the_conversation_goes_to_the_generator_and_its_question_to_the_judge() -> None:
+def test_the_generator_reads_the_conversation_and_the_reward_model_the_question() -> None:
     writer, judge = Writer(), Judge()
     question = [{"type": "text", "text": "How many"}, {"type": "text", "text": "birds?"}]
     turns = [
@@ -193,7 +193,7 @@ def test_the_conversation_goes_to_the_generator_and_its_question_to_the_judge() 
     assert judge.problems == {"User: Hello\n\nAssistant: Hi\n\nUser: How many\nbirds?", "Just this?"}
 
 
-def test_the_extension_tells_of_the_search(client: httpx.Client) -> None:
+def test_the_extension_describes_the_search(client: httpx.Client) -> None:
     (choice,) = completed(client, model="weighted-best-of-n-4", seed=3, search={"return_particles": True})["choices"]
     search = choice["search"]
     assert search["method"] == "weighted_best_of_n"
@@ -206,7 +206,7 @@ def test_the_extension_tells_of_the_search(client: httpx.Client) -> None:
     assert completed(client)["choices"][0]["search"]["steps"][0]["ess"] > 0
 
 
-def test_progress_is_told_when_asked_for(client: httpx.Client) -> None:
+def test_progress_is_reported_on_request(client: httpx.Client) -> None:
     message = completed(client, search={"progress": True}, seed=1)["choices"][0]["message"]
     lines = message["reasoning_content"].splitlines()
     assert lines[0] == "epf with 2 particles, seed 1"
@@ -245,23 +245,26 @@ def test_null_is_absent(client: httpx.Client) -> None:
         "stream",
     ]
     names += ["stream_options", "search", "n", "tools", "functions", "response_format", "logit_bias", "audio", "made_up"]
-    response = chat(client, **dict.fromkeys(names))
+    absent: dict[str, Any] = dict.fromkeys(names)
+    response = chat(client, **absent)
     assert response.status_code == 200
     assert "x-epf-ignored" not in response.headers
 
 
-def test_fields_without_effect_are_named_in_a_header(client: httpx.Client) -> None:
-    response = chat(client, reasoning_effort="high", **{"made up\n": 1, "x" * 100: 2}, user="u", store=True, max_tokens=9)
+def test_fields_without_effect_are_listed_in_a_header(client: httpx.Client) -> None:
+    unknown: dict[str, Any] = {"made up\n": 1, "x" * 100: 2}
+    response = chat(client, reasoning_effort="high", **unknown, user="u", store=True, max_tokens=9)
     assert response.headers["x-epf-ignored"] == f"made?up?, reasoning_effort, {'x' * 64}"
-    many = chat(client, stream=True, **{f"f{i:02}": 1 for i in range(20)})
+    numbered: dict[str, Any] = {f"f{i:02}": 1 for i in range(20)}
+    many = chat(client, stream=True, **numbered)
     assert many.headers["x-epf-ignored"].endswith("f14, f15, and 4 more")
     assert chat(client, max_tokens=9, max_completion_tokens=99).headers["x-epf-ignored"] == "max_tokens"
     options = chat(client, stream=True, stream_options={"include_obfuscation": True, "continuous_usage_stats": True})
     assert options.headers["x-epf-ignored"] == "stream_options.continuous_usage_stats"
 
 
-def test_harmless_fields_pass_and_are_not_named(client: httpx.Client) -> None:
-    fields = {
+def test_harmless_fields_are_accepted_and_not_listed(client: httpx.Client) -> None:
+    fields: dict[str, Any] = {
         "user": "u",
         "metadata": {"a": "b"},
         "store": True,

@@ -1,4 +1,4 @@
-"""The chat over the pair that ships with the package."""
+"""Chat with the embedded models."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,13 +37,13 @@ def test_logprobs_add_up_to_the_text(client: httpx.Client, fields: dict[str, Any
     assert 0 <= body["usage"]["completion_tokens"] - len(tokens) <= 2, "an end token and a separator may follow"
 
 
-def test_one_token_is_a_length(client: httpx.Client) -> None:
+def test_a_limit_of_one_token_is_a_length(client: httpx.Client) -> None:
     body = completed(client, PROBLEM, max_completion_tokens=1)
     assert body["choices"][0]["finish_reason"] == "length"
     assert body["usage"]["completion_tokens"] == 1
 
 
-def test_a_conversation_is_gone_on_with(client: httpx.Client) -> None:
+def test_a_conversation_is_continued(client: httpx.Client) -> None:
     turns = [
         {"role": "system", "content": "Solve it."},
         {"role": "user", "content": "Hello"},

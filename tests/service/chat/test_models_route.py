@@ -28,7 +28,7 @@ def test_the_list_is_the_published_shape_and_all_of_it_is_served(client: httpx.C
 
 
 @pytest.mark.parametrize("id", ["epf-3", "test/writer", "test%2Fwriter"])
-def test_any_served_name_has_its_page(client: httpx.Client, id: str) -> None:
+def test_every_supported_name_is_found(client: httpx.Client, id: str) -> None:
     assert client.get(f"/v1/models/{id}").json()["id"] == id.replace("%2F", "/")
 
 
@@ -41,7 +41,7 @@ def test_other_names_are_not_found(client: httpx.Client, id: str) -> None:
     assert len(error["message"]) < 200
 
 
-def test_the_document_tells_of_requests_answers_and_chunks(client: httpx.Client) -> None:
+def test_the_document_describes_requests_responses_and_chunks(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     chat, schemas = document["paths"]["/v1/chat/completions"]["post"], document["components"]["schemas"]
     request = schemas["ChatRequest"]["properties"]

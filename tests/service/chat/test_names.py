@@ -20,7 +20,7 @@ from epf.service.chat.options import model_names, options_of
         ("org/model-7b", {"method": "sample"}),
     ],
 )
-def test_a_name_stands_for_options(model: str, options: dict[str, object]) -> None:
+def test_a_model_name_stands_for_options(model: str, options: dict[str, object]) -> None:
     assert options_of(model, "org/model-7b", 64) == options
 
 
@@ -28,7 +28,7 @@ def test_a_name_stands_for_options(model: str, options: dict[str, object]) -> No
     "model",
     ["", "gpt-4o", "epf-0", "epf-08", "epf-65", "epf--1", "epf-1.5", "epf-", "EPF", "epf-4-4", "best_of_n", "sample", "epf-²"],
 )
-def test_other_names_are_not_served(model: str) -> None:
+def test_other_names_are_not_found(model: str) -> None:
     with pytest.raises(ModelNotFound) as caught:
         options_of(model, "org/model-7b", 64)
     assert caught.value.message == f"The model `{model}` does not exist or you do not have access to it."

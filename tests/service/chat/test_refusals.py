@@ -1,4 +1,4 @@
-"""What cannot be done is refused before anything is generated, with the field at fault."""
+"""Invalid and unsupported requests are refused before anything is generated, and the error names the field."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ TOOL = {"type": "function", "function": {"name": "f"}}
 
 
 class Untouched(Writer):
-    """Fails the test if a step is drawn."""
+    """Fails the test if a step is generated."""
 
     async def step(self, *_: Any) -> Any:
         pytest.fail("a step was drawn")
@@ -30,7 +30,7 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(
-    ("fields", "param", "told"),
+    ("fields", "param", "message"),
     [
         ({"messages": None}, "messages", "required"),
         ({"messages": []}, "messages", "at least 1"),
@@ -115,7 +115,7 @@ def client() -> Iterator[httpx.Client]:
         ({"model": "pf", "search": {"annealing": "ess"}}, "search.annealing", "always 'none'"),
     ],
 )
-def test_the_field_at_fault_is_named(client: httpx.Client, fields: dict[str, Any], param: str, told: str) -> None:
+def test_the_field_at_fault_is_named(client: httpx.Client, fields: dict[str, Any], param: str, message: str) -> None:
     body = {"model": "epf-2", "messages": [{"role": "user", "content": PROBLEM}], **fields}
     response = client.post("/v1/chat/completions", json=body)
     assert response.status_code == 400, response.text
@@ -123,7 +123,7 @@ def test_the_field_at_fault_is_named(client: httpx.Client, fields: dict[str, Any
     assert error["param"] == param
     assert error["type"] == "invalid_request_error"
     assert isinstance(error["code"], str)
-    assert told in error["message"]
+    assert message in error["message"]
     assert "169.254" not in response.text
 
 
@@ -148,7 +148,7 @@ def test_a_conversation_longer_than_the_context_is_refused(stream: bool) -> None
 
 
 class Strict(Untouched):
-    """A chat template that knows no system prompt."""
+    """A chat template without support for system prompts."""
 
     def prompt_ids(self, messages: Any) -> tuple[int, ...]:
         if messages[0].role == "system":
@@ -175,7 +175,7 @@ def test_bad_bodies_are_400(client: httpx.Client, content: bytes) -> None:
     assert failure(response)["type"] == "invalid_request_error"
 
 
-def test_half_a_character_in_an_option_s_name_is_told_in_ascii(client: httpx.Client) -> None:
+def test_a_lone_surrogate_in_an_option_name_is_reported_in_ascii(client: httpx.Client) -> None:
     content = b'{"model": "epf", "messages": [{"role": "user", "content": "x"}], "search": {"\\ud800": 1}}'
     response = client.post("/v1/chat/completions", content=content, headers={"content-type": "application/json"})
     assert failure(response)["param"] == "search.\\ud800"

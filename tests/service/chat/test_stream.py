@@ -1,4 +1,4 @@
-"""Streams over a real socket: their frames, keep-alive, errors before and after the first frame, progress and disconnects."""
+"""Streams over a real socket: frames, keep-alive, errors before and after the first frame, progress and disconnects."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ from tests.service.chat.writing import (
 from tests.service.serving import searches_of, served
 
 GOLDEN = Path(__file__).parent / "golden"
-USAGE = {"stream_options": {"include_usage": True}}
+USAGE: dict[str, Any] = {"stream_options": {"include_usage": True}}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_headers_are_those_of_an_unbuffered_event_stream(client: httpx.Client) -
 
 
 def normalised(text: str) -> str:
-    """Without what differs from run to run."""
+    """The stream without parts that differ between runs."""
     text = re.sub(r'"id":"chatcmpl-[0-9a-f]{32}","object"', '"id":"chatcmpl-ID","object"', text)
     text = re.sub(r'"created":\d+', '"created":0', text)
     text = re.sub(r"epf-\d+\.\d+\.\d+/", "epf-VERSION/", text)
@@ -66,13 +66,13 @@ def normalised(text: str) -> str:
     ],
 )
 def test_frames_are_the_golden_ones(client: httpx.Client, name: str, fields: dict[str, Any]) -> None:
-    """To renew a file, write ``normalised(response.text)`` into it and read the difference."""
+    """To update a file, write ``normalised(response.text)`` into it and review the difference."""
     response = chat(client, stream=True, seed=1, **fields)
     assert sorted_by_choice(normalised(response.text)) == sorted_by_choice((GOLDEN / f"{name}.txt").read_text(encoding="utf-8"))
 
 
 def sorted_by_choice(text: str) -> list[list[str]]:
-    """Frames apart by choice: only their order within a choice is promised once all roles are told."""
+    """Frames by choice: after the roles, only the order within a choice is guaranteed."""
     frames = [block for block in text.split("\n\n") if block]
     return [[frame for frame in frames if f'"index":{index},' in frame] for index in (0, 1)] + [frames[:2], frames[-2:]]
 
@@ -134,13 +134,13 @@ def test_a_stream_adds_up_to_the_whole_answer(fields: dict[str, Any]) -> None:
     assert tokens == (whole["logprobs"]["content"] if whole["logprobs"] else [])
 
 
-def test_a_search_s_answer_flows_in_several_deltas(client: httpx.Client) -> None:
+def test_the_answer_of_a_search_is_sent_in_several_deltas(client: httpx.Client) -> None:
     deltas = [chunk["choices"][0]["delta"].get("content") for chunk in streamed(client)]
     assert len([delta for delta in deltas if delta]) >= 3
 
 
 class Full:
-    """Refuses everyone."""
+    """Refuses every request."""
 
     def enter(self, caller: str, n_particles: int) -> Ticket:
         raise Overloaded(f"no room for {n_particles} particles", retry_after_s=7)
@@ -179,7 +179,7 @@ def test_errors_in_a_stream_name_the_request_s_field() -> None:
 
 
 async def opened(host: str, port: int, **fields: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection on which a streamed chat was asked for."""
+    """A connection on which a streamed chat was requested."""
     body = json.dumps({"model": "epf-2", "messages": [{"role": "user", "content": PROBLEM}], "stream": True, **fields}).encode()
     head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     reader, writer = await asyncio.open_connection(host, port)
@@ -205,7 +205,7 @@ def test_comments_keep_the_connection_open_while_the_search_runs() -> None:
 
 
 class Queue:
-    """Lets nobody in until ``turn`` is set; its own ticket."""
+    """Grants no request until ``turn`` is set; its own ticket."""
 
     def __init__(self) -> None:
         self.turn = asyncio.Event()
@@ -238,7 +238,7 @@ def test_comments_keep_the_connection_open_in_the_queue() -> None:
     asyncio.run(scenario())
 
 
-def test_a_plain_sample_flows_while_it_is_drawn() -> None:
+def test_a_plain_sample_is_streamed_while_it_is_generated() -> None:
     async def scenario() -> None:
         gate = asyncio.Event()
         writer = Writer(gate=gate)
@@ -254,7 +254,7 @@ def test_a_plain_sample_flows_while_it_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_client_that_leaves_ends_all_its_choices(stream: bool) -> None:
+def test_a_disconnect_cancels_all_choices(stream: bool) -> None:
     async def scenario() -> None:
         gate = asyncio.Event()
         writer = Writer(gate=gate)

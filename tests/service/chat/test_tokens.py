@@ -1,4 +1,4 @@
-"""An answer's tokens, whatever characters and steps their bytes fall into."""
+"""The tokens of an answer, whatever characters and steps their bytes belong to."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def text_of(tokens: Sequence[Token]) -> str:
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=3), st.integers(0, 30))
-def test_tokens_cover_the_text_and_no_more(texts: list[str], length: int) -> None:
+def test_tokens_cover_exactly_the_text(texts: list[str], length: int) -> None:
     whole = particle(*([*text.encode(), EOS] for text in texts))
     content = "".join(texts)[:length]
     tokens = covering(whole, content, token_bytes)
@@ -75,11 +75,11 @@ def test_tokens_that_do_not_write_the_content_are_one_piece() -> None:
 
 
 def test_log_probs_are_numbers_that_json_has() -> None:
-    for value, told in (
+    for value, expected in (
         (float("-inf"), MIN_LOG_PROB),
         (float("nan"), MIN_LOG_PROB),
         (-10000.0, MIN_LOG_PROB),
         (-3.0, -3.0),
     ):
         (token,) = covering(particle([65], log_prob=value), "A", token_bytes)
-        assert token.log_prob == told
+        assert token.log_prob == expected

@@ -1,4 +1,4 @@
-"""A generator that writes given texts a byte at a time, a server around it in a thread, and a client's view of a stream."""
+"""A generator that writes given texts byte by byte, a server for it in a thread, and a client's view of a stream."""
 
 import asyncio
 import json
@@ -94,7 +94,7 @@ class Writer:
 
 
 class Judge:
-    """Finds 41 unlikely and remembers the problems that it was asked about."""
+    """Scores 41 as unlikely and records its problems."""
 
     name = "test/judge"
 
@@ -131,13 +131,13 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
 
 
 def chat(client: httpx.Client, content: Any = PROBLEM, *, model: str = "epf-2", **fields: Any) -> httpx.Response:
-    """Ask for a completion of one message."""
+    """Request a completion of one message."""
     body = {"model": model, "messages": [{"role": "user", "content": content}], **fields}
     return client.post("/v1/chat/completions", json=body)
 
 
 def completed(client: httpx.Client, content: Any = PROBLEM, **fields: Any) -> dict[str, Any]:
-    """The completion, which must come."""
+    """The completion of a request that must succeed."""
     response = chat(client, content, **fields)
     assert response.status_code == 200, response.text
     body: dict[str, Any] = response.json()
@@ -145,7 +145,7 @@ def completed(client: httpx.Client, content: Any = PROBLEM, **fields: Any) -> di
 
 
 def failure(response: httpx.Response) -> dict[str, Any]:
-    """The error of a response in its one form."""
+    """The error of a response in the common form."""
     body = response.json()
     assert set(body) == {"error"}
     assert set(body["error"]) == {"message", "type", "param", "code"}
@@ -154,7 +154,7 @@ def failure(response: httpx.Response) -> dict[str, Any]:
 
 
 def events(text: str) -> list[Any]:
-    """Payloads of a stream's events, comments left out; the last one must be [DONE]."""
+    """Data of the events of a stream, without comments; the last one must be [DONE]."""
     blocks = [block for block in text.split("\n\n") if block and not block.startswith(":")]
     assert text.endswith("\n\n")
     assert all(block.startswith("data: ") and "\n" not in block for block in blocks)
@@ -163,13 +163,13 @@ def events(text: str) -> list[Any]:
 
 
 def streamed(client: httpx.Client, content: Any = PROBLEM, **fields: Any) -> list[Any]:
-    """Chunks of a streamed completion, which must come."""
+    """Chunks of a streamed completion that must succeed."""
     response = chat(client, content, stream=True, **fields)
     assert response.status_code == 200, response.text
     return events(response.text)
 
 
 def text_of(chunks: Sequence[Any], index: int = 0, field: str = "content") -> str:
-    """What the deltas of one choice add up to."""
+    """The concatenated deltas of one choice."""
     choices = [choice for chunk in chunks for choice in chunk["choices"] if choice["index"] == index]
     return "".join(choice["delta"].get(field, "") for choice in choices)

@@ -1,4 +1,4 @@
-"""Readings of the metrics of a server on a real socket, with Prometheus' own parser."""
+"""Readings of the metrics of a server on a real socket, parsed by Prometheus' own parser."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.service.serving import GUARD_S, served
 
 
-class Told:
+class Reading:
     """One reading of the metrics."""
 
     def __init__(self, text: str) -> None:
@@ -20,7 +20,7 @@ class Told:
         self.samples = [sample for family in self.families.values() for sample in family.samples]
 
     def values(self, name: str) -> dict[tuple[str, ...], float]:
-        """Value of each series of that name, by its labels' values in the order of their names."""
+        """Value of each series of that name, by the values of its labels in the order of the label names."""
         found = [sample for sample in self.samples if sample.name == name]
         return {tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in found}
 
@@ -37,7 +37,7 @@ class Told:
 
 
 class Client:
-    """A client of one server, which waits until the metrics know of all requests that it sent."""
+    """A client that reads the metrics once they include all requests that it sent."""
 
     def __init__(self, http: httpx.AsyncClient, address: tuple[str, int]) -> None:
         self.http = http
@@ -51,13 +51,13 @@ class Client:
     async def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         return await self.request("POST", path, json=body)
 
-    async def told(self) -> Told:
+    async def read_metrics(self) -> Reading:
         while True:
             response = await self.http.get("/metrics")
-            told = Told(response.text)
-            ended = {key: value for key, value in told.values("epf_http_requests_total").items() if "/metrics" not in key}
+            reading = Reading(response.text)
+            ended = {key: value for key, value in reading.values("epf_http_requests_total").items() if "/metrics" not in key}
             if sum(ended.values()) == self.n_requests:
-                return told
+                return reading
 
 
 @asynccontextmanager
