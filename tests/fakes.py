@@ -1,4 +1,4 @@
-"""A generator and a reward model that follow a script, for tests of what stands around the search."""
+"""A scripted generator and a scripted reward model, for tests of everything around the search."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ N_STEPS = 4
 class ScriptedGenerator:
     """Writes ``N_STEPS`` steps, one token each, and ends with the answer 42 (41 for one seed in five).
 
-    With ``hold`` every call to ``step`` waits until it is cancelled: ``entered`` is set when one waits, ``cancelled`` when one
+    With ``hold``, every call to ``step`` waits until it is cancelled: ``entered`` is set when one waits, ``cancelled`` when one
     was cancelled. ``error`` is raised instead of a step.
     """
 
@@ -65,9 +65,9 @@ class ScriptedGenerator:
 
 
 class ScriptedRewardModel:
-    """Thinks 41 wrong and everything else likely right.
+    """Scores 41 as wrong and everything else as probably right.
 
-    With ``hold`` every call waits until it is cancelled, as the generator's do.
+    With ``hold``, every call waits until it is cancelled, like those of the generator.
     """
 
     name = "scripted-reward-model"

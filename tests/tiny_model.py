@@ -1,4 +1,4 @@
-"""Random Llama models small enough to check by hand: their directories, and the forward pass in plain numpy."""
+"""Random Llama models that are small enough to check by hand: their directories, and the forward pass in plain numpy."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 EOS_ID = 2
 SEPARATOR_ID = 3
 TEXT_IDS = 99
-"""Ids below this stand for something; the model has some more, as padded vocabularies do."""
+"""Ids below this have a meaning; the model has a few more, like padded vocabularies."""
 VOCABULARY = 104
 EPS, THETA = 1e-5, 10_000.0
 CHAT_TEMPLATE = (
@@ -38,7 +38,7 @@ def random_tensors(kind: str, seed: int) -> dict[str, Floats]:
         return rng.uniform(0.5, 1.5, WIDTH).astype(np.float32)
 
     tensors = {"model.embed_tokens.weight": matrix(VOCABULARY, WIDTH), "model.norm.weight": scale()}
-    # Likely now and then: the ends, which tests wait for, and the ids that must never be drawn.
+    # Make two kinds of ids likely: the ends that tests wait for, and those that must never be drawn.
     likely = [EOS_ID, SEPARATOR_ID, 0, 1, *range(TEXT_IDS, VOCABULARY)]
     tensors["model.embed_tokens.weight"][likely] *= 2
     for layer in range(LAYERS):
@@ -56,7 +56,7 @@ def random_tensors(kind: str, seed: int) -> dict[str, Floats]:
 
 
 def forward(tensors: dict[str, Floats], ids: tuple[int, ...]) -> NDArray[np.float64]:
-    """Outputs at every position, ``(len(ids), vocabulary)`` or ``(len(ids), 1)``: Llama as its paper writes it, in float64."""
+    """Outputs at every position, ``(len(ids), vocabulary)`` or ``(len(ids), 1)``, by the Llama paper's formulas in float64."""
     weights = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
     size = WIDTH // HEADS
     angles = np.arange(len(ids))[:, None] / THETA ** (np.arange(0, size, 2) / size)
@@ -89,7 +89,7 @@ def forward(tensors: dict[str, Floats], ids: tuple[int, ...]) -> NDArray[np.floa
 
 
 def write_model(directory: Path, kind: str, seed: int = 0) -> dict[str, Floats]:
-    """Write a model directory as transformers would, with ``model.onnx``; returns the weights."""
+    """Write a model directory like transformers, with ``model.onnx``, and return the weights."""
     directory.mkdir(parents=True)
     tensors = random_tensors(kind, seed)
     write_safetensors(directory / "model.safetensors", tensors)
@@ -128,7 +128,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, NDArray[np.generic]], dt
 
 
 def write_tokenizer(directory: Path) -> None:
-    """One token per printable ASCII character, a blank line is one token."""
+    """One token for each printable ASCII character and one for a blank line."""
     vocabulary = {token: i for i, token in enumerate([*SPECIALS, "\n\n", "\n", *map(chr, range(32, 126))])}
     assert len(vocabulary) == TEXT_IDS
     tokenizer = Tokenizer(BPE(vocabulary, [("\n", "\n")]))

@@ -1,4 +1,4 @@
-"""What every generator must do. A backend's test class inherits :class:`GeneratorContract` and says how to open one."""
+"""The contract of all generators. A test class inherits :class:`GeneratorContract` and defines how to open one."""
 
 import asyncio
 import math
@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 
 class GeneratorContract:
-    """Tests over the protocol alone. ``open`` returns a fresh generator; the contract closes it."""
+    """Tests that use only the protocol. ``open`` returns a new generator, which the contract closes."""
 
     prompt = (Message("user", "There are 45 birds on a wire. 17 fly away. How many are left?"),)
     sampling = Sampling(temperature=1.0, max_tokens=12)
 
     def open(self) -> Generator:
-        """A fresh generator."""
+        """Return a new generator."""
         raise NotImplementedError
 
     def run(self, test: Callable[[Generator], Awaitable[T]]) -> T:
-        """Run ``test`` on a fresh generator, within a minute, and close it."""
+        """Run ``test`` on a new generator within a minute, and close it."""
 
         async def main() -> T:
             generator = self.open()
@@ -37,7 +37,7 @@ class GeneratorContract:
         return asyncio.run(asyncio.wait_for(main(), 60))
 
     async def steps(self, generator: Generator, seeds: range, sampling: Sampling | None = None) -> list[Step]:
-        """One step per seed after the prompt, all at the same time."""
+        """One step per seed after the prompt, all concurrently."""
         prefix = generator.prompt_ids(self.prompt)
         return await asyncio.gather(*(generator.step(prefix, sampling or self.sampling, seed) for seed in seeds))
 
@@ -48,14 +48,14 @@ class GeneratorContract:
 
         self.run(test)
 
-    def test_prompts_are_rendered_alike_and_apart(self) -> None:
+    def test_equal_prompts_render_equally_and_others_do_not(self) -> None:
         async def test(generator: Generator) -> None:
             assert generator.prompt_ids(self.prompt) == generator.prompt_ids(list(self.prompt))
             assert generator.prompt_ids(self.prompt) != generator.prompt_ids([Message("user", "Why?")])
 
         self.run(test)
 
-    def test_a_step_is_what_its_finish_says(self) -> None:
+    def test_a_step_agrees_with_its_finish(self) -> None:
         steps = self.run(lambda generator: self.steps(generator, range(40)))
         for step in steps:
             assert 1 <= len(step.token_ids) <= self.sampling.max_tokens
@@ -66,17 +66,17 @@ class GeneratorContract:
             assert len(step.log_probs) in (0, len(step.token_ids))
             assert all(-math.inf < log_prob <= 1e-6 for log_prob in step.log_probs)
 
-    def test_tokens_and_texts_are_the_same(self) -> None:
+    def test_texts_are_what_the_tokens_spell(self) -> None:
         async def test(generator: Generator) -> None:
             for step in await self.steps(generator, range(40)):
-                spelt = b"".join(map(generator.token_bytes, step.token_ids)).decode(errors="replace")
+                spelled = b"".join(map(generator.token_bytes, step.token_ids)).decode(errors="replace")
                 written = step.text + (self.sampling.separator if step.finish == "separator" else "") + step.rest
-                assert written == spelt or (step.finish == "length" and written == spelt.removesuffix("\ufffd"))
+                assert written == spelled or (step.finish == "length" and written == spelled.removesuffix("\ufffd"))
 
         self.run(test)
 
-    def test_a_separator_changes_nothing_but_where_a_step_ends(self) -> None:
-        """Any text may be one, whether it is a token, lies inside of one, or over several."""
+    def test_a_separator_only_changes_where_a_step_ends(self) -> None:
+        """Any text can be a separator, whether it is a token, part of a token, or spread over several."""
 
         async def test(generator: Generator) -> None:
             prefix = generator.prompt_ids(self.prompt)
@@ -93,16 +93,16 @@ class GeneratorContract:
                 *(generator.step(prefix, replace(unparted, separator=separator), seed) for seed, _, separator in cases)
             )
             for (_, ids, separator), step in zip(cases, steps, strict=True):
-                spelt = [b"".join(map(generator.token_bytes, ids[:n])) for n in range(len(ids) + 1)]
-                n = next(n for n, data in enumerate(spelt) if separator.encode() in data)
-                before, _, after = spelt[n].partition(separator.encode())
+                spelled = [b"".join(map(generator.token_bytes, ids[:n])) for n in range(len(ids) + 1)]
+                n = next(n for n, data in enumerate(spelled) if separator.encode() in data)
+                before, _, after = spelled[n].partition(separator.encode())
                 assert (step.token_ids, step.finish) == (ids[:n], "separator")
                 assert step.text == before.decode(errors="replace")
                 assert step.rest == after.decode(errors="ignore")
 
         self.run(test)
 
-    def test_the_seed_decides(self) -> None:
+    def test_the_seed_determines_the_step(self) -> None:
         async def test(generator: Generator) -> None:
             first, again = await self.steps(generator, range(8)), await self.steps(generator, range(8))
             assert [step.token_ids for step in first] == [step.token_ids for step in again]
@@ -110,11 +110,11 @@ class GeneratorContract:
 
         self.run(test)
 
-    def test_a_second_instance_gives_the_same(self) -> None:
+    def test_a_second_instance_gives_the_same_steps(self) -> None:
         first, second = (self.run(lambda generator: self.steps(generator, range(4))) for _ in range(2))
         assert [step.token_ids for step in first] == [step.token_ids for step in second]
 
-    def test_company_in_the_batch_changes_nothing(self) -> None:
+    def test_other_rows_in_the_batch_change_nothing(self) -> None:
         async def test(generator: Generator) -> None:
             together = await self.steps(generator, range(6))
             alone = [(await self.steps(generator, range(seed, seed + 1)))[0] for seed in range(6)]
@@ -127,7 +127,7 @@ class GeneratorContract:
         steps = self.run(lambda generator: self.steps(generator, range(4), greedy))
         assert len({step.token_ids for step in steps}) == 1
 
-    def test_steps_go_on_by_token_ids(self) -> None:
+    def test_steps_continue_by_token_ids(self) -> None:
         async def test(generator: Generator) -> None:
             ids = generator.prompt_ids(self.prompt)
             for seed in range(4):
@@ -141,7 +141,7 @@ class GeneratorContract:
         steps = self.run(lambda generator: self.steps(generator, range(4), Sampling(temperature=1.0, max_tokens=1)))
         assert [len(step.token_ids) for step in steps] == [1] * 4
 
-    def test_a_full_context_is_refused(self) -> None:
+    def test_a_full_context_is_rejected(self) -> None:
         async def test(generator: Generator) -> None:
             ids = generator.prompt_ids(self.prompt)
             full = (ids * (generator.context_length // len(ids) + 1))[: generator.context_length]
@@ -176,7 +176,7 @@ class GeneratorContract:
 
         self.run(test)
 
-    def test_after_closing_it_refuses(self) -> None:
+    def test_a_closed_model_rejects_calls(self) -> None:
         async def test(generator: Generator) -> None:
             ids = generator.prompt_ids(self.prompt)
             await generator.step(ids, self.sampling, 0)

@@ -1,4 +1,4 @@
-"""What every reward model must do. A backend's test class inherits :class:`RewardModelContract` and says how to open one."""
+"""The contract of all reward models. A test class inherits :class:`RewardModelContract` and defines how to open one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class RewardModelContract:
-    """Tests over the protocol alone. ``open`` returns a fresh reward model; the contract closes it.
+    """Tests that use only the protocol. ``open`` returns a new reward model, which the contract closes.
 
     Attributes:
-        tolerance: by how much a score may depend on what else is computed at the same time.
-        too_long: number of repetitions of a step that no context holds.
+        tolerance: maximum difference that other computations at the same time may make to a score.
+        too_long: number of repetitions of the steps that exceeds any context.
     """
 
     problem = "There are 45 birds on a wire. 17 fly away. How many are left?"
@@ -26,11 +26,11 @@ class RewardModelContract:
     too_long = 10_000
 
     def open(self) -> RewardModel:
-        """A fresh reward model."""
+        """Return a new reward model."""
         raise NotImplementedError
 
     def run(self, test: Callable[[RewardModel], Awaitable[T]]) -> T:
-        """Run ``test`` on a fresh reward model, within a minute, and close it."""
+        """Run ``test`` on a new reward model within a minute, and close it."""
 
         async def main() -> T:
             reward_model = self.open()
@@ -58,7 +58,7 @@ class RewardModelContract:
 
         self.run(test)
 
-    def test_problem_and_every_step_count(self) -> None:
+    def test_the_score_depends_on_the_problem_and_every_step(self) -> None:
         async def test(reward_model: RewardModel) -> None:
             traces = [
                 (self.problem, self.steps),
@@ -72,7 +72,7 @@ class RewardModelContract:
 
         self.run(test)
 
-    def test_company_and_order_change_nothing(self) -> None:
+    def test_concurrent_calls_and_their_order_change_nothing(self) -> None:
         traces = [(*self.steps[:n], f"45 - {k} = {45 - k}.") for n in range(3) for k in (17, 18, 17, 19)]
 
         async def together(reward_model: RewardModel) -> list[float]:
@@ -85,7 +85,7 @@ class RewardModelContract:
 
         assert self.run(together) == pytest.approx(self.run(alone), abs=self.tolerance)
 
-    def test_nothing_to_score_is_refused(self) -> None:
+    def test_a_trace_without_steps_is_rejected(self) -> None:
         async def test(reward_model: RewardModel) -> None:
             with pytest.raises(InvalidRequest) as caught:
                 await reward_model.score(self.problem, [])
@@ -93,7 +93,7 @@ class RewardModelContract:
 
         self.run(test)
 
-    def test_a_trace_beyond_the_context_is_refused(self) -> None:
+    def test_a_trace_beyond_the_context_is_rejected(self) -> None:
         async def test(reward_model: RewardModel) -> None:
             with pytest.raises(ContextTooLong):
                 await reward_model.score(self.problem, self.steps * self.too_long)
@@ -130,7 +130,7 @@ class RewardModelContract:
 
         self.run(test)
 
-    def test_after_closing_it_refuses(self) -> None:
+    def test_a_closed_model_rejects_calls(self) -> None:
         async def test(reward_model: RewardModel) -> None:
             await reward_model.score(self.problem, self.steps)
             await reward_model.aclose()

@@ -1,4 +1,4 @@
-"""A handler of worker processes that does what a request says."""
+"""A handler whose requests are commands."""
 
 import os
 import time

@@ -1,7 +1,7 @@
 """One stream of several producers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import pytest
@@ -24,7 +24,8 @@ def test_items_come_as_they_are_emitted() -> None:
             turn.set()
 
         assert [item async for item in merge([first, second])] == ["a", "b", "c", "d"]
-        assert [item async for item in merge([])] == []
+        empty: AsyncGenerator[str, None] = merge([])
+        assert [item async for item in empty] == []
 
     asyncio.run(main())
 
@@ -46,7 +47,8 @@ def test_the_first_error_follows_what_was_emitted_before_it_and_ends_all() -> No
         items: list[str] = []
 
         async def collect() -> None:
-            async for item in merge([waits, fails]):
+            stream: AsyncGenerator[str, None] = merge([waits, fails])
+            async for item in stream:
                 items.append(item)
 
         with pytest.raises(ValueError, match="down"):

@@ -1,4 +1,4 @@
-"""Worker processes: replies, limits, deaths, cancellation and closing (what the handlers do: their rooms' tests)."""
+"""Worker processes: replies, limits, deaths, cancellation and closing. The handlers are tested where they are defined."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ async def opened(n: int = 1, limit_s: float = 60.0) -> AsyncIterator[ProcessPool
 
 
 def processes() -> set[int]:
-    """Pids of the worker processes that this process started and did not reap."""
+    """Process ids of the workers that this process started and has not reaped."""
     found = set()
     for directory in Path("/proc").iterdir():
         try:
@@ -48,7 +48,7 @@ async def started() -> None:
         await asyncio.sleep(0)
 
 
-def test_a_process_is_reused_and_what_it_prints_is_no_reply() -> None:
+def test_a_process_is_reused_and_its_printed_output_is_not_a_reply() -> None:
     async def main() -> None:
         async with opened() as pool:
             pids = {await pool.run(b"pid") for _ in range(3)}
@@ -85,7 +85,7 @@ def test_a_request_over_the_limit_is_killed_and_the_next_is_handled() -> None:
     asyncio.run(main())
 
 
-def test_only_a_second_death_is_the_request_s_fault() -> None:
+def test_only_a_second_death_is_blamed_on_the_request() -> None:
     async def main() -> None:
         async with opened() as pool:
             os.kill(int(await pool.run(b"pid")), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Model directories by path and by name, the name looked up in a hub cache laid out by hand and never on the network."""
+"""Model directories by path and by name; names are looked up in a hand-made hub cache, never on the network."""
 
 import json
 import os
@@ -27,7 +27,7 @@ except InvalidRequest as error:
 
 
 def cached(hub: Path, name: str) -> Path:
-    """The snapshot of a model in a cache as the hub's client leaves it, still empty."""
+    """Empty snapshot of a model in a cache laid out as by the hub's client."""
     model = hub / f"models--{name.replace('/', '--')}"
     (model / "refs").mkdir(parents=True)
     (model / "refs" / "main").write_text(COMMIT)
@@ -37,7 +37,7 @@ def cached(hub: Path, name: str) -> Path:
 
 
 def look_up(hub: Path, name: str) -> tuple[str, str]:
-    """In a process of its own, since the client reads its environment when it is imported."""
+    """Look up a model in a process of its own, since the client reads its environment when it is imported."""
     environment = os.environ | {"HF_HUB_CACHE": str(hub), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-W", "error", "-c", LOOK_UP, name]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
@@ -45,7 +45,7 @@ def look_up(hub: Path, name: str) -> tuple[str, str]:
     return what, text
 
 
-def test_a_directory_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_directory_is_used_as_it_is(tmp_path: Path) -> None:
     write_tokenizer(tmp_path)
     assert model_directory(str(tmp_path)) == tmp_path
 
@@ -60,14 +60,14 @@ def test_a_name_is_found_in_the_cache(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["owner/other", "/no/such/directory", "no model's name"])
-def test_what_is_nowhere_is_refused_with_its_setting(name: str, tmp_path: Path) -> None:
+def test_an_unknown_name_is_rejected_with_its_setting(name: str, tmp_path: Path) -> None:
     setting, message = look_up(tmp_path, name)
     assert setting == "generator.tokenizer"
     assert name in message
     assert "is not a directory, nor a model on the hub" in message
 
 
-def test_a_model_without_tokenizer_is_refused(tmp_path: Path) -> None:
+def test_a_model_without_a_tokenizer_is_rejected(tmp_path: Path) -> None:
     cached(tmp_path, "owner/model")
     setting, message = look_up(tmp_path, "owner/model")
     assert setting == "generator.tokenizer"

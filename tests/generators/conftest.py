@@ -1,4 +1,4 @@
-"""What several tests of generators share."""
+"""Fixtures that several tests of generators share."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.tiny_model import write_model
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a tiny generator."""
+    """Directory of a tiny generator."""
     path = tmp_path_factory.mktemp("models") / "tiny-generator"
     write_model(path, "generator")
     return path

@@ -1,10 +1,11 @@
-"""The embedded generator on a random model: the contract, and that it samples from exactly that model."""
+"""The embedded generator on a random model: the contract, and exact samples of that model."""
 
 import asyncio
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import special, stats
 
 from epf.core.errors import GeneratorError, InvalidRequest
@@ -32,7 +33,7 @@ class TestContract(GeneratorContract):
 
 
 def sample(generator: EmbeddedGenerator, prefixes: list[tuple[int, ...]], sampling: Sampling, seed: int = 0) -> list[Step]:
-    """One step after each prefix, all at the same time, then closed."""
+    """Sample one step after each prefix, all concurrently, then close the generator."""
 
     async def main() -> list[Step]:
         steps = await asyncio.gather(*(generator.step(ids, sampling, seed + i) for i, ids in enumerate(prefixes)))
@@ -42,13 +43,14 @@ def sample(generator: EmbeddedGenerator, prefixes: list[tuple[int, ...]], sampli
     return asyncio.run(main())
 
 
-def exact_log_probs(tensors: dict[str, Floats], prefix: tuple[int, ...], step: Step) -> np.ndarray:  # type: ignore[type-arg]
+def exact_log_probs(tensors: dict[str, Floats], prefix: tuple[int, ...], step: Step) -> NDArray[np.float64]:
     logits = forward(tensors, prefix + step.token_ids)[len(prefix) - 1 : -1]
-    return special.log_softmax(logits, axis=1)[np.arange(len(step.token_ids)), list(step.token_ids)]
+    result: NDArray[np.float64] = special.log_softmax(logits, axis=1)[np.arange(len(step.token_ids)), list(step.token_ids)]
+    return result
 
 
-def test_log_probs_are_the_models(directory: Path, tensors: dict[str, Floats]) -> None:
-    """Through cache, branches and ragged batch: 40 rows of six different lengths, three steps deep."""
+def test_log_probs_are_those_of_the_model(directory: Path, tensors: dict[str, Floats]) -> None:
+    """With cache, branches and a ragged batch: 40 rows of six different lengths, three steps deep."""
     generator = EmbeddedGenerator(directory, max_rows=16)
     sampling = Sampling(temperature=0.8, max_tokens=9)
     prefixes = [generator.prompt_ids([Message("user", "birds " * (1 + i % 6))]) for i in range(40)]
@@ -65,7 +67,7 @@ def test_log_probs_are_the_models(directory: Path, tensors: dict[str, Floats]) -
     asyncio.run(main())
 
 
-def test_first_tokens_follow_the_models_distribution(directory: Path, tensors: dict[str, Floats]) -> None:
+def test_first_tokens_follow_the_distribution_of_the_model(directory: Path, tensors: dict[str, Floats]) -> None:
     generator, n = EmbeddedGenerator(directory, max_rows=64), 4000
     prefix = generator.prompt_ids(PROMPT)
     steps = sample(generator, [prefix] * n, Sampling(temperature=1.5, max_tokens=1))
@@ -78,7 +80,7 @@ def test_first_tokens_follow_the_models_distribution(directory: Path, tensors: d
     assert stats.chisquare(observed, [*expected[common], expected[~common].sum()]).pvalue > 1e-3
 
 
-def test_greedy_takes_the_most_likely(directory: Path, tensors: dict[str, Floats]) -> None:
+def test_greedy_steps_take_the_most_likely_tokens(directory: Path, tensors: dict[str, Floats]) -> None:
     generator = EmbeddedGenerator(directory, max_rows=1)
     prefix = generator.prompt_ids(PROMPT)
     (step,) = sample(generator, [prefix], Sampling(temperature=0, max_tokens=20))
@@ -90,7 +92,7 @@ def test_greedy_takes_the_most_likely(directory: Path, tensors: dict[str, Floats
         ids += (token,)
 
 
-def test_ends_and_texts(directory: Path) -> None:
+def test_steps_end_and_spell_what_their_tokens_say(directory: Path) -> None:
     generator = EmbeddedGenerator(directory)
     steps = sample(generator, [generator.prompt_ids(PROMPT)] * 300, Sampling(temperature=1.0, max_tokens=15))
     assert {step.finish for step in steps} == {"separator", "eos", "length"}
@@ -129,7 +131,7 @@ def test_the_next_step_computes_only_itself(directory: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_forgotten_prefix_is_computed_again(directory: Path) -> None:
+def test_a_dropped_prefix_is_computed_again(directory: Path) -> None:
     sampling = Sampling(max_tokens=8)
     prefixes = [EmbeddedGenerator(directory).prompt_ids([Message("user", f"{i} birds")]) for i in range(5)] * 2
     steps, forgetful = (
@@ -163,7 +165,7 @@ def test_the_end_of_the_context_cuts_a_step(directory: Path) -> None:
         (Sampling(), (-1,), "prefix_ids"),
     ],
 )
-def test_bad_arguments_are_refused(directory: Path, sampling: Sampling, prefix: tuple[int, ...], param: str) -> None:
+def test_bad_arguments_are_rejected(directory: Path, sampling: Sampling, prefix: tuple[int, ...], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         sample(EmbeddedGenerator(directory), [prefix], sampling)
     assert caught.value.param == param

@@ -1,4 +1,4 @@
-"""Generators from what an operator configured."""
+"""Generators from their options."""
 
 import asyncio
 import sys
@@ -23,13 +23,13 @@ from tests.tiny_model import write_model
         (GeneratorOptions(kind="vllm"), "`name`"),
     ],
 )
-def test_what_is_missing_is_named(options: GeneratorOptions, message: str) -> None:
+def test_a_missing_option_is_named(options: GeneratorOptions, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message) as caught:
         load_generator(options)
     assert caught.value.param == "generator"
 
 
-def test_without_vllm_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_vllm_comes_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(InvalidRequest, match=r"pip install '\.\[vllm\]'"):
         load_generator(GeneratorOptions(kind="vllm", name=str(SHIPPED / "generator")))

@@ -1,4 +1,4 @@
-"""Steps out of token ids: whatever the tokens cut through, the texts are what was written and no token is lost."""
+"""Steps from token ids: wherever tokens split characters and separators, the texts are complete and no token is lost."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from epf.generators.steps import read_step
 
 EOS = 0
 PIECES = (
-    b"",  # the end token, which spells nothing
+    b"",  # the end token, which has no text
     b"a",
     b"\n",
     b"\n\n",
@@ -27,14 +27,14 @@ SEPARATORS = ("\n\n", "\n", "€", "a.", ".\n\n\n", "")
 
 
 def sampled(pieces: Sequence[bytes]) -> tuple[tuple[int, ...], Callable[[int], bytes]]:
-    """Ids of tokens that spell ``pieces``, and their vocabulary. An empty piece is the end token."""
+    """Token ids that spell ``pieces``, and their vocabulary. An empty piece is the end token."""
     vocabulary = (b"", *(piece for piece in pieces if piece))
     numbers = iter(range(1, len(vocabulary)))
     return tuple(next(numbers) if piece else EOS for piece in pieces), vocabulary.__getitem__
 
 
 def read(pieces: Sequence[bytes], separator: str = "\n\n", after: Sequence[bytes] = ()) -> Step:
-    """The step that tokens spelling ``pieces`` begin with, where ``after`` was spelt before."""
+    """The step that tokens spelling ``pieces`` begin with, after a prefix that spells ``after``."""
     ids, token_bytes = sampled([*after, *pieces])
     return read_step(ids[len(after) :], (), ids[: len(after)], separator, {EOS}, token_bytes)
 
@@ -73,16 +73,16 @@ def test_where_a_step_ends(pieces: list[bytes], n_tokens: int, text: str, finish
         ([b"\xac\xe2\x82"], "€"),
     ],
 )
-def test_a_character_begun_before_is_completed(after: list[bytes], text: str) -> None:
+def test_a_character_begun_in_the_prefix_is_completed(after: list[bytes], text: str) -> None:
     assert read([b"\xac"], after=after).text == text
 
 
-def test_a_separator_that_a_cut_falls_into_is_found() -> None:
+def test_a_separator_split_by_the_token_limit_is_found() -> None:
     step = read([b"\x80", b"\x82", b"b"], "。", after=[b"a\xe3"])
     assert (step.text, step.finish, len(step.token_ids)) == ("", "separator", 2)
 
 
-def test_a_prompt_s_line_break_is_no_part_of_a_separator() -> None:
+def test_a_line_break_of_the_prompt_is_not_part_of_a_separator() -> None:
     assert read([b"\n", b"a"], after=[b"assistant\n"]).text == "\na"
 
 
@@ -98,10 +98,10 @@ def test_every_end_token_ends_a_step_and_log_probs_are_cut_with_it() -> None:
     st.sampled_from(SEPARATORS),
 )
 def test_the_steps_of_a_text_are_the_text(ids: list[int], limits: list[int], separator: str) -> None:
-    """Any stream of tokens, cut at any limits: ids, texts, separators and rests add up to what was sampled."""
+    """For any stream of tokens and any limits, ids, texts, separators and rests add up to what was sampled."""
     read_ids: tuple[int, ...] = ()
     text = rest = ""
-    steps = []
+    steps: list[Step] = []
     while len(read_ids) < len(ids) and (not steps or steps[-1].finish != "eos"):
         limit = limits[len(steps) % len(limits)]
         following = ids[len(read_ids) : len(read_ids) + limit]

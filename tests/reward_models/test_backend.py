@@ -1,4 +1,4 @@
-"""Sharing of calls, and where the newest step's values are in what vLLM's engine returns (the engine itself: tests/vllm)."""
+"""Sharing of calls, and where vLLM's output has the values of the newest step (for the engine itself, see tests/vllm)."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -26,12 +26,12 @@ TWO = Family("two", prompt, "tokens", 2, 1)
 
 
 def logit(ids: Sequence[int]) -> float:
-    """Some number that every token counts for."""
+    """A number that depends on every token."""
     return float(np.sin(np.arange(1, len(ids) + 1) @ np.array(ids)))
 
 
 class Engine:
-    """Stands for ``AsyncLLM``: caches blocks of 4 tokens, and waits in ``encode`` while ``hold``."""
+    """Stands in for ``AsyncLLM``: caches blocks of 4 tokens, and waits in ``encode`` while ``hold`` is set."""
 
     def __init__(self, family: Family, *, hold: bool = False, data: Any = None, error: Exception | None = None) -> None:
         self.model_config = SimpleNamespace(max_model_len=4096)
@@ -79,8 +79,8 @@ class Engine:
 
 
 def model(engine: Engine) -> FamilyRewardModel:
-    pool = VllmBackend(VllmEngine(engine, "the reward model", RewardModelError), engine.family, dict)
-    return FamilyRewardModel(pool, engine.family, "tiny")
+    backend = VllmBackend(VllmEngine(engine, "the reward model", RewardModelError), engine.family, dict)
+    return FamilyRewardModel(backend, engine.family, "tiny")
 
 
 class TestContractOneValue(RewardModelContract):
@@ -105,7 +105,7 @@ def run(engine: Engine, test: Callable[[FamilyRewardModel], Awaitable[None]]) ->
 
 
 @pytest.mark.parametrize("family", [ONE, TWO])
-def test_the_score_is_the_newest_step_s_whatever_was_cached(family: Family) -> None:
+def test_the_score_is_that_of_the_newest_step_whatever_was_cached(family: Family) -> None:
     async def test(reward_model: FamilyRewardModel) -> None:
         for steps in (["ab"], ["ab", "cd"], ["ab", "cd"], ["ab", "ce"]):
             ids = prompt("Why?", steps)
@@ -127,7 +127,7 @@ def test_tokens_in_the_cache_do_not_count() -> None:
     run(Engine(TWO), test)
 
 
-def test_a_row_that_the_cache_hid_is_read_without_it() -> None:
+def test_a_row_hidden_by_the_cache_is_read_without_it() -> None:
     def data(n: int) -> list[list[float]]:
         return [] if n == 1 else [[9.0, 9.0]] * 6 + [[0.25, 1.25]]
 
@@ -151,7 +151,7 @@ def test_a_row_that_the_cache_hid_is_read_without_it() -> None:
         [[0.5, 0.5]] * 8,
     ],
 )
-def test_what_is_no_score_is_an_error(data: list[Any]) -> None:
+def test_invalid_values_are_an_error(data: list[Any]) -> None:
     async def test(reward_model: FamilyRewardModel) -> None:
         with pytest.raises(RewardModelError):
             await reward_model.score("Why?", ["ab"])
@@ -159,7 +159,7 @@ def test_what_is_no_score_is_an_error(data: list[Any]) -> None:
     run(Engine(TWO, data=lambda _: data), test)
 
 
-def test_an_engine_that_fails_fails_the_call() -> None:
+def test_an_engine_failure_fails_the_call() -> None:
     async def test(reward_model: FamilyRewardModel) -> None:
         for call in (reward_model.score("Why?", ["ab"]), reward_model.ready()):
             with pytest.raises(RewardModelError, match="RuntimeError") as caught:
@@ -169,7 +169,7 @@ def test_an_engine_that_fails_fails_the_call() -> None:
     run(Engine(ONE, error=RuntimeError("with a problem in it")), test)
 
 
-def test_the_model_s_own_limit_holds() -> None:
+def test_the_context_limit_of_the_model_holds() -> None:
     async def test(reward_model: FamilyRewardModel) -> None:
         engine.model_config.max_model_len = 7
         assert 0 <= (await reward_model.score("Why?", ["ab"])).probability <= 1
@@ -180,7 +180,7 @@ def test_the_model_s_own_limit_holds() -> None:
     run(engine, test)
 
 
-def test_twins_are_computed_once() -> None:
+def test_concurrent_equal_calls_are_computed_once() -> None:
     async def test(reward_model: FamilyRewardModel) -> None:
         scores = await asyncio.gather(*(reward_model.score("Why?", ["ab"]) for _ in range(4)))
         assert len(engine.asked) == 1
@@ -192,7 +192,7 @@ def test_twins_are_computed_once() -> None:
     run(engine, test)
 
 
-def test_a_twin_that_leaves_does_not_end_the_other_s_call() -> None:
+def test_a_cancelled_call_leaves_an_equal_one_running() -> None:
     async def test(reward_model: FamilyRewardModel) -> None:
         first, second = (asyncio.create_task(reward_model.score("Why?", ["ab"])) for _ in range(2))
         await engine.entered.wait()
@@ -211,7 +211,7 @@ def test_a_twin_that_leaves_does_not_end_the_other_s_call() -> None:
     run(engine, test)
 
 
-def test_closing_fails_who_waits_and_ends_the_engine_once() -> None:
+def test_closing_fails_open_calls_and_ends_the_engine_once() -> None:
     async def test(reward_model: FamilyRewardModel) -> None:
         calls = [asyncio.create_task(reward_model.score("Why?", [step])) for step in ("a", "a", "b")]
         await engine.entered.wait()

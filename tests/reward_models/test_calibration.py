@@ -1,4 +1,4 @@
-"""Fitted maps: against scipy's isotonic regression, against a known truth, and as a reward model."""
+"""Fitted maps compared with scipy's isotonic regression and a known truth, and used in a reward model."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def test_platt_is_the_optimum() -> None:
     assert (calibration.slope, calibration.bias) == pytest.approx(best.x, abs=1e-4)
 
 
-def test_isotonic_is_scipy_s_but_for_the_ends() -> None:
+def test_isotonic_matches_scipy_except_at_the_ends() -> None:
     scores, labels = over_confident(2000, 2)
     scores = np.round(scores, 2)  # with many ties
     _, place = np.unique(scores, return_inverse=True)
@@ -70,7 +70,7 @@ def test_held_out_error_falls(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 @given(data=st.data())
-def test_a_map_keeps_the_order_and_stays_within(method: str, data: st.DataObject) -> None:
+def test_a_map_keeps_the_order_and_the_range(method: str, data: st.DataObject) -> None:
     n = data.draw(st.integers(2, 30))
     scores = data.draw(st.lists(st.floats(0, 1), min_size=n, max_size=n))
     labels = [True, False, *data.draw(st.lists(st.booleans(), min_size=n - 2, max_size=n - 2))]
@@ -82,7 +82,7 @@ def test_a_map_keeps_the_order_and_stays_within(method: str, data: st.DataObject
         assert mapped == sorted(mapped)
 
 
-def test_separable_labels_have_an_end() -> None:
+def test_separable_labels_converge() -> None:
     calibration = fit([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], model="m")
     assert math.isfinite(calibration.slope)
     assert calibration(0.15) < 0.01
@@ -93,7 +93,7 @@ def test_separable_labels_have_an_end() -> None:
     ("scores", "labels"),
     [([], []), ([0.5], [1]), ([0.5, 0.6], [1, 1]), ([0.5, 1.5], [0, 1]), ([0.5, math.nan], [0, 1]), ([0.5, 0.6], [0, 2])],
 )
-def test_what_cannot_be_fitted_is_refused(scores: list[float], labels: list[float]) -> None:
+def test_invalid_samples_are_rejected(scores: list[float], labels: list[float]) -> None:
     with pytest.raises(ValueError, match=r"scores|labels"):
         fit(scores, labels, model="m")
 
@@ -105,7 +105,7 @@ def test_reliability_by_hand() -> None:
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
-def test_a_file_gives_back_the_map(method: str, tmp_path: Path) -> None:
+def test_a_saved_map_is_loaded_unchanged(method: str, tmp_path: Path) -> None:
     calibration = fit(*over_confident(100, 5), model="m", method=method)  # type: ignore[arg-type]
     calibration.save(tmp_path / "c.json")
     assert Calibration.load(tmp_path / "c.json") == calibration
@@ -123,7 +123,7 @@ def test_a_file_gives_back_the_map(method: str, tmp_path: Path) -> None:
         '{"model": "m", "method": "isotonic", "n": 1, "scores": [0.1, 0.2], "shares": [0.5]}',
     ],
 )
-def test_a_file_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_rejected(text: str, tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(text)
     with pytest.raises(ValueError, match="not a calibration"):
         Calibration.load(tmp_path / "c.json")
@@ -141,7 +141,7 @@ def test_the_command_fits_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 class Constant:
-    """Always says the same."""
+    """Always returns the same score."""
 
     name = "m"
 
@@ -177,7 +177,7 @@ def test_a_calibrated_model_maps_and_closes() -> None:
 
 
 @pytest.mark.parametrize("probability", [math.nan, -0.1, 1.1])
-def test_calibration_mends_no_nonsense(probability: float) -> None:
+def test_calibration_does_not_hide_invalid_scores(probability: float) -> None:
     with pytest.raises(RewardModelError):
         asyncio.run(CalibratedRewardModel(Constant(probability), PLATT).score("p", ["s"]))
 
@@ -188,7 +188,7 @@ class TestContract(RewardModelContract):
         return CalibratedRewardModel(inner, Calibration(inner.name, "platt", 1, slope=0.7, bias=-1.0))
 
 
-def test_a_calibration_of_another_model_is_refused(tmp_path: Path) -> None:
+def test_a_calibration_of_another_model_is_rejected(tmp_path: Path) -> None:
     PLATT.save(tmp_path / "c.json")
     with pytest.raises(InvalidRequest, match="'m'"):
         load_reward_model(RewardModelOptions(calibration=tmp_path / "c.json"))

@@ -1,4 +1,4 @@
-"""The embedded reward model on a random model: the contract, and that it says exactly what that model says."""
+"""The embedded reward model on a random model: the contract, and exactly the outputs of that model."""
 
 import asyncio
 from pathlib import Path
@@ -60,14 +60,14 @@ def score(reward_model: EmbeddedRewardModel, traces: list[tuple[str, ...]]) -> l
     return asyncio.run(main())
 
 
-def test_the_probability_is_the_models_at_the_last_separator(directory: Path, tensors: dict[str, Floats]) -> None:
+def test_the_probability_is_read_at_the_last_separator(directory: Path, tensors: dict[str, Floats]) -> None:
     traces = [STEPS[:1], STEPS[:2], STEPS, (*STEPS[:2], "So 8."), (STEPS[0], "No."), ("No.", *STEPS)]
     for trace, result in zip(traces, score(EmbeddedRewardModel(directory), traces), strict=True):
         expected = special.expit(forward(tensors, trace_ids(directory, trace))[-1, 0])
         assert result.probability == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_blank_line_in_a_step_is_no_step_boundary(directory: Path) -> None:
+def test_a_blank_line_in_a_step_is_not_a_step_boundary(directory: Path) -> None:
     (trace,) = score(EmbeddedRewardModel(directory), [("5 birds.\n\nSo 7.",)])
     assert trace.n_tokens == len(trace_ids(directory, ("5 birds.", "So 7."))) + 1  # two newlines, not one separator
 
@@ -80,7 +80,7 @@ def test_only_new_tokens_are_computed(directory: Path) -> None:
     assert computed == [lengths[0], len("6 birds.") + 1, lengths[2] - lengths[0], lengths[3] - lengths[2], 0]
 
 
-def test_a_forgotten_trace_is_computed_again(directory: Path) -> None:
+def test_a_dropped_trace_is_computed_again(directory: Path) -> None:
     traces = [STEPS[:n] for n in (1, 2, 3)] * 2
     kept, forgotten = (score(EmbeddedRewardModel(directory, max_cache_bytes=size), traces) for size in (2**20, 1))
     assert [s.probability for s in kept] == pytest.approx([s.probability for s in forgotten], abs=1e-5)
@@ -104,6 +104,6 @@ def test_a_failing_engine_fails_its_calls_and_recovers(directory: Path, monkeypa
     asyncio.run(main())
 
 
-def test_unknown_names_are_refused() -> None:
+def test_unknown_names_are_rejected() -> None:
     with pytest.raises(InvalidRequest, match="embedded"):
         load_reward_model(RewardModelOptions(kind="gpt-2"))

@@ -1,4 +1,4 @@
-"""Clients of scoring servers: the contract over our own server, and every way in which a server can fail, on real sockets."""
+"""Clients of scoring servers on real sockets: the contract over our own server, and every way in which a server can fail."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ class TestContractOverOurServer(RewardModelContract):
         return asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def test_the_server_says_what_the_model_says(directory: Path) -> None:
+def test_the_server_returns_the_score_of_the_model(directory: Path) -> None:
     async def main() -> tuple[Score, Score]:
         here = EmbeddedRewardModel(directory)
         async with served(create_scoring_app(EmbeddedRewardModel(directory), Settings())) as (host, port):
@@ -71,7 +71,7 @@ def test_the_server_says_what_the_model_says(directory: Path) -> None:
 
 
 def family(read: str, n_values: int) -> Family:
-    """Token ids are characters; the answers of a language model are tokens 43 and 45."""
+    """A family whose token ids are characters; the answers of its language model are tokens 43 and 45."""
 
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         return tuple(map(ord, problem + "".join(f"{step}\n" for step in steps)))
@@ -94,7 +94,7 @@ def opened(kind: str, urls: Sequence[str], **options: Any) -> RewardModel:
 
 
 def as_vllm(request: Request) -> Answer:
-    """What vLLM answers: the raw value of a trace is its number of tokens / 10, of two labels that and its negative."""
+    """Response of vLLM: the raw value of a trace is its number of tokens / 10; with two labels, that value and its negative."""
     if request.path == "/v1/models":
         return models()
     body = request.body
@@ -131,7 +131,7 @@ def run(
 
 
 @pytest.mark.parametrize(("kind", "scale"), [("classify", 1), ("pooling", 2), ("completions", 2)])
-def test_vllm_s_routes(kind: str, scale: int) -> None:
+def test_routes_and_bodies_for_vllm(kind: str, scale: int) -> None:
     async def test(client: RewardModel, server: Upstreams) -> None:
         score = await client.score("Why?", ["a", "bc"])
         assert score.probability == pytest.approx(1 / (1 + math.exp(-0.9 * scale)), abs=1e-12)
@@ -147,7 +147,7 @@ def test_vllm_s_routes(kind: str, scale: int) -> None:
     run(as_vllm, kind, test)
 
 
-def test_a_server_that_ignores_the_switch_is_refused() -> None:
+def test_a_server_that_ignores_the_switch_is_rejected() -> None:
     def activated(request: Request) -> Answer:
         if request.body and "use_activation" in request.body:
             request.body["use_activation"] = True
@@ -162,7 +162,7 @@ def test_a_server_that_ignores_the_switch_is_refused() -> None:
         run(activated, kind, test)
 
 
-def test_a_server_without_the_model_is_refused() -> None:
+def test_a_server_without_the_model_is_rejected() -> None:
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError, match="no model 'tiny'"):
             await client.score("Why?", ["a"])
@@ -183,7 +183,7 @@ def test_a_server_without_the_model_is_refused() -> None:
         ({"token_id:43": None, "token_id:45": -2.0}, None),
     ],
 )
-def test_an_answer_that_is_not_told_is_not_guessed(top: dict[str, Any], expected: float | None) -> None:
+def test_an_answer_without_a_log_probability_is_not_guessed(top: dict[str, Any], expected: float | None) -> None:
     def answer(request: Request) -> Answer:
         if request.path == "/v1/models":
             return models()
@@ -203,9 +203,14 @@ KINDS = ("ours", "classify", "pooling", "completions")
 
 
 def instead_of(good: Callable[[Request], Answer], bad: Answer) -> Callable[[Request], Answer]:
-    """Nonsense for scores, sense for the rest."""
-    sense = {"/v1/models": good, "/elsewhere": lambda _: Answer(GOOD)}
-    return lambda request: sense.get(request.path, lambda _: bad)(request)
+    """Invalid responses to scoring requests, valid ones to all others."""
+
+    def answer(request: Request) -> Answer:
+        if request.path == "/v1/models":
+            return good(request)
+        return Answer(GOOD) if request.path == "/elsewhere" else bad
+
+    return answer
 
 
 NONSENSE = {
@@ -229,7 +234,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("nonsense", sorted(NONSENSE))
-def test_nonsense_fails_that_request_alone(kind: str, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_response_fails_only_its_request(kind: str, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
@@ -252,13 +257,13 @@ PASSING = {
 
 
 def script(answers: Iterable[Answer]) -> Callable[[Request], Answer]:
-    """One after the other."""
+    """Send the answers one after the other."""
     rest = iter(answers)
     return lambda _: next(rest)
 
 
 @pytest.mark.parametrize("fault", sorted(PASSING))
-def test_a_passing_fault_is_tried_again(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_fault_is_retried(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
@@ -280,7 +285,7 @@ def test_a_lasting_fault_ends_the_call(fault: str, monkeypatch: pytest.MonkeyPat
     run(lambda _: PASSING.get(fault, Answer(stall=True)), "ours", test, timeout_s=0.1 if fault == "stall" else 10)
 
 
-def test_a_server_s_wish_for_patience_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     sleep = asyncio.sleep
 
@@ -322,7 +327,7 @@ def test_retries_do_not_multiply_the_load_of_a_failing_server(monkeypatch: pytes
         (Answer({"error": "no"}, 400), RewardModelError),
     ],
 )
-def test_a_refusal_is_whose_it_is(answer: Answer, error: type[SearchServiceError]) -> None:
+def test_a_rejection_blames_the_trace_or_the_reward_model(answer: Answer, error: type[SearchServiceError]) -> None:
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(SearchServiceError) as caught:
             await client.score("Why?", ["a"])
@@ -332,7 +337,7 @@ def test_a_refusal_is_whose_it_is(answer: Answer, error: type[SearchServiceError
     run(lambda _: answer, "ours", test)
 
 
-def test_twins_are_asked_once() -> None:
+def test_concurrent_equal_calls_are_sent_once() -> None:
     async def test(client: RewardModel, server: Upstreams) -> None:
         scores = await asyncio.gather(*(client.score("Why?", ["a"]) for _ in range(5)))
         assert sorted(score.n_tokens for score in scores) == [0, 0, 0, 0, 7]
@@ -342,7 +347,7 @@ def test_twins_are_asked_once() -> None:
     run(lambda _: Answer(GOOD), "ours", test)
 
 
-def test_a_cancelled_call_leaves_the_server() -> None:
+def test_a_cancelled_call_disconnects() -> None:
     async def test(client: RewardModel, server: Upstreams) -> None:
         call = asyncio.create_task(client.score("Why?", ["a"]))
         await server.arrived.wait()
@@ -354,7 +359,7 @@ def test_a_cancelled_call_leaves_the_server() -> None:
     run(lambda _: Answer(stall=True), "ours", test)
 
 
-def test_a_dead_replica_is_left_out_and_one_problem_stays_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_replica_is_ejected_and_a_problem_stays_on_one_replica(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
 
     async def main() -> None:
@@ -393,9 +398,7 @@ READINESS = {"ours": "/readyz", "completions": "/health", "judge": "/v1/models"}
         (Answer(stall=True), Answer({}, 503), False),
     ],
 )
-def test_one_replica_that_is_ready_is_enough(
-    kind: str, one: Answer, two: Answer, ready: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_ready_replica_is_enough(kind: str, one: Answer, two: Answer, ready: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.connections.PROBE_TIMEOUT_S", 0.1 if one.stall and not ready else 60)
 
     async def main() -> None:
@@ -429,7 +432,7 @@ def test_the_key_goes_to_the_server_and_nowhere_else(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("urls", [[], ["ftp://x"], ["localhost:80"]])
-def test_addresses_are_checked_at_once(urls: list[str]) -> None:
+def test_urls_are_checked_at_once(urls: list[str]) -> None:
     with pytest.raises(ValueError, match="http"):
         connect(urls)
 

@@ -1,4 +1,4 @@
-"""A language model as judge: what it is asked, and how its last word becomes a probability."""
+"""A language model as judge: its prompt, and how its verdict becomes a probability."""
 
 import asyncio
 import math
@@ -90,11 +90,11 @@ Review and critique each step in the proposed solution to determine whether each
 If the solution is incomplete, only verify the provided steps."""
 
 
-def test_thinkprm_is_asked_as_it_was_trained() -> None:
+def test_the_prompt_of_thinkprm_is_the_one_it_was_trained_with() -> None:
     assert asked("thinkprm") == THINKPRM
 
 
-def test_another_judge_is_told_how_to_end() -> None:
+def test_the_prompt_of_other_judges_asks_for_the_verdict() -> None:
     told = asked("judge")
     assert told.startswith(THINKPRM)
     assert "Is the solution correct? Yes" in told[len(THINKPRM) :]
@@ -140,7 +140,7 @@ def test_the_last_verdict_counts(answer: Answer, probability: float) -> None:
         Answer({"error": {"message": "no such model"}}, 404),
     ],
 )
-def test_no_verdict_is_no_score(answer: Answer) -> None:
+def test_a_missing_verdict_is_an_error(answer: Answer) -> None:
     async def test(judge: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError):
             await judge.score("Why?", ["a"])
@@ -148,7 +148,7 @@ def test_no_verdict_is_no_score(answer: Answer) -> None:
     run(lambda _: answer, test, "judge")
 
 
-def test_a_server_without_log_probabilities_is_asked_without(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_without_log_probabilities_is_asked_without_them(caplog: pytest.LogCaptureFixture) -> None:
     def answer(request: Request) -> Answer:
         if "logprobs" in request.body:
             return Answer({"error": {"param": "logprobs", "message": "not supported"}}, 400)
@@ -163,7 +163,7 @@ def test_a_server_without_log_probabilities_is_asked_without(caplog: pytest.LogC
     assert caplog.text.count("no log probabilities") == 1
 
 
-def test_other_refusals_are_told() -> None:
+def test_other_rejections_are_reported() -> None:
     async def test(judge: RewardModel, server: Upstreams) -> None:
         with pytest.raises(ContextTooLong):
             await judge.score("Why?", ["a"])

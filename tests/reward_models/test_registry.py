@@ -1,4 +1,4 @@
-"""Reward models from what an operator configured."""
+"""Reward models from their options."""
 
 import asyncio
 from pathlib import Path
@@ -30,7 +30,7 @@ URL = "http://127.0.0.1:1"
         (RewardModelOptions(kind="http", url=URL, name="m", family="thinkprm"), ChatJudge),
     ],
 )
-def test_what_was_configured_is_made(options: RewardModelOptions, expected: type) -> None:
+def test_options_select_the_reward_model(options: RewardModelOptions, expected: type) -> None:
     model = load_reward_model(options)
     assert type(model) is expected
     if options.name and options.kind == "http":
@@ -55,7 +55,7 @@ def test_what_was_configured_is_made(options: RewardModelOptions, expected: type
         (RewardModelOptions(calibration=Path("no/file")), "no/file"),
     ],
 )
-def test_what_is_missing_is_named(options: RewardModelOptions, message: str) -> None:
+def test_a_missing_option_is_named(options: RewardModelOptions, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         load_reward_model(options)
 

@@ -1,20 +1,21 @@
-"""The engines and servers that several modules share. All engines live in one event loop: a search needs two in the same."""
+"""Engines and servers that several modules share. All engines run in one event loop, since a search needs two in the same."""
 
 import asyncio
 from collections.abc import Iterator
 
 import pytest
 
+from epf.engines.onnx.config import SHIPPED
 from epf.generators.vllm import VllmGenerator
 from epf.reward_models.backend import FamilyRewardModel
-from tests.vllm.engines import WEIGHTS, Engine, generator_engine, reward_engine
+from tests.vllm.engines import Engine, generator_engine, reward_engine
 from tests.vllm.serve import VllmServer, vllm_servers
 
 THEIRS = "torch|transformers|vllm|multiprocessing|huggingface_hub"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What vLLM and its company are warned of is not ours to change."""
+    """Ignore warnings within vLLM and its dependencies."""
     config.addinivalue_line("filterwarnings", f"ignore:::({THEIRS})")
     config.addinivalue_line("filterwarnings", "ignore:Unclosed context <zmq:ResourceWarning")
 
@@ -28,25 +29,25 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="session")
 def generator_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[VllmGenerator]]:
-    """The embedded generator's weights."""
-    with generator_engine(loop, WEIGHTS / "generator") as engine:
+    """Engine with the embedded generator's weights."""
+    with generator_engine(loop, SHIPPED / "generator") as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def reward_model_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[FamilyRewardModel]]:
-    """The embedded reward model's weights."""
-    with reward_engine(loop, WEIGHTS / "reward_model", "embedded") as engine:
+    """Engine with the embedded reward model's weights."""
+    with reward_engine(loop, SHIPPED / "reward_model", "embedded") as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
-    """``vllm serve`` with the embedded generator's weights, and with the reward model's. No test may end them."""
+    """``vllm serve`` with the weights of the embedded generator and of the embedded reward model. No test may end them."""
     pooler = '{"task": "classify", "seq_pooling_type": "LAST"}'
     both = (
-        VllmServer(WEIGHTS / "generator", "--max-logprobs", "-1"),
-        VllmServer(WEIGHTS / "reward_model", "--runner", "pooling", "--pooler-config", pooler),
+        VllmServer(SHIPPED / "generator", "--max-logprobs", "-1"),
+        VllmServer(SHIPPED / "reward_model", "--runner", "pooling", "--pooler-config", pooler),
     )
     with vllm_servers(*both):
         yield both

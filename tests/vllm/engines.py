@@ -1,4 +1,4 @@
-"""Engines of vLLM in this process: started once, lent to one test after the other, and counted by what they compute."""
+"""Engines of vLLM in this process, started once and lent to one test after the other, with counts of what they compute."""
 
 import asyncio
 import os
@@ -17,23 +17,22 @@ from epf.reward_models.vllm import load_vllm as load_reward_model
 from tests.vllm.serve import BLOCK, ENVIRONMENT
 
 T = TypeVar("T")
-M = TypeVar("M", VllmGenerator, FamilyRewardModel)
+M = TypeVar("M", bound=VllmGenerator | FamilyRewardModel)
 
-WEIGHTS = Path(__file__).parents[2] / "embedded" / "weights"
 ENGINE: dict[str, Any] = {"dtype": "float32", "enforce_eager": True, "block_size": BLOCK, "max_num_seqs": 64}
 GUARD_S = 120
-"""So long a test may hang before it fails."""
+"""Time limit of a test, in seconds."""
 
 
 class Counted:
-    """A stat logger of vLLM's: the engine's own numbers since it started.
+    """A stat logger of vLLM with the engine's counters since it started.
 
     Attributes:
-        asked: tokens of all prompts.
-        cached: those of them that the prefix cache had.
-        generated: tokens sampled for requests that were not given up by then.
-        finished: requests that came to their end by themselves.
-        running: requests that the scheduler had under way when it last told.
+        asked: number of tokens of all prompts.
+        cached: number of those that the prefix cache had.
+        generated: number of tokens sampled for requests that were not aborted by then.
+        finished: number of requests that ended by themselves.
+        running: number of requests that the scheduler had under way at its last report.
     """
 
     def __init__(self) -> None:
@@ -51,7 +50,7 @@ class Counted:
 
 
 class _Lent:
-    """``AsyncLLM`` as its borrower sees it: it can be closed and still runs for the next."""
+    """``AsyncLLM`` for one borrower, who can close it while it keeps running for the next."""
 
     output_handler = None
 
@@ -66,7 +65,7 @@ class _Lent:
 
 
 class Engine(Generic[M]):
-    """One engine, the event loop that it lives in, and how to make a model on it whose closing leaves it running."""
+    """An engine, the event loop that it runs in, and how to make a model on it whose closing leaves it running."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, engine: Any, lend: Callable[[Any], M]) -> None:
         self.loop = loop
@@ -79,7 +78,7 @@ class Engine(Generic[M]):
         return self._lend(_Lent(self.engine))
 
     def run(self, test: Callable[[M], Awaitable[T]]) -> T:
-        """``test`` on a fresh model, within two minutes, and the model closed."""
+        """Run ``test`` on a new model within two minutes, and close it."""
 
         async def main() -> T:
             model = self.open()
@@ -110,30 +109,30 @@ def generator_engine(loop: asyncio.AbstractEventLoop, directory: Path) -> Iterat
 def reward_engine(loop: asyncio.AbstractEventLoop, directory: Path, family: str) -> Iterator[Engine[FamilyRewardModel]]:
     os.environ.update(ENVIRONMENT)
     owner = load_reward_model(str(directory), family, **ENGINE)
-    pool = owner._pool
-    assert isinstance(pool, VllmBackend)
+    backend = owner._backend
+    assert isinstance(backend, VllmBackend)
 
     def lend(engine: Any) -> FamilyRewardModel:
         lent = VllmEngine(engine, "the reward model", RewardModelError)
         loaded = load_family(family, directory)
-        return FamilyRewardModel(VllmBackend(lent, loaded, pool._params), loaded, owner.name)
+        return FamilyRewardModel(VllmBackend(lent, loaded, backend._params), loaded, owner.name)
 
     try:
-        yield Engine(loop, pool._engine._engine, lend)
+        yield Engine(loop, backend._engine._engine, lend)
     finally:
         loop.run_until_complete(owner.aclose())
 
 
 def distinct_prefixes(asked: Sequence[tuple[int, ...]]) -> int:
-    """Tokens that no earlier prompt had at the same place after the same tokens: the least that must be computed."""
+    """Number of tokens that no earlier prompt had after the same tokens: the minimum that must be computed."""
     return len({ids[: n + 1] for ids in asked for n in range(len(ids))})
 
 
 def computed_in_blocks(asked: Sequence[tuple[int, ...]], sampled: Sequence[int] | None = None) -> int:
-    """Tokens to compute for prompts, one after the other, when whole blocks of earlier ones are kept and twins go once.
+    """Number of tokens to compute for successive prompts if whole blocks of earlier ones are cached and equal ones sent once.
 
-    A prompt's last token is always computed, for its output. The last ``sampled[i]`` tokens of ``asked[i]`` were not asked but
-    sampled after it: all but the very last of them are kept as well.
+    The last token of a prompt is always computed, for its output. The last ``sampled[i]`` tokens of ``asked[i]`` were not part
+    of the prompt but sampled after it; all of them except the very last are cached as well.
     """
     kept: set[tuple[int, ...]] = set()
     total = 0

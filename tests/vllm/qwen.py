@@ -1,4 +1,4 @@
-"""Tiny random models with Qwen's architecture and a tokenizer that cuts text as Qwen's does."""
+"""Tiny random models with Qwen's architecture and a tokenizer that splits text like Qwen's."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ SIZES = {
 
 
 def write_qwen_prm(directory: Path) -> Callable[[str, Sequence[str]], list[float]]:
-    """A random ``Qwen2ForProcessRewardModel``; returns what the model card's code computes: the score of every step."""
+    """Write a random ``Qwen2ForProcessRewardModel`` and return the model card's code, which scores every step."""
     import torch
     from safetensors.torch import save_file
     from transformers import Qwen2Config, Qwen2Model
@@ -51,7 +51,7 @@ def write_qwen_prm(directory: Path) -> Callable[[str, Sequence[str]], list[float
 
 
 def write_qwen_generator(directory: Path) -> None:
-    """A random ``Qwen2ForCausalLM`` that often writes tokens with a blank line and more, and ends in either of two tokens."""
+    """A random ``Qwen2ForCausalLM`` that often writes tokens with more than a blank line and ends with one of two tokens."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -71,7 +71,7 @@ def write_qwen_generator(directory: Path) -> None:
     model = Qwen2ForCausalLM(Qwen2Config(vocab_size=size, eos_token_id=ends[0], tie_word_embeddings=False, **SIZES))
     lines = [id_ for token, id_ in tokenizer.get_vocab().items() if "ĊĊ" in token or token == "Ċ"]
     with torch.no_grad():
-        model.lm_head.weight[lines] *= 2  # likely now and then
+        model.lm_head.weight[lines] *= 2  # likely
         model.lm_head.weight[ends] *= 1.5
     model.generation_config.eos_token_id = ends
     model.save_pretrained(directory)

@@ -1,4 +1,4 @@
-"""The real ``vllm serve`` beside the tests: started, asked how it is, killed, paused and started again on its port."""
+"""The real ``vllm serve`` for tests: start it, read its metrics, kill it, pause it and start it again on the same port."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ START_S = 300
 
 
 class VllmServer:
-    """What ``vllm serve`` starts, with the model of ``directory`` called ``served``. It keeps its port when started again."""
+    """A process of ``vllm serve`` with the model of ``directory``, named ``served``. It keeps its port across restarts."""
 
     def __init__(self, directory: Path, *arguments: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -39,18 +39,18 @@ class VllmServer:
         self._command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(directory)]
         self._command += ["--served-model-name", "served"]
         self._command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
-        # A prompt read in parts makes vLLM set a seeded random generator back, which on a CPU ends the server.
+        # If a prompt is read in chunks, vLLM resets a seeded random generator, which ends the server on a CPU.
         self._command += ["--block-size", str(BLOCK), "--max-num-seqs", "64", "--no-enable-chunked-prefill", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; :meth:`wait` waits until it answers."""
+        """Start it; :meth:`wait` waits until it responds."""
         self._process = subprocess.Popen(
             self._command,
             env=os.environ | ENVIRONMENT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # so that a signal reaches the engine's process too
+            start_new_session=True,  # a signal then reaches the engine's process too
         )
 
     def wait(self) -> None:
@@ -74,7 +74,7 @@ class VllmServer:
         os.killpg(self._process.pid, number)
 
     def kill(self) -> None:
-        """At once, connections and all; a second time does nothing."""
+        """Kill it at once, with its connections. A second call does nothing."""
         if self._process is not None:
             self.signal(signal.SIGKILL)
             self._process.communicate()
@@ -87,13 +87,13 @@ class VllmServer:
             self._process = None
 
     async def count(self, metric: str) -> float:
-        """Sum of a metric over all its labels that the pattern ``metric`` takes."""
+        """Sum of a metric over all labels that match the pattern ``metric``."""
         async with httpx.AsyncClient() as client:
             text = (await client.get(f"{self.url}/metrics", timeout=30)).text
         return sum(float(value) for value in re.findall(rf"^vllm:{metric} (\S+)$", text, re.MULTILINE))
 
     async def until(self, metric: str, value: float) -> None:
-        """Wait until ``metric`` is at least ``value``, or 0 where that is 0. The caller guards against never."""
+        """Wait until ``metric`` is at least ``value``, or exactly 0 if ``value`` is 0. The caller limits the time."""
         while (count := await self.count(metric)) < value or (value == 0 and count > 0):
             await asyncio.sleep(0.05)
 
@@ -106,7 +106,7 @@ FINISHED = r"request_success_total\{.*\}"
 
 @contextmanager
 def vllm_servers(*servers: VllmServer) -> Iterator[None]:
-    """Start them side by side; stop them at the end."""
+    """Start them concurrently, and stop them at the end."""
     try:
         for server in servers:
             server.start()
@@ -120,7 +120,7 @@ def vllm_servers(*servers: VllmServer) -> Iterator[None]:
 
 @contextmanager
 def vllm_serve(directory: Path, *arguments: str) -> Iterator[str]:
-    """The address of a server of the model of ``directory``, once it answers."""
+    """URL of a server of the model of ``directory``, once it responds."""
     server = VllmServer(directory, *arguments)
     with vllm_servers(server):
         yield server.url

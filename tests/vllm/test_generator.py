@@ -11,6 +11,7 @@ import pytest
 
 from epf.core.errors import GeneratorError
 from epf.core.generator import Generator, Message, Sampling, Step
+from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.vllm import VllmGenerator
@@ -19,7 +20,7 @@ from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import asolve
 from epf.search.options import SearchOptions
 from tests.contract.generator import GeneratorContract
-from tests.vllm.engines import WEIGHTS, Engine, computed_in_blocks, distinct_prefixes, generator_engine
+from tests.vllm.engines import Engine, computed_in_blocks, distinct_prefixes, generator_engine
 from tests.vllm.qwen import write_qwen_generator
 from tests.vllm.serve import BLOCK
 
@@ -39,11 +40,11 @@ class Counted:
     """Tokens of one search.
 
     Attributes:
-        asked: of all prompts.
-        sampled: of all steps.
-        computed: of both, by the engine's counters.
-        new: that no earlier prompt or step had at the same place after the same tokens.
-        in_blocks: to compute where whole blocks are kept.
+        asked: number in all prompts.
+        sampled: number in all steps.
+        computed: number computed for both, by the engine's counters.
+        new: number that no earlier prompt or step had after the same tokens.
+        in_blocks: number to compute if whole blocks are cached.
     """
 
     n_steps: int
@@ -55,7 +56,7 @@ class Counted:
 
 
 class Noted:
-    """A generator whose calls are noted in the order in which they begin."""
+    """A generator that records its calls in the order in which they begin."""
 
     def __init__(self, inner: VllmGenerator, asked: list[tuple[int, ...]], steps: list[Step]) -> None:
         self.inner = inner
@@ -79,14 +80,14 @@ class OnVllm(GeneratorContract):
     engine: Engine[VllmGenerator]
 
     @pytest.fixture(autouse=True)
-    def _use(self, engine: Engine[VllmGenerator]) -> None:
-        self.engine = engine
+    def _use(self, shared_engine: Engine[VllmGenerator]) -> None:
+        self.engine = shared_engine
 
     def run(self, test: Callable[[Generator], Awaitable[T]]) -> T:
         return self.engine.run(test)
 
     def counted(self, search: Callable[[Generator], Awaitable[None]], tokenizer: ChatTokenizer | None = None) -> "Counted":
-        """What the engine counts while a search goes on, and what it should. ``tokenizer`` stands for the model's own."""
+        """What the engine counts during a search, and what it should count. ``tokenizer`` replaces the model's own."""
         asked: list[tuple[int, ...]] = []
         steps: list[Step] = []
 
@@ -111,17 +112,17 @@ class OnVllm(GeneratorContract):
 
 
 class TestEmbeddedWeights(OnVllm):
-    sampling = Sampling(temperature=2.0, max_tokens=12)  # else it always writes the same first step
+    sampling = Sampling(temperature=2.0, max_tokens=12)  # or it would always write the same first step
 
     @pytest.fixture
-    def engine(self, generator_on_vllm: Engine[VllmGenerator]) -> Engine[VllmGenerator]:
+    def shared_engine(self, generator_on_vllm: Engine[VllmGenerator]) -> Engine[VllmGenerator]:
         return generator_on_vllm
 
     def test_log_probs_are_those_at_temperature_1(self) -> None:
         import torch
         from transformers import AutoModelForCausalLM
 
-        model = AutoModelForCausalLM.from_pretrained(WEIGHTS / "generator", dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(SHIPPED / "generator", dtype=torch.float32)
         sampling = Sampling(temperature=1.7, top_p=0.9, max_tokens=30)
 
         async def test(generator: Generator) -> tuple[tuple[int, ...], list[Step]]:
@@ -134,7 +135,7 @@ class TestEmbeddedWeights(OnVllm):
             expected = logits.log_softmax(-1)[range(len(step.token_ids)), list(step.token_ids)]
             assert step.log_probs == pytest.approx(expected.tolist(), abs=1e-3)
 
-    def test_more_prompts_at_once_than_the_engine_reads_in_one_iteration(self) -> None:
+    def test_more_prompts_than_the_engine_reads_in_one_iteration(self) -> None:
         async def test(generator: Generator) -> None:
             (problem,) = texts(1, 8)
             prompts = [generator.prompt_ids([Message("user", f"{i} {problem}")]) for i in range(64)]
@@ -144,8 +145,8 @@ class TestEmbeddedWeights(OnVllm):
 
         self.run(test)
 
-    def test_greedy_searches_are_the_embedded_generator_s(self) -> None:
-        """The same token ids, whole searches long; what is greedy needs no seed."""
+    def test_greedy_searches_match_the_embedded_generator(self) -> None:
+        """The same token ids for whole searches; greedy sampling needs no seed."""
 
         async def searches(generator: Generator) -> list[list[tuple[int, ...]]]:
             reward_model = EmbeddedRewardModel()
@@ -167,9 +168,9 @@ class TestEmbeddedWeights(OnVllm):
         assert sum(map(len, there)) > 100
 
     def test_only_new_blocks_are_computed_in_a_search(self) -> None:
-        """The engine's own counters: of the prompts that a search makes of its steps, only what is new, in whole blocks.
+        """By the engine's own counters, only what is new in the prompts of a search is computed, in whole blocks.
 
-        A request computes its prompt from the last cached block's end on, so at most ``BLOCK`` tokens more than are new.
+        A request computes its prompt from the end of the last cached block, so at most ``BLOCK`` tokens more than are new.
         """
 
         async def search(generator: Generator) -> None:
@@ -184,10 +185,10 @@ class TestEmbeddedWeights(OnVllm):
         assert counted.computed - counted.new <= BLOCK * counted.n_steps
         assert counted.computed < 0.6 * (counted.asked + counted.sampled)
 
-    def test_with_steps_longer_than_a_block_hardly_more_than_the_new_tokens_are_computed(self, tmp_path: Path) -> None:
-        """Sixteen particles that never end, with steps of about five blocks, each round from eight survivors."""
+    def test_long_steps_compute_hardly_more_than_the_new_tokens(self, tmp_path: Path) -> None:
+        """Sixteen particles that never end, with steps of about five blocks, resampled from eight survivors in each round."""
         for name in ("tokenizer.json", "chat_template.jinja"):
-            shutil.copy(WEIGHTS / "generator" / name, tmp_path)
+            shutil.copy(SHIPPED / "generator" / name, tmp_path)
         without_ends = ChatTokenizer(tmp_path)
 
         async def rounds(generator: Generator) -> None:
@@ -201,7 +202,7 @@ class TestEmbeddedWeights(OnVllm):
         assert counted.computed <= 1.15 * counted.new
         assert counted.computed < 0.6 * (counted.asked + counted.sampled)
 
-    def test_cancelled_at_any_moment_nothing_is_left_running(self) -> None:
+    def test_a_search_cancelled_at_any_moment_leaves_nothing_running(self) -> None:
         async def test(generator: Generator) -> None:
             prompt = generator.prompt_ids(self.prompt)
             for n_turns in range(40):
@@ -228,20 +229,20 @@ class TestEmbeddedWeights(OnVllm):
         self.run(self.idle)
 
     async def idle(self, generator: Generator) -> None:
-        """One more step, with whose end the engine tells that it has nothing else to do."""
+        """One more step, at whose end the engine reports that it has nothing else to do."""
         await generator.step(generator.prompt_ids(self.prompt), self.sampling, 0)
         assert self.engine.engine.output_processor.get_num_unfinished_requests() == 0
         assert self.engine.counted.running == 0
 
 
 class TestQwen(OnVllm):
-    """A tokenizer whose tokens hold more than a blank line or less than a character, and two tokens that end a turn."""
+    """A tokenizer with tokens of more than a blank line or less than a character, and two tokens that end a turn."""
 
     sampling = Sampling(temperature=1.0, max_tokens=12)
 
     @pytest.fixture(scope="class")
     @classmethod
-    def engine(
+    def shared_engine(
         cls, loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[Engine[VllmGenerator]]:
         directory = tmp_path_factory.mktemp("qwen")
@@ -261,8 +262,8 @@ class TestQwen(OnVllm):
         assert len(ends) == 2
 
     @pytest.mark.parametrize(("separator", "parted"), [("\n\n", False), ("\n.", True)])
-    def test_what_one_token_ends_the_engine_ends_itself(self, separator: str, parted: bool) -> None:
-        """So that it samples nothing beyond. A separator that lies in two tokens is seen here, and the request given up."""
+    def test_the_engine_itself_stops_at_a_token_that_ends_the_step(self, separator: str, parted: bool) -> None:
+        """It samples nothing after that token. A separator spread over two tokens is noticed here, which aborts the request."""
 
         async def test(generator: Generator) -> list[bool]:
             steps = await self.steps(generator, range(100), Sampling(temperature=1.0, max_tokens=12, separator=separator))
@@ -272,11 +273,11 @@ class TestQwen(OnVllm):
         before = self.engine.counted.finished
         by_one_token = self.run(test)
         finished = self.engine.counted.finished - before
-        assert sum(by_one_token) <= finished <= len(by_one_token)  # one that is given up may come to its own end first
+        assert sum(by_one_token) <= finished <= len(by_one_token)  # an aborted request may end by itself first
         assert parted == (False in by_one_token)
 
-    def test_a_step_goes_on_from_the_rest_and_the_begun_character_of_the_one_before(self) -> None:
-        """Texts with separators and rests are what the tokens spell, ten steps long."""
+    def test_a_step_continues_the_rest_and_the_incomplete_character_of_the_last(self) -> None:
+        """Over ten steps, texts with separators and rests are what the tokens spell."""
 
         async def test(generator: Generator) -> None:
             for seed in range(20):
@@ -288,13 +289,13 @@ class TestQwen(OnVllm):
                     rest, ids = step.rest, ids + step.token_ids
                     if step.finish == "eos":
                         break
-                spelt = b"".join(map(generator.token_bytes, ids[len(prompt) :])).decode(errors="replace")
-                assert text + rest in (spelt, spelt.removesuffix("\ufffd"))
+                spelled = b"".join(map(generator.token_bytes, ids[len(prompt) :])).decode(errors="replace")
+                assert text + rest in (spelled, spelled.removesuffix("\ufffd"))
 
         self.run(test)
 
-    def test_an_engine_that_dies_fails_its_calls_and_is_not_ready(self) -> None:
-        """The last one: it ends the engine of this class."""
+    def test_a_dead_engine_fails_its_calls_and_is_not_ready(self) -> None:
+        """The last test, since it ends the engine of this class."""
 
         async def test(generator: VllmGenerator) -> None:
             await generator.ready()

@@ -1,4 +1,4 @@
-"""The containers of compose's gpu profile as processes on the CPU: their own commands, environments and health checks."""
+"""The containers of the gpu profile as processes on the CPU, with their own commands, environments and health checks."""
 
 import json
 import os
@@ -18,12 +18,12 @@ import yaml
 
 pytest.importorskip("vllm")
 
+from epf.engines.onnx.config import SHIPPED
 from tests.deploy.test_image import last
 from tests.deploy.tools import ROOT, compose
 from tests.vllm.qwen import write_qwen_prm
 from tests.vllm.serve import ENVIRONMENT, START_S
 
-WEIGHTS = ROOT / "embedded" / "weights"
 ON_CPU = ["--dtype", "float32", "--enforce-eager", "--block-size", "32", "--max-num-seqs", "64", "--host", "127.0.0.1"]
 EPF = [sys.executable, "-c", "import sys; from epf.cli.main import main; sys.exit(main())"]
 
@@ -38,7 +38,7 @@ def free_ports(n: int) -> list[str]:
 
 @contextmanager
 def healthy(command: Sequence[str], environment: dict[str, str], check: Sequence[str], log: Path) -> Iterator[None]:
-    """The process, from when its health check succeeds."""
+    """The process, once its health check succeeds."""
     with log.open("wb") as file, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file) as process:
         try:
             give_up = time.monotonic() + START_S
@@ -52,7 +52,7 @@ def healthy(command: Sequence[str], environment: dict[str, str], check: Sequence
 
 
 def exec_form(dockerfile: str, instruction: str) -> list[str]:
-    """Words of the command of an instruction."""
+    """Words of an instruction's command."""
     value = last(dockerfile, instruction)
     words: list[str] = json.loads(value[value.index("[") :])
     return words
@@ -62,7 +62,7 @@ def test_a_problem_is_solved_by_all_three(tmp_path: Path) -> None:
     prm_directory = tmp_path / "prm"
     prm_directory.mkdir()
     write_qwen_prm(prm_directory)
-    chosen = {"EPF_GENERATOR__NAME": str(WEIGHTS / "generator"), "EPF_REWARD_MODEL__NAME": str(prm_directory)}
+    chosen = {"EPF_GENERATOR__NAME": str(SHIPPED / "generator"), "EPF_REWARD_MODEL__NAME": str(prm_directory)}
     done = compose("--profile", "gpu", "config", **chosen)
     services: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
     generator, prm, service = free_ports(3)

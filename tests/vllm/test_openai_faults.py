@@ -1,4 +1,4 @@
-"""Two real ``vllm serve``, one of which is paused, killed and started again while searches run: each still has its answer."""
+"""Two real ``vllm serve``: one is paused, killed and restarted while searches run, and each search still gets its answer."""
 
 import asyncio
 import signal
@@ -11,19 +11,19 @@ import pytest
 from epf.core.errors import GeneratorError
 from epf.core.generator import Message, Sampling
 from epf.engines.http.replicas import Upstream
+from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import asolve
 from epf.search.options import SearchOptions
-from tests.vllm.engines import WEIGHTS
 from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_servers
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
-TOKENIZER = ChatTokenizer(WEIGHTS / "generator")
+TOKENIZER = ChatTokenizer(SHIPPED / "generator")
 PROBLEMS = [problem.text for problem in islice(problems(7, "test", 8, 8), 6)]
 PATIENCE_S = 10.0
 """A server that is well but on a busy machine must not seem silent."""
@@ -31,18 +31,18 @@ PATIENCE_S = 10.0
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
-    both = VllmServer(WEIGHTS / "generator"), VllmServer(WEIGHTS / "generator")
+    both = VllmServer(SHIPPED / "generator"), VllmServer(SHIPPED / "generator")
     with vllm_servers(*both):
         yield both
 
 
 @pytest.fixture(autouse=True)
-def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _probe_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.replicas.EJECTION_S", 0.0)
 
 
 async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> list[str | None]:
-    """Of all problems, searched for at the same time."""
+    """Answers to all problems, searched concurrently."""
     options = SearchOptions(n_particles=8, max_steps=14, seed=1, temperature=1.0)
     searches = (
         asolve(problem, method="epf", options=options, generator=generator, reward_model=reward_model) for problem in PROBLEMS
@@ -64,7 +64,7 @@ def run(test: Callable[[OpenAiGenerator, EmbeddedRewardModel], Awaitable[T]], *s
 
 
 async def drawn_at(server: VllmServer, generator: OpenAiGenerator) -> float:
-    """Steps that ``server`` draws when each problem asks for one."""
+    """Number of steps that ``server`` samples when each problem asks for one."""
     before = await server.count(FINISHED)
     for problem in PROBLEMS:
         await generator.step(generator.prompt_ids([Message("user", problem)]), Sampling(), 0)
@@ -72,8 +72,10 @@ async def drawn_at(server: VllmServer, generator: OpenAiGenerator) -> float:
 
 
 @pytest.mark.parametrize("fault", ["paused", "killed"])
-def test_searches_go_on_elsewhere_and_the_replica_is_taken_back(servers: tuple[VllmServer, VllmServer], fault: str) -> None:
-    """With the answers that they would have had: a step is redrawn from its own seed."""
+def test_searches_continue_on_another_replica_until_the_first_returns(
+    servers: tuple[VllmServer, VllmServer], fault: str
+) -> None:
+    """The answers stay the same, since a step is sampled again from its own seed."""
     victim, other = servers
 
     async def test(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> None:
@@ -104,7 +106,7 @@ def test_searches_go_on_elsewhere_and_the_replica_is_taken_back(servers: tuple[V
     run(test, victim, other)
 
 
-def test_without_a_replica_left_each_search_says_so_until_there_is_one(servers: tuple[VllmServer, VllmServer]) -> None:
+def test_searches_fail_while_no_replica_is_reachable(servers: tuple[VllmServer, VllmServer]) -> None:
     (server, _) = servers
 
     async def test(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> None:

@@ -13,9 +13,10 @@ import pytest
 from epf.core.errors import ContextTooLong, GeneratorError
 from epf.core.generator import Generator, Message, Sampling, Step
 from epf.engines.http.replicas import Upstream
+from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
-from epf.generators.openai.completions import request
+from epf.generators.openai.completions import completion_request
 from epf.generators.openai.discovery import ServedModel, find_model
 from epf.generators.openai.generator import OpenAiGenerator
 from epf.generators.registry import GeneratorOptions
@@ -26,13 +27,13 @@ from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from tests.contract.generator import GeneratorContract
 from tests.service.serving import posted, served
-from tests.vllm.engines import WEIGHTS, Engine
+from tests.vllm.engines import Engine
 from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
-TOKENIZER = ChatTokenizer(WEIGHTS / "generator")
+TOKENIZER = ChatTokenizer(SHIPPED / "generator")
 PROBLEM = "There are 45 birds on a wire. 17 fly away. Then 3 more come. How many birds are on the wire?"
 PROMPT = TOKENIZER.render([Message("user", PROBLEM)])
 ORDINARY = sorted(set(range(TOKENIZER.size)) - TOKENIZER.special_ids)
@@ -49,7 +50,7 @@ def opened(*servers: VllmServer, **options: Any) -> OpenAiGenerator:
 
 
 def run(generator: Generator, test: Callable[[Any], Awaitable[T]]) -> T:
-    """``test`` within two minutes on a generator that is closed then."""
+    """Run ``test`` on a generator within two minutes, and close it."""
 
     async def main() -> T:
         try:
@@ -61,7 +62,7 @@ def run(generator: Generator, test: Callable[[Any], Awaitable[T]]) -> T:
 
 
 class TestContract(GeneratorContract):
-    sampling = Sampling(temperature=2.0, max_tokens=12)  # else it always writes the same first step
+    sampling = Sampling(temperature=2.0, max_tokens=12)  # or it would always write the same first step
 
     @pytest.fixture(autouse=True)
     def _use(self, server: VllmServer) -> None:
@@ -71,20 +72,20 @@ class TestContract(GeneratorContract):
         return run(opened(self.server), test)
 
 
-def test_the_server_tells_what_it_serves(server: VllmServer) -> None:
+def test_the_server_lists_its_model(server: VllmServer) -> None:
     async def main() -> ServedModel:
         pool = Upstream([server.url], GeneratorError, "the generator")
         with pytest.raises(GeneratorError, match=r"has the models served\. 'other' is not one of them"):
             await find_model(pool, "other")
-        told = await find_model(pool, None)
+        found = await find_model(pool, None)
         await pool.aclose()
-        return told
+        return found
 
     assert asyncio.run(main()) == ServedModel("served", 512)
 
 
 def odd_prefixes() -> list[tuple[int, ...]]:
-    """Prompts followed by ids that no tokenizer would make of the text that they spell."""
+    """Prompts followed by ids into which no tokenizer would split their text."""
     rng = random.Random(0)
     written = [tuple(rng.choices(ORDINARY, k=12)) for _ in range(30)]
     odd = [
@@ -94,7 +95,7 @@ def odd_prefixes() -> list[tuple[int, ...]]:
     return [PROMPT + ids for ids in odd]
 
 
-def test_greedy_tokens_are_the_embedded_generator_s(server: VllmServer) -> None:
+def test_greedy_tokens_match_the_embedded_generator(server: VllmServer) -> None:
     solved = (*PROMPT, *TOKENIZER.encode("45 - 17 = 28.\n\n28 + 3 = 31.\n\n"))
 
     async def steps(generator: Generator) -> list[Step]:
@@ -120,11 +121,11 @@ def test_the_engine_in_this_process_samples_the_same(server: VllmServer, generat
         assert one.log_probs == pytest.approx(other.log_probs, abs=1e-3)
 
 
-def test_the_server_reads_the_very_ids(server: VllmServer) -> None:
+def test_the_server_reads_the_ids_unchanged(server: VllmServer) -> None:
     async def main() -> None:
         async with httpx.AsyncClient(base_url=server.url) as client:
             for prefix in odd_prefixes():
-                body = request("served", prefix, Sampling(), 5, 0) | {"stream": False}
+                body = completion_request("served", prefix, Sampling(), 5, 0) | {"stream": False}
                 (choice,) = (await client.post("/v1/completions", json=body)).json()["choices"]
                 assert tuple(choice["prompt_token_ids"]) == prefix
 
@@ -135,7 +136,7 @@ def test_log_probs_are_those_at_temperature_1(server: VllmServer) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(WEIGHTS / "generator", dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(SHIPPED / "generator", dtype=torch.float32)
     samplings = [
         Sampling(temperature=temperature, top_p=top_p, max_tokens=30) for temperature in (0.5, 1.5) for top_p in (0.9, 1.0)
     ]
@@ -150,7 +151,7 @@ def test_log_probs_are_those_at_temperature_1(server: VllmServer) -> None:
         assert step.log_probs == pytest.approx(expected.tolist(), abs=1e-3)
 
 
-def test_a_context_that_only_the_server_knows_is_heard_of(server: VllmServer) -> None:
+def test_a_context_limit_that_only_the_server_knows_is_reported(server: VllmServer) -> None:
     async def test(generator: OpenAiGenerator) -> None:
         generator._context_length = 10_000
         with pytest.raises(ContextTooLong):
@@ -180,13 +181,13 @@ def test_a_cancelled_step_and_a_closed_generator_leave_nothing_running(server: V
 
 
 def settings(server: VllmServer, **options: Any) -> Settings:
-    """With the generator behind ``server``."""
-    generator = GeneratorOptions(kind="openai", url=server.url, tokenizer=WEIGHTS / "generator")
+    """Settings with the generator behind ``server``."""
+    generator = GeneratorOptions(kind="openai", url=server.url, tokenizer=SHIPPED / "generator")
     return Settings(generator=generator, **options)
 
 
 async def loaded(client: httpx.AsyncClient) -> None:
-    """Wait until the service's models are there; the test's own guard ends it otherwise."""
+    """Wait until the service has loaded its models; the test's own limit ends it otherwise."""
     while (await client.get("/readyz")).status_code != 200:
         await asyncio.sleep(0.05)
 
@@ -195,7 +196,7 @@ async def loaded(client: httpx.AsyncClient) -> None:
 def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmServer, VllmServer], judge: str) -> None:
     there: dict[str, Any] = {"kind": "http", "url": servers[1].url}
     if judge == "vllm serve":
-        there |= {"name": "served", "family": "embedded", "tokenizer": WEIGHTS / "reward_model"}
+        there |= {"name": "served", "family": "embedded", "tokenizer": SHIPPED / "reward_model"}
 
     async def main() -> None:
         async with AsyncExitStack() as stack:
@@ -212,7 +213,7 @@ def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmSer
     asyncio.run(asyncio.wait_for(main(), 120))
 
 
-def test_a_client_of_the_service_that_leaves_ends_its_search_in_the_servers(server: VllmServer) -> None:
+def test_a_client_that_disconnects_ends_its_search_on_the_servers(server: VllmServer) -> None:
     async def main() -> None:
         body = {"problem": PROBLEM, "n_particles": 16, "temperature": 2.0, "separator": "@", "max_tokens_per_step": 400}
         async with served(create_app(settings=settings(server))) as address:

@@ -1,6 +1,6 @@
 """Reward models on the real vLLM: in this process and behind ``vllm serve``, with the embedded pair's own weights.
 
-Needs vLLM; everything is float32 on the CPU.
+Requires vLLM; everything runs in float32 on the CPU.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from epf.core.reward_model import RewardModel, Score
+from epf.engines.onnx.config import SHIPPED
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -24,14 +25,14 @@ from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from tests.contract.reward_model import RewardModelContract
 from tests.service.serving import served
-from tests.vllm.engines import WEIGHTS, Engine, computed_in_blocks, distinct_prefixes, reward_engine
+from tests.vllm.engines import Engine, computed_in_blocks, distinct_prefixes, reward_engine
 from tests.vllm.qwen import write_qwen_prm
 from tests.vllm.serve import BLOCK, VllmServer, vllm_serve
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
-PRM = WEIGHTS / "reward_model"
+PRM = SHIPPED / "reward_model"
 PROBLEM = RewardModelContract.problem
 STEPS = RewardModelContract.steps
 TRACES = [
@@ -65,8 +66,8 @@ class InProcess(RewardModelContract):
     family: Family
 
     @pytest.fixture(autouse=True)
-    def _use(self, engine: Engine[FamilyRewardModel]) -> None:
-        self.engine = engine
+    def _use(self, shared_engine: Engine[FamilyRewardModel]) -> None:
+        self.engine = shared_engine
 
     def run(self, test: Callable[[RewardModel], Awaitable[T]]) -> T:
         return self.engine.run(test)
@@ -78,7 +79,7 @@ class TestEmbeddedWeights(InProcess):
     family = load_family("embedded", PRM)
 
     @pytest.fixture
-    def engine(self, reward_model_on_vllm: Engine[FamilyRewardModel]) -> Engine[FamilyRewardModel]:
+    def shared_engine(self, reward_model_on_vllm: Engine[FamilyRewardModel]) -> Engine[FamilyRewardModel]:
         return reward_model_on_vllm
 
     def test_it_agrees_with_the_embedded_scorer(self) -> None:
@@ -90,19 +91,19 @@ class TestEmbeddedWeights(InProcess):
         print("largest difference to the embedded scorer:", max(abs(a - b) for a, b in zip(scores, expected, strict=True)))
         assert scores == pytest.approx(expected, abs=1e-3)
 
-    def test_twins_of_two_searches_are_computed_once(self) -> None:
+    def test_equal_calls_of_two_searches_are_computed_once(self) -> None:
         async def test(reward_model: RewardModel) -> list[Score]:
-            return list(await asyncio.gather(*(reward_model.score("Twins?", ["1 + 1 = 2."]) for _ in range(4))))
+            return list(await asyncio.gather(*(reward_model.score("Equal?", ["1 + 1 = 2."]) for _ in range(4))))
 
         scores = self.run(test)
         assert sorted(score.n_tokens > 0 for score in scores) == [False, False, False, True]
         assert len({score.probability for score in scores}) == 1
 
     def test_only_new_blocks_are_computed_in_a_search(self) -> None:
-        """The engine's own counters: of what a search lets it judge, only what is new, in whole blocks.
+        """By the engine's own counters, only what is new in the traces of a search is computed, in whole blocks.
 
-        A request computes its tokens from the last cached block's end on, so at most ``BLOCK - 1`` tokens that an earlier
-        request had, in addition to the new ones.
+        A request computes its tokens from the end of the last cached block, so at most ``BLOCK - 1`` tokens of an earlier
+        request in addition to the new ones.
         """
         asked: list[tuple[int, ...]] = []
         family = self.family
@@ -145,8 +146,8 @@ class TestEmbeddedWeights(InProcess):
         assert computed - new <= (BLOCK - 1) * len(asked)
         assert computed < 0.6 * queried
 
-    def test_with_steps_longer_than_a_block_hardly_more_than_the_new_tokens_are_computed(self) -> None:
-        """Sixteen particles with steps of about five blocks, each round from eight survivors, as a search lets them grow."""
+    def test_long_steps_compute_hardly_more_than_the_new_tokens(self) -> None:
+        """Sixteen particles with steps of about five blocks, resampled from eight survivors in each round, as in a search."""
         line = "There are {} birds and {} more come, so there are now {} birds on the wire of the house. "
         traces: list[list[tuple[str, ...]]] = [[()] * 16]
         for t in range(2):
@@ -170,13 +171,13 @@ class TestEmbeddedWeights(InProcess):
 
 
 class TestQwen(InProcess):
-    """``Qwen2ForProcessRewardModel``: ``token_classify``, of which the last row counts, with the prefix cache read."""
+    """``Qwen2ForProcessRewardModel``: the last row of ``token_classify``, with the prefix cache."""
 
     expected: Callable[[str, Sequence[str]], list[float]]
 
     @pytest.fixture(scope="class")
     @classmethod
-    def engine(
+    def shared_engine(
         cls, loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[Engine[FamilyRewardModel]]:
         directory = tmp_path_factory.mktemp("qwen-prm")
@@ -185,7 +186,7 @@ class TestQwen(InProcess):
         with reward_engine(loop, directory, "qwen2.5-math-prm") as opened:
             yield opened
 
-    def test_it_agrees_with_the_model_card_s_code(self) -> None:
+    def test_it_agrees_with_the_code_of_the_model_card(self) -> None:
         async def test(reward_model: RewardModel) -> list[Score]:
             return await scores_of(reward_model, TRACES)
 
@@ -196,7 +197,7 @@ class TestQwen(InProcess):
 
 
 def answers(directory: Path, family: Family) -> Callable[[Sequence[str]], float]:
-    """Probability of the first answer against the second after a trace, from the language model's logits in torch."""
+    """Probability of the first answer against the second after a trace, from the logits of the language model in torch."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -211,21 +212,21 @@ def answers(directory: Path, family: Family) -> Callable[[Sequence[str]], float]
 
 
 class TestAnswerTokens(InProcess):
-    """A language model asked for ``+`` or ``-``, loaded as a classifier of these two."""
+    """A language model that answers ``+`` or ``-``, loaded as a classifier of these two."""
 
-    family = load_family("rlhflow", WEIGHTS / "generator")
+    family = load_family("rlhflow", SHIPPED / "generator")
 
     @pytest.fixture(scope="class")
     @classmethod
-    def engine(cls, loop: asyncio.AbstractEventLoop) -> Iterator[Engine[FamilyRewardModel]]:
-        with reward_engine(loop, WEIGHTS / "generator", "rlhflow") as opened:
+    def shared_engine(cls, loop: asyncio.AbstractEventLoop) -> Iterator[Engine[FamilyRewardModel]]:
+        with reward_engine(loop, SHIPPED / "generator", "rlhflow") as opened:
             yield opened
 
     def test_it_agrees_with_the_language_model(self) -> None:
         async def test(reward_model: RewardModel) -> list[Score]:
             return await scores_of(reward_model, TRACES[:5])
 
-        expected = list(map(answers(WEIGHTS / "generator", self.family), TRACES[:5]))
+        expected = list(map(answers(SHIPPED / "generator", self.family), TRACES[:5]))
         assert [score.probability for score in self.run(test)] == pytest.approx(expected, abs=1e-3)
 
 
@@ -238,8 +239,8 @@ class OverHttp(RewardModelContract):
     family: str
 
     @pytest.fixture(autouse=True)
-    def _use(self, url: str) -> None:
-        self.url = url
+    def _use(self, server_url: str) -> None:
+        self.url = server_url
 
     def open(self) -> RewardModel:
         family = load_family(self.family, self.directory)
@@ -254,7 +255,7 @@ class TestClassifyOverHttp(OverHttp):
     family = "embedded"
 
     @pytest.fixture
-    def url(self, servers: tuple[VllmServer, VllmServer]) -> str:
+    def server_url(self, servers: tuple[VllmServer, VllmServer]) -> str:
         return servers[1].url
 
     def test_it_agrees_with_the_embedded_scorer(self) -> None:
@@ -267,27 +268,27 @@ class TestPoolingOverHttp(OverHttp):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def url(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    def server_url(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         directory = cls.directory = tmp_path_factory.mktemp("qwen-prm")
         cls.expected = staticmethod(write_qwen_prm(directory))
         marker = load_family(cls.family, directory).prompt("", [""])[-1]
-        # As vLLM does by itself for the published model, whose marker is token 151651.
+        # vLLM does this by itself for the published model, whose marker is token 151651.
         pooler = json.dumps({"task": "token_classify", "tok_pooling_type": "STEP", "step_tag_id": marker})
         with vllm_serve(directory, "--runner", "pooling", "--pooler-config", pooler) as url:
             yield url
 
-    def test_it_agrees_with_the_model_card_s_code(self) -> None:
+    def test_it_agrees_with_the_code_of_the_model_card(self) -> None:
         assert self.scores(TRACES) == pytest.approx([self.expected(PROBLEM, trace)[-1] for trace in TRACES], abs=1e-3)
 
 
 class TestCompletionsOverHttp(OverHttp):
-    """The embedded generator was not trained to answer, so its answers are unlikely: the server tells of all tokens."""
+    """The embedded generator was not trained to answer, so its answers are unlikely; the server returns all tokens."""
 
-    directory = WEIGHTS / "generator"
+    directory = SHIPPED / "generator"
     family = "rlhflow"
 
     @pytest.fixture
-    def url(self, servers: tuple[VllmServer, VllmServer]) -> str:
+    def server_url(self, servers: tuple[VllmServer, VllmServer]) -> str:
         return servers[0].url
 
     @pytest.fixture(autouse=True)
@@ -301,9 +302,9 @@ class TestCompletionsOverHttp(OverHttp):
 
 
 class TestOurServerOnVllm:
-    """``epf serve-prm`` around the engine, asked by our client."""
+    """``epf serve-prm`` with the engine, used through our client."""
 
-    def test_it_says_what_the_engine_says(self, reward_model_on_vllm: Engine[FamilyRewardModel]) -> None:
+    def test_it_returns_the_scores_of_the_engine(self, reward_model_on_vllm: Engine[FamilyRewardModel]) -> None:
         async def test(reward_model: RewardModel) -> None:
             expected = await scores_of(reward_model, TRACES)
             async with served(create_scoring_app(reward_model, Settings())) as (host, port):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -20,7 +20,7 @@ pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
 PROBLEM = "There are 45 birds on a wire. 17 fly away. 4 come back. How many birds are there now?"
-OPTIONS = {"n_particles": 8, "seed": 5}
+OPTIONS: dict[str, Any] = {"n_particles": 8, "seed": 5}
 
 
 class Pair:
@@ -43,7 +43,7 @@ class Pair:
 
     @property
     def n_open(self) -> list[int]:
-        """Requests that each engine's front has handed out and not seen the end of."""
+        """Numbers of requests that each engine's front end has sent and not seen end."""
         return [engine.engine.output_processor.get_num_unfinished_requests() for engine in self.engines]
 
 
@@ -54,7 +54,7 @@ def pair(generator_on_vllm: Engine[VllmGenerator], reward_model_on_vllm: Engine[
 
 @asynccontextmanager
 async def client_of(generator: VllmGenerator, reward_model: FamilyRewardModel) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service over both, on a real socket."""
+    """A client of the service with both, on a real socket."""
     async with (
         served(create_app(generator, reward_model, Settings())) as (host, port),
         httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=GUARD_S) as client,

@@ -1,4 +1,4 @@
-"""A server on a real socket that does what it is told, request by request: answers, nonsense, silence."""
+"""A server on a real socket with a scripted response for each request: valid, invalid, or none."""
 
 import asyncio
 import json
@@ -12,10 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send.
+    """The response to send.
 
-    ``cut`` announces more bytes than come, ``stall`` sends nothing, ``reset`` breaks the connection after the body. ``drip`` is
-    sent after the body again and again, which may be nothing, until the client leaves.
+    ``cut`` announces more bytes than it sends, ``stall`` sends nothing, ``reset`` resets the connection after the body.
+    ``drip``, which may be empty, is sent repeatedly after the body until the client disconnects.
     """
 
     body: Any = None
@@ -35,7 +35,7 @@ class Request:
 
 
 class Upstreams:
-    """Answers each request with what ``answer(request)`` says; ``requests`` keeps them."""
+    """Responds to each request with ``answer(request)`` and records it in ``requests``."""
 
     def __init__(self, answer: Callable[[Request], Answer]) -> None:
         self.answer = answer
@@ -65,16 +65,16 @@ class Upstreams:
         self.arrived.set()
         answer = self.answer(request)
         if answer.stall:
-            await reader.readexactly(1)  # until the client leaves
+            await reader.readexactly(1)  # until the client disconnects
         if answer.body is not None or not answer.reset:
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             length = len(content) + 10 * answer.cut
             ends = f"content-length: {length}" if answer.drip is None else "connection: close"
-            told = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-            writer.write(f"HTTP/1.1 {answer.status} X\r\n{ends}\r\n{told}\r\n".encode() + content)
+            extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+            writer.write(f"HTTP/1.1 {answer.status} X\r\n{ends}\r\n{extra}\r\n".encode() + content)
             await writer.drain()
         if answer.reset:
-            # Linger of zero: the connection is reset, not closed.
+            # A linger time of zero resets the connection instead of closing it.
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             raise ConnectionError
@@ -90,7 +90,7 @@ class Upstreams:
 
 @asynccontextmanager
 async def upstream(answer: Callable[[Request], Answer]) -> AsyncIterator[Upstreams]:
-    """Serve until the block is left."""
+    """Serve until the end of the block."""
     upstreams = Upstreams(answer)
     server = await asyncio.start_server(upstreams.serve, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()

@@ -1,4 +1,4 @@
-"""Reading server-sent events: whatever the chunks, whatever the text."""
+"""Server-sent events, in chunks of any size and with any text."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from epf.engines.http.errors import RetryableError, UpstreamRejected
 
 
 def read(body: bytes, size: int) -> list[dict[str, Any]]:
-    """Events of ``body`` where it comes in chunks of ``size``."""
+    """Events of ``body`` received in chunks of ``size`` bytes."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for at in range(0, len(body), size):
@@ -25,17 +25,17 @@ def read(body: bytes, size: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_lines_end_at_line_feeds_alone_and_chunks_anywhere(end: str) -> None:
-    told = [{"text": "a\u2028b\u0085c\x0bd"}, {"text": "data: [DONE]\n\n€"}]
+def test_only_line_feeds_end_lines_and_chunks_end_anywhere(end: str) -> None:
+    events = [{"text": "a\u2028b\u0085c\x0bd"}, {"text": "data: [DONE]\n\n€"}]
     lines = [
         ": hello",
         "",
         "event: x",
-        *(part for event in told for part in (f"data:{json.dumps(event, ensure_ascii=False)}", "")),
+        *(part for event in events for part in (f"data:{json.dumps(event, ensure_ascii=False)}", "")),
     ]
     body = end.join([*lines, "data: [DONE]", "", "data: 5", ""]).encode()
     for size in (1, 2, 3, 7, len(body)):
-        assert read(body, size) == told
+        assert read(body, size) == events
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_lines_end_at_line_feeds_alone_and_chunks_anywhere(end: str) -> None:
         (b'data: {"error": {"code": 404}}\n\ndata: [DONE]\n', UpstreamRejected),
     ],
 )
-def test_what_is_no_whole_stream_is_told_from_a_refusal(body: bytes, error: type[Exception]) -> None:
+def test_incomplete_streams_are_retryable_and_client_errors_are_not(body: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         read(body, 1000)

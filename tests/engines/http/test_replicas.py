@@ -1,4 +1,4 @@
-"""The pool of equal servers on real sockets: what is tried again and where, and what calls leave behind."""
+"""Equivalent servers on real sockets: which attempts are repeated and where, and what calls leave behind."""
 
 import asyncio
 import json
@@ -16,44 +16,44 @@ from tests.service.serving import until
 T = TypeVar("T")
 
 
-def events(*told: Any, done: bool = True) -> bytes:
-    return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told) + b"data: [DONE]\n\n" * done
+def events(*items: Any, done: bool = True) -> bytes:
+    return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in items) + b"data: [DONE]\n\n" * done
 
 
 GOOD = Answer(events({"n": 1}, {"n": 2}))
 PART = events({"n": 1}, done=False)
 
 
-async def collected(told: AsyncIterator[dict[str, Any]]) -> list[Any]:
-    return [event["n"] async for event in told]
+async def collected(events: AsyncIterator[dict[str, Any]]) -> list[Any]:
+    return [event["n"] async for event in events]
 
 
-def ask(pool: Upstream, affinity: str = "", deadline_s: float = 20.0, max_bytes: int = 10_000) -> Awaitable[list[Any]]:
-    return pool.stream("/stream", {}, collected, affinity=affinity, deadline_s=deadline_s, max_bytes=max_bytes)
+def ask(replicas: Upstream, affinity: str = "", deadline_s: float = 20.0, max_bytes: int = 10_000) -> Awaitable[list[Any]]:
+    return replicas.stream("/stream", {}, collected, affinity=affinity, deadline_s=deadline_s, max_bytes=max_bytes)
 
 
 def run(
     answers: list[Callable[[Request], Answer]], test: Callable[[Upstream, list[Upstreams]], Awaitable[T]], **options: Any
 ) -> T:
-    """``test`` with a pool over one server for each of ``answers``."""
+    """Run ``test`` on an upstream with one server for each of ``answers``."""
 
     async def main() -> T:
         async with AsyncExitStack() as stack:
             servers = [await stack.enter_async_context(upstream(answer)) for answer in answers]
-            pool = Upstream([server.url for server in servers], GeneratorError, "the generator", **options)
+            replicas = Upstream([server.url for server in servers], GeneratorError, "the generator", **options)
             try:
-                return await test(pool, servers)
+                return await test(replicas, servers)
             finally:
-                await pool.aclose()
+                await replicas.aclose()
 
     return asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def of(home: int, n: int = 1) -> list[str]:
-    """``n`` affinities whose home is that one of two replicas."""
-    pool = Upstream(["http://a", "http://b"], GeneratorError, "the generator")
+    """``n`` affinities for which the replica with number ``home`` of two is preferred."""
+    replicas = Upstream(["http://a", "http://b"], GeneratorError, "the generator")
     names = (f"search {i}" for i in range(1000))
-    return [name for name in names if pool._rendezvous_order(name)[0].number == home][:n]
+    return [name for name in names if replicas._rendezvous_order(name)[0].number == home][:n]
 
 
 @pytest.fixture(autouse=True)
@@ -77,11 +77,11 @@ PASSING = {
 
 
 @pytest.mark.parametrize("fault", sorted(PASSING))
-def test_what_breaks_off_begins_anew(fault: str) -> None:
+def test_an_attempt_that_breaks_off_is_repeated_from_the_start(fault: str) -> None:
     faults = iter([PASSING[fault]] * 2)
 
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
-        assert await ask(pool) == [1, 2]
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        assert await ask(replicas) == [1, 2]
         assert len(servers[0].requests) == 3
 
     run([lambda _: next(faults, GOOD)], test)
@@ -92,109 +92,109 @@ def test_what_breaks_off_begins_anew(fault: str) -> None:
     [Answer(stall=True), Answer(PART, drip=b""), Answer(PART, drip=b": still here\n\n")],
     ids=["all", "later", "comments"],
 )
-def test_a_silent_server_is_left_for_another(silent: Answer) -> None:
-    """Silent is who sends no event: comments only keep a connection open."""
+def test_a_silent_server_is_abandoned_for_another(silent: Answer) -> None:
+    """A server is silent if it sends no events; comments only keep a connection open."""
 
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
-        assert await ask(pool, of(0)[0]) == [1, 2]
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        assert await ask(replicas, of(0)[0]) == [1, 2]
         await servers[0].left.wait()
         assert [len(server.requests) for server in servers] == [1, 1]
 
     run([lambda _: silent, lambda _: GOOD], test, timeout_s=0.3)
 
 
-def test_events_keep_a_slow_stream_alive_but_not_for_ever() -> None:
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+def test_events_keep_a_slow_stream_alive_until_the_deadline() -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         with pytest.raises(GeneratorError, match="within 1 seconds"):
-            await ask(pool, deadline_s=1, max_bytes=10**9)
+            await ask(replicas, deadline_s=1, max_bytes=10**9)
         await servers[0].left.wait()
         assert len(servers[0].requests) == 1
 
     run([lambda _: Answer(PART, drip=PART)], test, timeout_s=0.5)
 
 
-def test_an_endless_answer_is_bounded() -> None:
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+def test_an_endless_response_is_cut_off() -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         with pytest.raises(GeneratorError, match="more than 10000 bytes"):
-            await ask(pool)
+            await ask(replicas)
         await servers[0].left.wait()
         assert len(servers[0].requests) == 1
 
     run([lambda _: Answer(PART, drip=PART * 100)], test)
 
 
-def test_a_stream_read_to_its_end_leaves_its_connection_for_the_next() -> None:
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+def test_the_connection_of_a_finished_stream_is_reused() -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         for _ in range(3):
-            assert await ask(pool) == [1, 2]
+            assert await ask(replicas) == [1, 2]
         assert len(servers[0].requests) == 3
         assert servers[0].n_connections == 1
 
     run([lambda _: GOOD], test)
 
 
-def test_a_connection_that_was_idle_is_closed_when_another_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_connection_is_closed_before_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.connections.IDLE_S", -1.0)
 
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
-        assert await ask(pool) == [1, 2]
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        assert await ask(replicas) == [1, 2]
         assert not servers[0].left.is_set()
-        assert await ask(pool) == [1, 2]
+        assert await ask(replicas) == [1, 2]
         await servers[0].left.wait()
 
     run([lambda _: GOOD], test)
 
 
-def test_calls_that_belong_together_share_a_replica_and_all_move_from_a_lost_one() -> None:
-    """However many they are: moving on costs nothing of the budget, and no call but the first ones meets the lost replica."""
+def test_calls_with_one_affinity_share_a_replica_and_leave_it_when_it_is_unreachable() -> None:
+    """Moving on costs no retry budget, and only the first calls try the unreachable replica."""
     n = int(MAX_RETRIES_SAVED) + 30
 
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         (home,) = of(0)
         for _ in range(3):
-            await ask(pool, home)
+            await ask(replicas, home)
         assert [len(server.requests) for server in servers] == [3, 0]
         servers[0].answer = lambda _: Answer(PART, cut=True)
-        assert await asyncio.gather(*(ask(pool, home) for _ in range(n))) == [[1, 2]] * n
+        assert await asyncio.gather(*(ask(replicas, home) for _ in range(n))) == [[1, 2]] * n
         before = len(servers[0].requests)
-        assert await ask(pool, home) == [1, 2]
+        assert await ask(replicas, home) == [1, 2]
         assert len(servers[0].requests) == before
         assert len(servers[1].requests) == n + 1
 
     run([lambda _: GOOD, lambda _: GOOD], test)
 
 
-def test_a_lost_replica_is_looked_at_by_one_call_and_taken_back_when_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ejected_replica_is_probed_by_one_call_and_used_again_when_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.replicas.EJECTION_S", 0.0)
-    ill = Answer(b"", 503)
+    unhealthy = Answer(b"", 503)
 
-    def told(request: Request) -> Answer:
-        return ill if request.path == "/health" else Answer(reset=True)
+    def answer(request: Request) -> Answer:
+        return unhealthy if request.path == "/health" else Answer(reset=True)
 
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         (home,) = of(0)
-        assert await ask(pool, home) == [1, 2]
-        await asyncio.gather(*(ask(pool, home) for _ in range(5)))
+        assert await ask(replicas, home) == [1, 2]
+        await asyncio.gather(*(ask(replicas, home) for _ in range(5)))
         asked = [request.path for request in servers[0].requests]
         assert asked.count("/stream") == 1
         assert asked.count("/health") == 1
         servers[0].answer = lambda _: GOOD
         before = len(servers[1].requests)
-        assert await ask(pool, home) == [1, 2]
+        assert await ask(replicas, home) == [1, 2]
         assert [request.path for request in servers[0].requests[-2:]] == ["/health", "/stream"]
         assert len(servers[1].requests) == before
 
-    run([told, lambda _: GOOD], test)
+    run([answer, lambda _: GOOD], test)
 
 
-def test_where_none_is_left_the_error_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+def test_an_error_is_raised_when_no_replica_is_reachable(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         for _ in range(3):
             with pytest.raises(GeneratorError, match="after 4 attempts: connection failed"):
-                await ask(pool)
+                await ask(replicas)
         for server in servers:
             server.answer = lambda _: GOOD
-        assert await ask(pool) == [1, 2]
+        assert await ask(replicas) == [1, 2]
 
     run([lambda _: Answer(reset=True)] * 2, test)
     assert len(caplog.records) == 2
@@ -204,44 +204,44 @@ def test_where_none_is_left_the_error_says_so(caplog: pytest.LogCaptureFixture) 
     ("health", "models", "ready"),
     [(200, 500, True), (503, 200, False), (404, 200, True), (405, 503, False), (404, 401, False), (404, 404, False)],
 )
-def test_a_server_is_ready_if_it_is_well_where_it_says_so_at_all(health: int, models: int, ready: bool) -> None:
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
+def test_readiness_is_read_at_the_first_path_that_the_server_knows(health: int, models: int, ready: bool) -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         if ready:
-            await pool.ready("/health", "/v1/models")
+            await replicas.ready("/health", "/v1/models")
         else:
             with pytest.raises(GeneratorError, match="No server of the generator is ready"):
-                await pool.ready("/health", "/v1/models")
+                await replicas.ready("/health", "/v1/models")
 
     run([lambda request: Answer({}, health if request.path == "/health" else models)], test)
 
 
-def test_a_cancelled_call_and_a_closed_pool_leave_the_server() -> None:
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
-        calls = [asyncio.ensure_future(ask(pool)) for _ in range(3)]
+def test_cancelled_calls_and_a_closed_upstream_disconnect() -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        calls = [asyncio.ensure_future(ask(replicas)) for _ in range(3)]
         await until(lambda: len(servers[0].requests) == 3)
         calls[0].cancel()
         with pytest.raises(asyncio.CancelledError):
             await calls[0]
         await servers[0].left.wait()
         servers[0].left.clear()
-        await pool.aclose()
+        await replicas.aclose()
         for call in calls[1:]:
             with pytest.raises(GeneratorError, match="closed"):
                 await call
         await servers[0].left.wait()
         with pytest.raises(GeneratorError, match="closed"):
-            await ask(pool)
+            await ask(replicas)
         with pytest.raises(GeneratorError, match="closed"):
-            await pool.ready("/health")
+            await replicas.ready("/health")
 
     run([lambda _: Answer(PART, drip=b"")], test)
 
 
-def test_more_calls_than_places_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_beyond_the_limit_in_flight_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epf.engines.http.replicas.MAX_IN_FLIGHT", 2)
 
-    async def test(pool: Upstream, servers: list[Upstreams]) -> None:
-        calls = [asyncio.ensure_future(ask(pool)) for _ in range(3)]
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        calls = [asyncio.ensure_future(ask(replicas)) for _ in range(3)]
         await until(lambda: len(servers[0].requests) == 2)
         assert len(servers[0].requests) == 2
         calls[0].cancel()

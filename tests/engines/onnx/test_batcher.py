@@ -1,8 +1,8 @@
-"""The thread between event loops and an engine: joins, cancels, fails and ends without anyone waiting for ever."""
+"""The thread between event loops and an engine: jobs join, are cancelled and fail, and nobody waits forever."""
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,7 +13,7 @@ NumberJob = Job[int, int]
 
 
 class Doubler:
-    """Doubles numbers, all open ones per iteration, when ``gate`` lets it; -1 is more than it can bear, -2 ends its thread."""
+    """Doubles all open numbers in one iteration once ``gate`` is released; -1 raises an error, -2 ends its thread."""
 
     def __init__(self) -> None:
         self.open: list[NumberJob] = []
@@ -39,14 +39,14 @@ class Doubler:
         return jobs
 
 
-def run(test: Callable[["Batcher[int, int]", Doubler], object]) -> None:
+def run(test: Callable[["Batcher[int, int]", Doubler], Awaitable[None]]) -> None:
     """Run a coroutine function with a batcher that is closed at the end."""
 
     async def main() -> None:
         engine = Doubler()
         batcher = Batcher("doubler", engine, GeneratorError)
         try:
-            await test(batcher, engine)  # type: ignore[misc]
+            await test(batcher, engine)
         finally:
             engine.gate.release(100)
             await batcher.aclose()
@@ -54,7 +54,7 @@ def run(test: Callable[["Batcher[int, int]", Doubler], object]) -> None:
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def test_jobs_that_wait_share_an_iteration() -> None:
+def test_waiting_jobs_share_an_iteration() -> None:
     async def test(batcher: "Batcher[int, int]", engine: Doubler) -> None:
         first = asyncio.create_task(batcher.run(1))
         await asyncio.to_thread(engine.entered.acquire)
@@ -103,11 +103,11 @@ def test_exception_fails_every_open_job_and_the_next_one_works() -> None:
     async def test(batcher: "Batcher[int, int]", engine: Doubler) -> None:
         first = asyncio.create_task(batcher.run(1))
         await asyncio.to_thread(engine.entered.acquire)
-        bad, beside = asyncio.create_task(batcher.run(-1)), asyncio.create_task(batcher.run(3))
+        bad, other = asyncio.create_task(batcher.run(-1)), asyncio.create_task(batcher.run(3))
         await asyncio.sleep(0)
         engine.gate.release(2)
         assert await first == 2
-        for task in (bad, beside):
+        for task in (bad, other):
             with pytest.raises(GeneratorError, match="doubler failed: ZeroDivisionError") as caught:
                 await task
             assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -143,7 +143,7 @@ def test_the_thread_starts_with_the_first_job() -> None:
     asyncio.run(batcher.aclose())
 
 
-def test_a_loop_that_is_gone_does_not_stop_the_others() -> None:
+def test_a_closed_event_loop_does_not_stop_the_others() -> None:
     engine = Doubler()
     batcher = Batcher("doubler", engine, GeneratorError)
 
@@ -159,7 +159,7 @@ def test_a_loop_that_is_gone_does_not_stop_the_others() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_has_ended_is_told_of() -> None:
+def test_a_dead_thread_is_reported() -> None:
     async def test(batcher: "Batcher[int, int]", engine: Doubler) -> None:
         batcher.check()
         engine.gate.release(100)

@@ -1,4 +1,4 @@
-"""Whatever way tokens get into the cache, the outputs are those of one uncached row."""
+"""The outputs do not depend on how tokens get into the cache; they equal those of one uncached row."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_token_by_token_equals_all_at_once(model: tuple[Path, dict[str, Floats]]
         np.testing.assert_allclose(logits[1], forward(tensors, second[: position + 1])[-1], atol=TOLERANCE)
 
 
-def test_a_row_goes_on_after_what_is_cached(model: tuple[Path, dict[str, Floats]]) -> None:
+def test_a_row_continues_after_its_cached_prefix(model: tuple[Path, dict[str, Floats]]) -> None:
     path, tensors = model
     decoder = Decoder(path, load_config(path), 1, 1)
     (row,) = random_rows([33])
@@ -73,7 +73,7 @@ def test_branches_are_copies_of_segments(model: tuple[Path, dict[str, Floats]]) 
     np.testing.assert_allclose(logits[1], forward(tensors, stem + left + last)[-1], atol=TOLERANCE)
 
 
-def test_leftovers_of_a_longer_row_do_not_show(model: tuple[Path, dict[str, Floats]]) -> None:
+def test_leftovers_of_a_longer_row_have_no_effect(model: tuple[Path, dict[str, Floats]]) -> None:
     path, tensors = model
     decoder = Decoder(path, load_config(path), 1, 1)
     longer, shorter = random_rows([60, 10])

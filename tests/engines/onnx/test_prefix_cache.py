@@ -1,4 +1,6 @@
-"""The prefix cache finds what was put in, shares it, and forgets the least recently used leaf first."""
+"""The prefix cache finds and shares what was inserted, and drops the least recently used leaf first."""
+
+from collections.abc import Callable
 
 import numpy as np
 from hypothesis import given
@@ -9,8 +11,8 @@ from epf.engines.onnx.prefix_cache import Floats, PrefixCache
 BYTES_PER_TOKEN = 4
 
 
-def reader(ids: tuple[int, ...]):  # type: ignore[no-untyped-def]
-    """A cache in which a token's key is its id and its position tells where it was read."""
+def reader(ids: tuple[int, ...]) -> Callable[[int, int], Floats]:
+    """Return a reader of keys and values in which the key of a token is its id."""
     return lambda start, end: np.array(ids[start:end], np.float32).reshape(1, 1, 1, end - start, 1)
 
 
@@ -44,7 +46,7 @@ def test_same_prefix_twice_is_one_node() -> None:
     assert cache.n_bytes == 2 * BYTES_PER_TOKEN
 
 
-def test_the_least_recently_used_goes() -> None:
+def test_the_least_recently_used_node_is_dropped() -> None:
     cache = PrefixCache(4 * BYTES_PER_TOKEN)
     cache.insert((1, 1), reader((1, 1)))
     cache.insert((2, 2), reader((2, 2)))
@@ -53,7 +55,7 @@ def test_the_least_recently_used_goes() -> None:
     assert [content(cache, (i, i)) for i in (1, 2, 3)] == [[1, 1], [], [3, 3]]
 
 
-def test_a_leaf_goes_before_its_stem() -> None:
+def test_a_leaf_is_dropped_before_its_stem() -> None:
     cache = PrefixCache(4 * BYTES_PER_TOKEN)
     cache.insert((1, 1), reader((1, 1)))
     cache.insert((1, 1, 2), reader((1, 1, 2)))
@@ -62,7 +64,7 @@ def test_a_leaf_goes_before_its_stem() -> None:
     assert content(cache, (3, 3)) == [3, 3]
 
 
-def test_what_is_larger_than_the_limit_is_not_kept() -> None:
+def test_a_prefix_above_the_limit_is_not_kept() -> None:
     cache = PrefixCache(2 * BYTES_PER_TOKEN)
     cache.insert((1, 2, 3), reader((1, 2, 3)))
     assert content(cache, (1, 2, 3)) == []
@@ -70,7 +72,7 @@ def test_what_is_larger_than_the_limit_is_not_kept() -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8).map(tuple), max_size=40), st.integers(0, 40))
-def test_never_wrong_never_too_large(prefixes: list[tuple[int, ...]], limit: int) -> None:
+def test_lookups_are_right_and_the_limit_holds(prefixes: list[tuple[int, ...]], limit: int) -> None:
     cache = PrefixCache(limit * BYTES_PER_TOKEN)
     for ids in prefixes:
         cache.insert(ids, reader(ids))

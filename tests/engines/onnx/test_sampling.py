@@ -19,7 +19,7 @@ def drawn(logits: NDArray[np.float32], temperature: float, top_p: float, uniform
 
 
 def exact(temperature: float, top_p: float) -> NDArray[np.float64]:
-    """By the definition: add the most likely tokens one by one until they hold ``top_p``."""
+    """Distribution by definition: add the most likely tokens one by one until their mass reaches ``top_p``."""
     probabilities = special.softmax(LOGITS.astype(np.float64) / temperature)
     kept, mass = np.zeros(len(LOGITS), bool), 0.0
     for token in np.argsort(-probabilities):
@@ -27,7 +27,8 @@ def exact(temperature: float, top_p: float) -> NDArray[np.float64]:
             break
         kept[token] = True
         mass += probabilities[token]
-    return np.where(kept, probabilities, 0) / probabilities[kept].sum()
+    result: NDArray[np.float64] = np.where(kept, probabilities, 0) / probabilities[kept].sum()
+    return result
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.9), (1.0, 0.4), (0.7, 0.75)])
@@ -40,7 +41,7 @@ def test_frequencies_match_the_distribution(temperature: float, top_p: float) ->
         assert stats.chisquare(counts[possible], N * expected[possible]).pvalue > 1e-3
 
 
-def test_zero_temperature_takes_the_most_likely() -> None:
+def test_zero_temperature_takes_the_most_likely_token() -> None:
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((50, 30)).astype(np.float32)
     ids = draw(logits, np.zeros(50), np.ones(50), rng.random(50))
@@ -53,7 +54,7 @@ def test_tiny_temperature_and_tiny_top_p_are_greedy_too() -> None:
     assert set(drawn(LOGITS, 1.0, 1e-30, uniform).tolist()) == {2}
 
 
-def test_rows_are_apart() -> None:
+def test_rows_are_independent() -> None:
     rng = np.random.default_rng(1)
     logits = rng.standard_normal((8, 20)).astype(np.float32)
     temperature = np.array([0.0, 0.5, 1.0, 2.0, 0.0, 0.5, 1.0, 2.0])
@@ -65,7 +66,7 @@ def test_rows_are_apart() -> None:
 
 
 @given(st.lists(st.one_of(st.floats(-80, 80, width=32), st.just(-np.inf)), min_size=1, max_size=12), st.floats(0.05, 5))
-def test_the_ends_of_the_unit_interval_never_draw_the_impossible(values: list[float], temperature: float) -> None:
+def test_the_ends_of_the_unit_interval_never_draw_an_impossible_token(values: list[float], temperature: float) -> None:
     if max(values) == -np.inf:
         values[0] = 0.0
     logits = np.array(values, np.float32)
@@ -73,7 +74,7 @@ def test_the_ends_of_the_unit_interval_never_draw_the_impossible(values: list[fl
     assert np.isfinite(logits[ids]).all()
 
 
-def test_log_probabilities_are_of_temperature_one() -> None:
+def test_log_probabilities_are_those_at_temperature_one() -> None:
     logits = np.random.default_rng(2).standard_normal((5, 9)).astype(np.float32) * 10
     ids = np.array([0, 3, 8, 4, 4])
     expected = special.log_softmax(logits.astype(np.float64), axis=1)[np.arange(5), ids]

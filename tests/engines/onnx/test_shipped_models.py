@@ -1,4 +1,4 @@
-"""The models that ship with the package say what torch says of the same weights, and fit the size that was promised."""
+"""The shipped models compute what torch computes with the same weights, and have at most the promised size."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_outputs_are_those_that_torch_gave(name: str) -> None:
-    """The file is written by training/golden.py."""
+def test_outputs_match_the_recorded_ones_of_torch(name: str) -> None:
+    """training/golden.py writes the file."""
     with np.load(GOLDEN) as golden:
         ids, lengths, outputs = (golden[f"{name}_{key}"] for key in ("ids", "lengths", "outputs"))
     decoder = Decoder(SHIPPED / name, load_config(SHIPPED / name), 1, 1)
@@ -32,7 +32,7 @@ def test_outputs_are_those_that_torch_gave(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_outputs_are_those_that_torch_gives(name: str) -> None:
+def test_outputs_match_torch(name: str) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("transformers", reason="transformers is not installed")
     from epf.training.golden import golden
@@ -43,7 +43,7 @@ def test_outputs_are_those_that_torch_gives(name: str) -> None:
         np.testing.assert_allclose(decoder.extend(0, 0, tuple(ids[:length].tolist())), expected, atol=TOLERANCE)
 
 
-def test_both_models_fit_forty_megabytes() -> None:
+def test_both_models_fit_into_forty_megabytes() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 40e6
 
 

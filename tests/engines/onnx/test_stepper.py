@@ -29,7 +29,7 @@ def make_stepper(directory: Path, max_rows: int = 8) -> Stepper:
 
 
 def job(prefix: tuple[int, ...] = PREFIX, max_tokens: int = 10, seed: int = 0) -> StepJob:
-    """A step that ends at its token limit only."""
+    """A step that ends only at its token limit."""
     return Job(StepRequest(prefix, max_tokens, 1.0, 1.0, seed, lambda token_id: None))
 
 
@@ -41,7 +41,8 @@ def finish(stepper: Stepper, jobs: list[StepJob]) -> None:
 def test_one_token_per_row_and_iteration(directory: Path) -> None:
     stepper = make_stepper(directory)
     jobs = [job(max_tokens=n) for n in (1, 3, 5)]
-    left, arrived = [], jobs
+    left: list[int] = []
+    arrived = jobs
     while stepper.advance(arrived):
         left.append(sum(not j.future.done() for j in jobs))
         arrived = []
@@ -98,7 +99,7 @@ def test_new_prompts_do_not_hold_up_the_rows_that_decode(directory: Path) -> Non
     finish(stepper, [])
 
 
-def test_an_emptied_engine_starts_anew(directory: Path) -> None:
+def test_a_cleared_engine_starts_anew(directory: Path) -> None:
     stepper = make_stepper(directory, max_rows=2)
     jobs = [job(seed=seed) for seed in range(3)]
     stepper.advance(jobs)

@@ -1,4 +1,4 @@
-"""A server of ``/v1/completions`` over an embedded generator: one that speaks token ids, as vLLM does, or text alone."""
+"""A server of ``/v1/completions`` over an embedded generator that supports token ids, as vLLM does, or only text."""
 
 import asyncio
 import json
@@ -18,9 +18,9 @@ NAME = "tiny"
 
 
 def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False, asked: list[Any] | None = None) -> FastAPI:
-    """Serves the model of ``directory``. Bodies of requests go to ``asked``.
+    """Serves the model of ``directory``. Request bodies are appended to ``asked``.
 
-    Without ``by_ids`` it is like llama.cpp: it takes prompts of ids, or with ``refuses_ids`` does not, and answers with text.
+    Without ``by_ids`` it is like llama.cpp: it accepts prompts of ids, unless ``refuses_ids`` is set, and returns text.
     """
     app = FastAPI()
     generator = EmbeddedGenerator(directory)
@@ -61,7 +61,7 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
 
 
 def _told(step: Step, index: int, generator: EmbeddedGenerator, *, by_ids: bool) -> Iterator[dict[str, Any]]:
-    """What events say of one choice, token by token."""
+    """Contents of the events for one choice, token by token."""
     spelled = b"".join(map(generator.token_bytes, step.token_ids)).decode()
     pieces = zip(spelled.ljust(len(step.token_ids), "\0"), step.token_ids, step.log_probs, strict=False)
     for character, token_id, log_prob in pieces:

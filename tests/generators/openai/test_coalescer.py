@@ -1,4 +1,4 @@
-"""Which calls become one request, and what each of them gets of it."""
+"""Which calls become one request, and what each of them gets."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ def step_of(seed: int) -> Step:
 
 @dataclass
 class Server:
-    """Draws the step of a seed. It holds back ``slow`` seeds until ``gate`` opens, and fails after them if it has an error."""
+    """Samples the step of a seed. It holds back ``slow`` seeds until ``gate`` opens, and then fails if it has an error."""
 
     slow: frozenset[int] = frozenset()
     error: Exception | None = None
@@ -30,14 +30,14 @@ class Server:
     left: int = 0
 
     async def __call__(
-        self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int, n: int, told: Callable[[int, Step], None]
+        self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int, n: int, on_step: Callable[[int, Step], None]
     ) -> None:
         seeds = list(range(seed, seed + n))
         self.asked.append((prefix_ids, sampling, seeds))
-        for again in range(2):  # as after a retry, the first ones are told twice
+        for again in range(2):  # as after a retry, the first steps arrive twice
             for i, each in enumerate(seeds):
                 if each not in self.slow:
-                    told(i, step_of(each + 1000 * again))
+                    on_step(i, step_of(each + 1000 * again))
         try:
             if self.slow & set(seeds):
                 await self.gate.wait()
@@ -48,7 +48,7 @@ class Server:
             raise self.error
         for i, each in enumerate(seeds):
             if each in self.slow:
-                told(i, step_of(each))
+                on_step(i, step_of(each))
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -67,24 +67,24 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
         ([(A, SAMPLING, s) for s in range(MAX_STEPS + 1)], [(A, SAMPLING, [*range(MAX_STEPS)]), (A, SAMPLING, [MAX_STEPS])]),
     ],
 )
-def test_calls_that_differ_by_seeds_in_a_row_alone_are_one_request(
+def test_calls_with_consecutive_seeds_become_one_request(
     calls: list[tuple[tuple[int, ...], Sampling, int]], requests: list[tuple[tuple[int, ...], Sampling, list[int]]]
 ) -> None:
     async def test() -> None:
         server = Server()
-        twins = RequestCoalescer(server)
-        steps = await asyncio.gather(*(twins.step(*call) for call in calls))
+        coalescer = RequestCoalescer(server)
+        steps = await asyncio.gather(*(coalescer.step(*call) for call in calls))
         assert steps == [step_of(seed) for *_, seed in calls]
         assert server.asked == requests
 
     run(test)
 
 
-def test_a_step_is_there_before_its_slow_twin() -> None:
+def test_a_step_does_not_wait_for_a_slow_one_in_its_request() -> None:
     async def test() -> None:
         server = Server(slow=frozenset({1}))
-        twins = RequestCoalescer(server)
-        quick, slow = (asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in (0, 1))
+        coalescer = RequestCoalescer(server)
+        quick, slow = (asyncio.create_task(coalescer.step(A, SAMPLING, seed)) for seed in (0, 1))
         assert await quick == step_of(0)
         assert not slow.done()
         server.gate.set()
@@ -94,11 +94,11 @@ def test_a_step_is_there_before_its_slow_twin() -> None:
     run(test)
 
 
-def test_the_request_ends_with_the_last_call_that_wants_it() -> None:
+def test_cancelling_the_last_call_ends_the_request() -> None:
     async def test() -> None:
         server = Server(slow=frozenset({0, 1}))
-        twins = RequestCoalescer(server)
-        calls = [asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in range(3)]
+        coalescer = RequestCoalescer(server)
+        calls = [asyncio.create_task(coalescer.step(A, SAMPLING, seed)) for seed in range(3)]
         await calls[2]
         for call, left in ((calls[0], 0), (calls[1], 1)):
             call.cancel()
@@ -109,11 +109,11 @@ def test_the_request_ends_with_the_last_call_that_wants_it() -> None:
     run(test)
 
 
-def test_a_call_that_is_cancelled_at_once_is_not_asked_for() -> None:
+def test_a_call_that_is_cancelled_at_once_is_not_sent() -> None:
     async def test() -> None:
         server = Server()
-        twins = RequestCoalescer(server)
-        gone, kept = (asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in (0, 1))
+        coalescer = RequestCoalescer(server)
+        gone, kept = (asyncio.create_task(coalescer.step(A, SAMPLING, seed)) for seed in (0, 1))
         asyncio.get_running_loop().call_soon(gone.cancel)
         assert await kept == step_of(1)
         assert gone.cancelled()
@@ -122,16 +122,16 @@ def test_a_call_that_is_cancelled_at_once_is_not_asked_for() -> None:
     run(test)
 
 
-def test_a_failure_is_that_of_all_who_wait() -> None:
+def test_an_error_is_raised_in_all_open_calls() -> None:
     async def test() -> None:
         server = Server(slow=frozenset({0, 1}), error=GeneratorError("broken"))
-        twins = RequestCoalescer(server)
-        calls = [asyncio.create_task(twins.step(A, SAMPLING, seed)) for seed in range(3)]
+        coalescer = RequestCoalescer(server)
+        calls = [asyncio.create_task(coalescer.step(A, SAMPLING, seed)) for seed in range(3)]
         assert await calls[2] == step_of(2)
         server.gate.set()
         for call in calls[:2]:
             with pytest.raises(GeneratorError, match="broken"):
                 await call
-        assert await twins.step(B, SAMPLING, 5) == step_of(5)
+        assert await coalescer.step(B, SAMPLING, 5) == step_of(5)
 
     run(test)

@@ -1,4 +1,4 @@
-"""Steps out of a server's text: what is cut where."""
+"""Steps from a server's text: where it is cut."""
 
 import pytest
 

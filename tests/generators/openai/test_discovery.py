@@ -1,4 +1,4 @@
-"""Loading a generator from what its servers say of themselves."""
+"""Loading a generator by asking its servers for their model."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ PROMPT = (Message("user", "How many birds?"),)
 
 
 @pytest.mark.parametrize("by_ids", [True, False])
-def test_name_and_context_are_the_server_s_or_else_the_configuration_s(directory: Path, by_ids: bool) -> None:
+def test_name_and_context_come_from_the_server_or_else_the_configuration(directory: Path, by_ids: bool) -> None:
     async def main() -> None:
         async with served(completions_app(directory, by_ids=by_ids)) as (host, port):
             generator = await asyncio.to_thread(load_openai, [f"http://{host}:{port}"], tokenizer=directory)
@@ -33,7 +33,7 @@ def test_name_and_context_are_the_server_s_or_else_the_configuration_s(directory
 
 
 def loaded(models: Any, directory: Path | None, **options: Any) -> str:
-    """Name of the generator that is loaded from a server which lists ``models``."""
+    """Name of the generator loaded from a server that lists ``models``."""
 
     async def main() -> str:
         async with upstream(lambda _: models if isinstance(models, Answer) else Answer({"data": models})) as server:
@@ -47,7 +47,7 @@ def loaded(models: Any, directory: Path | None, **options: Any) -> str:
 LISTED = [{"id": "one", "max_model_len": 9}, {"id": "/models/two", "max_model_len": 9}]
 
 
-def test_one_of_several_models_is_named(directory: Path) -> None:
+def test_a_model_is_chosen_by_name_or_because_it_is_the_only_one(directory: Path) -> None:
     assert loaded(LISTED, directory, model="one") == "one"
     assert loaded(LISTED, directory, model="/models/two") == "two"
     assert loaded(LISTED[:1], directory) == "one"
@@ -66,7 +66,7 @@ def test_one_of_several_models_is_named(directory: Path) -> None:
         (LISTED[:1], {"directory": None}, InvalidRequest, r"generator\.name"),
     ],
 )
-def test_what_cannot_be_loaded_says_why(
+def test_a_failure_to_load_says_why(
     directory: Path,
     models: Any,
     options: dict[str, Any],
@@ -79,7 +79,7 @@ def test_what_cannot_be_loaded_says_why(
         loaded(models, **({"directory": directory} | options))
 
 
-def test_a_context_of_unknown_length_is_refused(directory: Path, tmp_path: Path) -> None:
+def test_a_context_of_unknown_length_is_rejected(directory: Path, tmp_path: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_text((directory / name).read_text())
     (tmp_path / "config.json").write_text(json.dumps({}))

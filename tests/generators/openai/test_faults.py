@@ -1,4 +1,4 @@
-"""A generator's server that answers nonsense, or refuses: that request fails, in words that tell why, and no other."""
+"""Invalid responses and rejections of a generator's server fail only their own request, with a message that says why."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def choice(text: str, ids: Any, log_probs: Any, finish: Any = None, **more: Any)
 
 
 def stream(*choices: Any) -> Answer:
-    """An answer of one event for each list of choices."""
+    """A response with one event for each list of choices."""
     told = [json.dumps({"choices": each if isinstance(each, list) else [each]}) for each in choices]
     return Answer("".join(f"data: {event}\n\n" for event in [*told, "[DONE]"]).encode())
 
@@ -93,7 +93,7 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("nonsense", sorted(NONSENSE))
-def test_nonsense_fails_that_request_alone(nonsense: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_response_fails_only_its_request(nonsense: str, caplog: pytest.LogCaptureFixture) -> None:
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
         assert await generator.step(PREFIX, Sampling(), 0) == STEP
         with pytest.raises(GeneratorError) as caught:
@@ -106,7 +106,7 @@ def test_nonsense_fails_that_request_alone(nonsense: str, caplog: pytest.LogCapt
     assert not caplog.records
 
 
-def test_an_aborted_answer_is_drawn_anew() -> None:
+def test_an_aborted_response_is_requested_again() -> None:
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
         assert await generator.step(PREFIX, Sampling(), 0) == STEP
         assert len(server.requests) == 2
@@ -126,7 +126,7 @@ def test_an_aborted_answer_is_drawn_anew() -> None:
         (Answer({"error": {"code": 500, "message": A_SECRET}}, 500), GeneratorError, None),
     ],
 )
-def test_a_refusal_is_whose_it_is_and_repeats_nothing_that_was_said(
+def test_a_rejection_names_the_field_at_fault_and_repeats_no_server_text(
     answer: Answer, error: type[SearchServiceError], param: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
@@ -143,8 +143,8 @@ def test_a_refusal_is_whose_it_is_and_repeats_nothing_that_was_said(
     run(lambda _: answer, test, api_key="a-secret-key")
 
 
-def test_a_refusal_by_ids_that_text_is_spared_is_the_request_s_own() -> None:
-    """A server that gives token ids for a text speaks them, whatever it had against the first request."""
+def test_a_server_that_returns_ids_for_text_supports_ids() -> None:
+    """A server that returns token ids for a text supports them, whatever its reason to reject the first request."""
 
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
         with pytest.raises(GeneratorError, match="rejects this request by token ids"):
@@ -155,7 +155,7 @@ def test_a_refusal_by_ids_that_text_is_spared_is_the_request_s_own() -> None:
     run(one_after_the_other(Answer({"error": {"code": 400}}, 400), GOOD, GOOD), test)
 
 
-def test_a_server_that_speaks_ids_is_not_asked_by_text() -> None:
+def test_a_server_that_supports_ids_is_never_asked_by_text() -> None:
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
         await generator.step(PREFIX, Sampling(), 0)
         with pytest.raises(GeneratorError, match="status 400"):
@@ -165,7 +165,7 @@ def test_a_server_that_speaks_ids_is_not_asked_by_text() -> None:
     run(one_after_the_other(GOOD, Answer({"error": {"code": 400}}, 400)), test)
 
 
-def test_a_server_of_text_is_left_at_the_separator() -> None:
+def test_a_stream_of_text_is_left_at_the_separator() -> None:
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
         await generator.step(PREFIX, Sampling(), 0)
         server.left.clear()
@@ -177,7 +177,7 @@ def test_a_server_of_text_is_left_at_the_separator() -> None:
     run(lambda _: Answer(endless, drip=b": still here\n\n"), test, timeout_s=5)
 
 
-def test_the_model_s_own_end_and_the_limit() -> None:
+def test_finish_reasons_of_text_steps() -> None:
     async def test(generator: OpenAiGenerator, server: Upstreams) -> list[Step]:
         return [await generator.step(PREFIX, Sampling(max_tokens=2), 0) for _ in range(3)]
 
@@ -189,7 +189,7 @@ def test_the_model_s_own_end_and_the_limit() -> None:
     assert steps == [Step((TWO, END), "2", "eos", (-0.5, -1.0))] * 2 + [Step((TWO, DOT), "2.", "length", (-0.5, -1.0))]
 
 
-def test_the_steps_of_a_prompt_go_to_one_server_and_those_of_all_to_every() -> None:
+def test_steps_of_one_prompt_go_to_one_server_and_all_servers_are_used() -> None:
     async def main() -> None:
         async with upstream(lambda _: GOOD) as one, upstream(lambda _: GOOD) as two:
             pool = Upstream([one.url, two.url], GeneratorError, "the generator")
@@ -217,7 +217,7 @@ def test_the_steps_of_a_prompt_go_to_one_server_and_those_of_all_to_every() -> N
         ((5,) * 512, Sampling(), ContextTooLong, None),
     ],
 )
-def test_bad_arguments_are_refused_before_the_server_is_asked(
+def test_bad_arguments_are_rejected_before_a_request_is_sent(
     prefix: tuple[int, ...], sampling: Sampling, error: type[SearchServiceError], param: str | None
 ) -> None:
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:

@@ -1,4 +1,4 @@
-"""The generator behind a server, on real sockets: the contract by token ids and by text, and what it asks the server."""
+"""The generator behind a server, on real sockets: the contract by token ids and by text, and the requests it sends."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ PROMPT = (Message("user", "How many birds?"),)
 
 @asynccontextmanager
 async def opened(directory: Path, **kind: Any) -> AsyncIterator[OpenAiGenerator]:
-    """A generator behind a server of that kind."""
+    """A generator behind a server of this kind."""
     async with served(completions_app(directory, **kind)) as (host, port):
         upstream = Upstream([f"http://{host}:{port}"], GeneratorError, "the generator")
         generator = OpenAiGenerator(upstream, ChatTokenizer(directory), NAME, CONTEXT)
@@ -62,8 +62,8 @@ class TestContractByIds(GeneratorContract):
 class TestContractByText(TestContractByIds):
     kind = {"by_ids": False}  # noqa: RUF012
 
-    def test_a_separator_changes_nothing_but_where_a_step_ends(self) -> None:
-        """Of a text nothing is left over that its last token holds beyond the separator."""
+    def test_a_separator_only_changes_where_a_step_ends(self) -> None:
+        """By text, a step has no rest: nothing is left of what its last token holds after the separator."""
 
         async def test(generator: Generator) -> None:
             prefix = generator.prompt_ids(self.prompt)
@@ -80,7 +80,7 @@ async def steps_of(generator: Generator) -> list[Any]:
     return await asyncio.gather(*(generator.step(ids, Sampling(temperature=1.0, max_tokens=20), seed) for seed in range(30)))
 
 
-def test_by_ids_it_is_what_the_server_s_generator_samples(directory: Path) -> None:
+def test_steps_by_ids_equal_those_of_the_served_generator(directory: Path) -> None:
     async def here() -> list[Any]:
         generator = EmbeddedGenerator(directory)
         steps = await steps_of(generator)
@@ -92,7 +92,7 @@ def test_by_ids_it_is_what_the_server_s_generator_samples(directory: Path) -> No
     assert {step.finish for step in steps} == {"separator", "eos", "length"}
 
 
-def test_by_ids_the_server_gets_the_ids_and_nothing_of_its_own_taste(directory: Path) -> None:
+def test_requests_by_ids_carry_the_ids_and_switch_off_server_defaults(directory: Path) -> None:
     asked: list[Any] = []
 
     async def test(generator: OpenAiGenerator) -> None:
@@ -108,7 +108,7 @@ def test_by_ids_the_server_gets_the_ids_and_nothing_of_its_own_taste(directory: 
     assert "stop" not in asked[1]
 
 
-def test_steps_of_one_prefix_share_a_request_and_are_what_each_would_be_alone(directory: Path) -> None:
+def test_steps_of_one_prefix_share_a_request_and_do_not_change(directory: Path) -> None:
     asked: list[Any] = []
     sampling = Sampling(temperature=1.0, max_tokens=20)
 
@@ -125,10 +125,10 @@ def test_steps_of_one_prefix_share_a_request_and_are_what_each_would_be_alone(di
 
 
 @pytest.mark.parametrize("refuses_ids", [False, True])
-def test_a_server_of_text_is_found_out_at_the_first_answer_and_told_of_once(
+def test_a_server_without_ids_is_recognized_at_the_first_response_and_logged_once(
     directory: Path, refuses_ids: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From then on the server reads the very ids that the steps have."""
+    """From then on, the server reads exactly the ids of the steps."""
     asked: list[Any] = []
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
 
@@ -149,8 +149,8 @@ def test_a_server_of_text_is_found_out_at_the_first_answer_and_told_of_once(
     assert "birds" not in caplog.text
 
 
-def test_a_special_token_that_a_problem_spells_never_becomes_one(directory: Path) -> None:
-    """By ids it is ordinary text; by text the server would take it for a special token, so it is refused."""
+def test_a_special_token_typed_into_a_problem_stays_text(directory: Path) -> None:
+    """By ids it is ordinary text; by text, the server would read it as a special token, so it is rejected."""
     spelling = [Message("user", "One<|im_end|>two")]
 
     async def by_ids(generator: OpenAiGenerator) -> None:
@@ -165,7 +165,7 @@ def test_a_special_token_that_a_problem_spells_never_becomes_one(directory: Path
     run(directory, by_text, by_ids=False)
 
 
-def test_a_context_that_only_the_server_knows_is_heard_of(directory: Path) -> None:
+def test_a_context_limit_that_only_the_server_knows_is_reported(directory: Path) -> None:
     async def test(generator: OpenAiGenerator) -> None:
         generator._context_length = 10 * CONTEXT
         with pytest.raises(ContextTooLong):
@@ -174,7 +174,7 @@ def test_a_context_that_only_the_server_knows_is_heard_of(directory: Path) -> No
     run(directory, test, by_ids=False)
 
 
-def test_another_model_s_tokenizer_is_noticed(directory: Path, tmp_path: Path) -> None:
+def test_the_tokenizer_of_another_model_is_noticed(directory: Path, tmp_path: Path) -> None:
     shutil.copytree(directory, tmp_path / "other")
     file = tmp_path / "other" / "tokenizer.json"
     vocabulary = json.loads(file.read_text())

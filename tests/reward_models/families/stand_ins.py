@@ -1,4 +1,4 @@
-"""Small tokenizers that cut text as the published ones do: same normaliser, same splitting, same special tokens, few merges."""
+"""Small tokenizers that split text like the published ones: the same normalizer, splits and special tokens, but few merges."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ LLAMA_TEMPLATE = (
 
 
 def byte_level(split: str, specials: tuple[str, ...], text: Sequence[str] = TEXT) -> Tokenizer:
-    """Byte-level BPE as Qwen and Llama 3 have it, with merges learnt from ``text``."""
+    """Byte-level BPE like that of Qwen and Llama 3, with merges learned from ``text``."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -47,7 +47,7 @@ def byte_level(split: str, specials: tuple[str, ...], text: Sequence[str] = TEXT
 
 
 def mistral() -> Tokenizer:
-    """SentencePiece BPE as Mistral's file has it: a blank before everything, blanks as ``▁``, bytes for the unknown."""
+    """SentencePiece BPE like Mistral's: a space before everything, spaces as ``▁``, bytes for unknown characters."""
     characters = [*sorted(set("".join(TEXT)) - set(" \n\\{}")), "▁", "к", "и"]
     merges = [("к", "и"), ("▁", "ки"), ("▁", "+"), ("▁", "-"), ("e", "g"), ("▁", "eg"), ("▁eg", "g")]
     tokens = [
@@ -68,7 +68,7 @@ def mistral() -> Tokenizer:
 
 
 def write(directory: Path, tokenizer: Tokenizer, **config: str) -> Path:
-    """The files that a model directory has beside its weights."""
+    """Write the files of a model directory except its weights."""
     tokenizer.save(str(directory / "tokenizer.json"))
     (directory / "tokenizer_config.json").write_text(json.dumps(config))
     return directory

@@ -1,8 +1,9 @@
-"""Prompts and probabilities of each family against its published reference: the whole text, tokenised in one go as there."""
+"""Prompts and probabilities of each family compared with its published reference, which tokenizes the whole text at once."""
 
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pytest
@@ -23,7 +24,7 @@ SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}
 
 
 def whole(tokenizer: Tokenizer, text: str, *, bos: bool = False) -> list[int]:
-    """Ids of a text in which special tokens count, as ``transformers`` reads it."""
+    """Ids of a text with its special tokens, as ``transformers`` reads it."""
     tokenizer.encode_special_tokens = False
     ids = list(tokenizer.encode(text, add_special_tokens=bos).ids)
     tokenizer.encode_special_tokens = True
@@ -39,13 +40,19 @@ def qwen_tokenizer() -> Tokenizer:
     return stand_ins.byte_level(stand_ins.QWEN_SPLIT, stand_ins.QWEN_SPECIALS)
 
 
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    id_ = tokenizer.token_to_id(token)
+    assert id_ is not None
+    return int(id_)
+
+
 @pytest.fixture
 def llama_tokenizer() -> Tokenizer:
     return stand_ins.byte_level(stand_ins.LLAMA_SPLIT, stand_ins.LLAMA_SPECIALS)
 
 
 @pytest.mark.parametrize("steps", TRACES)
-def test_qwen_s_prompt_is_the_model_card_s_up_to_the_newest_marker(
+def test_the_prompt_of_qwen_matches_the_model_card_up_to_the_newest_marker(
     steps: tuple[str, ...], qwen_tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     family = load_family("qwen2.5-math-prm", stand_ins.write(tmp_path, qwen_tokenizer))
@@ -55,21 +62,21 @@ def test_qwen_s_prompt_is_the_model_card_s_up_to_the_newest_marker(
         {"role": "assistant", "content": "<extra_0>".join(steps) + "<extra_0>"},
     ]
     text = jinja2.Template(QWEN_TEMPLATE, keep_trailing_newline=True).render(messages=messages)
-    marker = qwen_tokenizer.token_to_id("<extra_0>")
+    marker = id_of(qwen_tokenizer, "<extra_0>")
     reference = whole(qwen_tokenizer, text)
     assert reference.count(marker) == len(steps)
     assert family.prompt(PROBLEM, steps) == up_to_last(reference, marker)
     assert family.prompt(PROBLEM, steps)[-1] == marker
 
 
-def test_qwen_s_score_is_the_softmax_of_the_second_label(qwen_tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_the_score_of_qwen_is_the_softmax_of_the_second_label(qwen_tokenizer: Tokenizer, tmp_path: Path) -> None:
     family = load_family("qwen2.5-math-prm", stand_ins.write(tmp_path, qwen_tokenizer))
     assert family.read == "tokens"
     assert family.probability([0.3, 1.7]) == pytest.approx(math.exp(1.7) / (math.exp(0.3) + math.exp(1.7)), abs=1e-12)
 
 
 def reference_skywork(tokenizer: Tokenizer, problem: str, lines: list[str]) -> tuple[int, ...]:
-    """Beginning, problem, newline; then every line tokenised alone and closed by the step token."""
+    """The bos token, the problem and a newline, then every line tokenized by itself and closed by the step token."""
     newline = whole(tokenizer, "\n")[-1]
     ids = whole(tokenizer, f"<|endoftext|>{problem}\n")
     for line in lines:
@@ -78,31 +85,31 @@ def reference_skywork(tokenizer: Tokenizer, problem: str, lines: list[str]) -> t
 
 
 @pytest.mark.parametrize("steps", TRACES)
-def test_skywork_s_prompt_is_the_reference_s(steps: tuple[str, ...], qwen_tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_the_prompt_of_skywork_matches_the_reference(steps: tuple[str, ...], qwen_tokenizer: Tokenizer, tmp_path: Path) -> None:
     directory = stand_ins.write(tmp_path, qwen_tokenizer, bos_token="<|endoftext|>")
     family = load_family("skywork-o1-prm", directory)
     assert family.prompt(PROBLEM, steps) == reference_skywork(qwen_tokenizer, PROBLEM, "\n".join(steps).split("\n"))
     assert family.probability([0.4]) == pytest.approx(1 / (1 + math.exp(-0.4)), abs=1e-12)
 
 
-def test_skywork_needs_a_beginning(qwen_tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_skywork_requires_a_bos_token(qwen_tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="bos_token"):
         load_family("skywork-o1-prm", stand_ins.write(tmp_path, qwen_tokenizer))
 
 
 @pytest.mark.parametrize("steps", TRACES)
-def test_math_shepherd_s_prompt_is_the_model_card_s_up_to_the_newest_tag(steps: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_prompt_of_math_shepherd_matches_the_card_up_to_the_newest_tag(steps: tuple[str, ...], tmp_path: Path) -> None:
     tokenizer = stand_ins.mistral()
     family = load_family("math-shepherd", stand_ins.write(tmp_path, tokenizer, bos_token="<s>"))
     solution = "\n".join(f"Step {i}: {step}".strip() + " ки" for i, step in enumerate(steps, start=1))
-    tag = tokenizer.token_to_id("▁ки")
+    tag = id_of(tokenizer, "▁ки")
     reference = whole(tokenizer, f"{PROBLEM} {solution}", bos=True)
     assert reference.count(tag) == len(steps)
     assert family.prompt(PROBLEM, steps) == up_to_last(reference, tag)
     assert family.prompt(PROBLEM, [f" Step {i}: {s} " for i, s in enumerate(steps, 1)]) == up_to_last(reference, tag)
 
 
-def test_math_shepherd_s_score_is_the_softmax_of_plus(tmp_path: Path) -> None:
+def test_the_score_of_math_shepherd_is_the_softmax_of_plus(tmp_path: Path) -> None:
     tokenizer = stand_ins.mistral()
     family = load_family("math-shepherd", stand_ins.write(tmp_path, tokenizer, bos_token="<s>"))
     assert family.read == "next_token"
@@ -111,7 +118,7 @@ def test_math_shepherd_s_score_is_the_softmax_of_plus(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("steps", TRACES[:3])
-def test_rlhflow_s_prompt_is_the_reference_s_up_to_the_newest_answer(
+def test_the_prompt_of_rlhflow_matches_the_reference_up_to_the_newest_answer(
     steps: tuple[str, ...], llama_tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     directory = stand_ins.write(
@@ -130,7 +137,7 @@ def test_rlhflow_s_prompt_is_the_reference_s_up_to_the_newest_answer(
     assert family.answer_ids == (llama_tokenizer.token_to_id("+"), llama_tokenizer.token_to_id("-"))
 
 
-def test_the_embedded_pair_s_prompt_is_the_one_it_was_trained_with() -> None:
+def test_the_prompt_of_the_embedded_family_is_the_one_it_was_trained_with() -> None:
     directory = SHIPPED / "reward_model"
     family = load_family("embedded", directory)
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
@@ -139,7 +146,7 @@ def test_the_embedded_pair_s_prompt_is_the_one_it_was_trained_with() -> None:
 
 
 def opened(name: str, directory: Path) -> Family:
-    """The family on its stand-in."""
+    """The family with its stand-in tokenizer."""
     if name == "embedded":
         return load_family(name, SHIPPED / "reward_model")
     if name == "math-shepherd":
@@ -185,7 +192,7 @@ def _tokenizer_of(name: str, directory: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_an_earlier_trace_s_prompt_begins_the_later_one_s(name: str, tmp_path: Path) -> None:
+def test_the_prompt_of_a_trace_extends_that_of_its_prefix(name: str, tmp_path: Path) -> None:
     family = opened(name, tmp_path)
     prompts = [family.prompt(PROBLEM, STEPS[:n]) for n in (1, 2, 3)]
     for shorter, longer in pairwise(prompts):
@@ -193,21 +200,28 @@ def test_an_earlier_trace_s_prompt_begins_the_later_one_s(name: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_values_that_are_no_score_are_refused(name: str, tmp_path: Path) -> None:
+def test_invalid_values_are_rejected(name: str, tmp_path: Path) -> None:
     family = opened(name, tmp_path)
     good = [0.5] * family.n_values
     assert family.probability(good) in (0.5, pytest.approx(1 / (1 + math.exp(-0.5))))
-    for bad in ([], [*good, 0.1], [math.nan] * family.n_values, [math.inf] * family.n_values, [None] * family.n_values):
+    bad_values: tuple[list[Any], ...] = (
+        [],
+        [*good, 0.1],
+        [math.nan] * family.n_values,
+        [math.inf] * family.n_values,
+        [None] * family.n_values,
+    )
+    for bad in bad_values:
         with pytest.raises(RewardModelError, match=family.name):
             family.probability(bad)
     assert family.probability([1000.0, -1000.0][: family.n_values]) in (0.0, 1.0)
 
 
-def test_unknown_families_are_refused(tmp_path: Path) -> None:
+def test_unknown_families_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="math-shepherd"):
         load_family("gpt", tmp_path)
 
 
-def test_a_vocabulary_without_the_marker_is_refused(llama_tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_a_vocabulary_without_the_marker_is_rejected(llama_tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="extra_0"):
         load_family("qwen2.5-math-prm", stand_ins.write(tmp_path, llama_tokenizer))
