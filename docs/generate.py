@@ -145,8 +145,8 @@ def results() -> str:
 
 
 def epf_help(*command: str) -> str:
-    """What ``epf COMMAND --help`` prints, 100 columns wide and without colours."""
-    plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "PATH": os.environ["PATH"]}
+    """What ``epf COMMAND --help`` prints, 80 columns wide and without colours."""
+    plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "PATH": os.environ["PATH"]}
     code = "import sys; from epf.cli.main import main; sys.exit(main())"
     run = [sys.executable, "-c", f"import sys; sys.argv[0] = 'epf'; {code}", *command, "--help"]
     done = subprocess.run(run, env=plain, capture_output=True, text=True, check=True, timeout=60)

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
@@ -26,6 +27,7 @@ OUTSIDE = [
     "engines/onnx/weights/*/README.md",
 ]
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^]]*)\]\((?P<target>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
+ROLE = re.compile(r":(?:attr|class|func|meth|mod):<code>~?")
 FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
 DOCUMENTED = ["__init__.py", "core", "search"]
@@ -43,6 +45,7 @@ def _repository_path(file: File, root: Path) -> str:
     return Path(str(file.abs_src_path)).relative_to(root).as_posix()
 
 
+@event_priority(100)  # before mkdocstrings reads it
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Show the reference a package ``epf`` that holds only what it documents."""
     root, package = Path(config.docs_dir).parent, Path(mkdtemp()) / "epf"
@@ -79,6 +82,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     parts = FENCE.split(markdown)
     return "".join(part if part.startswith("```") else LINK.sub(rewritten, part) for part in parts)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Drop the roles of docstrings, such as ``:func:``, which Markdown does not know."""
+    return ROLE.sub("<code>", html)
 
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:

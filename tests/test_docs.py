@@ -55,4 +55,4 @@ def test_paths_that_the_pages_name_exist() -> None:
 
 def test_the_reference_lists_the_public_names() -> None:
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"^        - (\w+)$", page, flags=re.MULTILINE)) == sorted(epf.__all__)
+    assert sorted(re.findall(r"^::: epf\.(\w+)$", page, flags=re.MULTILINE)) == sorted(epf.__all__)
