@@ -75,8 +75,8 @@ def create_app(
         lifespan=lifespan,
     )
     state.attach(app)
-    for room in (solve, batch, score, chat, models, entropy, health):
-        app.include_router(room.router)
+    for module in (solve, batch, score, chat, models, entropy, health):
+        app.include_router(module.router)
     errors.install(app)
     openapi.install(app, SolveEvent, BatchEvent, ChatCompletionChunk, bodies=[tool.input for tool in TOOLS.values()])
     middleware.install(app, settings, state.metrics)

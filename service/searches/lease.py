@@ -38,7 +38,7 @@ class Lease:
             DeadlineExceeded: the deadline passed in the queue.
             Overloaded: the server shuts down.
         """
-        with self._blaming_shutdown():
+        with self._overloaded_on_shutdown():
             try:
                 async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     await self._ticket.granted()
@@ -53,7 +53,7 @@ class Lease:
         far; without any answer, raises ``Overloaded``.
         """
         await self.acquire()
-        with self._blaming_shutdown(), self._metrics.search(request.method.name) as observe:
+        with self._overloaded_on_shutdown(), self._metrics.search(request.method.name) as observe:
             result = await search(
                 self._with_deadline(request),
                 generator=self._models.generator,
@@ -75,7 +75,7 @@ class Lease:
             checker=self._models.checker,
             until=self._closing,
         )
-        with self._blaming_shutdown(), self._metrics.search(request.method.name) as observe:
+        with self._overloaded_on_shutdown(), self._metrics.search(request.method.name) as observe:
             async with aclosing(events):
                 async for event in events:
                     observe(event)
@@ -94,7 +94,7 @@ class Lease:
         """
         await self.acquire()
         scores: list[Score] = []
-        with self._blaming_shutdown():
+        with self._overloaded_on_shutdown():
             try:
                 async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     for k in range(1, len(steps) + 1):
@@ -117,7 +117,7 @@ class Lease:
             raise _shut_down()
 
     @contextmanager
-    def _blaming_shutdown(self) -> Iterator[None]:
+    def _overloaded_on_shutdown(self) -> Iterator[None]:
         """Raise ``Overloaded`` for a deadline that only the shutdown imposed: another server can still do the work."""
         try:
             yield
