@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from epf.service.chat.options import model_names, options_of
+from epf.service.chat.resolve import model_names, options_of
 from epf.service.http.openapi import ANY_ERROR
 from epf.service.state import RunningSearches, ServerSettings
 

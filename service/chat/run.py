@@ -14,10 +14,9 @@ from epf.core.version import VERSION
 from epf.search.events import Answered, Event
 from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
-from epf.service.chat.conversation import check_context, prompt_of
-from epf.service.chat.options import Sources, requests_of, sources_of
 from epf.service.chat.progress import Progress
 from epf.service.chat.request import ChatRequest, ChatSearch
+from epf.service.chat.resolve import Sources, check_context, prompt_of, requests_of, sources_of
 from epf.service.chat.response import AnswerMessage, ChatCompletion, Choice, CompletionUsage, Logprobs, SearchOut, finish_reason
 from epf.service.chat.tokens import Token, covering, n_answer_tokens
 from epf.service.chat.unsupported import check_supported

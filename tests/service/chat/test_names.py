@@ -2,7 +2,7 @@ import pytest
 
 from epf.core.errors import ModelNotFound
 from epf.search.methods import METHODS
-from epf.service.chat.options import model_names, options_of
+from epf.service.chat.resolve import model_names, options_of
 
 
 @pytest.mark.parametrize(
