@@ -1,8 +1,10 @@
-"""Head entropies against a printed figure, both ceilings, the bins and the regulariser."""
+"""Entropies of heads against a printed figure, both ceilings, the bins and the regulariser."""
 
 import json
 import math
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.attention.maths import bins_of, ceiling, penalties, row_ceilings, row_entropies
+from epf.entropy.core.information import FloatArray
 from epf.entropy.ranking.maths import ranking
 from epf.entropy.registry import TOOLS
 
@@ -20,15 +23,15 @@ HEADS = np.array(FIGURE["heads"])
 UNIFORM = [[[1.0, 0.0], [0.5, 0.5]]]
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOLS["attention"].answer(TOOLS["attention"].input(**fields))
 
 
-def causal_uniform(length):
+def causal_uniform(length: int) -> FloatArray:
     return np.tril(np.ones((length, length))) / np.arange(1, length + 1)[:, None]
 
 
-def test_the_printed_heads_of_gpt_2_fall_into_the_paper_s_bins():
+def test_printed_heads_of_gpt_2_fall_into_the_paper_s_bins() -> None:
     found = answer(head_entropies=FIGURE["heads"], length=128)
     assert found.largest == 3.87
     assert found.bins == [47, 14, 18, 65]
@@ -42,7 +45,7 @@ def test_the_printed_heads_of_gpt_2_fall_into_the_paper_s_bins():
 
 
 @pytest.mark.parametrize(("length", "causal", "uniform"), [(128, 3.8782, 4.8520), (256, 4.5596, 5.5452), (512, 5.2462, 6.2383)])
-def test_a_causal_head_cannot_reach_the_logarithm_of_the_length(length, causal, uniform):
+def test_the_ceiling_of_a_causal_head_is_below_the_logarithm_of_the_length(length: int, causal: float, uniform: float) -> None:
     assert ceiling(length, causal=True) == pytest.approx(causal, abs=5e-5)
     assert ceiling(length, causal=False) == pytest.approx(uniform, abs=5e-5)
     assert row_entropies(causal_uniform(length)).mean() == pytest.approx(ceiling(length, causal=True))
@@ -51,18 +54,18 @@ def test_a_causal_head_cannot_reach_the_logarithm_of_the_length(length, causal, 
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
-def test_the_causal_ceiling_is_the_loss_of_a_ranking_that_knows_nothing(n):
+def test_the_causal_ceiling_is_the_loss_of_an_uninformed_ranking(n: int) -> None:
     nothing = np.zeros((1, n))
     assert ceiling(n, causal=True) == pytest.approx(ranking(nothing, nothing, np.array([0])).loss[0])
 
 
-def test_attention_to_one_token_has_no_entropy():
+def test_attention_to_one_token_has_no_entropy() -> None:
     assert (row_entropies(np.eye(5)) == 0).all()
     found = answer(attentions=[[np.eye(5).tolist()]])
     assert (found.bins, found.n_collapsed, found.n_saturated) == ([1, 0, 0, 0], 1, 0)
 
 
-def test_the_regulariser_is_that_of_algorithm_1():
+def test_the_regulariser_is_that_of_algorithm_1() -> None:
     charges = penalties(np.array([[4.0, 1.0], [2.0, 0.1]]), 128, theta=0.5, gamma=0.2)
     assert charges.mean() == pytest.approx(2.480323478875963, abs=1e-15)
     assert (charges == 0).tolist() == [[False, False], [True, False]]  # too high and too low are charged alike
@@ -74,7 +77,7 @@ def test_the_regulariser_is_that_of_algorithm_1():
 @given(
     arrays(float, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(0, 5)), st.sampled_from([0.25, 2.0, 8.0])
 )
-def test_bins_do_not_depend_on_the_scale_and_hold_their_lower_ends(heads, scale):
+def test_bins_are_scale_invariant_and_include_their_lower_ends(heads: FloatArray, scale: float) -> None:
     bins = bins_of(heads)
     assert (bins_of(heads * scale) == bins).all()
     if heads.max() > 1e-300:
@@ -84,7 +87,7 @@ def test_bins_do_not_depend_on_the_scale_and_hold_their_lower_ends(heads, scale)
 
 
 @given(arrays(float, (2, 6, 6), elements=st.floats(0, 1)), st.randoms())
-def test_entropies_are_within_the_ceiling_whatever_the_order_of_keys(weights, random):
+def test_entropies_stay_below_the_ceiling_for_any_order_of_keys(weights: FloatArray, random: Random) -> None:
     maps = np.tril(weights + 1e-3)
     maps /= maps.sum(axis=-1, keepdims=True)
     rows = row_entropies(maps)
@@ -93,7 +96,7 @@ def test_entropies_are_within_the_ceiling_whatever_the_order_of_keys(weights, ra
     np.testing.assert_allclose(row_entropies(maps[:, :, keys]), rows, atol=1e-12)
 
 
-def test_maps_and_their_entropies_say_the_same():
+def test_maps_and_their_entropies_give_the_same_answer() -> None:
     rng = np.random.default_rng(0)
     maps = np.tril(rng.exponential(size=(2, 3, 6, 6)))
     maps /= maps.sum(axis=-1, keepdims=True)
@@ -133,7 +136,7 @@ def test_maps_and_their_entropies_say_the_same():
         ({"head_entropies": [[0.1]], "length": 8, "granularity": "query"}, "granularity"),
     ],
 )
-def test_what_is_no_attention_is_refused(fields, param):
+def test_invalid_attention_is_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param

@@ -1,4 +1,8 @@
-"""The Gibbs coupling against exact values: the discrete identity, two Gaussians in closed form, and Sinkhorn's plan by POT."""
+"""The Gibbs coupling: a discrete identity, two Gaussians in closed form, and Sinkhorn's plan from POT."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
 
 import numpy as np
 import ot
@@ -9,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core.information import hill, log_softmax
+from epf.entropy.core.information import FloatArray, hill, log_softmax
 from epf.entropy.core.knee import knee
 from epf.entropy.coupling.maths import costs, coupling, entropic_plan, eps_knee, matches, total_variation, uniform
 from epf.entropy.registry import TOOLS
@@ -18,22 +22,24 @@ from epf.search.smc.weights import normalise
 TOOL = TOOLS["coupling"]
 EPS = st.floats(0.05, 50)
 
+Case = tuple[FloatArray, float, FloatArray, FloatArray]
+
 
 @st.composite
-def problems(draw):
+def problems(draw: st.DrawFn) -> Case:
     n, m = draw(st.integers(1, 6)), draw(st.integers(1, 6))
     cost = draw(arrays(float, (n, m), elements=st.floats(0, 10)))
     mu, nu = (draw(arrays(float, (k,), elements=st.floats(0.1, 1))) for k in (n, m))
     return cost, draw(EPS), mu / mu.sum(), nu / nu.sum()
 
 
-def test_weights_of_known_distances():
+def test_weights_of_known_distances() -> None:
     x, y = np.array([[0.0, 0.0]]), np.array([[1.0, 0.0], [2.0, 4.0]])
     found = coupling(costs(x, y, "euclidean"), 2.0, uniform(1), uniform(2)).q[0]
     np.testing.assert_allclose(found / found.sum(), np.array([0.60653066, 0.10687793]) / (0.60653066 + 0.10687793), rtol=1e-7)
 
 
-def test_the_coupling_is_the_entropic_plan_between_its_own_marginals():
+def test_the_coupling_is_the_entropic_plan_between_its_own_marginals() -> None:
     cost = np.random.default_rng(0).random((6, 7)) * 3
     found = coupling(cost, 0.5, uniform(6), uniform(7))
     kernel = np.exp(-cost / 0.5)
@@ -54,7 +60,7 @@ def test_the_coupling_is_the_entropic_plan_between_its_own_marginals():
         (5.0, 1 / 6, 0.8571428571, 0.1925824036),
     ],
 )
-def test_two_standard_gaussians(eps, correlation, variance, of_plan):
+def test_two_standard_gaussians(eps: float, correlation: float, variance: float, of_plan: float) -> None:
     points = np.linspace(-8, 8, 161)
     weights = stats.norm.pdf(points)
     weights /= weights.sum()
@@ -71,7 +77,7 @@ def test_two_standard_gaussians(eps, correlation, variance, of_plan):
 
 
 @given(problems())
-def test_marginals_tilts_and_what_bounds_them(problem):
+def test_marginals_tilts_and_their_bounds(problem: Case) -> None:
     cost, eps, mu, nu = problem
     found = coupling(cost, eps, mu, nu)
     assert found.q.sum() == pytest.approx(1)
@@ -89,7 +95,9 @@ def test_marginals_tilts_and_what_bounds_them(problem):
 
 
 @given(problems(), st.floats(0.1, 10), st.floats(-5, 5), st.randoms())
-def test_scale_shift_order_and_side_do_not_matter(problem, scale, shift, random):
+def test_the_coupling_is_invariant_under_scale_shift_order_and_transposition(
+    problem: Case, scale: float, shift: float, random: Random
+) -> None:
     cost, eps, mu, nu = problem
     found = coupling(cost, eps, mu, nu)
     np.testing.assert_allclose(coupling(cost * scale + shift, eps * scale, mu, nu).q, found.q, atol=1e-9)
@@ -97,29 +105,33 @@ def test_scale_shift_order_and_side_do_not_matter(problem, scale, shift, random)
     np.testing.assert_allclose(coupling(cost[rows], eps, mu[rows], nu).q, found.q[rows], atol=1e-12)
     turned = coupling(cost.T, eps, nu, mu)
     np.testing.assert_allclose(turned.q, found.q.T, atol=1e-12)
-    assert (turned.x_tilt, turned.y_tilt) == (pytest.approx(found.y_tilt), pytest.approx(found.x_tilt))
+    assert turned.x_tilt == pytest.approx(found.y_tilt)
+    assert turned.y_tilt == pytest.approx(found.x_tilt)
 
 
 @given(arrays(float, st.integers(1, 20), elements=st.floats(-30, 30)), EPS)
-def test_gibbs_weights_are_those_of_a_resampling_at_this_temperature(log_weights, temperature):
+def test_gibbs_weights_are_those_of_a_resampling_at_this_temperature(log_weights: FloatArray, temperature: float) -> None:
     found = coupling(-log_weights[None], temperature, uniform(1), uniform(log_weights.size))
     np.testing.assert_allclose(found.q[0], normalise(log_weights / temperature), atol=1e-12)
     np.testing.assert_allclose(found.q[0], np.exp(log_softmax(log_weights / temperature)), atol=1e-12)
     assert found.ess == pytest.approx(float(hill(normalise(log_weights / temperature), 2)))
 
 
-def test_a_high_eps_pairs_independently_and_a_low_one_only_the_nearest():
+def test_a_high_eps_pairs_independently_and_a_low_eps_pairs_only_the_nearest() -> None:
     cost = np.array([[0.0, 5.0, 9.0], [4.0, 1.0, 9.0]])
     high, low = (coupling(cost, eps, uniform(2), uniform(3)) for eps in (1e9, 1e-9))
     np.testing.assert_allclose(high.q, 1 / 6)
-    assert (high.tilt, high.ess) == (pytest.approx(0, abs=1e-12), pytest.approx(6))
+    assert high.tilt == pytest.approx(0, abs=1e-12)
+    assert high.ess == pytest.approx(6)
     assert low.q.tolist() == [[1, 0, 0], [0, 0, 0]]
-    assert (low.x_tilt, low.y_tilt, low.ess) == (pytest.approx(1), pytest.approx(2), 1)
+    assert low.x_tilt == pytest.approx(1)
+    assert low.y_tilt == pytest.approx(2)
+    assert low.ess == 1
     plan, _ = entropic_plan(cost, 1e-4, uniform(2), uniform(3))
     np.testing.assert_allclose(plan, [[1 / 3, 0, 1 / 6], [0, 1 / 3, 1 / 6]], atol=1e-9)  # the only plan without entropy left
 
 
-def test_matches_do_not_underflow():
+def test_matches_do_not_underflow() -> None:
     cost = np.array([[0.0, 5.0], [900.0, 901.0], [3.0, 0.0]])
     found = matches(cost, 1.0, uniform(3), uniform(2))
     assert found.partner.tolist() == [0, 0, 1]
@@ -127,7 +139,7 @@ def test_matches_do_not_underflow():
     assert found.probability[1] == pytest.approx(1 / (1 + np.exp(-1)))
 
 
-def test_the_knee_of_a_curve():
+def test_the_knee_of_a_curve() -> None:
     x = np.arange(7.0)
     assert knee(x, [6, 3, 1, 0.8, 0.6, 0.4, 0.2]) == 2
     assert knee(x * 5, np.array([6, 3, 1, 0.8, 0.6, 0.4, 0.2]) * 3) == 2
@@ -137,11 +149,11 @@ def test_the_knee_of_a_curve():
     assert eps_knee(np.exp(x), np.array([6, 3, 1, 0.8, 0.6, 0.4, 0.2])) == 2
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOL.answer(TOOL.input(**fields))
 
 
-def test_an_answer_tells_the_tilt_the_plan_and_who_belongs_together():
+def test_an_answer_contains_the_tilt_the_plan_and_the_matches() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(6, 3))
     y = x[::-1] + 0.01
@@ -160,7 +172,7 @@ def test_an_answer_tells_the_tilt_the_plan_and_who_belongs_together():
     assert of_costs.grid[0].kappa is None
 
 
-def test_eps_is_chosen_at_the_knee_and_a_large_tilt_leads_to_a_warning():
+def test_eps_is_chosen_at_the_knee_and_a_large_tilt_leads_to_a_warning() -> None:
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(40, 2)).tolist(), (3 * rng.normal(size=(30, 2))).tolist()
     found = answer(x=x, y=y)
@@ -172,8 +184,8 @@ def test_eps_is_chosen_at_the_knee_and_a_large_tilt_leads_to_a_warning():
     assert not answer(x=x, y=y, eps=[100.0]).warnings
 
 
-def test_traces_are_split_by_what_is_known_of_them():
-    def trace(steps, correct, model, scores=(0.5,)):
+def test_traces_are_split_by_a_label() -> None:
+    def trace(steps: list[str], correct: bool, model: str, scores: Sequence[float] = (0.5,)) -> dict[str, Any]:
         return {"steps": steps, "correct": correct, "labels": {"model": model}, "scores": list(scores)}
 
     traces = [
@@ -214,7 +226,7 @@ TRACES = [{"scores": [0.5], "correct": True}, {"scores": [0.5], "correct": False
         ({"traces": TRACES, "vectors": "words"}, "traces.0.steps"),
     ],
 )
-def test_what_does_not_fit_is_refused(fields, param):
+def test_inconsistent_input_is_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param

@@ -1,4 +1,6 @@
-"""Epiplexity of loss curves, of teaching and of scaling laws against published and closed forms; runs, sequences, traces."""
+"""Epiplexity of loss curves, teaching and scaling laws against published values and closed forms; runs, sequences, traces."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from epf.core.errors import InvalidRequest
+from epf.entropy.core.information import FloatArray
 from epf.entropy.epiplexity.maths import TwoPart, flops, frontier, lower_hull, prequential, requential
 from epf.entropy.epiplexity.scaling import ScalingLaw, optimum
 from epf.entropy.registry import TOOLS
@@ -24,11 +27,11 @@ LAWS = {
 }
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOL.answer(TOOL.input(**fields))
 
 
-def test_area_of_a_known_curve():
+def test_the_area_of_a_known_curve() -> None:
     t = np.arange(1.0, 10_001.0)
     loss = 1.0 + t**-0.5
     assert prequential(t, loss, rule="sum")[-1] == pytest.approx(98.5446, abs=5e-5)
@@ -37,7 +40,9 @@ def test_area_of_a_known_curve():
 
 
 @given(arrays(float, st.integers(2, 12), elements=st.floats(0, 10)), st.floats(-5, 5), st.floats(0.1, 10))
-def test_a_shift_of_the_loss_does_not_matter_and_a_falling_curve_has_a_length(loss, shift, scale):
+def test_the_length_ignores_shifts_of_the_loss_and_is_positive_for_a_falling_curve(
+    loss: FloatArray, shift: float, scale: float
+) -> None:
     t = np.cumsum(np.arange(1.0, loss.size + 1))
     for rule in ("trapezoid", "sum"):
         length = prequential(t, loss, rule=rule)
@@ -47,7 +52,7 @@ def test_a_shift_of_the_loss_does_not_matter_and_a_falling_curve_has_a_length(lo
         assert (np.diff(falling) >= -1e-9).all()
 
 
-def test_teaching_costs_the_divergence_and_a_message_a_step():
+def test_teaching_costs_the_divergence_and_one_message_per_step() -> None:
     found = requential(np.array([3.0, 0.0, 7.0]) * BITS)
     np.testing.assert_allclose(found.kl / BITS, [3, 3, 10])
     np.testing.assert_allclose(found.coded / BITS, [3 + 2 + 4, 9 + 4, 13 + 7 + 3 + 4])
@@ -55,7 +60,7 @@ def test_teaching_costs_the_divergence_and_a_message_a_step():
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_scaling_laws_give_the_published_table(name):
+def test_scaling_laws_reproduce_the_published_table(name: str) -> None:
     alpha, beta, n0, d0, e, structure, noise, limit = LAWS[name]
     found = optimum(ScalingLaw(alpha, beta, n0, d0, e), 1e25, 1e12)
     assert found.structure / BITS == pytest.approx(structure, rel=6e-4)
@@ -64,10 +69,12 @@ def test_scaling_laws_give_the_published_table(name):
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.05, 0.95), st.floats(0, 9), st.floats(0, 9), st.floats(10, 30), st.floats(3, 15))
-def test_no_other_split_of_the_compute_is_shorter(alpha, beta, log_n0, log_d0, log_compute, log_test):
+def test_no_other_split_of_the_compute_gives_a_shorter_code(
+    alpha: float, beta: float, log_n0: float, log_d0: float, log_compute: float, log_test: float
+) -> None:
     law, compute, test_tokens = ScalingLaw(alpha, beta, 10**log_n0, 10**log_d0, 0.0), 10**log_compute, 10**log_test
 
-    def total(tokens):
+    def total(tokens: float) -> float:
         return law.structure(tokens) + test_tokens * law.loss(compute / (2 * (3 * tokens + test_tokens)), tokens)
 
     found = optimum(law, compute, test_tokens)
@@ -78,7 +85,7 @@ def test_no_other_split_of_the_compute_is_shorter(alpha, beta, log_n0, log_d0, l
 
 
 @given(arrays(float, st.tuples(st.integers(1, 30), st.just(2)), elements=st.integers(-9, 9)))
-def test_nothing_lies_below_the_hull(points):
+def test_no_point_lies_below_the_hull(points: FloatArray) -> None:
     x, y = points.T
     hull = lower_hull(x, y)
     assert x[hull[0]] == x.min()
@@ -90,14 +97,14 @@ def test_nothing_lies_below_the_hull(points):
     assert (y[between] >= np.interp(x[between], x[hull], y[hull]) - 1e-9).all()
 
 
-def test_of_each_model_the_median_place_on_the_hull_is_kept():
+def test_the_median_point_on_the_hull_represents_a_model() -> None:
     x = np.array([1.0, 2.0, 3.0, 4.0])
     one = TwoPart(x, np.zeros(4), 100.0 - np.array([0.0, 40.0, 60.0, 70.0]))
     other = TwoPart(x + 4.0, np.ones(4), np.array([20.0, 18.0, np.nan, 30.0]))
     assert [(at.model, at.index) for at in frontier([one, other])] == [(0, 1), (1, 0)]
 
 
-def test_runs_of_several_sizes_find_what_their_scaling_law_says():
+def test_runs_of_several_sizes_agree_with_their_scaling_law() -> None:
     law, test_tokens = ScalingLaw(0.34, 0.28, 4e2, 4e3, 1.7), 1e8
     tokens = np.geomspace(1, test_tokens, 400)
     runs = [
@@ -115,7 +122,7 @@ def test_runs_of_several_sizes_find_what_their_scaling_law_says():
     assert [point.total for point in found.frontier] == sorted((point.total for point in found.frontier), reverse=True)
 
 
-def test_a_final_loss_replaces_the_last_one():
+def test_a_final_loss_replaces_the_last_loss() -> None:
     run = {"tokens": [1.0, 2.0, 3.0], "loss": [3.0, 2.0, 2.0]}
     given_last = answer(runs=[{**run, "final_loss": 1.5}], test_tokens=10, rule="sum", unit="nats")
     assert given_last.structure == pytest.approx(7 - 3 * 1.5)
@@ -124,7 +131,7 @@ def test_a_final_loss_replaces_the_last_one():
     assert answer(runs=[run], test_tokens=10, rule="sum", unit="nats").structure == pytest.approx(7 - 3 * 2)
 
 
-def test_bits_and_nats_in_and_out():
+def test_units_of_input_and_output_are_converted() -> None:
     run = {"tokens": [10.0, 20.0], "kl": [0.3, 0.1], "final_loss": 2.0}
     as_nats = answer(runs=[run], test_tokens=100, unit="nats")
     assert as_nats.structure == pytest.approx(4)
@@ -136,7 +143,7 @@ def test_bits_and_nats_in_and_out():
     assert model.structure_coded_universal == pytest.approx(4 + 2 * 5.21 + 2 * np.log2(4) + 2 * np.log2(2))
 
 
-def test_a_die_that_is_learned_or_taught_has_little_structure_and_its_rolls_are_noise():
+def test_a_learned_or_taught_die_has_little_structure_and_its_rolls_are_noise() -> None:
     """Real pairs: both learn the law of a die by counting, the student from rolls of the teacher's estimate."""
     rng, n_pairs, n, law = np.random.default_rng(2), 60, 3000, np.array([0.5, 0.2, 0.1, 0.1, 0.05, 0.05])
     teacher, student = (np.full((n_pairs, 6), 0.5) for _ in range(2))
@@ -162,7 +169,7 @@ def test_a_die_that_is_learned_or_taught_has_little_structure_and_its_rolls_are_
     assert np.mean([one.structure for one in learned]) == pytest.approx(redundancy / BITS, abs=2)
 
 
-def test_sequences_are_coded_by_six_orders():
+def test_sequences_are_encoded_by_six_orders() -> None:
     rng = np.random.default_rng(3)
     sequences = [(np.cumsum(rng.integers(0, 2, 50)) % 7 + 1000).tolist() for _ in range(60)]
     found = answer(sequences=sequences)
@@ -176,7 +183,7 @@ def test_sequences_are_coded_by_six_orders():
     assert lengths.sum() == pytest.approx(found.structure + found.noise)
 
 
-def test_traces_are_read_by_token_ids_where_all_have_them_and_else_by_characters():
+def test_traces_become_token_ids_if_all_have_them_and_otherwise_characters() -> None:
     with_ids = {"steps": ["ab", "c"], "token_ids": [[5, 6], [7]]}
     assert answer(traces=[with_ids]).test_tokens == 3
     found = answer(traces=[with_ids, {"steps": ["ab"]}])
@@ -185,12 +192,12 @@ def test_traces_are_read_by_token_ids_where_all_have_them_and_else_by_characters
     assert "1 of 2 sequences" in answer(traces=[with_ids, with_ids]).warnings[0]
 
 
-def run_of(**fields):
+def run_of(**fields: Any) -> dict[str, Any]:
     return {"runs": [{"tokens": [1.0, 2.0, 4.0], "loss": [3.0, 2.0, 1.0], **fields}], "test_tokens": 10.0}
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({}, None),
         ({"loss": [3.0, 1.0, 1.5]}, "rises at 1 of 2 points"),
@@ -198,9 +205,9 @@ def run_of(**fields):
         ({"loss": [1.0, 1.0, 3.0]}, "is not the length of a model"),
     ],
 )
-def test_curves_that_break_the_assumptions_are_warned_of(fields, told):
+def test_curves_that_violate_the_assumptions_lead_to_a_warning(fields: dict[str, Any], message: str | None) -> None:
     warnings = answer(**run_of(**fields)).warnings
-    assert any(told in warning for warning in warnings) if told else not warnings
+    assert any(message in warning for warning in warnings) if message else not warnings
 
 
 @pytest.mark.parametrize(
@@ -226,7 +233,7 @@ def test_curves_that_break_the_assumptions_are_warned_of(fields, told):
         ({"traces": [{"answer": "4"}]}, "traces"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(fields, param):
+def test_invalid_runs_sequences_and_laws_are_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param

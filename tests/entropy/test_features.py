@@ -1,38 +1,42 @@
-"""Effective numbers of features, answers and particles: exact values, intervals that hold, features that are found."""
+"""Effective numbers of features, answers and particles: exact values, coverage of intervals, recovery of features."""
 
 import math
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import ArrayLike
 from scipy import optimize
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core.information import hill
+from epf.entropy.core.information import FloatArray, hill
 from epf.entropy.features.autoencoder import fit, loss_and_gradients
-from epf.entropy.features.maths import effective_features, effective_values
+from epf.entropy.features.maths import Effective, effective_features, effective_values
 from epf.entropy.registry import TOOLS
 from epf.search.smc.weights import ess
 
 CODES = [[1.0, 0.0, 2.0, 0.0], [3.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]]
 
 
-def of(codes, resamples=0):
+def of(codes: ArrayLike, resamples: int = 0) -> Effective:
     return effective_features(np.array(codes, dtype=float), resamples=resamples, rng=np.random.default_rng(0))
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOLS["features"].answer(TOOLS["features"].input(**fields))
 
 
-def test_exact_values():
+def test_exact_values() -> None:
     assert of([[2, 1, 1]]).number == pytest.approx(2 * math.sqrt(2), abs=1e-12)
     found = of(CODES)
     assert found.shares.tolist() == [0.5, 0.125, 0.375, 0]
     assert found.number == pytest.approx(2.6493511286, abs=1e-10)
-    assert (found.active, found.order_2) == (3, pytest.approx(1 / (0.25 + 0.015625 + 0.140625)))
+    assert found.active == 3
+    assert found.order_2 == pytest.approx(1 / (0.25 + 0.015625 + 0.140625))
     assert of(np.ones((3, 64))).number == pytest.approx(64)
     assert of([[0, 5, 0, 0]] * 3, resamples=50).number == 1
 
@@ -44,7 +48,9 @@ def test_exact_values():
     st.floats(0.01, 100),
     st.randoms(),
 )
-def test_neither_scale_nor_sign_nor_order_matters_and_the_number_is_within_the_active(codes, scale, random):
+def test_the_number_ignores_scale_sign_and_order_and_is_at_most_the_active_features(
+    codes: FloatArray, scale: float, random: Random
+) -> None:
     found = of(codes)
     features, samples = (random.sample(range(n), n) for n in codes.shape[::-1])
     other = of(-scale * codes[samples][:, features])
@@ -54,14 +60,20 @@ def test_neither_scale_nor_sign_nor_order_matters_and_the_number_is_within_the_a
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30))
-def test_values_are_counted_as_one_hot_codes(values):
+def test_values_are_counted_as_one_hot_codes(values: list[int]) -> None:
     counts = np.bincount(values, minlength=5)
     counted = effective_values(counts, resamples=0, rng=np.random.default_rng(0))
     assert counted.number == pytest.approx(of(np.eye(5)[values]).number)
     assert counted.number == pytest.approx(float(hill(counts / counts.sum(), 1)))
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say():
+def contains(found: Effective, value: float) -> bool:
+    assert found.low is not None
+    assert found.high is not None
+    return found.low <= value <= found.high
+
+
+def test_95_percent_intervals_contain_the_truth_about_that_often() -> None:
     rng = np.random.default_rng(0)
     p = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
     truth = float(hill(p, 1))
@@ -69,29 +81,29 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     for _ in range(200):
         samples = rng.choice(6, size=120, p=p)
         found = effective_values(np.bincount(samples, minlength=6), resamples=200, rng=rng)
-        held += found.low <= truth <= found.high
+        held += contains(found, truth)
         found = effective_features(np.eye(6)[samples], resamples=200, rng=rng)
-        coded += found.low <= truth <= found.high
+        coded += contains(found, truth)
     assert 180 <= held <= 199
     assert 180 <= coded <= 199
 
 
-def test_an_interval_holds_the_number_itself_even_of_samples_that_are_all_different():
+def test_an_interval_contains_the_number_itself_even_if_all_samples_differ() -> None:
     found = effective_values(np.ones(9, dtype=int), resamples=200, rng=np.random.default_rng(0))
-    assert found.low <= found.number <= found.high
+    assert contains(found, found.number)
     assert found.number == pytest.approx(9)
 
 
-def test_one_sample_has_no_interval():
+def test_one_sample_has_no_interval() -> None:
     assert of([[1, 2]], resamples=10).low is None
     assert effective_values(np.array([1]), resamples=10, rng=np.random.default_rng(0)).high is None
 
 
-def test_the_autoencoder_s_gradient_is_that_of_finite_differences():
+def test_the_autoencoder_s_gradient_agrees_with_finite_differences() -> None:
     rng = np.random.default_rng(0)
     x, dictionary, bias = rng.normal(size=(7, 3)), rng.normal(size=(3, 5)), rng.normal(size=5)
 
-    def loss(flat):
+    def loss(flat: FloatArray) -> float:
         return loss_and_gradients(x, flat[:15].reshape(3, 5), flat[15:], 0.3)[0]
 
     _, gradients = loss_and_gradients(x, dictionary, bias, 0.3)
@@ -99,17 +111,17 @@ def test_the_autoencoder_s_gradient_is_that_of_finite_differences():
     np.testing.assert_allclose(np.concatenate([part.ravel() for part in gradients]), numeric, atol=1e-5)
 
 
-def states(n_features, rng, d=24):
-    """Sums of three of so many orthogonal directions."""
+def states(n_features: int, rng: np.random.Generator, d: int = 24) -> FloatArray:
+    """Sums of three out of ``n_features`` orthogonal directions."""
     directions = np.linalg.qr(rng.normal(size=(d, d)))[0][:, :n_features]
     codes = np.zeros((1500, n_features))
     for row in codes:
         row[rng.choice(n_features, 3, replace=False)] = rng.uniform(0.5, 1.5, 3)
-    return codes @ directions.T
+    return np.asarray(codes @ directions.T)
 
 
 @pytest.mark.parametrize("n_features", [10, 16, 22])
-def test_the_autoencoder_finds_as_many_features_as_the_states_are_made_of(n_features):
+def test_the_autoencoder_finds_the_number_of_features_in_the_states(n_features: int) -> None:
     x = states(n_features, np.random.default_rng(n_features))
     found = fit(x, width=48, sparsity=0.2, epochs=800, seed=0)
     assert of(found.codes).number == pytest.approx(n_features, rel=0.05)
@@ -119,7 +131,7 @@ def test_the_autoencoder_finds_as_many_features_as_the_states_are_made_of(n_feat
     assert of(again.codes).number == pytest.approx(of(found.codes).number, rel=0.02)
 
 
-def test_groups_are_counted_by_themselves():
+def test_groups_are_counted_separately() -> None:
     found = answer(activations=CODES, groups=[True, 1, True], neurons=2)
     assert [(group.group, group.n_samples) for group in found.groups] == [(True, 2), (1, 1)]
     assert found.groups[0].effective == pytest.approx(of([CODES[0], CODES[2]]).number)
@@ -132,7 +144,7 @@ def test_groups_are_counted_by_themselves():
     assert "2 of 2 groups" in labels.warnings[0]
 
 
-def test_a_given_encoder_is_used():
+def test_a_given_encoder_is_used() -> None:
     found = answer(
         activations=[[1.0, 2.0], [0.0, 1.0]],
         kind="hidden_states",
@@ -144,7 +156,7 @@ def test_a_given_encoder_is_used():
     assert found.whole.psi == pytest.approx(1)
 
 
-def test_hidden_states_are_fitted_and_what_limits_the_count_is_told():
+def test_hidden_states_are_fitted_and_limits_of_the_count_lead_to_a_warning() -> None:
     x = states(22, np.random.default_rng(0)).tolist()
     found = answer(activations=x[:300], kind="hidden_states", expansion=1, sparsity=0.0, epochs=5, resamples=0)
     assert (found.fitted.width, found.fitted.epochs, found.whole.psi <= 1) == (24, 5, True)
@@ -154,7 +166,7 @@ def test_hidden_states_are_fitted_and_what_limits_the_count_is_told():
     assert "no feature is active" in answer(activations=[[0.0, 0.0]]).warnings[0]
 
 
-def test_traces_are_counted_by_problem():
+def test_traces_are_counted_by_problem() -> None:
     traces = [
         {"problem": problem, "answer": given, "log_weight": weight}
         for problem, given, weight in (
@@ -197,7 +209,7 @@ def test_traces_are_counted_by_problem():
         ({"traces": [{"answer": "1"}], "of": "particles"}, "traces.0.log_weight"),
     ],
 )
-def test_samples_that_do_not_fit_are_refused(fields, param):
+def test_inconsistent_samples_are_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param

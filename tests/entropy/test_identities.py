@@ -1,4 +1,4 @@
-"""What two tools say of the same thing must be the same: identities across tools that no tool's own tests hold."""
+"""Identities between quantities of different tools."""
 
 from collections import defaultdict
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from epf.entropy.core.information import hill
+from epf.entropy.core.information import FloatArray, hill
 from epf.entropy.coupling.maths import coupling, uniform
 from epf.entropy.epiplexity.ngram import ngrams
 from epf.entropy.maxent.maths import gibbs, maxent
@@ -20,34 +20,34 @@ from epf.search.smc.weights import logit, normalise
 SCORES = arrays(float, st.integers(2, 12), elements=st.floats(0.001, 0.999))
 
 
-def annealed(log_weights, progress):
+def annealed(log_weights: FloatArray, progress: float) -> float:
     return temperature("ess", log_weights, progress, threshold=0.5, early_phase=0.5)
 
 
-def maxent_weights(log_weights, temp):
+def maxent_weights(log_weights: FloatArray, temp: float) -> FloatArray:
     return gibbs(log_weights[:, None], np.array([-1.0 / temp]), np.zeros(log_weights.size)).weights
 
 
-def coupling_weights(log_weights, temp):
-    """Of one x with every particle, at the price of minus its log weight and eps the temperature."""
-    return coupling(-log_weights[None], temp, uniform(1), uniform(log_weights.size)).q[0]
+def coupling_weights(log_weights: FloatArray, temp: float) -> FloatArray:
+    """Couples one x with every particle; the cost is minus the log weight, and eps is the temperature."""
+    return np.asarray(coupling(-log_weights[None], temp, uniform(1), uniform(log_weights.size)).q[0])
 
 
 @given(SCORES, st.floats(0.01, 0.49))
-def test_gibbs_weights_of_maxent_and_coupling_are_those_that_annealing_resamples_by(scores, progress):
+def test_gibbs_weights_of_maxent_and_coupling_are_the_annealed_weights_of_a_search(scores: FloatArray, progress: float) -> None:
     log_weights = logit(scores)
     temp = annealed(log_weights, progress)
     resampled_by = normalise(log_weights / temp)
     np.testing.assert_allclose(maxent_weights(log_weights, temp), resampled_by, atol=1e-12)
     np.testing.assert_allclose(coupling_weights(log_weights, temp), resampled_by, atol=1e-12)
-    # And the other way round: who only knows the mean score after a resampling finds its temperature.
+    # Conversely, the mean score after a resampling determines its temperature.
     if np.ptp(log_weights) > 0.1 and resampled_by.min() > 1e-4:
         found = maxent(log_weights[:, None], resampled_by @ log_weights[:, None], np.zeros(scores.size))
         assert -1 / found.multipliers[0] == pytest.approx(temp, rel=1e-5)
 
 
-def test_a_search_s_annealed_step_draws_by_them():
-    """The filter itself: how often its draws, which nobody tells the temperature, take each particle."""
+def test_an_annealed_step_of_a_search_draws_with_these_weights() -> None:
+    """Counts how often the draws of the filter itself, which computes its own temperature, take each particle."""
     scores = np.array([0.02, 0.05, 0.5, 0.97, 0.03, 0.1])
     observation = Observation(logit(scores), np.zeros(6, dtype=bool), np.zeros(6, dtype=bool))
     config, rng, counts, n_draws = FilterConfig(horizon=10), np.random.default_rng(0), np.zeros(6), 4000
@@ -61,9 +61,10 @@ def test_a_search_s_annealed_step_draws_by_them():
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.sampled_from([0, 1, 2]))
-def test_prequential_bits_are_what_a_real_coder_that_learns_as_it_goes_writes(symbols, order):
+def test_prequential_bits_are_the_length_of_a_real_adaptive_coder(symbols: list[int], order: int) -> None:
     code = list(ngrams([np.array(symbols)], 4))[order]
-    counts, parts = defaultdict(lambda: np.full(4, 0.5)), []
+    counts: defaultdict[tuple[int, ...], FloatArray] = defaultdict(lambda: np.full(4, 0.5))
+    parts = []
     for i, symbol in enumerate(symbols):
         seen = counts[tuple(symbols[max(0, i - order) : i])]
         parts.append((np.array([symbol]), table(seen / seen.sum())))

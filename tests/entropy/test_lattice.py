@@ -1,13 +1,15 @@
-"""The lattice of information: its order, its operations and its two metrics, on partitions that are known and on drawn ones."""
+"""The lattice of information: its order, its operations and its two metrics, on known and on random partitions."""
 
 import math
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epf.entropy.core.information import IntArray
 from epf.entropy.core.lattice import (
     codes_of,
     complement,
@@ -23,30 +25,30 @@ LN2 = math.log(2)
 N = 12
 
 
-def variables(n):
+def variables(n: int) -> st.SearchStrategy[Any]:
     """``n`` variables over the same twelve samples."""
     return st.tuples(*[st.lists(st.integers(0, 4), min_size=N, max_size=N).map(codes_of) for _ in range(n)])
 
 
-def same(x, y):
+def same(x: IntArray, y: IntArray) -> bool:
     """Whether two codes are the same information."""
     return np.array_equal(codes_of(x.tolist()), codes_of(y.tolist()))
 
 
-def test_the_fifteen_variables_of_four_points():
+def test_the_fifteen_variables_of_four_points() -> None:
     partitions = {tuple(codes_of(p)) for p in product(range(4), repeat=4)}
     assert len(partitions) == 15
     bits = sorted({round(entropy_of(np.array(p)) / LN2, 4) for p in partitions})
     assert bits == [0, 0.8113, 1, 1.5, 2]
 
 
-def test_meet_does_not_distribute_over_join():
+def test_meet_does_not_distribute_over_join() -> None:
     x, z1, z2 = (np.array(codes) for codes in ([0, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1]))
     assert same(meet(x, join(z1, z2)), x)
     assert entropy_of(join(meet(x, z1), meet(x, z2))) == 0
 
 
-def test_halves_and_thirds_of_twelve():
+def test_halves_and_thirds_of_twelve() -> None:
     x = np.arange(12)
     half, third = x // 2, x // 3
     assert shannon_distance(half, third) == pytest.approx(0.8675632285, abs=1e-10)
@@ -56,7 +58,7 @@ def test_halves_and_thirds_of_twelve():
     assert same(meet(half, third), x // 6)
 
 
-def test_a_stray_sample_merges_classes_unless_it_is_too_rare():
+def test_a_stray_sample_merges_classes_unless_it_is_below_min_count() -> None:
     x, y = np.array([0] * 9 + [1] * 9 + [0]), np.array([0] * 9 + [1] * 9 + [1])
     assert entropy_of(meet(x, y)) == 0
     parted = meet(x, y, min_count=2)
@@ -64,13 +66,13 @@ def test_a_stray_sample_merges_classes_unless_it_is_too_rare():
     assert entropy_of(parted) == pytest.approx(LN2)
 
 
-def test_complement_is_numbered_from_the_most_frequent_value():
+def test_complement_is_numbered_from_the_most_frequent_value() -> None:
     x, y = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 1, 2, 2, 3])
     assert complement(x, y).tolist() == [1, 0, 0, 0, 0, 1]
 
 
 @given(variables(2))
-def test_meet_and_join_are_the_nearest_below_and_above(pair):
+def test_meet_and_join_are_the_nearest_bounds(pair: tuple[IntArray, IntArray]) -> None:
     x, y = pair
     above, below = join(x, y), meet(x, y)
     for z in pair:
@@ -83,7 +85,7 @@ def test_meet_and_join_are_the_nearest_below_and_above(pair):
 
 
 @given(variables(2))
-def test_what_is_in_common_is_no_more_than_the_mutual_information(pair):
+def test_common_information_is_at_most_the_mutual_information(pair: tuple[IntArray, IntArray]) -> None:
     x, y = pair
     information = entropy_of(x) + entropy_of(y) - entropy_of(join(x, y))
     assert entropy_of(meet(x, y)) <= information + 1e-12
@@ -91,7 +93,7 @@ def test_what_is_in_common_is_no_more_than_the_mutual_information(pair):
 
 
 @given(variables(3))
-def test_both_distances_are_metrics_and_ignore_names(three):
+def test_both_distances_are_metrics_and_ignore_names(three: tuple[IntArray, IntArray, IntArray]) -> None:
     x, y, z = three
     renamed = codes_of((7 * x + 3).tolist()[::-1])[::-1]
     for distance in (shannon_distance, rajski_distance):
@@ -103,7 +105,7 @@ def test_both_distances_are_metrics_and_ignore_names(three):
 
 
 @given(variables(2), st.integers(1, 3))
-def test_a_function_is_as_far_as_it_forgets(pair, n_left):
+def test_the_distance_to_a_function_is_the_information_it_forgets(pair: tuple[IntArray, IntArray], n_left: int) -> None:
     x = join(*pair)
     y = codes_of((pair[0] % n_left).tolist())  # a function of x
     forgotten = entropy_of(x) - entropy_of(y)
@@ -113,14 +115,14 @@ def test_a_function_is_as_far_as_it_forgets(pair, n_left):
 
 
 @given(variables(3))
-def test_apollonius(three):
+def test_apollonius(three: tuple[IntArray, IntArray, IntArray]) -> None:
     x, y, z = join(three[0], join(three[1], three[2])), three[1], three[2]
     expected = (shannon_distance(x, y) + shannon_distance(x, z) - shannon_distance(y, z)) / 2
     assert shannon_distance(x, join(y, z)) == pytest.approx(expected, abs=1e-12)
 
 
 @given(variables(2))
-def test_a_complement_completes_and_shares_nothing(pair):
+def test_a_complement_completes_and_has_no_common_information(pair: tuple[IntArray, IntArray]) -> None:
     x, y = pair[0], join(*pair)
     z = complement(x, y)
     assert same(join(x, z), y)
@@ -128,10 +130,10 @@ def test_a_complement_completes_and_shares_nothing(pair):
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**4), st.integers(0, 10**4)), min_size=1, max_size=30))
-def test_pairs_of_many_values_are_joined_as_pairs_of_few(pairs):
+def test_joins_with_many_values_agree_with_joins_of_pairs(pairs: list[tuple[int, int]]) -> None:
     x, y = (codes_of(side) for side in zip(*pairs, strict=True))
     assert same(join(x, y), codes_of(pairs))
 
 
-def test_two_constants_are_the_same():
+def test_two_constants_have_distance_zero() -> None:
     assert rajski_distance(np.zeros(3, dtype=np.intp), np.zeros(3, dtype=np.intp)) == 0

@@ -1,4 +1,7 @@
-"""Maximum entropy: known laws, the identities of its calculus by finite differences, agreement with a search's weights."""
+"""Maximum entropy: known distributions, derivatives by finite differences, agreement with the weights of a search."""
+
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core.information import entropy, hill, kl
+from epf.entropy.core.information import FloatArray, entropy, hill, kl
 from epf.entropy.maxent.maths import TOLERANCE, gibbs, maxent
 from epf.entropy.registry import TOOLS
 from epf.search.smc import weights as smc
@@ -16,9 +19,11 @@ TOOL = TOOLS["maxent"]
 DICE = np.arange(1.0, 7.0)[:, None]
 EQUAL = np.zeros(6)
 
+Law = tuple[FloatArray, FloatArray]
+
 
 @st.composite
-def laws(draw):
+def laws(draw: st.DrawFn) -> Law:
     """Features, and the means of some law with every row in it."""
     n, k = draw(st.integers(2, 12)), draw(st.integers(1, 3))
     features = draw(arrays(float, (n, k), elements=st.integers(-5, 5)))
@@ -27,11 +32,11 @@ def laws(draw):
     return features, smc.normalise(log_weights)
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOL.answer(TOOL.input(**fields))
 
 
-def test_jaynes_dice():
+def test_jaynes_dice() -> None:
     found = maxent(DICE, np.array([4.5]), EQUAL)
     assert found.multipliers == pytest.approx([-0.371048938], abs=5e-10)
     assert np.exp(found.log_z) == pytest.approx(26.6636528, abs=5e-8)
@@ -42,7 +47,7 @@ def test_jaynes_dice():
 
 
 @pytest.mark.parametrize("b", [-2.0, 0.0, 0.7, 3.0])
-def test_two_levels(b):
+def test_two_levels(b: float) -> None:
     found = gibbs(np.array([[0.0], [1.0]]), np.array([b]), np.zeros(2))
     assert found.log_z == pytest.approx(np.log1p(np.exp(-b)))
     assert found.means == pytest.approx([1 / (1 + np.exp(b))])
@@ -50,7 +55,7 @@ def test_two_levels(b):
 
 
 @given(laws())
-def test_means_are_met_and_no_other_law_that_meets_them_has_more_entropy(law):
+def test_no_other_distribution_with_these_means_has_more_entropy(law: Law) -> None:
     features, p = law
     found = maxent(features, p @ features, np.zeros(len(p)))
     np.testing.assert_allclose(found.means, p @ features, atol=1e-7)
@@ -61,7 +66,7 @@ def test_means_are_met_and_no_other_law_that_meets_them_has_more_entropy(law):
 
 
 @given(laws(), st.floats(0.1, 100), st.floats(-50, 50), st.randoms())
-def test_units_zero_points_and_the_order_of_rows_do_not_matter(law, scale, shift, random):
+def test_weights_ignore_units_offsets_and_the_order_of_rows(law: Law, scale: float, shift: float, random: Random) -> None:
     features, p = law
     found = maxent(features, p @ features, np.zeros(len(p)))
     moved = features * scale + shift
@@ -73,7 +78,7 @@ def test_units_zero_points_and_the_order_of_rows_do_not_matter(law, scale, shift
 
 
 @given(laws(), st.randoms())
-def test_derivatives_of_the_partition_function_are_means_and_fluctuations(law, random):
+def test_derivatives_of_the_partition_function_are_means_and_fluctuations(law: Law, random: Random) -> None:
     features, p = law
     multipliers = np.array([random.uniform(-1, 1) for _ in range(features.shape[1])])
     found = gibbs(features, multipliers, np.log(p))
@@ -88,19 +93,19 @@ def test_derivatives_of_the_partition_function_are_means_and_fluctuations(law, r
         )
 
 
-def test_rows_without_prior_weight_stay_out_and_cannot_help():
+def test_rows_without_prior_weight_are_excluded() -> None:
     prior = np.array([0.0, 0.0, 0.0, 0.0, 0.0, -np.inf])
     assert maxent(DICE, np.array([4.5]), prior).weights[5] == 0
     with pytest.raises(InvalidRequest, match="between 1 and 5"):
         maxent(DICE, np.array([5.5]), prior)
 
 
-def test_large_features_that_differ_little_lose_no_digits():
+def test_large_features_with_small_differences_lose_no_digits() -> None:
     found = maxent(1e9 + DICE / 8, np.array([1e9 + 4.5 / 8]), EQUAL)
     np.testing.assert_allclose(found.weights, maxent(DICE, np.array([4.5]), EQUAL).weights, rtol=1e-10)
 
 
-def test_means_come_as_near_as_is_said_whatever_the_scales_of_the_features():
+def test_means_are_within_the_tolerance_for_features_of_any_scale() -> None:
     rng = np.random.default_rng(0)
     for _ in range(100):
         n, k = rng.integers(20, 200), rng.integers(1, 6)
@@ -114,7 +119,7 @@ CORNERS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
 
 
 @pytest.mark.parametrize(
-    ("features", "targets", "param", "told"),
+    ("features", "targets", "param", "message"),
     [
         ([[1.0], [2.0]], [2.5], "targets.0", "between 1 and 2"),
         ([[1.0], [2.0]], [2.0], "targets.0", "strictly between"),
@@ -124,18 +129,20 @@ CORNERS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
         (CORNERS, [None, 1.5], "targets.1", "between 0 and 1"),
     ],
 )
-def test_means_out_of_reach_are_refused(features, targets, param, told):
-    with pytest.raises(InvalidRequest, match=told) as refused:
+def test_unreachable_means_are_refused(
+    features: list[list[float]], targets: list[float | None], param: str, message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message) as refused:
         answer(features=features, targets=targets)
     assert refused.value.param == param
 
 
-def test_means_near_the_edge_are_reached():
+def test_means_near_the_edge_are_reached() -> None:
     found = answer(features=CORNERS, targets=[0.5 - 1e-5, 0.5])
     assert [one.mean for one in found.fit.features] == pytest.approx([0.5 - 1e-5, 0.5], abs=1e-12)
 
 
-def test_features_that_are_not_constrained_are_told():
+def test_unconstrained_features_are_reported() -> None:
     found = answer(features=[[1, 0], [2, 0], [3, 1], [4, 1]], targets=[3.0, None], names=["score", "correct"]).fit
     assert [one.multiplier == 0 for one in found.features] == [False, True]
     assert (found.features[1].before, found.features[1].temperature) == (0.5, None)
@@ -145,7 +152,7 @@ def test_features_that_are_not_constrained_are_told():
     assert (raised.features[1].mean - found.features[1].mean) / change == pytest.approx(-found.response[0][1], rel=1e-4)
 
 
-def test_features_that_depend_on_each_other_lead_to_a_warning():
+def test_features_that_depend_on_each_other_lead_to_a_warning() -> None:
     found = answer(features=[[1, 2], [2, 4], [4, 8]], targets=[2.0, 4.0])
     for name in ("depend linearly", "multipliers", "ln Z", "free energy"):
         assert name in found.warnings[0]
@@ -153,7 +160,7 @@ def test_features_that_depend_on_each_other_lead_to_a_warning():
     assert not answer(features=[[1, 2], [2, 1], [4, 8], [0, 0]], targets=[2.0, 3.0]).warnings
 
 
-def test_with_features_that_sum_to_a_constant_weights_and_entropy_are_unique_and_ln_z_is_not():
+def test_with_features_that_sum_to_a_constant_weights_and_entropy_are_unique_and_ln_z_is_not() -> None:
     shares = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
     found = maxent(shares, np.array([0.6, 0.4]), np.zeros(3))
     other = gibbs(shares, found.multipliers + 1.5, np.zeros(3))
@@ -162,7 +169,7 @@ def test_with_features_that_sum_to_a_constant_weights_and_entropy_are_unique_and
     assert other.log_z == pytest.approx(found.log_z - 1.5)
 
 
-def test_another_law_has_more_free_energy():
+def test_another_distribution_has_more_free_energy() -> None:
     fit = answer(features=DICE.tolist(), targets=[4.5], compare=[1.0] * 6, unit="bits").fit
     assert fit.excess == pytest.approx((np.log2(6) - np.log2(fit.weights).mean()) - 2 * np.log2(6))
     assert fit.excess > 0
@@ -170,7 +177,7 @@ def test_another_law_has_more_free_energy():
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_the_weights_are_those_that_a_search_resamples_by(temperature):
+def test_the_weights_are_the_resampling_weights_of_a_search(temperature: float) -> None:
     scores = [0.2, 0.9, 0.99, 1.0, 0.0]
     fit = answer(traces=[{"scores": [score]} for score in scores], temperature=temperature).fit
     log_weights = smc.logit(scores) / temperature
@@ -183,7 +190,7 @@ def test_the_weights_are_those_that_a_search_resamples_by(temperature):
     assert odds.temperature == pytest.approx(temperature)
 
 
-def test_traces_are_rows_and_a_mean_is_a_constraint():
+def test_traces_are_rows_and_a_mean_is_a_constraint() -> None:
     traces = [
         {"steps": ["a"], "scores": [score], "correct": score > 0.5, "judges": {"big": score + 1}} for score in (0.1, 0.4, 0.8)
     ]
@@ -214,7 +221,7 @@ def test_traces_are_rows_and_a_mean_is_a_constraint():
         ({"traces": [{"scores": [0.5]}, {}], "temperature": 1.0}, "temperature"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(fields, param):
+def test_invalid_features_are_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param

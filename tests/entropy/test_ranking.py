@@ -1,35 +1,41 @@
-"""PLD against its published form: exact values, the gradient by finite differences, and the identities of its special cases."""
+"""PLD: exact values, the gradient by finite differences, and identities of special cases."""
 
 import math
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
 from epf.core.errors import InvalidRequest
+from epf.entropy.core.information import FloatArray, IntArray
 from epf.entropy.ranking.kendall import kendall_tau
-from epf.entropy.ranking.maths import ranking, target_order
+from epf.entropy.ranking.maths import Ranking, ranking, target_order
 from epf.entropy.registry import TOOLS
 
 TOOL = TOOLS["ranking"]
 LOGITS = st.floats(-30, 30)
 
+Case = tuple[FloatArray, FloatArray, IntArray]
 
-def of(student, teacher, right=0, tau=1.0):
+
+def of(student: ArrayLike, teacher: ArrayLike, right: int = 0, tau: float = 1.0) -> Ranking:
     return ranking(np.array([student], dtype=float), np.array([teacher], dtype=float), np.array([right]), tau=tau)
 
 
 @st.composite
-def problems(draw):
+def problems(draw: st.DrawFn) -> Case:
     n, c = draw(st.integers(1, 4)), draw(st.integers(2, 7))
     student, teacher = (draw(arrays(float, (n, c), elements=LOGITS)) for _ in range(2))
     return student, teacher, draw(arrays(np.intp, (n,), elements=st.integers(0, c - 1)))
 
 
-def test_exact_values():
+def test_exact_values() -> None:
     first = of([2, 1, 0.5], [3, 1, 0])
     assert first.loss[0] == pytest.approx(0.4459692506198805, abs=1e-15)
     np.testing.assert_allclose(first.gradient[0], [-0.31344298, 0.15199218, 0.1614508], atol=5e-9)
@@ -43,23 +49,23 @@ def test_exact_values():
 
 
 @pytest.mark.parametrize("c", [1, 2, 3, 10, 100])
-def test_who_cannot_tell_candidates_apart_pays_the_mean_log_factorial(c):
+def test_an_uninformed_student_has_the_mean_log_factorial_as_its_loss(c: int) -> None:
     assert of(np.zeros(c), np.zeros(c)).loss[0] == pytest.approx(math.lgamma(c + 1) / c, rel=1e-12)
 
 
-def test_a_teacher_that_is_sure_leaves_cross_entropy():
+def test_a_certain_teacher_gives_cross_entropy() -> None:
     student = np.array([0.3, -1.2, 2.0, 0.1])
     found = of(student, [0, 0, 1e6, 0], right=2)
     assert found.loss[0] == pytest.approx(special.logsumexp(student) - student[2])
     np.testing.assert_allclose(found.gradient[0], special.softmax(student) - [0, 0, 1, 0], atol=1e-12)
 
 
-def test_equal_teacher_logits_keep_the_order_of_candidates():
+def test_equal_teacher_logits_keep_the_order_of_candidates() -> None:
     assert target_order(np.array([[1.0, 2.0, 1.0, 2.0]]), np.array([2])).tolist() == [[2, 1, 3, 0]]
 
 
 @given(problems())
-def test_loss_is_the_weighted_sum_over_what_is_left(problem):
+def test_loss_is_the_weighted_sum_over_remaining_candidates(problem: Case) -> None:
     student, teacher, right = problem
     found = ranking(student, teacher, right, tau=2.0)
     for s, t, order, loss in zip(student, teacher, found.order, found.loss, strict=True):
@@ -69,12 +75,12 @@ def test_loss_is_the_weighted_sum_over_what_is_left(problem):
 
 
 @given(problems())
-def test_gradient_is_that_of_the_loss(problem):
+def test_gradient_agrees_with_finite_differences(problem: Case) -> None:
     student, teacher, right = problem
     found = ranking(student, teacher, right)
 
-    def loss(s):
-        return ranking(s.reshape(student.shape), teacher, right).loss.sum()
+    def loss(s: FloatArray) -> float:
+        return float(ranking(s.reshape(student.shape), teacher, right).loss.sum())
 
     numeric = optimize.approx_fprime(student.ravel(), loss, 1e-6)
     np.testing.assert_allclose(found.gradient.ravel(), numeric, atol=2e-5)
@@ -82,7 +88,7 @@ def test_gradient_is_that_of_the_loss(problem):
 
 
 @given(problems(), st.floats(-1e3, 1e3), st.randoms())
-def test_a_shift_and_the_order_of_candidates_do_not_matter(problem, shift, random):
+def test_loss_ignores_shifts_and_the_order_of_candidates(problem: Case, shift: float, random: Random) -> None:
     student, teacher, right = problem
     found = ranking(student, teacher, right)
     assert ranking(student + shift, teacher, right).loss == pytest.approx(found.loss, rel=1e-6, abs=1e-9)
@@ -94,7 +100,7 @@ def test_a_shift_and_the_order_of_candidates_do_not_matter(problem, shift, rando
 
 
 @given(problems(), st.floats(0, 1))
-def test_loss_is_convex_in_the_student_and_never_negative(problem, weight):
+def test_loss_is_convex_in_the_student_and_never_negative(problem: Case, weight: float) -> None:
     one, teacher, right = problem
     other = one[:, ::-1]
     between = ranking(weight * one + (1 - weight) * other, teacher, right).loss
@@ -103,7 +109,7 @@ def test_loss_is_convex_in_the_student_and_never_negative(problem, weight):
     assert (between >= 0).all()
 
 
-def test_where_the_student_leaves_the_teacher():
+def test_the_first_rank_of_disagreement_is_found() -> None:
     teacher = [4, 3, 2, 1]
     assert of([9, 8, 7, 6], teacher).diverges_at[0] == 4
     assert of([9, 8, 6, 7], teacher).diverges_at[0] == 2
@@ -115,14 +121,14 @@ def test_where_the_student_leaves_the_teacher():
     assert not of([1, 2, 3], [0, 0, 0]).decided[0]
 
 
-def test_huge_logits_do_not_overflow():
+def test_huge_logits_do_not_overflow() -> None:
     found = of([1e9, -1e9, 0], [-1e9, 1e9, 0], tau=1e-3)
     assert np.isfinite(found.loss).all()
     assert np.isfinite(found.gradient).all()
 
 
 @given(arrays(float, st.tuples(st.integers(1, 3), st.integers(2, 40)), elements=st.integers(0, 9)))
-def test_kendall_s_tau_is_scipy_s(values):
+def test_kendall_s_tau_agrees_with_scipy(values: FloatArray) -> None:
     others = np.roll(values, 1, axis=1) // 3
     expected = [
         stats.kendalltau(x, y).statistic if np.ptp(x) and np.ptp(y) else 0.0 for x, y in zip(values, others, strict=True)
@@ -130,11 +136,11 @@ def test_kendall_s_tau_is_scipy_s(values):
     np.testing.assert_allclose(kendall_tau(values, others), expected, atol=1e-12)
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOL.answer(TOOL.input(**fields))
 
 
-def test_problems_may_have_different_numbers_of_candidates():
+def test_problems_may_have_different_numbers_of_candidates() -> None:
     scores = [[2.0, 1.0, 0.5], [0.1, 0.4], [2.0, 1.0, 0.5]], [[3.0, 1.0, 0.0], [1.0, 2.0], [3.0, 1.0, 0.0]]
     found = answer(student_scores=scores[0], teacher_scores=scores[1], right=[0, None, 1])
     alone = [answer(student_scores=[s], teacher_scores=[t], right=[r]) for s, t, r in zip(*scores, [0, None, 1], strict=True)]
@@ -146,7 +152,7 @@ def test_problems_may_have_different_numbers_of_candidates():
     assert found.ranks[0].followed == pytest.approx(2 / 3)
 
 
-def test_agreement_is_counted_where_there_is_something_to_copy():
+def test_agreement_is_measured_on_decided_problems_only() -> None:
     found = answer(student_scores=[[2, 1], [1, 2], [3, 4]], teacher_scores=[[1, 0], [1, 0], [5, 5]])
     assert (found.n_decided, found.same_best, found.kendall_tau) == (2, 0.5, 0)
     assert [rank.followed for rank in found.ranks] == [0.5, 0.5]
@@ -154,8 +160,8 @@ def test_agreement_is_counted_where_there_is_something_to_copy():
     assert answer(student_scores=[[2, 1]], teacher_scores=[[5, 5]]).same_best is None
 
 
-def test_traces_of_one_problem_are_its_candidates():
-    def trace(problem, score, big, correct):
+def test_traces_of_one_problem_are_its_candidates() -> None:
+    def trace(problem: str, score: float, big: float, correct: bool) -> dict[str, Any]:
         return {"problem": problem, "steps": ["a"], "scores": [score], "judges": {"big": big}, "correct": correct}
 
     traces = [
@@ -189,7 +195,7 @@ def test_traces_of_one_problem_are_its_candidates():
         ({"traces": [{"scores": [0.5]}], "teacher": "logprobs"}, "traces.0.logprobs"),
     ],
 )
-def test_scores_that_do_not_fit_are_refused(fields, param):
+def test_inconsistent_scores_are_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param

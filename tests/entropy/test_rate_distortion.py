@@ -1,4 +1,7 @@
-"""The audit against exact values: cells of priors, a real coder's length, high-resolution theory; decisions that survive."""
+"""The audit: cells of priors, the length of a real coder, high-resolution theory, and decisions."""
+
+from random import Random
+from typing import Any
 
 import constriction
 import numpy as np
@@ -9,33 +12,35 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core.information import entropy_of_counts
+from epf.entropy.core.information import FloatArray, IntArray, entropy_of_counts
 from epf.entropy.rate_distortion.coding import PRECISION, encode, information, model, table
 from epf.entropy.rate_distortion.maths import Task, folds_of, rate
-from epf.entropy.rate_distortion.priors import PRIORS, cells, probabilities, rounded
+from epf.entropy.rate_distortion.priors import PRIORS, Prior, cells, probabilities, rounded
 from epf.entropy.rate_distortion.probe import probes
 from epf.entropy.registry import TOOLS
 
 TOOL = TOOLS["rate-distortion"]
 
+Case = tuple[FloatArray, float, Prior]
+
 
 @st.composite
-def streams(draw):
+def streams(draw: st.DrawFn) -> tuple[FloatArray, IntArray]:
     p = draw(arrays(float, st.integers(2, 40), elements=st.one_of(st.just(0.0), st.floats(1e-9, 1))))
     p[draw(st.integers(0, p.size - 1))] += 1
     symbols = draw(arrays(np.intp, st.integers(0, 300), elements=st.integers(0, p.size - 1)))
     return p / p.sum(), symbols
 
 
-def test_cells_of_the_logistic_prior():
-    p = cells(stats.logistic.cdf, np.arange(-40, 40) + 0.5, 0.0, 1.0)[40:44]
+def test_cells_of_the_logistic_prior() -> None:
+    p = cells(stats.logistic.cdf, np.arange(-39.5, 40.5), 0.0, 1.0)[40:44]
     np.testing.assert_allclose(p, [0.2449186624, 0.1951151450, 0.1065673438, 0.0465459493], atol=5e-11)
     np.testing.assert_allclose(-np.log2(p), [2.02962539, 2.35760233, 3.23016268, 4.42520057], atol=5e-9)
     assert p[0] == pytest.approx(np.tanh(0.25), rel=1e-14)
 
 
-def test_cells_far_out_do_not_vanish():
-    p = cells(stats.norm.cdf, np.arange(-30, 30) + 0.5, 0.0, 1.0)
+def test_cells_far_out_do_not_vanish() -> None:
+    p = cells(stats.norm.cdf, np.arange(-29.5, 30.5), 0.0, 1.0)
     np.testing.assert_allclose(p, p[::-1], rtol=1e-12)
     assert (p[:-1] > 0).all()
 
@@ -43,7 +48,7 @@ def test_cells_far_out_do_not_vanish():
 @given(
     st.sampled_from(sorted(PRIORS)), arrays(float, st.integers(1, 30), elements=st.floats(-50, 50)), st.integers(0, 20)
 )  # fmt: skip
-def test_priors_are_distributions_over_what_may_come(prior, values, wider):
+def test_priors_are_distributions_over_possible_symbols(prior: Prior, values: FloatArray, wider: int) -> None:
     symbols = rounded(values)
     p = probabilities(prior, values, symbols.min() - wider, symbols.max() + wider)
     assert p.size == np.ptp(symbols) + 2 * wider + 1
@@ -55,15 +60,15 @@ def test_priors_are_distributions_over_what_may_come(prior, values, wider):
     np.testing.assert_allclose(frequencies / 2**PRECISION, p, atol=(p.size + 1) / 2**PRECISION)
 
 
-def test_what_was_never_seen_costs_a_bit_more_than_under_the_logistic_prior_at_most():
+def test_unseen_values_cost_at_most_one_bit_more_than_under_the_logistic_prior() -> None:
     values = np.random.default_rng(0).normal(0, 1000, 200)
-    edges = np.arange(-4000, 4000) + 0.5
+    edges = np.arange(-3999.5, 4000.5)
     ratio = PRIORS["factorised"](values, edges) / PRIORS["logistic"](values, edges)
     assert ratio.min() == pytest.approx(0.5, abs=0.05)
 
 
 @given(streams())
-def test_the_coder_is_never_shorter_than_the_information_and_can_be_read_back(stream):
+def test_the_coder_is_at_least_as_long_as_the_information_and_decodes_correctly(stream: tuple[FloatArray, IntArray]) -> None:
     p, symbols = stream
     frequencies = table(p)
     bits = information(symbols, frequencies).sum()
@@ -74,7 +79,7 @@ def test_the_coder_is_never_shorter_than_the_information_and_can_be_read_back(st
 
 
 @pytest.mark.parametrize("symbol", range(4))
-def test_the_coder_works_with_exactly_the_probabilities_of_the_table(symbol):
+def test_the_coder_uses_exactly_the_probabilities_of_the_table(symbol: int) -> None:
     """A long stream of one symbol: an error of one unit of 2^-24 in a rare one would show."""
     frequencies = table(np.array([0.7, 0.2, 1e-7, 0.1]))
     assert 32 * encode([(np.full(200_000, symbol), frequencies)]).size == pytest.approx(
@@ -83,7 +88,7 @@ def test_the_coder_works_with_exactly_the_probabilities_of_the_table(symbol):
 
 
 @pytest.mark.parametrize("prior", PRIORS)
-def test_small_steps_cost_what_high_resolution_theory_says(prior):
+def test_small_steps_agree_with_high_resolution_theory(prior: Prior) -> None:
     """A uniform rounding at small steps needs 1/2 log2(2 pi e / 12) = 0.2546 bits more than R(D) of a Gaussian."""
     vectors = np.random.default_rng(1).normal(0, [1.0, 3.0], (20_000, 2))
     found = rate(vectors, 0.25, prior, folds_of(np.arange(20_000)))
@@ -100,7 +105,7 @@ def test_small_steps_cost_what_high_resolution_theory_says(prior):
 
 
 @st.composite
-def tables_of_vectors(draw):
+def tables_of_vectors(draw: st.DrawFn) -> Case:
     shape = st.tuples(st.integers(2, 30), st.integers(1, 3))
     return (
         draw(arrays(float, shape, elements=st.floats(-20, 20))),
@@ -110,7 +115,7 @@ def tables_of_vectors(draw):
 
 
 @given(tables_of_vectors())
-def test_bits_are_bounded_by_entropy_from_below_and_by_the_coder_from_above(case):
+def test_bits_are_between_entropy_and_coded_length(case: Case) -> None:
     vectors, step, prior = case
     folds = folds_of(np.arange(len(vectors)))
     found = rate(vectors, step, prior, folds)
@@ -125,7 +130,7 @@ def test_bits_are_bounded_by_entropy_from_below_and_by_the_coder_from_above(case
 
 
 @given(tables_of_vectors(), st.randoms())
-def test_scale_and_order_of_columns_do_not_matter(case, random):
+def test_bits_ignore_scale_and_order_of_columns(case: Case, random: Random) -> None:
     vectors, step, prior = case
     folds = folds_of(np.arange(len(vectors)))
     vectors = np.round(vectors / step * 8) * step / 8 + step / 50  # no value at an edge, where rounding would decide
@@ -135,7 +140,7 @@ def test_scale_and_order_of_columns_do_not_matter(case, random):
     assert rate(vectors * 2, step * 2, prior, folds).bits == pytest.approx(found.bits)
 
 
-def test_a_prior_that_has_seen_the_rows_cheats():
+def test_a_prior_that_has_seen_the_rows_is_too_good() -> None:
     vectors = np.random.default_rng(2).normal(size=(40, 5))
     honest = rate(vectors, 0.2, "factorised", folds_of(np.arange(40)))
     symbols = rounded((vectors - np.median(vectors, axis=0)) / 0.2)
@@ -143,21 +148,21 @@ def test_a_prior_that_has_seen_the_rows_cheats():
     assert honest.bits > 1.1 * in_sample
 
 
-def test_groups_stay_together():
+def test_groups_stay_together() -> None:
     groups = np.repeat(np.arange(7), 3)
     folds = folds_of(groups)
     assert set(folds) == set(range(5))
     assert all(len(set(folds[groups == group])) == 1 for group in range(7))
 
 
-def read(x, y, folds):
+def read(x: FloatArray, y: FloatArray, folds: IntArray) -> FloatArray:
     found = np.empty(y.shape)
     for probe in probes(x, y, folds):
         found[probe.rows] = probe.read(x[probe.rows])
     return found
 
 
-def test_the_probe_reads_what_is_linear_and_is_silent_about_noise():
+def test_the_probe_predicts_linear_targets_and_ignores_noise() -> None:
     rng = np.random.default_rng(3)
     x, folds = rng.normal(size=(60, 4)), folds_of(np.arange(60))
     y = x @ rng.normal(size=(4, 2)) + 3
@@ -167,7 +172,7 @@ def test_the_probe_reads_what_is_linear_and_is_silent_about_noise():
     np.testing.assert_allclose(read(np.ones((60, 2)), y, folds)[folds == 0][0], y[folds != 0].mean(axis=0))
 
 
-def test_no_probe_has_seen_the_rows_that_it_reads():
+def test_no_probe_has_seen_the_rows_that_it_predicts() -> None:
     rng = np.random.default_rng(8)
     x, y, folds = rng.normal(size=(30, 3)), rng.normal(size=(30, 1)), folds_of(np.arange(30))
     for probe in probes(x, y, folds):
@@ -177,7 +182,7 @@ def test_no_probe_has_seen_the_rows_that_it_reads():
         assert np.corrcoef(again.weights[:, 0], probe.weights[:, 0])[0, 1] > 0.9  # only the shared penalty may differ
 
 
-def test_decisions_of_scores_in_groups():
+def test_decisions_of_scores_in_groups() -> None:
     vectors = np.array([[0.0], [3.0], [2.0], [2.4], [9.0], [8.0]])
     groups = np.array([0, 0, 1, 1, 2, 2])
     task = Task(vectors, vectors.copy(), folds_of(groups), groups)
@@ -192,17 +197,17 @@ def test_decisions_of_scores_in_groups():
     assert merged.weight_divergence == pytest.approx(expected, rel=1e-4)
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOL.answer(TOOL.input(**fields))
 
 
-def signal(n=300, seed=4):
-    """One column tells the score, three are noise."""
+def signal(n: int = 300, seed: int = 4) -> tuple[FloatArray, FloatArray]:
+    """One column determines the score, three are noise."""
     vectors = np.random.default_rng(seed).normal(size=(n, 4))
     return vectors, 3 * vectors[:, 0]
 
 
-def test_fewer_bits_keep_less_of_the_decision():
+def test_fewer_bits_keep_less_of_the_decision() -> None:
     vectors, scores = signal()
     found = answer(vectors=vectors.tolist(), scores=scores.tolist(), groups=[i // 10 for i in range(300)])
     bits, distortion, agreement = (
@@ -218,19 +223,19 @@ def test_fewer_bits_keep_less_of_the_decision():
     assert not found.warnings[1:]
 
 
-def test_a_decision_is_worth_so_many_bits():
+def test_a_more_valuable_decision_gets_more_bits() -> None:
     vectors, scores = signal()
 
-    def best(beta):
+    def best(beta: float) -> float:
         found = answer(vectors=vectors.tolist(), scores=scores.tolist(), beta=beta)
         costs = [step.bits + beta * step.distortion for step in found.steps]
         assert found.steps[found.best].lagrangian == pytest.approx(min(costs))
-        return found.steps[found.best].bits
+        return float(found.steps[found.best].bits)
 
     assert best(0.0) < best(20.0) < best(1e6)
 
 
-def test_labels_are_decided_row_by_row():
+def test_labels_are_decided_for_each_row() -> None:
     vectors, scores = signal()
     labels = np.where(scores > 0, "yes", "no").tolist()
     found = answer(vectors=vectors.tolist(), labels=labels, deltas=[0.05, 100.0])
@@ -243,7 +248,7 @@ def test_labels_are_decided_row_by_row():
     assert coarse.weight_divergence is None
 
 
-def test_vectors_that_tell_nothing_are_warned_of():
+def test_vectors_that_do_not_predict_the_target_lead_to_a_warning() -> None:
     rng = np.random.default_rng(5)
     found = answer(vectors=rng.normal(size=(40, 3)).tolist(), scores=rng.normal(size=40).tolist())
     assert any("do not predict the target" in warning for warning in found.warnings)
@@ -251,7 +256,7 @@ def test_vectors_that_tell_nothing_are_warned_of():
     assert any("finest steps" in warning for warning in found.warnings)
 
 
-def test_traces_are_read_by_their_curves_and_compared_within_their_problem():
+def test_traces_become_curves_and_are_compared_within_their_problem() -> None:
     rng = np.random.default_rng(6)
     traces = [
         {
@@ -293,14 +298,14 @@ TRACE = {"scores": [0.5], "judges": {"big": 1.0}, "labels": {"kind": "a"}}
         ({"traces": [TRACE] * 2, "target": "big", "read": "words"}, "traces.0.steps"),
     ],
 )
-def test_what_does_not_fit_is_refused(fields, param):
+def test_inconsistent_input_is_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param
 
 
 @pytest.mark.parametrize("outlier", [1e9, 5e3])
-def test_default_steps_are_as_fine_as_the_widest_column_allows(outlier):
+def test_default_steps_are_as_fine_as_the_widest_column_allows(outlier: float) -> None:
     vectors, scores = signal()
     vectors[0, 1] = outlier
     found = answer(vectors=vectors.tolist(), scores=scores.tolist())

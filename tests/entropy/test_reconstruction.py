@@ -1,27 +1,31 @@
-"""Reconstruction against the paper's examples, each with its distribution written out as equally probable samples."""
+"""Reconstruction of the paper's examples, each with its distribution written out as equally probable samples."""
 
 import math
+from collections.abc import Callable, Iterable
 from itertools import combinations, permutations, product
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.reconstruction.maths import reconstruction
+from epf.entropy.reconstruction.maths import Reconstruction, reconstruction
+
+Function = Callable[[Any], Any]
 
 
-def of(points, target, *functions):
-    """What becomes of ``target`` of the points, recovered from functions of them."""
+def of(points: Iterable[Any], target: Function, *functions: Function) -> Reconstruction:
+    """Recovers ``target`` of the points from functions of them."""
     columns = {f"f{i}": [function(point) for point in points] for i, function in enumerate(functions)}
     return reconstruction({"x": [target(point) for point in points], **columns}, "x")
 
 
-def identity(point):
+def identity(point: object) -> str:
     return str(point)
 
 
-def test_two_fair_bits_are_recovered_and_their_parity_is_redundant():
+def test_two_fair_bits_are_recovered_and_their_parity_is_redundant() -> None:
     points = list(product((0, 1), repeat=2))
     bits = [lambda p: p[0], lambda p: p[1]]
     found = of(points, identity, *bits)
@@ -37,7 +41,7 @@ def test_two_fair_bits_are_recovered_and_their_parity_is_redundant():
     assert len(with_parity.sufficient) == 2
 
 
-def test_halves_and_thirds_pass_the_condition_and_do_not_suffice():
+def test_halves_and_thirds_pass_the_condition_and_do_not_suffice() -> None:
     found = of(range(12), identity, lambda x: x // 2, lambda x: x // 3)
     assert found.sum_distance == pytest.approx(0.7210570543, abs=1e-10)
     assert found.delta == pytest.approx(0.1859619638, abs=1e-10)
@@ -46,7 +50,7 @@ def test_halves_and_thirds_pass_the_condition_and_do_not_suffice():
     assert found.missing_values == 2
 
 
-def test_sign_and_absolute_value():
+def test_sign_and_absolute_value() -> None:
     found = of([-2, -1, 1, 2], identity, abs, lambda x: x > 0)
     assert [column.distance for column in found.columns] == pytest.approx([0.5, 0.5])
     assert (found.verdict, found.independent) == ("exact", True)
@@ -60,8 +64,8 @@ def test_sign_and_absolute_value():
         ([(1, 0, 0), (0, 1, 0), (0, 0, 0), (0, 0, 0)], "impossible"),
     ],
 )
-def test_linear_functions_of_a_vector_of_bits(vectors, verdict):
-    def row(vector):
+def test_linear_functions_of_a_vector_of_bits(vectors: list[tuple[int, int, int]], verdict: str) -> None:
+    def row(vector: tuple[int, int, int]) -> Function:
         return lambda x: sum(a * b for a, b in zip(vector, x, strict=True)) % 2
 
     found = of(list(product((0, 1), repeat=3)), identity, *map(row, vectors))
@@ -73,10 +77,10 @@ def test_linear_functions_of_a_vector_of_bits(vectors, verdict):
 @pytest.mark.parametrize(
     ("m", "exact", "bound", "limit"), [(10, 2.785892, 3.344024, 3), (30, 8.758372, 9.268314, 9), (100, 23.764407, 24.21015, 24)]
 )
-def test_multiplicities_of_primes_determine_a_number(m, exact, bound, limit):
+def test_multiplicities_of_primes_determine_a_number(m: int, exact: float, bound: float, limit: int) -> None:
     primes = [p for p in range(2, m + 1) if all(p % q for q in range(2, p))]
 
-    def multiplicity(p):
+    def multiplicity(p: int) -> Function:
         return lambda x: next(k for k in range(m) if x % p ** (k + 1))
 
     found = of(range(1, m + 1), identity, *map(multiplicity, primes))
@@ -86,7 +90,7 @@ def test_multiplicities_of_primes_determine_a_number(m, exact, bound, limit):
     assert found.verdict == "exact"
 
 
-def test_chinese_remainders_need_every_modulus():
+def test_chinese_remainders_need_every_modulus() -> None:
     moduli = [lambda x: x % 3, lambda x: x % 5, lambda x: x % 7]
     whole = of(range(105), identity, *moduli)
     assert whole.sum_distance == pytest.approx(2)
@@ -95,12 +99,13 @@ def test_chinese_remainders_need_every_modulus():
     assert without.sum_distance == pytest.approx(1.4181191937, abs=1e-10)
     assert without.verdict == "impossible"
     assert without.unknown == pytest.approx(math.log(7))
-    assert (without.missing_values, without.missing_entropy) == (7, pytest.approx(math.log(7)))
+    assert without.missing_values == 7
+    assert without.missing_entropy == pytest.approx(math.log(7))
 
 
 @pytest.mark.parametrize(("k", "least"), [(3, 3), (4, 5), (5, 7)])
-def test_sorting_needs_so_many_comparisons(k, least):
-    def compare(i, j):
+def test_sorting_needs_the_known_number_of_comparisons(k: int, least: int) -> None:
+    def compare(i: int, j: int) -> Function:
         return lambda p: p[i] < p[j]
 
     pairs = list(combinations(range(k), 2))
@@ -110,7 +115,7 @@ def test_sorting_needs_so_many_comparisons(k, least):
     assert found.verdict == "exact"
 
 
-def test_columns_that_know_more_than_the_target_are_judged_by_the_whole_state():
+def test_columns_with_more_information_than_the_target_are_compared_with_the_state() -> None:
     found = of(range(8), lambda x: x % 2, lambda x: x % 4, lambda x: x // 4)
     assert found.recovers == "state"
     assert (found.verdict, found.sufficient) == ("exact", ("f0",))
@@ -118,7 +123,7 @@ def test_columns_that_know_more_than_the_target_are_judged_by_the_whole_state():
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 2)] * 4), min_size=1, max_size=40))
-def test_the_theorems_hold_and_the_sufficient_columns_suffice(rows):
+def test_the_theorems_hold_and_the_sufficient_columns_suffice(rows: list[tuple[int, int, int, int]]) -> None:
     columns = {name: [row[i] for row in rows] for i, name in enumerate("xabc")}
     found = reconstruction(columns, "x")
     assert found.delta <= found.sum_distance + 1e-9
@@ -130,7 +135,7 @@ def test_the_theorems_hold_and_the_sufficient_columns_suffice(rows):
     if found.sufficient:
         kept = reconstruction({name: columns[name] for name in ("x", *found.sufficient)}, "x")
         assert kept.unknown == pytest.approx(found.unknown, abs=1e-9)
-    assert found.missing_entropy >= found.unknown - 1e-9  # what completes the columns tells at least what they lack
+    assert found.missing_entropy >= found.unknown - 1e-9  # a completing label has at least the missing information
 
 
 @pytest.mark.parametrize(
@@ -142,13 +147,13 @@ def test_the_theorems_hold_and_the_sufficient_columns_suffice(rows):
         ({"x": [], "y": []}, "x", "columns"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(columns, target, param):
+def test_invalid_columns_are_refused(columns: dict[str, list[int]], target: str, param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         reconstruction(columns, target)
     assert refused.value.param == param
 
 
-def test_few_samples_are_warned_of():
+def test_few_samples_lead_to_a_warning() -> None:
     few = {"x": [0, 1] * 4, "y": [0, 1] * 4}
     assert len(reconstruction(few, "x").warnings) == 2
     assert not reconstruction({name: labels * 2 for name, labels in few.items()}, "x").warnings

@@ -1,6 +1,7 @@
-"""STEER's change of entropy against exact steps of a softmax policy, and the weights that the authors' code gives."""
+"""STEER's change of entropy against exact steps of a softmax policy, and the weights of the authors' code."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,63 +11,74 @@ from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
 from epf.core.errors import InvalidRequest
+from epf.entropy.core.information import FloatArray
 from epf.entropy.registry import TOOLS
 from epf.entropy.tokens.advantages import outcome_advantages, process_advantages
-from epf.entropy.tokens.maths import Clip, Drawn, drawn_from, entropy_bounds, entropy_change, steer_weights
+from epf.entropy.tokens.maths import Clip, Drawn, Form, WeightMap, drawn_from, entropy_bounds, entropy_change, steer_weights
 
 PI, H, ADVANTAGE = np.array([0.9, 0.5, 0.1, 0.02]), np.array([0.4, 0.7, 1.5, 2.0]), np.array([1.0, 1.0, -1.0, 1.0])
 NO_CLIP = Clip(low=1.0, high=math.inf)
 LOGITS = arrays(float, st.integers(2, 8), elements=st.floats(-5, 5))
 
 
-def change(drawn, advantage=1.0, log_ratio=0.0, form="theorem", clip=NO_CLIP):
+def change(
+    drawn: Drawn, advantage: float | FloatArray = 1.0, log_ratio: float = 0.0, form: Form = "theorem", clip: Clip = NO_CLIP
+) -> FloatArray:
     n = np.ones_like(drawn.log_p)
     return entropy_change(drawn, advantage * n, log_ratio * n, form=form, clip=clip)
 
 
-def entropy_of(logits):
+def entropy_of(logits: FloatArray) -> float:
     return float(stats.entropy(special.softmax(logits)))
 
 
-def test_released_form_and_its_weights_to_the_stated_digits():
+def test_released_form_and_its_weights_have_known_values() -> None:
     found = change(Drawn(np.log(PI), H), ADVANTAGE, form="released")
     np.testing.assert_allclose(np.abs(found), [0.02946395, 0.00342641, 0.72232658, 1.87378255], atol=5e-9)
-    assert np.sign(found).tolist() == [-1, -1, -1, 1]  # likely pushed, likely pushed, rare suppressed, rare pushed
-    for kind, low, expected in (
+    assert np.sign(found).tolist() == [
+        -1,
+        -1,
+        -1,
+        1,
+    ]  # two likely tokens reinforced, a rare one suppressed, a rare one reinforced
+    cases: list[tuple[WeightMap, float, list[float]]] = [
         ("linear", 0.8, [1.19443153, 1.2, 1.04625384, 0.8]),
         ("exponential", 0.8, [0.99649737, 0.99959204, 0.917576, 0.8]),
         ("exponential", 0.7, [0.99440723, 0.99934799, 0.87153868, 0.7]),
-    ):
+    ]
+    for kind, low, expected in cases:
         np.testing.assert_allclose(steer_weights(found, kind, low=low, high=1.2), expected, atol=5e-9)
 
 
 @given(LOGITS, st.floats(-2, 2), st.floats(-1, 1), st.data())
-def test_theorem_and_full_form_are_the_entropy_s_slope(logits, advantage, log_ratio, data):
+def test_theorem_and_full_form_are_derivatives_of_the_entropy(
+    logits: FloatArray, advantage: float, log_ratio: float, data: st.DataObject
+) -> None:
     k = data.draw(st.integers(0, len(logits) - 1))
     p, step = special.softmax(logits), 1e-5
     drawn = drawn_from(logits[None], np.array([k]))
     force = advantage * math.exp(log_ratio)
-    moves = {"theorem": np.eye(len(p))[k] * (1 - p[k]), "full": np.eye(len(p))[k] - p}
+    moves: dict[Form, FloatArray] = {"theorem": np.eye(len(p))[k] * (1 - p[k]), "full": np.eye(len(p))[k] - p}
     for form, move in moves.items():
         slope = (entropy_of(logits + step * force * move) - entropy_of(logits - step * force * move)) / (2 * step)
         assert change(drawn, advantage, log_ratio, form)[0] == pytest.approx(slope, abs=1e-7)
 
 
 @given(LOGITS)
-def test_released_form_is_one_factor_pi_short_of_the_theorem(logits):
+def test_released_form_lacks_one_factor_pi(logits: FloatArray) -> None:
     drawn = drawn_from(np.tile(logits, (len(logits), 1)), np.arange(len(logits)))
     np.testing.assert_allclose(change(drawn, form="released") * np.exp(drawn.log_p), change(drawn), atol=1e-12)
 
 
 @pytest.mark.parametrize(("d", "expected"), [(0.1, -0.00047), (0.3, -0.00474)])
-def test_at_a_uniform_branch_the_first_order_is_zero_and_the_second_lowers_entropy(d, expected):
+def test_at_a_uniform_branch_the_first_order_is_zero_and_the_second_lowers_entropy(d: float, expected: float) -> None:
     uniform = np.zeros(10)
     for form in ("theorem", "released", "full"):
         assert change(drawn_from(uniform[None], np.array([3])), form=form)[0] == pytest.approx(0, abs=1e-15)
     assert entropy_of(uniform + d * np.eye(10)[3]) - math.log(10) == pytest.approx(expected, abs=5e-6)
 
 
-def test_clipping_stops_what_ppo_stops():
+def test_clipping_stops_the_same_gradients_as_ppo() -> None:
     ratio, advantage = np.array([1.3, 1.2, 0.7, 0.9, 1.3, 0.7]), np.array([1.0, 1, -1, -1, -1, 1])
     stopped = [True, False, True, False, False, False]
     drawn = drawn_from(np.tile([0.0, 1.0, 3.0], (6, 1)), np.zeros(6, dtype=int))
@@ -82,7 +94,9 @@ def test_clipping_stops_what_ppo_stops():
     st.floats(1.0, 100),
     st.sampled_from(["linear", "exponential"]),
 )
-def test_weights_stay_in_their_range_fall_with_the_change_and_ignore_its_scale(found, scale, kind):
+def test_weights_stay_in_range_fall_with_the_change_and_ignore_its_scale(
+    found: FloatArray, scale: float, kind: WeightMap
+) -> None:
     weights = steer_weights(found, kind, low=0.8, high=1.2)
     top = 1.2 if kind == "linear" else 1.0
     assert ((weights >= 0.8 - 1e-12) & (weights <= top + 1e-12)).all()
@@ -93,20 +107,21 @@ def test_weights_stay_in_their_range_fall_with_the_change_and_ignore_its_scale(f
 
 
 @pytest.mark.parametrize(("kind", "weight"), [("linear", 1.1), ("exponential", 1.0)])
-def test_a_batch_that_changes_nothing_is_weighted_alike(kind, weight):
+def test_a_batch_without_changes_has_equal_weights(kind: WeightMap, weight: float) -> None:
     assert steer_weights(np.zeros(3), kind, low=0.8, high=1.4).tolist() == pytest.approx([weight] * 3)
 
 
 @given(arrays(float, st.integers(3, 12), elements=st.floats(-8, 8)), st.integers(1, 12))
-def test_entropy_lies_within_the_bounds_that_the_likeliest_tokens_leave(logits, k):
+def test_entropy_is_within_the_bounds_of_the_most_likely_tokens(logits: FloatArray, k: int) -> None:
     log_p = np.sort(special.log_softmax(logits))[::-1]
     least, most = entropy_bounds(log_p[None, :k], len(logits))
+    assert most is not None
     assert least[0] - 1e-9 <= entropy_of(logits) <= most[0] + 1e-9
     if k >= len(logits) - 1:
         assert least[0] == pytest.approx(most[0], abs=1e-9)
 
 
-def answer(**fields):
+def answer(**fields: Any) -> Any:
     return TOOLS["tokens"].answer(TOOLS["tokens"].input(**fields))
 
 
@@ -114,7 +129,7 @@ ROWS = {"logprobs": [[-0.1, -2.0], [-0.5]], "entropies": [[0.4, 1.0], [0.7]]}
 TRACE = {"problem": "p", "steps": ["a", "b"], **ROWS}
 
 
-def test_rows_add_up_and_the_largest_changes_are_named():
+def test_rows_sum_up_and_the_largest_changes_are_listed() -> None:
     found = answer(**ROWS, advantages=[1.0, -2.0], names=["first", "second"], old_logprobs=[[-0.6, -2.0], [-0.5]])
     assert [row.change for row in found.rows] == pytest.approx([sum(row.changes) for row in found.rows])
     assert found.change == pytest.approx(sum(row.change for row in found.rows))
@@ -125,27 +140,27 @@ def test_rows_add_up_and_the_largest_changes_are_named():
     assert found.half_in == 1
 
 
-def test_whole_distributions_and_their_entropies_say_the_same():
+def test_complete_distributions_and_their_entropies_give_the_same_changes() -> None:
     logits = np.array([[2.0, 0.0, -1.0], [0.5, 0.5, 0.0]])
     drawn = drawn_from(logits, np.array([0, 2]))
     whole = answer(logits=[logits.tolist()], chosen=[[0, 2]])
-    told = answer(logprobs=[drawn.log_p.tolist()], entropies=[drawn.entropy.tolist()])
-    assert whole.rows[0].changes == pytest.approx(told.rows[0].changes)
+    direct = answer(logprobs=[drawn.log_p.tolist()], entropies=[drawn.entropy.tolist()])
+    assert whole.rows[0].changes == pytest.approx(direct.rows[0].changes)
     likeliest = np.sort(special.log_softmax(logits, axis=1))[:, ::-1]
     exact = answer(logprobs=[drawn.log_p.tolist()], top_logprobs=[likeliest.tolist()], vocabulary=3)
-    assert exact.rows[0].changes == pytest.approx(told.rows[0].changes)
-    assert exact.rows[0].other_changes == pytest.approx(told.rows[0].changes)
+    assert exact.rows[0].changes == pytest.approx(direct.rows[0].changes)
+    assert exact.rows[0].other_changes == pytest.approx(direct.rows[0].changes)
     bounded = answer(
         logprobs=[drawn.log_p.tolist()], top_logprobs=[[likeliest[0, :1].tolist(), likeliest[1].tolist()]], vocabulary=9
     )
     low, high = bounded.rows[0].changes, bounded.rows[0].other_changes
-    assert min(low[0], high[0]) < told.rows[0].changes[0] < max(low[0], high[0])
+    assert min(low[0], high[0]) < direct.rows[0].changes[0] < max(low[0], high[0])
     assert high[1] == pytest.approx(low[1])
     assert answer(logprobs=[[-0.7]], top_logprobs=[[[-0.7]]], vocabulary=9).n_undecided == 1
     assert "vocabulary" in answer(logprobs=[[-0.7]], top_logprobs=[[[-0.7]]]).warnings[0]
 
 
-def test_traces_become_rows_of_steps_with_the_advantages_of_grpo():
+def test_traces_become_rows_of_steps_with_the_advantages_of_grpo() -> None:
     traces = [
         {**TRACE, "correct": True, "scores": [0.9, 0.8]},
         {**TRACE, "correct": False, "scores": [0.5, 0.2]},
@@ -162,7 +177,7 @@ def test_traces_become_rows_of_steps_with_the_advantages_of_grpo():
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 2)), min_size=1, max_size=12))
-def test_advantages_of_a_group_cancel(rewards):
+def test_advantages_of_a_group_sum_to_zero(rewards: list[tuple[float, int]]) -> None:
     values, groups = zip(*rewards, strict=True)
     found = outcome_advantages(values, groups)
     for group in set(groups):
@@ -170,7 +185,7 @@ def test_advantages_of_a_group_cancel(rewards):
     assert [steps.tolist() for steps in process_advantages([[v] for v in values], groups)] == [[a] for a in found]
 
 
-def test_an_entropy_that_no_distribution_with_this_probability_has_is_warned_of():
+def test_an_entropy_that_is_impossible_for_the_probability_leads_to_a_warning() -> None:
     assert "1 of 3 tokens" in answer(logprobs=[[-0.7, -0.1, -0.5]], entropies=[[0.1, 0.4, 0.7]]).warnings[0]
     assert not answer(**ROWS).warnings
 
@@ -201,7 +216,7 @@ def test_an_entropy_that_no_distribution_with_this_probability_has_is_warned_of(
         ({"traces": [{**TRACE, "scores": [0.5]}], "advantage": "scores"}, "traces.0.scores"),
     ],
 )
-def test_tokens_that_do_not_fit_are_refused(fields, param):
+def test_inconsistent_tokens_are_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         answer(**fields)
     assert refused.value.param == param

@@ -1,15 +1,20 @@
-"""Training forms of the tools: their values are those of the plain functions, their gradients those of finite differences."""
+"""The losses over torch tensors: values of the plain functions, gradients of finite differences."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import optimize
 
 from epf.entropy.attention import maths as plain_attention
-from epf.entropy.core.information import entropy_of_counts
+from epf.entropy.attention.maths import Granularity
+from epf.entropy.core.information import FloatArray, IntArray, entropy_of_counts
 from epf.entropy.coupling.maths import costs, coupling, uniform
 from epf.entropy.ranking.maths import ranking
 from epf.entropy.rate_distortion.coding import encode, information, table
 from epf.entropy.tokens import maths as tokens
+from epf.entropy.tokens.maths import Form, WeightMap
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `torch` or `train` has it")
 
@@ -21,7 +26,7 @@ from epf.entropy.tokens import loss as steer  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Tensors here are so small that threads only wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -29,14 +34,14 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def problems(n=6, c=5, seed=0):
+def problems(n: int = 6, c: int = 5, seed: int = 0) -> tuple[FloatArray, FloatArray, IntArray]:
     rng = np.random.default_rng(seed)
     student, teacher = rng.normal(0, 3, (2, n, c))
     return student, teacher, rng.integers(0, c, n)
 
 
 @pytest.mark.parametrize("tau", [0.5, 1.0, 4.0])
-def test_pld_and_its_gradient_are_those_of_the_plain_function(tau):
+def test_pld_and_its_gradient_agree_with_the_plain_function(tau: float) -> None:
     student, teacher, right = problems()
     s = torch.tensor(student, requires_grad=True)
     loss = pld_loss(s, torch.tensor(teacher), torch.tensor(right), tau=tau)
@@ -46,7 +51,7 @@ def test_pld_and_its_gradient_are_those_of_the_plain_function(tau):
     np.testing.assert_allclose(s.grad, plain.gradient, atol=1e-12)
 
 
-def test_pld_s_gradient_is_that_of_finite_differences():
+def test_pld_s_gradient_agrees_with_finite_differences() -> None:
     student, teacher, right = (torch.tensor(part) for part in problems())
     present = torch.rand(student.shape, generator=torch.Generator().manual_seed(0)) < 0.7
     present[torch.arange(len(right)), right] = True
@@ -56,7 +61,7 @@ def test_pld_s_gradient_is_that_of_finite_differences():
         )
 
 
-def test_candidates_that_are_not_there_do_not_count():
+def test_absent_candidates_do_not_count() -> None:
     student, teacher, _ = problems()
     right = np.zeros(len(student), dtype=np.intp)
     present = torch.ones(student.shape, dtype=torch.bool)
@@ -68,13 +73,13 @@ def test_candidates_that_are_not_there_do_not_count():
     assert (s.grad[:, 3:] == 0).all()
 
 
-def test_the_teacher_is_not_trained():
+def test_the_teacher_is_not_trained() -> None:
     student, teacher, right = (torch.tensor(part) for part in problems())
     pld_loss(student.requires_grad_(), teacher.requires_grad_(), right).sum().backward()
     assert teacher.grad is None
 
 
-def drawn(n=40, k=6, seed=1):
+def drawn(n: int = 40, k: int = 6, seed: int = 1) -> tuple[FloatArray, IntArray, FloatArray, FloatArray]:
     """Logits of n tokens, which were drawn, with what log probability under the old policy, and their advantages."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (n, k))
@@ -85,7 +90,7 @@ def drawn(n=40, k=6, seed=1):
 
 @pytest.mark.parametrize("form", ["theorem", "released", "full"])
 @pytest.mark.parametrize("weights", ["linear", "exponential"])
-def test_steer_s_weights_are_those_of_the_plain_function(form, weights):
+def test_steer_s_weights_agree_with_the_plain_function(form: Form, weights: WeightMap) -> None:
     logits, chosen, old, advantage = drawn()
     plain = tokens.drawn_from(logits, chosen)
     expected = tokens.entropy_change(plain, advantage, plain.log_p - old, form=form, clip=tokens.Clip())
@@ -101,7 +106,7 @@ def test_steer_s_weights_are_those_of_the_plain_function(form, weights):
     np.testing.assert_allclose(alike, tokens.steer_weights(np.ones(3), weights, low=0.7, high=1.3), rtol=1e-6)
 
 
-def test_steer_s_gradient_is_that_of_finite_differences_of_the_weighted_loss():
+def test_steer_s_gradient_agrees_with_finite_differences_of_the_weighted_loss() -> None:
     logits, chosen, old, advantage = (torch.tensor(part) for part in drawn())
     mask = torch.arange(len(chosen)) % 5 > 0
     logits.requires_grad_()
@@ -109,17 +114,17 @@ def test_steer_s_gradient_is_that_of_finite_differences_of_the_weighted_loss():
     change = steer.entropy_change(logits, chosen, old, advantage, form="theorem", clip=tokens.Clip())
     weight = steer.steer_weights(change, mask, "linear", low=0.8, high=1.2).numpy()
 
-    def loss(x):  # the weights stay as they are
+    def loss(x: FloatArray) -> float:  # the weights stay as they are
         ratio = np.exp(tokens.drawn_from(x.reshape(logits.shape), chosen.numpy()).log_p - old.numpy())
         gain = np.minimum(ratio * advantage.numpy(), np.clip(ratio, 0.8, 1.28) * advantage.numpy())
-        return -(weight * gain).sum() / mask.sum().item()
+        return float(-(weight * gain).sum() / mask.sum().item())
 
     numeric = optimize.approx_fprime(logits.detach().numpy().ravel(), loss, 1e-7)
     np.testing.assert_allclose(logits.grad.ravel(), numeric, atol=1e-7)
     assert (logits.grad[~mask] == 0).all()
 
 
-def test_a_step_on_steer_s_loss_changes_entropy_as_the_full_form_says():
+def test_a_step_on_steer_s_loss_changes_entropy_as_the_full_form_predicts() -> None:
     logits, chosen, old, advantage = (torch.tensor(part) for part in drawn())
     everything, rate = torch.ones_like(chosen, dtype=torch.bool), 1e-4
     change = steer.entropy_change(logits, chosen, old, advantage, form="full", clip=tokens.Clip())
@@ -131,14 +136,14 @@ def test_a_step_on_steer_s_loss_changes_entropy_as_the_full_form_says():
     np.testing.assert_allclose((after - before).detach() / rate, weight * change, atol=1e-3)
 
 
-def causal_maps(logits):
+def causal_maps(logits: Any) -> Any:
     """Attention of logits ``(..., t, t)`` under a causal mask."""
     masked = torch.ones(logits.shape[-2:], dtype=torch.bool).triu(1)
     return torch.softmax(logits.masked_fill(masked, -torch.inf), dim=-1)
 
 
 @pytest.mark.parametrize("granularity", ["head", "query"])
-def test_the_attention_penalty_and_its_gradient(granularity):
+def test_the_attention_penalty_and_its_gradient(granularity: Granularity) -> None:
     logits = torch.tensor(np.random.default_rng(3).normal(0, 3, (2, 3, 5, 5)), requires_grad=True)
     theta = torch.tensor(np.random.default_rng(4).uniform(0.2, 0.8, (2, 3)), requires_grad=True)
     maps = causal_maps(logits).detach().numpy()
@@ -148,48 +153,48 @@ def test_the_attention_penalty_and_its_gradient(granularity):
     assert 0 < (expected == 0).sum() < expected.size
     np.testing.assert_allclose(row_entropies(torch.tensor(maps)), rows, atol=1e-12)
 
-    def penalty(logits, theta):
+    def penalty(logits: Any, theta: Any) -> Any:
         return attention_penalty(causal_maps(logits), theta, gamma=0.15, granularity=granularity)
 
     assert penalty(logits, theta).item() == pytest.approx(expected.mean())
     assert torch.autograd.gradcheck(penalty, (logits, theta))
 
 
-def test_attention_to_one_token_only_has_a_gradient_of_numbers():
+def test_attention_to_one_token_has_a_finite_gradient() -> None:
     maps = torch.eye(4, dtype=torch.float64).expand(1, 1, 4, 4).clone().requires_grad_()
     attention_penalty(maps, torch.tensor(0.5, dtype=torch.float64)).backward()
     assert torch.isfinite(maps.grad).all()
 
 
-def pairs(n=8, d=3, seed=1):
+def pairs(n: int = 8, d: int = 3, seed: int = 1) -> tuple[Any, Any, Any]:
     generator = torch.Generator().manual_seed(seed)
     x, y = (torch.randn(n, d, dtype=torch.float64, generator=generator) for _ in range(2))
     return x, y, torch.rand(n, 1, dtype=torch.float64, generator=generator)
 
 
-def test_weighted_flow_matching_weighs_by_the_coupling():
+def test_weighted_flow_matching_uses_the_weights_of_the_coupling() -> None:
     x, y, t = pairs()
     weights = gibbs_weights(x, y, 0.7)
     q = coupling(costs(x.numpy(), y.numpy(), "euclidean"), 0.7, uniform(8), uniform(8)).q.diagonal()
     np.testing.assert_allclose(weights / weights.sum(), q / q.sum(), rtol=1e-12)
-    still = flow_matching_loss(lambda t, place: 0 * place, x, y, t, eps=0.7)
+    still = flow_matching_loss(lambda t, position: 0 * position, x, y, t, eps=0.7)
     assert float(still) == pytest.approx(float((weights * (y - x).square().sum(1)).mean()))
-    right = flow_matching_loss(lambda t, place: (y - place) / (1 - t), x, y, t, eps=0.7)
+    right = flow_matching_loss(lambda t, position: (y - position) / (1 - t), x, y, t, eps=0.7)
     assert float(right) == pytest.approx(0, abs=1e-20)
     matrix = torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    plain, wide = (flow_matching_loss(lambda t, place: t * place @ matrix, x, y, t, eps=eps) for eps in (None, 1e12))
+    plain, wide = (flow_matching_loss(lambda t, position: t * position @ matrix, x, y, t, eps=eps) for eps in (None, 1e12))
     assert float(plain) == pytest.approx(float(wide))
 
 
-def test_the_gradient_of_weighted_flow_matching_is_that_of_finite_differences():
+def test_the_gradient_of_weighted_flow_matching_agrees_with_finite_differences() -> None:
     x, y, t = pairs()
     matrix = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda matrix: flow_matching_loss(lambda t, place: torch.tanh(t * place @ matrix), x, y, t, eps=0.7), matrix
+        lambda matrix: flow_matching_loss(lambda t, position: torch.tanh(t * position @ matrix), x, y, t, eps=0.7), matrix
     )
 
 
-def test_the_weighted_loss_is_least_for_the_velocity_of_the_coupling():
+def test_the_velocity_of_the_coupling_minimises_the_weighted_loss() -> None:
     """All ends and starts at one time: the best constant field is the mean step under the Gibbs coupling."""
     x, y = torch.tensor([[0.0], [1.0]], dtype=torch.float64), torch.tensor([[0.5], [4.0]], dtype=torch.float64)
     starts, ends = x.repeat_interleave(2, 0), y.repeat(2, 1)
@@ -198,9 +203,9 @@ def test_the_weighted_loss_is_least_for_the_velocity_of_the_coupling():
     step = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([step])
 
-    def closure():
+    def closure() -> Any:
         optimiser.zero_grad()
-        loss = flow_matching_loss(lambda t, place: step.expand_as(place), starts, ends, torch.zeros(4, 1), eps=0.9)
+        loss = flow_matching_loss(lambda t, position: step.expand_as(position), starts, ends, torch.zeros(4, 1), eps=0.9)
         loss.backward()
         return loss
 
@@ -208,7 +213,7 @@ def test_the_weighted_loss_is_least_for_the_velocity_of_the_coupling():
     assert step.item() == pytest.approx(best, rel=1e-6)
 
 
-def test_a_learned_prior_is_a_density_and_its_gradient_that_of_finite_differences():
+def test_a_learned_prior_is_a_density_with_the_gradient_of_finite_differences() -> None:
     torch.manual_seed(0)
     prior = FactorisedPrior(2).double()
     whole = torch.arange(-300.0, 301.0, dtype=torch.float64)[:, None].expand(-1, 2)
@@ -221,7 +226,7 @@ def test_a_learned_prior_is_a_density_and_its_gradient_that_of_finite_difference
         assert torch.isfinite(parameter.grad).all()
 
 
-def test_a_learned_prior_comes_near_the_entropy_and_the_coder_keeps_to_it():
+def test_a_learned_prior_approaches_the_entropy_and_the_coder_its_length() -> None:
     """Two peaks and one wide one: no logistic or Gaussian prior would fit the first."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
@@ -249,12 +254,12 @@ def test_a_learned_prior_comes_near_the_entropy_and_the_coder_keeps_to_it():
     assert information_bits <= 32 * encode(parts).size <= 1.001 * information_bits + 64
 
 
-def test_bits_that_cost_more_are_spent_on_what_the_task_needs():
-    """Of two inputs one decides: the other is no longer sent when bits have a price."""
+def test_expensive_bits_are_spent_on_the_task_only() -> None:
+    """Only one of two inputs decides; the other is no longer sent if bits have a price."""
     rng = np.random.default_rng(1)
     x = torch.tensor(rng.normal(size=(2000, 2)), dtype=torch.float32)
 
-    def trained(beta):
+    def trained(beta: float) -> tuple[float, float]:
         torch.manual_seed(0)
         encoder, bottleneck, reader = torch.nn.Linear(2, 2), StochasticBottleneck(2), torch.nn.Linear(2, 1)
         parameters = [*encoder.parameters(), *bottleneck.parameters(), *reader.parameters()]

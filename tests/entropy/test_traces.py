@@ -1,6 +1,7 @@
-"""Traces from files, rows and responses: what is read, and that what is wrong is named by row and field."""
+"""Traces from files, rows and responses; errors that name row and field."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from epf.core.errors import InvalidRequest
 from epf.entropy.traces import MAX_FILE_BYTES, Trace, TraceInput, read_rows, traces_of
 
-ROW = {
+ROW: dict[str, Any] = {
     "problem": "1 + 1?",
     "steps": ["1 + 1 = 2.", "It is 2."],
     "token_ids": [[1, 2], [3]],
@@ -33,14 +34,14 @@ PARTICLE: dict[str, Any] = {
 }
 
 
-def refusal(path, text):
+def refusal(path: Path, text: str) -> InvalidRequest:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InvalidRequest) as refused:
         traces_of(read_rows(path))
     return refused.value
 
 
-def test_rows_and_results_of_searches_in_one_file(tmp_path):
+def test_a_file_may_mix_rows_and_results_of_searches(tmp_path: Path) -> None:
     path = tmp_path / "traces.jsonl"
     solved = {
         "id": "abc",
@@ -58,14 +59,14 @@ def test_rows_and_results_of_searches_in_one_file(tmp_path):
 
 
 @pytest.mark.parametrize("whole", [[ROW, ROW], ROW], ids=["array", "object"])
-def test_a_file_may_be_one_value_over_many_lines(tmp_path, whole):
+def test_a_file_may_be_one_value_on_many_lines(tmp_path: Path, whole: Any) -> None:
     path = tmp_path / "traces.json"
     path.write_text(json.dumps(whole, indent=2), encoding="utf-8")
     assert traces_of(read_rows(path))[0] == Trace(**ROW)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"scores": [0.5, 1.5]}, "Row 2: `scores.1`"),
         ({"scores": [0.5, float("nan")]}, "Row 2: `scores.1`"),
@@ -78,15 +79,15 @@ def test_a_file_may_be_one_value_over_many_lines(tmp_path, whole):
         ({"score": [0.5]}, "Row 2: `score`: Extra inputs are not permitted"),
     ],
 )
-def test_a_wrong_row_is_named_with_its_field(tmp_path, change, told):
+def test_a_wrong_row_is_named_with_its_field(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     error = refusal(tmp_path / "traces.jsonl", f"{json.dumps(ROW)}\n{json.dumps({**ROW, **change})}")
-    assert told in error.message
+    assert message in error.message
     assert error.message.startswith("Row 2: ")
     assert "1 + 1" not in error.message
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "is empty"),
         ('{"steps": []}\n{"steps":\n', "Row 2 of "),
@@ -96,25 +97,25 @@ def test_a_wrong_row_is_named_with_its_field(tmp_path, change, told):
         (json.dumps({"particles": [{**PARTICLE, "scores": [0.1, 0.2, 0.3]}]}), "Row 1: `particles.0`: `scores` has 3 items"),
     ],
 )
-def test_what_is_no_file_of_traces_is_refused(tmp_path, text, told):
-    assert told in refusal(tmp_path / "traces.jsonl", text).message
+def test_an_invalid_file_of_traces_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert message in refusal(tmp_path / "traces.jsonl", text).message
 
 
-def test_unreadable_files_are_refused(tmp_path):
+def test_unreadable_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b'{"problem": "caf\xe9"}')
     with (tmp_path / "large").open("wb") as large:
         large.truncate(MAX_FILE_BYTES + 1)
-    for name, told in (("latin", "is not UTF-8"), ("large", "MiB"), ("missing", "Cannot read")):
-        with pytest.raises(InvalidRequest, match=told):
+    for name, message in (("latin", "is not UTF-8"), ("large", "MiB"), ("missing", "Cannot read")):
+        with pytest.raises(InvalidRequest, match=message):
             read_rows(tmp_path / name)
 
 
-def test_particles_of_responses_join_the_traces_of_a_request():
+def test_particles_of_responses_join_the_traces_of_a_request() -> None:
     given = TraceInput.model_validate({"traces": [ROW], "solved": [{"particles": [PARTICLE] * 2, "seed": 1}]})
     assert [trace.log_weight for trace in given.gathered()] == [None, -0.5, -0.5]
 
 
-def test_a_misaligned_trace_of_a_request_is_told_by_its_place():
+def test_the_error_for_a_misaligned_trace_contains_its_position() -> None:
     with pytest.raises(ValidationError) as refused:
         TraceInput.model_validate({"traces": [ROW, {**ROW, "scores": [0.1, 0.2, 0.3]}]})
     assert refused.value.errors()[0]["loc"] == ("traces", 1)
