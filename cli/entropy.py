@@ -13,7 +13,7 @@ from rich.text import Text
 
 from epf.cli.command import Command, Group, field_options, given_options
 from epf.core.errors import InvalidRequest
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.checks import first_error, refuse
 from epf.entropy.core.schema import Result
 from epf.entropy.registry import TOOLS
@@ -77,7 +77,7 @@ for _tool in TOOLS.values():
 
 
 def _run(tool: AnyTool, context: click.Context, file: Path, *, as_json: bool, picture: Path | None) -> int:
-    figures = needed("matplotlib.figure", "plots") if picture is not None else None
+    figures = import_extra("matplotlib.figure", "plots") if picture is not None else None
     answer: Result = tool.answer(_input(tool, file, given_options(context, tool.input)))
     if as_json:
         print(answer.model_dump_json())

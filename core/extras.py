@@ -6,7 +6,7 @@ from types import ModuleType
 from epf.core.errors import NotInstalled
 
 
-def needed(module: str, extra: str) -> ModuleType:
+def import_extra(module: str, extra: str) -> ModuleType:
     """Import a module of a library that ``extra`` installs.
 
     Raises:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from epf.core.errors import GeneratorError, InvalidRequest, SearchServiceError
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.evaluation.plan import Task
 from epf.evaluation.rows import Row
 from epf.evaluation.worker import LoadModels, Searcher, Worker
@@ -97,7 +97,7 @@ async def ray_searchers(
         NotInstalled: Ray is missing.
         GeneratorError: the cluster cannot be reached, has too few resources, or a worker cannot load its models.
     """
-    ray = needed("ray", "ray")
+    ray = import_extra("ray", "ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # an evaluation is not reported to others
     try:
         await _check_reachable(address)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from epf.core.errors import InvalidRequest
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.problem_sets.problem import Problem, read_problem, with_distinct_ids
 from epf.problem_sets.synthetic.problems import problems
 
@@ -84,7 +84,7 @@ def _parse_object(line: str, where: str) -> dict[str, Any]:
 
 def _from_hub(dataset: HubDataset) -> Iterator[Problem]:
     """Yield the rows of a set on the hub, or of its copy in the local cache if the hub cannot be reached."""
-    library = needed("datasets", "datasets")
+    library = import_extra("datasets", "datasets")
     library.disable_progress_bars()
     try:
         splits = library.load_dataset(dataset.name, dataset.config)

@@ -26,7 +26,7 @@ class Connections:
     """Connections to all servers of one model.
 
     Only connecting has a timeout; callers limit the rest. A cancelled call closes its connection. Connections use HTTP/1.1,
-    which HTTP/2 servers speak too: over HTTP/2, httpcore (1.0) does not tell the server that a stream was abandoned, and the
+    which HTTP/2 servers speak too: over HTTP/2, httpcore (1.0) does not notify the server of an abandoned stream, and the
     server would generate to the end.
 
     Args:

@@ -110,7 +110,7 @@ class Upstream:
         """Return what ``read`` makes of the events of the response to ``body``.
 
         An attempt that breaks off is discarded, and ``read`` is called anew with the events of the next one. If ``read``
-        returns before the events end, or this call is cancelled, the connection is closed, which tells the server to stop.
+        returns before the events end, or this call is cancelled, the connection is closed, which makes the server stop.
 
         ``deadline_s`` limits all attempts together, ``max_bytes`` the response of one attempt.
         """

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 
 import numpy as np
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.information import IntArray, entropy_of_counts
 
 _DENSE = 4
@@ -54,7 +54,7 @@ def meet(x: IntArray, y: IntArray, *, min_count: int = 1) -> IntArray:
     This is the paper's Algorithm 1. The meet is not continuous in the probabilities (Prop. 19): one stray sample merges two
     classes. Our addition: samples whose pair of values occurs fewer than ``min_count`` times are excluded; their code is -1.
     """
-    sparse, csgraph = needed("scipy.sparse", "entropy"), needed("scipy.sparse.csgraph", "entropy")
+    sparse, csgraph = import_extra("scipy.sparse", "entropy"), import_extra("scipy.sparse.csgraph", "entropy")
     pairs = join(x, y)
     edges = sample_of_each(pairs)[np.bincount(pairs) >= min_count]
     n_x, n_y = n_values(x), n_values(y)

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.information import FloatArray, IntArray, hill, log_softmax
 from epf.entropy.core.knee import knee
 
@@ -75,7 +75,7 @@ class Matches:
 
 def costs(x: FloatArray, y: FloatArray, metric: Metric) -> FloatArray:
     """c(x_i, y_j), ``(n, m)``, of vectors ``(n, d)`` and ``(m, d)``; the paper uses the Euclidean distance, not squared."""
-    return np.asarray(needed("scipy.spatial.distance", "entropy").cdist(x, y, metric))
+    return np.asarray(import_extra("scipy.spatial.distance", "entropy").cdist(x, y, metric))
 
 
 def uniform(n: int) -> FloatArray:
@@ -133,7 +133,7 @@ def entropic_plan(cost: FloatArray, eps: float, mu: FloatArray, nu: FloatArray) 
     method = "sinkhorn" if shifted.max() <= _PLAIN_RANGE * eps else "sinkhorn_log"
     # POT also returns exp of the potentials, which may overflow and is not used.
     with np.errstate(over="ignore"):
-        found, log = needed("ot", "entropy").sinkhorn(
+        found, log = import_extra("ot", "entropy").sinkhorn(
             mu, nu, shifted, eps, method=method, numItermax=MAX_ITERATIONS, stopThr=STOP, log=True, warn=False
         )
     return np.asarray(found), bool(log["err"][-1] <= STOP)

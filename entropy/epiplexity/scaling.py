@@ -15,7 +15,7 @@ and N = C / (2 (3 D + D_test)). As compute grows, D approaches D_test.
 from dataclasses import dataclass
 from math import exp, log
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Optimum:
 
 def optimum(law: ScalingLaw, compute: float, test_tokens: float) -> Optimum:
     """The shortest two-part code of a data set of ``test_tokens`` within ``compute`` FLOPs."""
-    optimize = needed("scipy.optimize", "entropy")
+    optimize = import_extra("scipy.optimize", "entropy")
     right = log(3.0 * law.alpha * test_tokens) + law.alpha * log(2.0 * law.n0 / compute)
 
     def imbalance(fraction_log_odds: float) -> float:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.checks import refuse
 from epf.entropy.core.information import FloatArray, log_softmax, logsumexp
 
@@ -90,4 +90,4 @@ def maximum_caliber(law: FloatArray, prior: FloatArray, f: FloatArray, target: f
         raise refuse(
             field, f"is {target:g}, but the mean of such steps is between {low:.6g} and {high:.6g}", "choose one well inside"
         )
-    return tilted(law, prior, f, float(needed("scipy.optimize", "entropy").brentq(miss, -steepest, steepest, xtol=1e-13)))
+    return tilted(law, prior, f, float(import_extra("scipy.optimize", "entropy").brentq(miss, -steepest, steepest, xtol=1e-13)))

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.checks import refuse
 from epf.entropy.core.information import FloatArray, log_softmax, logsumexp
 
@@ -116,7 +116,7 @@ def _solve(scaled: FloatArray, log_prior: FloatArray) -> FloatArray:
     def curvature(multipliers: FloatArray) -> FloatArray:
         return _moments(scaled, np.exp(log_softmax(log_prior - scaled @ multipliers)))[1]
 
-    optimize = needed("scipy.optimize", "entropy")
+    optimize = import_extra("scipy.optimize", "entropy")
     found: Any = optimize.minimize(
         dual,
         np.zeros(scaled.shape[1]),
@@ -141,7 +141,7 @@ def _check_together(scaled: FloatArray) -> None:
     This is a linear program: find weights of at least t each with which the rows of ``scaled``, ``(n, k)``, average to the
     origin, and maximise t.
     """
-    optimize = needed("scipy.optimize", "entropy")
+    optimize = import_extra("scipy.optimize", "entropy")
     n = len(scaled)
     constraints = np.vstack([np.hstack([scaled.T, scaled.sum(axis=0)[:, None]]), np.append(np.ones(n), n)])
     objective = np.zeros(n + 1)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.information import FloatArray, IntArray
 
 PRECISION = 24
@@ -33,7 +33,7 @@ def information(symbols: IntArray, frequencies: IntArray) -> FloatArray:
 
 def encode(parts: Iterable[tuple[IntArray, IntArray]]) -> NDArray[np.uint32]:
     """Encodes symbols ``(n,)``, each part with its own table, into one stream of a range coder, in words of 32 bits."""
-    constriction = needed("constriction", "entropy")
+    constriction = import_extra("constriction", "entropy")
     encoder = constriction.stream.queue.RangeEncoder()
     for symbols, frequencies in parts:
         encoder.encode(symbols.astype(np.int32), model(frequencies))
@@ -45,5 +45,5 @@ def model(frequencies: IntArray) -> object:
 
     Constriction distributes 2^24 - k in proportion to its input and adds 1 to each symbol, so this subtracts 1 first.
     """
-    constriction = needed("constriction", "entropy")
+    constriction = import_extra("constriction", "entropy")
     return constriction.stream.model.Categorical((frequencies - 1).astype(np.float64), perfect=False)

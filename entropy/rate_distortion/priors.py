@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.information import FloatArray, IntArray
 
 Prior = Literal["factorised", "logistic", "gaussian"]
@@ -37,12 +37,14 @@ def logistic(values: FloatArray, edges: FloatArray) -> FloatArray:
     """Cells of the logistic distribution with the median and the mean absolute deviation, 2 s ln 2, of the values ``(n,)``."""
     location = float(np.median(values))
     scale = float(np.abs(values - location).mean()) / (2 * np.log(2))
-    return cells(needed("scipy.special", "entropy").expit, edges, location, max(scale, LEAST_SCALE))
+    return cells(import_extra("scipy.special", "entropy").expit, edges, location, max(scale, LEAST_SCALE))
 
 
 def gaussian(values: FloatArray, edges: FloatArray) -> FloatArray:
     """Cells of the Gaussian with the mean and the standard deviation of the values."""
-    return cells(needed("scipy.special", "entropy").ndtr, edges, float(values.mean()), max(float(values.std()), LEAST_SCALE))
+    return cells(
+        import_extra("scipy.special", "entropy").ndtr, edges, float(values.mean()), max(float(values.std()), LEAST_SCALE)
+    )
 
 
 def factorised(values: FloatArray, edges: FloatArray) -> FloatArray:

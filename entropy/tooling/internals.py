@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epf.core.errors import InvalidRequest
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.entropy.core.checks import refuse
 from epf.entropy.traces import Trace
 
@@ -47,7 +47,7 @@ class Reader:
             InvalidRequest: The directory does not contain a model that can be loaded.
             NotInstalled: torch or transformers is missing.
         """
-        self._torch, transformers = needed("torch", "torch"), needed("transformers", "torch")
+        self._torch, transformers = import_extra("torch", "torch"), import_extra("transformers", "torch")
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         if not (directory / "config.json").is_file():

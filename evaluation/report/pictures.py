@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from epf.core.extras import needed
+from epf.core.extras import import_extra
 from epf.evaluation.report.figures import CellSummary, Report
 from epf.evaluation.report.statistics import Interval
 
@@ -23,7 +23,7 @@ def draw(report: Report, directory: Path) -> dict[str, str]:
     Raises:
         NotInstalled: matplotlib is missing.
     """
-    figures = needed("matplotlib.figure", "plots")
+    figures = import_extra("matplotlib.figure", "plots")
     drawn = {}
     for title, (name, picture) in PICTURES.items():
         figure = figures.Figure(figsize=(10, 5), layout="constrained")

@@ -298,8 +298,8 @@ def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(client: RewardModel, server: Upstreams) -> None:
         await client.score("Why?", ["a"])
 
-    told = [{"retry-after": "3"}, {"retry-after": "9999"}, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}]
-    run(script([*(Answer(b"", 503, headers) for headers in told), Answer(GOOD)]), "ours", test)
+    responses = [{"retry-after": "3"}, {"retry-after": "9999"}, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}]
+    run(script([*(Answer(b"", 503, headers) for headers in responses), Answer(GOOD)]), "ours", test)
     assert pauses[:2] == [3.0, 5.0]
     assert 0 <= pauses[2] <= 0.8
 

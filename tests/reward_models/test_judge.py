@@ -95,9 +95,9 @@ def test_the_prompt_of_thinkprm_is_the_one_it_was_trained_with() -> None:
 
 
 def test_the_prompt_of_other_judges_asks_for_the_verdict() -> None:
-    told = asked("judge")
-    assert told.startswith(THINKPRM)
-    assert "Is the solution correct? Yes" in told[len(THINKPRM) :]
+    prompt = asked("judge")
+    assert prompt.startswith(THINKPRM)
+    assert "Is the solution correct? Yes" in prompt[len(THINKPRM) :]
 
 
 TEXT = "Step 1: \\boxed{correct}. Is the solution correct? No, wait. Is the solution correct? Yes"

@@ -49,8 +49,8 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
         steps = await asyncio.gather(*(generator.step(ids, sampling, seed) for seed in seeds))
 
         async def events() -> AsyncIterator[str]:
-            told = [_told(step, index, generator, by_ids=by_ids) for index, step in enumerate(steps)]
-            for choice in chain.from_iterable(zip_longest(*told)):
+            contents = [_contents(step, index, generator, by_ids=by_ids) for index, step in enumerate(steps)]
+            for choice in chain.from_iterable(zip_longest(*contents)):
                 if choice is not None:
                     yield f"data: {json.dumps({'choices': [choice]})}\n\n"
             yield "data: [DONE]\n\n"
@@ -60,7 +60,7 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
     return app
 
 
-def _told(step: Step, index: int, generator: EmbeddedGenerator, *, by_ids: bool) -> Iterator[dict[str, Any]]:
+def _contents(step: Step, index: int, generator: EmbeddedGenerator, *, by_ids: bool) -> Iterator[dict[str, Any]]:
     """Contents of the events for one choice, token by token."""
     spelled = b"".join(map(generator.token_bytes, step.token_ids)).decode()
     pieces = zip(spelled.ljust(len(step.token_ids), "\0"), step.token_ids, step.log_probs, strict=False)

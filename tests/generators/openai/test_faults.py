@@ -35,8 +35,8 @@ def choice(text: str, ids: Any, log_probs: Any, finish: Any = None, **more: Any)
 
 def stream(*choices: Any) -> Answer:
     """A response with one event for each list of choices."""
-    told = [json.dumps({"choices": each if isinstance(each, list) else [each]}) for each in choices]
-    return Answer("".join(f"data: {event}\n\n" for event in [*told, "[DONE]"]).encode())
+    events = [json.dumps({"choices": each if isinstance(each, list) else [each]}) for each in choices]
+    return Answer("".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]).encode())
 
 
 GOOD = stream(choice("2", [TWO], [-0.5]), choice(".\n\n", [DOT, BLANK], [-0.25, 0], "stop", stop_reason="\n\n"))
@@ -69,8 +69,8 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 NONSENSE = {
     "two choices": stream([choice("2", [TWO], [-0.5], "stop")] * 2),
     "no choice": stream([], choice("2", [TWO], [-0.5], "stop")),
-    "a choice that is none": stream(["2"]),
-    "choices that are none": Answer(b'data: {"choices": 2}\n\ndata: [DONE]\n\n'),
+    "an invalid choice": stream(["2"]),
+    "invalid choices": Answer(b'data: {"choices": 2}\n\ndata: [DONE]\n\n'),
     "no text": stream(choice("2", [TWO], [-0.5], "stop") | {"text": None}),
     "ids in words": stream(choice("2", ["2"], [-0.5], "stop")),
     "ids below 0": stream(choice("2", [-1], [-0.5], "stop")),
@@ -84,7 +84,7 @@ NONSENSE = {
     "more log probabilities": stream(choice("2", [TWO], [-0.5, -0.5], "stop")),
     "no reason to end": stream(choice("2", [TWO], [-0.5])),
     "an unknown reason to end": stream(choice("2", [TWO], [-0.5], "content_filter")),
-    "a separator that is none": stream(choice("2\n\n", [TWO], [-0.5], "stop", stop_reason="\n\n")),
+    "a separator that was not sampled": stream(choice("2\n\n", [TWO], [-0.5], "stop", stop_reason="\n\n")),
     "huge": stream(choice("2" * 2 * MAX_RESPONSE_BYTES, [TWO], [-0.5], "stop")),
     "redirect": Answer({}, 302, {"location": "/v1/completions"}),
     "unauthorized": Answer({"error": {"message": "no"}}, 401),
@@ -172,8 +172,8 @@ def test_a_stream_of_text_is_left_at_the_separator() -> None:
         assert (await generator.step(PREFIX, Sampling(), 0)).text == "2."
         await server.left.wait()
 
-    told = [{"choices": [{"text": text, "finish_reason": None}]} for text in ("2", ".\n", "\nSo", " 4")]
-    endless = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told)
+    events = [{"choices": [{"text": text, "finish_reason": None}]} for text in ("2", ".\n", "\nSo", " 4")]
+    endless = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events)
     run(lambda _: Answer(endless, drip=b": still here\n\n"), test, timeout_s=5)
 
 
