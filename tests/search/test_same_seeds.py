@@ -15,7 +15,8 @@ from epf.evaluation.plan import make_plan, read_contenders
 from epf.evaluation.rows import ROW
 from epf.evaluation.worker import Worker
 from epf.problem_sets.registry import load_problems
-from epf.service.searches.models import embedded_models
+from epf.service.searches.models import open_models
+from epf.service.settings import Settings
 
 RECORDED: list[dict[str, Any]] = [
     json.loads(line) for line in Path(__file__).with_name("same_seeds.jsonl").read_text(encoding="utf-8").splitlines()
@@ -31,7 +32,7 @@ def searched() -> list[dict[str, Any]]:
 
     async def search_again() -> list[dict[str, Any]]:
         rows = []
-        async with embedded_models() as models:
+        async with open_models(Settings()) as models:
             worker = Worker(models)
             for row in RECORDED:
                 contenders = read_contenders(row["method"])
