@@ -2,24 +2,27 @@
 
 import asyncio
 import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from epf.core.generator import Step
+from epf.core.generator import Finish, Message, Sampling, Step
 from epf.core.reward_model import Score
 from epf.search import METHODS
 
+T = TypeVar("T")
 PROMPT = (1, 1, 1)
 SEARCHES = sorted(set(METHODS) - {"sample"})
 """Methods that write step by step, with as many particles as one likes."""
-AT_ONCE = {"particle_gibbs": {"iterations": 1}, "adaptive": {"certainty": 1.0}}
+AT_ONCE: dict[str, dict[str, Any]] = {"particle_gibbs": {"iterations": 1}, "adaptive": {"certainty": 1.0}}
 """Options by which methods that search by turns begin with all their particles."""
 SEPARATOR, EOS = 0, 2
 
 
-def step(text, finish="separator"):
+def step(text: str, finish: Finish = "separator") -> Step:
     """One token per character, plus one for a separator or an end; all equally probable."""
-    end = {"separator": (SEPARATOR,), "eos": (EOS,), "length": ()}[finish]
-    token_ids = tuple(ord(c) for c in text) + end
+    ends: dict[Finish, tuple[int, ...]] = {"separator": (SEPARATOR,), "eos": (EOS,), "length": ()}
+    token_ids = tuple(ord(c) for c in text) + ends[finish]
     return Step(token_ids, text, finish, (-0.5,) * len(token_ids))
 
 
@@ -27,7 +30,7 @@ def step(text, finish="separator"):
 class Call:
     prefix: str
     depth: int
-    sampling: object
+    sampling: Sampling
     seed: int
     n: int
 
@@ -38,21 +41,21 @@ class Generator:
     name = "scripted"
     context_length = 100_000
 
-    def __init__(self, write):
+    def __init__(self, write: Callable[[Call], Any]) -> None:
         self.write = write
-        self.calls = []
+        self.calls: list[Call] = []
         self.n_cancelled = 0
         self.in_flight = 0
         self.changed = asyncio.Event()
 
-    def prompt_ids(self, messages):
+    def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         assert [m.role for m in messages] == ["user"]
         return PROMPT
 
-    def token_bytes(self, token_id):
+    def token_bytes(self, token_id: int) -> bytes:
         return b"" if token_id in (SEPARATOR, EOS) else chr(token_id).encode()
 
-    async def step(self, prefix_ids, sampling, seed):
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         assert prefix_ids[: len(PROMPT)] == PROMPT
         ids = prefix_ids[len(PROMPT) :]
         prefix = "".join("\n" if i == SEPARATOR else chr(i) for i in ids)
@@ -62,22 +65,23 @@ class Generator:
         self.changed.set()
         try:
             result = self.write(call)
-            return await result if inspect.isawaitable(result) else result
+            made: Step = await result if inspect.isawaitable(result) else result
+            return made
         except asyncio.CancelledError:
             self.n_cancelled += 1
             raise
         finally:
             self.in_flight -= 1
 
-    async def ready(self):
+    async def ready(self) -> None:
         pass
 
-    async def until_in_flight(self, n):
+    async def until_in_flight(self, n: int) -> None:
         while self.in_flight < n:
             self.changed.clear()
             await self.changed.wait()
 
-    async def aclose(self):
+    async def aclose(self) -> None:
         pass
 
 
@@ -86,12 +90,12 @@ class RewardModel:
 
     name = "scripted"
 
-    def __init__(self, judge=lambda steps: 0.5):
+    def __init__(self, judge: Callable[[tuple[str, ...]], Any] = lambda steps: 0.5) -> None:
         self.judge = judge
-        self.calls = []
+        self.calls: list[tuple[str, ...]] = []
         self.n_cancelled = 0
 
-    async def score(self, problem, steps):
+    async def score(self, problem: str, steps: Sequence[str]) -> Score:
         assert steps
         assert all(text.strip() for text in steps)
         self.calls.append(tuple(steps))
@@ -101,19 +105,20 @@ class RewardModel:
         except asyncio.CancelledError:
             self.n_cancelled += 1
             raise
-        return Score(result, len(steps[-1])) if isinstance(result, float) else result
+        score: Score = Score(result, len(steps[-1])) if isinstance(result, float) else result
+        return score
 
-    async def ready(self):
+    async def ready(self) -> None:
         pass
 
-    async def aclose(self):
+    async def aclose(self) -> None:
         pass
 
 
-def solution(n_steps, n_answers=3):
+def solution(n_steps: int, n_answers: int = 3) -> Callable[[Call], Step]:
     """A writer: ``n_steps`` steps that depend on the seed, the last one with the answer."""
 
-    def write(call):
+    def write(call: Call) -> Step:
         if call.depth < n_steps - 1:
             return step(f"s{call.depth} {call.seed % 97}")
         return step(f"\\boxed{{{call.seed % n_answers}}}", "eos")
@@ -121,15 +126,15 @@ def solution(n_steps, n_answers=3):
     return write
 
 
-def hold(_call=None):
+def hold(_call: object = None) -> Awaitable[Any]:
     """Never ends by itself."""
     return asyncio.Event().wait()
 
 
-def drive(coroutine):
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to the end in a fresh event loop; a test that hangs fails, and so does one that leaves a task behind."""
 
-    async def main():
+    async def main() -> T:
         async with asyncio.timeout(20):
             try:
                 return await coroutine
@@ -140,6 +145,6 @@ def drive(coroutine):
     return asyncio.run(main())
 
 
-def ways(methods):
+def ways(methods: Iterable[str]) -> list[tuple[str, str]]:
     """Methods with every look-ahead that they have."""
     return [(m, ahead) for m in methods for ahead in ("none", "reuse", "redraw") if m == "epf" or ahead == "none"]

@@ -2,25 +2,29 @@
 
 import asyncio
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 from epf.search import Resampled, asolve, stream
 from epf.search.answers.equality import AnswerChecker
-from tests.search.scripted import Generator, RewardModel, drive, step
+from tests.search.scripted import Call, Generator, RewardModel, drive, step
 from tests.search.test_engine_exact import LEAVES, judge, target, write
 
 
-def run(answers, scores, **options):
+def run(answers: Any, scores: Any, **options: Any) -> Any:
     """Solution i has answer ``answers[i]`` and the score that ``scores`` gives this answer."""
 
-    def writes(call):
+    def writes(call: Call) -> Any:
         return step(f"{call.n} \\boxed{{{answers[call.n]}}}", "eos")
 
-    async def collect():
-        models = {"generator": Generator(writes), "reward_model": RewardModel(lambda steps: scores[steps[0][-2]])}
-        options_ = {"method": "adaptive", "n_particles": 16, "seed": 1, **options}
+    async def collect() -> Any:
+        models: dict[str, Any] = {
+            "generator": Generator(writes),
+            "reward_model": RewardModel(lambda steps: scores[steps[0][-2]]),
+        }
+        options_: dict[str, Any] = {"method": "adaptive", "n_particles": 16, "seed": 1, **options}
         return [event async for event in stream("p", **models, **options_)]
 
     events = drive(collect())
@@ -42,7 +46,7 @@ SURE, UNSURE = {"a": 0.99, "b": 0.99}, {"a": 0.5, "b": 0.5}
         ("a" * 16, SURE, 1.0, 16),
     ],
 )
-def test_it_draws_until_the_answer_is_certain(answers, scores, certainty, drawn):
+def test_it_draws_until_the_answer_is_certain(answers: Any, scores: Any, certainty: Any, drawn: Any) -> None:
     result, rounds = run(answers, scores, certainty=certainty)
     assert len(result.particles) == rounds[-1].n_finished == result.usage.prm_calls == drawn
     assert (result.answer, result.stop_reason) == ("a", "finished")
@@ -52,21 +56,21 @@ def test_it_draws_until_the_answer_is_certain(answers, scores, certainty, drawn)
     assert result.log_evidence == pytest.approx(math.log(np.mean(odds)))
 
 
-def test_an_answer_that_leads_by_odds_and_not_by_votes_is_not_certain():
+def test_an_answer_that_leads_by_odds_and_not_by_votes_is_not_certain() -> None:
     result, _ = run("abbb" + "a" * 4, {"a": 0.999, "b": 0.5}, n_particles=8, certainty=0.8)
     assert len(result.particles) == 8
 
 
-def test_solutions_without_an_answer_are_no_votes():
+def test_solutions_without_an_answer_are_no_votes() -> None:
     result, _ = run(" " * 4 + "a" * 12, {" ": 0.99, "a": 0.99})
     assert (len(result.particles), result.answer, result.confidence) == (8, "a", 1.0)
 
 
-def test_sums_are_unbiased_per_solution_drawn():
+def test_sums_are_unbiased_per_solution_drawn() -> None:
     n_seeds = 300
 
-    async def sums():
-        models = {"generator": Generator(write), "reward_model": RewardModel(judge), "checker": AnswerChecker()}
+    async def sums() -> Any:
+        models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(judge), "checker": AnswerChecker()}
         table, drawn = np.zeros((n_seeds, len(LEAVES))), []
         for seed, row in enumerate(table):
             result = await asolve("p", method="adaptive", n_particles=8, certainty=0.7, seed=seed, **models)

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -9,23 +10,23 @@ from epf.search import Answered, SearchOptions, asolve, solve, stream
 from tests.search.scripted import Generator, RewardModel, drive, solution
 
 
-def models():
+def models() -> Any:
     return {"generator": Generator(solution(3, n_answers=1)), "reward_model": RewardModel()}
 
 
-def test_solve_without_an_event_loop():
+def test_solve_without_an_event_loop() -> None:
     assert solve("problem", n_particles=3, **models()).answer == "0"
 
 
-def test_solve_where_an_event_loop_runs_already():
-    async def cell():
+def test_solve_where_an_event_loop_runs_already() -> None:
+    async def cell() -> Any:
         return solve("problem", n_particles=3, **models())
 
     assert drive(cell()).answer == "0"
 
 
-def test_asolve_and_stream_agree():
-    async def both():
+def test_asolve_and_stream_agree() -> None:
+    async def both() -> Any:
         result = await asolve("problem", seed=3, **models())
         events = [event async for event in stream("problem", seed=3, **models())]
         return result, events[-1]
@@ -35,33 +36,33 @@ def test_asolve_and_stream_agree():
     assert last.result.particles == result.particles
 
 
-def test_options_by_name_change_a_config():
+def test_options_by_name_change_a_config() -> None:
     result = solve("problem", options=SearchOptions(n_particles=2, seed=4), n_particles=5, **models())
     assert (len(result.particles), result.seed) == (5, 4)
 
 
-def test_an_unknown_option_is_refused_by_name():
+def test_an_unknown_option_is_refused_by_name() -> None:
     with pytest.raises(InvalidRequest, match=r"'particles' is not an option of a search.*n_particles") as refused:
         solve("problem", particles=5, **models())
     assert refused.value.param == "particles"
 
 
-def test_many_searches_at_once():
+def test_many_searches_at_once() -> None:
     shared = models()
 
-    async def many():
+    async def many() -> Any:
         return await asyncio.gather(*(asolve("problem", seed=s, n_particles=4, **shared) for s in range(10)))
 
     assert {result.answer for result in drive(many())} == {"0"}
 
 
-def test_public_names():
+def test_public_names() -> None:
     assert len(set(search.__all__)) == len(search.__all__)
     assert all(hasattr(search, name) for name in search.__all__)
 
 
-def test_who_stops_at_the_answer_leaves_no_engine_running():
-    async def first_answer():
+def test_who_stops_at_the_answer_leaves_no_engine_running() -> None:
+    async def first_answer() -> Any:
         async for event in stream("Tom has 3 pens. He buys 4 more. How many pens does he have?", n_particles=2, seed=1):
             if isinstance(event, Answered):
                 assert not [thread.name for thread in threading.enumerate() if "embedded" in thread.name]

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
@@ -9,33 +11,33 @@ from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError, Se
 from epf.core.reward_model import Score
 from epf.search import SearchOptions, asolve, runner, stream
 from epf.search.request import resolve_request
-from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
+from tests.search.scripted import AT_ONCE, SEARCHES, Call, Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
 
 
-def run(write, judge=lambda steps: 0.5, method="epf", **options):
+def run(write: Any, judge: Any = lambda steps: 0.5, method: Any = "epf", **options: Any) -> Any:
     generator, reward_model = Generator(write), RewardModel(judge)
     result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
     return result, generator, reward_model
 
 
-def raising(error):
+def raising(error: Any) -> None:
     raise error
 
 
-async def cancelling_itself():
+async def cancelling_itself() -> None:
     raise asyncio.CancelledError
 
 
-BAD_SCORES = {
+BAD_SCORES: dict[str, Callable[[tuple[str, ...]], Any]] = {
     "NaN": lambda steps: math.nan,
     "negative": lambda steps: -0.1,
     "above one": lambda steps: 1.5,
     "infinite": lambda steps: math.inf,
     "missing": lambda steps: None,
-    "no number": lambda steps: Score("0.5", 1),
-    "none inside": lambda steps: Score(None, 1),
+    "no number": lambda steps: Score(cast(Any, "0.5"), 1),
+    "none inside": lambda steps: Score(cast(Any, None), 1),
     "a list": lambda steps: [0.5],
     "raises": lambda steps: raising(RuntimeError("out of memory")),
     "times out": lambda steps: raising(TimeoutError("upstream")),
@@ -46,11 +48,11 @@ BAD_SCORES = {
 
 @pytest.mark.parametrize("method", ["epf", "best_of_n"])
 @pytest.mark.parametrize("judge", BAD_SCORES.values(), ids=BAD_SCORES)
-def test_a_bad_score_fails_this_search_and_no_other(judge, method):
+def test_a_bad_score_fails_this_search_and_no_other(judge: Any, method: Any) -> None:
     good, bad = RewardModel(), RewardModel(judge)
     generator = Generator(solution(3, n_answers=1))
 
-    async def both():
+    async def both() -> Any:
         return await asyncio.gather(
             asolve("a", method=method, generator=generator, reward_model=bad, max_seconds=10),
             asolve("b", method=method, generator=generator, reward_model=good),
@@ -62,7 +64,7 @@ def test_a_bad_score_fails_this_search_and_no_other(judge, method):
     assert result.answer == "0"
 
 
-def test_a_bad_score_cancels_what_is_in_flight():
+def test_a_bad_score_cancels_what_is_in_flight() -> None:
     generator, reward_model = Generator(lambda call: step("a") if call.n == 3 else hold()), RewardModel(BAD_SCORES["NaN"])
     with pytest.raises(RewardModelError):
         drive(asolve("problem", generator=generator, reward_model=reward_model, n_particles=4))
@@ -81,24 +83,24 @@ BAD_STEPS = {
 
 @pytest.mark.parametrize("method", SEARCHES)
 @pytest.mark.parametrize("write", BAD_STEPS.values(), ids=BAD_STEPS)
-def test_a_generator_that_fails_fails_this_search(write, method):
+def test_a_generator_that_fails_fails_this_search(write: Any, method: Any) -> None:
     generator = Generator(lambda call: write(call) if call.n == 2 else hold())
-    options = {"method": method, "n_particles": 4, "max_seconds": 10, **AT_ONCE.get(method, {})}
+    options: dict[str, Any] = {"method": method, "n_particles": 4, "max_seconds": 10, **AT_ONCE.get(method, {})}
     with pytest.raises(GeneratorError):
         drive(asolve("p", generator=generator, reward_model=RewardModel(), **options))
     assert generator.in_flight == 0
     assert generator.n_cancelled >= 2
 
 
-def test_a_bad_request_keeps_its_kind():
+def test_a_bad_request_keeps_its_kind() -> None:
     error = InvalidRequest("no such separator", param="separator")
     with pytest.raises(InvalidRequest) as caught:
         run(lambda call: raising(error))
     assert caught.value is error
 
 
-def test_a_stream_ends_with_the_error():
-    async def main():
+def test_a_stream_ends_with_the_error() -> None:
+    async def main() -> Any:
         generator, reward_model = Generator(solution(3)), RewardModel(lambda steps: 0.5 if len(steps) < 2 else math.nan)
         kinds = []
         try:
@@ -117,8 +119,8 @@ def test_a_stream_ends_with_the_error():
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_particles_that_write_empty_steps_die(lookahead, weighting):
-    def write(call):
+def test_particles_that_write_empty_steps_die(lookahead: Any, weighting: Any) -> None:
+    def write(call: Call) -> Any:
         return step(" \n") if call.depth == 1 and call.seed % 2 else solution(4, n_answers=1)(call)
 
     result, *_ = run(write, lookahead=lookahead, weighting=weighting, n_particles=8)
@@ -130,14 +132,14 @@ def test_particles_that_write_empty_steps_die(lookahead, weighting):
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("text", ["", "again"])
-def test_all_particles_dead(text, lookahead, method):
+def test_all_particles_dead(text: str, lookahead: Any, method: Any) -> None:
     with pytest.raises(SearchFailed) as caught:
         run(lambda call: step(text), method=method, lookahead=lookahead)
     assert caught.value.status == 500
 
 
-def test_the_third_repetition_kills():
-    def write(call):
+def test_the_third_repetition_kills() -> None:
+    def write(call: Call) -> Any:
         return step("again") if call.depth < 2 else step("\\boxed{1}", "eos")
 
     result, *_ = run(write)
@@ -146,8 +148,8 @@ def test_the_third_repetition_kills():
         run(lambda call: step("again") if call.depth < 3 else step("\\boxed{1}", "eos"))
 
 
-def test_an_end_without_text_keeps_its_score():
-    def write(call):
+def test_an_end_without_text_keeps_its_score() -> None:
+    def write(call: Call) -> Any:
         return step("The answer is 3") if call.depth == 0 else step("", "eos")
 
     result, _, reward_model = run(write, lambda steps: 0.7)
@@ -157,15 +159,15 @@ def test_an_end_without_text_keeps_its_score():
     assert reward_model.calls == [("The answer is 3",)]
 
 
-def test_an_end_before_any_text_is_death():
+def test_an_end_before_any_text_is_death() -> None:
     with pytest.raises(SearchFailed):
         run(lambda call: step("", "eos"))
 
 
-def test_a_length_cut_step_goes_on_and_is_read_as_one():
+def test_a_length_cut_step_goes_on_and_is_read_as_one() -> None:
     pieces = iter([step("It is \\box", "length"), step("ed{4"), step("2}", "length"), step(" apples", "length")])
 
-    def write(call):
+    def write(call: Call) -> Any:
         return next(pieces, None) or step("", "eos")
 
     result, generator, reward_model = run(write, n_particles=1)
@@ -180,21 +182,21 @@ def test_a_length_cut_step_goes_on_and_is_read_as_one():
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_a_step_that_is_cut_before_it_has_any_text_is_not_put_to_the_judge(method):
+def test_a_step_that_is_cut_before_it_has_any_text_is_not_put_to_the_judge(method: Any) -> None:
     pieces = [step(" ", "length"), step("a \\boxed{3}", "eos")]
     result, _, reward_model = run(lambda call: pieces[len(call.prefix)], method=method, n_particles=2)
     assert result.answer == "3"
     assert set(reward_model.calls) <= {(" a \\boxed{3}",)}
 
 
-def test_an_answer_cut_in_two_is_found():
+def test_an_answer_cut_in_two_is_found() -> None:
     pieces = iter([step("It is \\boxed{4", "length"), step("2}")])
     result, *_ = run(lambda call: next(pieces), n_particles=1)
     assert (result.answer, result.solution, result.stop_reason) == ("42", "It is \\boxed{42}", "finished")
     assert [s.finish for s in result.particles[0].steps] == ["length", "answer"]
 
 
-def test_a_length_cut_step_is_never_a_solution():
+def test_a_length_cut_step_is_never_a_solution() -> None:
     result, *_ = run(lambda call: step(f"\\boxed{{{call.n}}}", "length"), max_steps=3, n_particles=2)
     assert (result.answer, result.stop_reason) == (None, "max_steps")
     assert not any(particle.finished for particle in result.particles)
@@ -203,27 +205,27 @@ def test_a_length_cut_step_is_never_a_solution():
 @pytest.mark.parametrize(
     ("text", "answer"), [("\\boxed{1}", "1"), ("so \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}"), ("so\n#### 7", "7")]
 )
-def test_a_written_answer_ends_a_particle(text, answer):
+def test_a_written_answer_ends_a_particle(text: str, answer: Any) -> None:
     result, generator, _ = run(lambda call: step(text), n_particles=2)
     assert (result.answer, len(generator.calls)) == (answer, 2)
     assert result.particles[0].steps[-1].finish == "answer"
 
 
 @pytest.mark.parametrize("text", ["\\boxed{}", "\\boxed{ }", "\\boxed{1", "boxed 1", "\n#### Step 1"])
-def test_an_empty_or_open_box_does_not(text):
+def test_an_empty_or_open_box_does_not(text: str) -> None:
     result, *_ = run(lambda call: step(f"{call.n} {text}"), n_particles=2, max_steps=2)
     assert result.stop_reason == "max_steps"
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_scores_at_the_very_ends_of_their_range(method):
+def test_scores_at_the_very_ends_of_their_range(method: Any) -> None:
     result, *_ = run(solution(3, n_answers=1), lambda steps: float(sum(map(ord, steps[-1])) % 2), method=method)
     assert (result.answer, result.confidence) == ("0", pytest.approx(1.0))
 
 
-def test_a_method_that_needs_a_reward_model_and_one_that_does_not():
+def test_a_method_that_needs_a_reward_model_and_one_that_does_not() -> None:
     generator = Generator(solution(2, n_answers=1))
-    models = {"generator": generator, "reward_model": None}
+    models: dict[str, Any] = {"generator": generator, "reward_model": None}
     with pytest.raises(InvalidRequest) as caught:
         drive(runner.search(resolve_request("problem", SearchOptions()), **models))
     assert (caught.value.param, generator.calls) == ("reward_model", [])

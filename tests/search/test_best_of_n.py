@@ -2,20 +2,22 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
 from epf.core.errors import ContextTooLong
-from epf.search import Scored, asolve, stream
+from epf.search import Answered, Scored, asolve, stream
 from epf.search.answers.equality import AnswerChecker
-from tests.search.scripted import Generator, RewardModel, drive, step
+from tests.search.scripted import Call, Generator, RewardModel, drive, step
 
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}
 SCORE = {"0": 0.5, "1": 0.7, "00": 0.35, "01": 0.6, "10": 0.3, "11": 0.75, "000": 0.2, "001": 0.7, "010": 0.8, "011": 0.4}
 LEAVES = ["10", "11", "000", "001", "010", "011"]
-AGGREGATIONS = {
+AGGREGATIONS: dict[str, Callable[[list[float]], float]] = {
     "last": lambda scores: scores[-1],
     "min": lambda scores: sorted(scores)[0],
     "product": lambda scores: float(np.prod(scores)),
@@ -25,32 +27,32 @@ N = 3
 N_SEEDS = 300
 
 
-def write(call):
+def write(call: Call) -> Any:
     path = call.prefix.replace("\n", "")
     path += "1" if np.random.default_rng(call.seed).random() < P_ONE[path] else "0"
     return step(f"{path[-1]}\\boxed{{1{path}}}", "eos") if path in LEAVES else step(path[-1])
 
 
-def judge(steps):
+def judge(steps: tuple[str, ...]) -> Any:
     return SCORE["".join(text[0] for text in steps)]
 
 
-def probability(leaf):
+def probability(leaf: Any) -> Any:
     return math.prod(P_ONE[leaf[:i]] if leaf[i] == "1" else 1 - P_ONE[leaf[:i]] for i in range(len(leaf)))
 
 
-def odds(leaf, aggregation):
+def odds(leaf: Any, aggregation: Any) -> Any:
     value = AGGREGATIONS[aggregation]([SCORE[leaf[: i + 1]] for i in range(len(leaf))])
     return value / (1 - value)
 
 
-def leaf_of(particle):
+def leaf_of(particle: Any) -> Any:
     return "".join(s.text[0] for s in particle.steps)
 
 
-async def results(method, aggregation):
+async def results(method: Any, aggregation: Any) -> Any:
     generator, reward_model, checker = Generator(write), RewardModel(judge), AnswerChecker()
-    options = {"method": method, "aggregation": aggregation, "n_particles": N, "checker": checker}
+    options: dict[str, Any] = {"method": method, "aggregation": aggregation, "n_particles": N, "checker": checker}
     found = [
         await asolve("problem", generator=generator, reward_model=reward_model, seed=seed, **options) for seed in range(N_SEEDS)
     ]
@@ -59,7 +61,7 @@ async def results(method, aggregation):
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
-def test_weights_times_evidence_are_the_exact_posterior(aggregation):
+def test_weights_times_evidence_are_the_exact_posterior(aggregation: Any) -> None:
     table = np.zeros((N_SEEDS, len(LEAVES)))
     for row, result in zip(table, asyncio.run(results("weighted_best_of_n", aggregation)), strict=True):
         weights = np.exp([particle.log_weight for particle in result.particles])
@@ -71,17 +73,17 @@ def test_weights_times_evidence_are_the_exact_posterior(aggregation):
     assert (np.abs(table.mean(axis=0) - exact) < 4 * standard_error).all()
 
 
-def best(leaves, aggregation):
+def best(leaves: Any, aggregation: Any) -> Any:
     return max(leaves, key=lambda leaf: odds(leaf, aggregation))
 
 
-def voted(leaves, aggregation):
+def voted(leaves: Any, aggregation: Any) -> Any:
     return max(leaves, key=lambda leaf: odds(leaf, aggregation) * leaves.count(leaf))
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 @pytest.mark.parametrize(("method", "choose"), [("best_of_n", best), ("weighted_best_of_n", voted)])
-def test_answers_are_chosen_as_often_as_enumeration_says(method, choose, aggregation):
+def test_answers_are_chosen_as_often_as_enumeration_says(method: Any, choose: Any, aggregation: Any) -> None:
     exact = dict.fromkeys(LEAVES, 0.0)
     for leaves in product(LEAVES, repeat=N):
         exact[choose(leaves, aggregation)] += math.prod(map(probability, leaves))
@@ -94,21 +96,23 @@ def test_answers_are_chosen_as_often_as_enumeration_says(method, choose, aggrega
 
 
 @pytest.mark.parametrize(("aggregation", "n_calls"), [("last", 1), ("min", 3), ("product", 3), ("mean", 3)])
-def test_the_judge_is_asked_no_more_than_needed(aggregation, n_calls):
+def test_the_judge_is_asked_no_more_than_needed(aggregation: Any, n_calls: int) -> None:
     """All particles write the same three steps, and a fourth that is cut by the limit of steps is never judged."""
 
-    def twins(call):
+    def twins(call: Call) -> Any:
         return step(f"line {call.depth}") if call.depth < 2 else step("\\boxed{1}", "eos")
 
-    async def main():
+    async def main() -> None:
         reward_model = RewardModel()
-        models = {"generator": Generator(twins), "reward_model": reward_model}
-        options = {"method": "best_of_n", "aggregation": aggregation, "n_particles": 4, "seed": 1}
-        told = [event async for event in stream("problem", **models, **options)]
-        result = told[-1].result
+        models: dict[str, Any] = {"generator": Generator(twins), "reward_model": reward_model}
+        options: dict[str, Any] = {"method": "best_of_n", "aggregation": aggregation, "n_particles": 4, "seed": 1}
+        events = [event async for event in stream("problem", **models, **options)]
+        answered = events[-1]
+        assert isinstance(answered, Answered)
+        result = answered.result
         assert len(reward_model.calls) == result.usage.prm_calls == n_calls
         assert {particle.scores for particle in result.particles} == {(0.5,) * n_calls}
-        assert {event.t for event in told if isinstance(event, Scored)} == set(range(4 - n_calls, 4))
+        assert {event.t for event in events if isinstance(event, Scored)} == set(range(4 - n_calls, 4))
         cut = await asolve("problem", **models, **options, max_steps=2)
         assert (cut.stop_reason, cut.usage.prm_calls) == ("max_steps", 0)
 
@@ -116,12 +120,12 @@ def test_the_judge_is_asked_no_more_than_needed(aggregation, n_calls):
 
 
 @pytest.mark.parametrize(("aggregation", "expected"), [("product", 0.8 * 0.5), ("mean", 0.65), ("min", 0.5), ("last", 0.5)])
-def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation, expected):
+def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation: Any, expected: Any) -> None:
     pieces = [step(" ", "length"), step("a", "length"), step("b"), step("c"), step("", "eos")]
     score = {"a": 0.1, "ab": 0.8, "c": 0.5}
 
-    async def main():
-        models = {
+    async def main() -> None:
+        models: dict[str, Any] = {
             "generator": Generator(lambda call: pieces[call.n]),
             "reward_model": RewardModel(lambda steps: score[steps[-1].strip()]),
         }
@@ -131,14 +135,14 @@ def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation, e
     drive(main())
 
 
-def test_a_solution_that_the_judge_cannot_read_to_its_end_has_no_vote():
-    def full(steps):
+def test_a_solution_that_the_judge_cannot_read_to_its_end_has_no_vote() -> None:
+    def full(steps: tuple[str, ...]) -> Any:
         if steps[0] == "wordy" and len(steps) == 2:
             raise ContextTooLong("full")
         return 0.9 if steps[0] == "wordy" else 0.1
 
-    async def main():
-        models = {
+    async def main() -> None:
+        models: dict[str, Any] = {
             "generator": Generator(
                 lambda call: step("\\boxed{1}", "eos") if call.depth else step("brief" if call.n else "wordy")
             ),

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.search.scripted import (
     PROMPT,
     SEARCHES,
     SEPARATOR,
+    Call,
     Generator,
     RewardModel,
     drive,
@@ -25,22 +27,22 @@ from tests.search.scripted import (
 )
 
 
-def varied(steps):
+def varied(steps: tuple[str, ...]) -> Any:
     """Scores that differ between particles and depths."""
     return 0.05 + 0.9 * ((sum(map(ord, "".join(steps))) * 37) % 101) / 101
 
 
-async def collect(**arguments):
+async def collect(**arguments: Any) -> Any:
     return [event async for event in stream("problem", **arguments)]
 
 
-def run(write, judge=varied, method="epf", **options):
+def run(write: Any, judge: Any = varied, method: Any = "epf", **options: Any) -> Any:
     generator, reward_model = Generator(write), RewardModel(judge)
     result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
     return result, generator, reward_model
 
 
-def without_times(result):
+def without_times(result: Any) -> Any:
     return (
         result.answer,
         result.distribution,
@@ -52,19 +54,19 @@ def without_times(result):
 
 
 @pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
-def test_a_step_is_scored_while_a_slow_one_is_still_being_written(lookahead):
+def test_a_step_is_scored_while_a_slow_one_is_still_being_written(lookahead: Any) -> None:
     scored = asyncio.Event()
 
-    async def slow():
+    async def slow() -> Any:
         await scored.wait()
         return step("slow")
 
-    def write(call):
+    def write(call: Call) -> Any:
         if call.depth == 0:
             return slow() if call.n == 0 else step("fast")
         return step("\\boxed{1}", "eos")
 
-    def judge(steps):
+    def judge(steps: tuple[str, ...]) -> Any:
         if steps == ("fast",):
             scored.set()
         return 0.5
@@ -74,14 +76,14 @@ def test_a_step_is_scored_while_a_slow_one_is_still_being_written(lookahead):
 
 
 @pytest.mark.parametrize("lookahead", ["reuse", "redraw"])
-def test_a_fast_particle_draws_its_successor_while_a_slow_one_is_still_at_its_first_step(lookahead):
+def test_a_fast_particle_draws_its_successor_while_a_slow_one_is_still_at_its_first_step(lookahead: Any) -> None:
     successor_drawn = asyncio.Event()
 
-    async def slow():
+    async def slow() -> Any:
         await successor_drawn.wait()
         return step("slow")
 
-    def write(call):
+    def write(call: Call) -> Any:
         if call.depth == 0:
             return slow() if call.n == 0 else step("fast")
         if call.prefix == "fast\n":
@@ -93,14 +95,14 @@ def test_a_fast_particle_draws_its_successor_while_a_slow_one_is_still_at_its_fi
 
 
 @pytest.mark.parametrize("method", ["self_consistency", "best_of_n"])
-def test_plain_baselines_have_no_barrier(method):
+def test_plain_baselines_have_no_barrier(method: Any) -> None:
     fast_is_done = asyncio.Event()
 
-    async def slow():
+    async def slow() -> Any:
         await fast_is_done.wait()
         return step("slow")
 
-    def write(call):
+    def write(call: Call) -> Any:
         if call.depth == 0:
             return slow() if call.n == 0 else step("fast")
         if call.depth == 2:
@@ -113,10 +115,10 @@ def test_plain_baselines_have_no_barrier(method):
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_cancelling_the_client_cancels_every_upstream_call(method):
+def test_cancelling_the_client_cancels_every_upstream_call(method: Any) -> None:
     generator = Generator(hold)
 
-    async def main():
+    async def main() -> None:
         task = asyncio.create_task(
             asolve(
                 "problem",
@@ -136,16 +138,16 @@ def test_cancelling_the_client_cancels_every_upstream_call(method):
     assert (generator.n_cancelled, generator.in_flight) == (5, 0)
 
 
-def test_cancelling_while_twins_wait_for_one_score():
+def test_cancelling_while_twins_wait_for_one_score() -> None:
     asked = asyncio.Event()
 
-    def judge(steps):
+    def judge(steps: tuple[str, ...]) -> Any:
         asked.set()
         return hold()
 
     generator, reward_model = Generator(lambda call: step("same")), RewardModel(judge)
 
-    async def main():
+    async def main() -> None:
         task = asyncio.create_task(asolve("problem", generator=generator, reward_model=reward_model, n_particles=4))
         await asked.wait()
         task.cancel()
@@ -156,10 +158,10 @@ def test_cancelling_while_twins_wait_for_one_score():
     assert len(reward_model.calls) == reward_model.n_cancelled == 1
 
 
-def test_closing_the_stream_cancels_every_upstream_call():
+def test_closing_the_stream_cancels_every_upstream_call() -> None:
     generator = Generator(lambda call: step("a") if call.n == 0 else hold())
 
-    async def main():
+    async def main() -> None:
         events = stream("problem", generator=generator, reward_model=RewardModel(), n_particles=3, lookahead="reuse")
         async for event in events:
             if isinstance(event, Scored):
@@ -172,16 +174,16 @@ def test_closing_the_stream_cancels_every_upstream_call():
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
-def test_the_same_seed_gives_the_same_result_whatever_ends_first(method, lookahead):
-    def jittery(write, rng):
-        async def late(call):
+def test_the_same_seed_gives_the_same_result_whatever_ends_first(method: Any, lookahead: Any) -> None:
+    def jittery(write: Any, rng: np.random.Generator) -> Any:
+        async def late(call: Call) -> Any:
             for _ in range(rng.integers(0, 20)):
                 await asyncio.sleep(0)
             return write(call)
 
         return late
 
-    options = {"method": method, "lookahead": lookahead, "n_particles": 6, "max_total_tokens": 170}
+    options: dict[str, Any] = {"method": method, "lookahead": lookahead, "n_particles": 6, "max_total_tokens": 170}
     plain, *_ = run(solution(5), **options)
     for seed in range(5):
         shaken, *_ = run(jittery(solution(5), np.random.default_rng(seed)), **options)
@@ -190,14 +192,14 @@ def test_the_same_seed_gives_the_same_result_whatever_ends_first(method, lookahe
     assert without_times(other) != without_times(plain)
 
 
-def test_a_drawn_seed_is_reported_and_repeats_the_search():
+def test_a_drawn_seed_is_reported_and_repeats_the_search() -> None:
     first, *_ = run(solution(4), seed=None)
     again, *_ = run(solution(4), seed=first.seed)
     assert without_times(first) == without_times(again)
     assert run(solution(4), seed=None)[0].seed != first.seed
 
 
-def test_every_generator_call_has_its_own_seed():
+def test_every_generator_call_has_its_own_seed() -> None:
     _, generator, _ = run(solution(5), n_particles=8, lookahead="redraw")
     seeds = [call.seed for call in generator.calls]
     assert len(set(seeds)) == len(seeds)
@@ -205,7 +207,7 @@ def test_every_generator_call_has_its_own_seed():
 
 
 @pytest.mark.parametrize("lookahead", ["none", "redraw"])
-def test_twins_are_scored_once(lookahead):
+def test_twins_are_scored_once(lookahead: Any) -> None:
     result, _, reward_model = run(
         lambda call: step(f"s{call.depth}") if call.depth < 3 else step("\\boxed{1}", "eos"), n_particles=6, lookahead=lookahead
     )
@@ -213,7 +215,7 @@ def test_twins_are_scored_once(lookahead):
     assert result.usage.prm_tokens == 3 * 2 + len("\\boxed{1}")
 
 
-def test_tokens_go_back_exactly_as_they_came():
+def test_tokens_go_back_exactly_as_they_came() -> None:
     result, generator, _ = run(solution(4), n_particles=4)
     for particle in result.particles:
         ids = [i for s in particle.steps for i in s.token_ids]
@@ -227,10 +229,10 @@ def test_tokens_go_back_exactly_as_they_came():
 
 @pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_token_counts_are_exact(lookahead, weighting):
+def test_token_counts_are_exact(lookahead: Any, weighting: Any) -> None:
     returned = []
 
-    def write(call):
+    def write(call: Call) -> Any:
         returned.append(replace(solution(5)(call), log_probs=(float(call.n),)))
         return returned[-1]
 
@@ -241,20 +243,20 @@ def test_token_counts_are_exact(lookahead, weighting):
     assert result.usage.discarded_tokens == generated - sum(used.values())
 
 
-def test_reuse_wastes_successors_of_pruned_particles_only():
-    def wasted(lookahead):
+def test_reuse_wastes_successors_of_pruned_particles_only() -> None:
+    def wasted(lookahead: Any) -> Any:
         return np.mean([run(solution(6), lookahead=lookahead, seed=s)[0].usage.discarded_tokens for s in range(10)])
 
     assert wasted("reuse") < 0.6 * wasted("redraw")
 
 
-def test_the_first_copy_keeps_its_successor_and_the_others_draw_afresh():
-    def judge(steps):
+def test_the_first_copy_keeps_its_successor_and_the_others_draw_afresh() -> None:
+    def judge(steps: tuple[str, ...]) -> Any:
         return 0.999999 if steps[0] == "best" else 0.000001
 
     first_steps = iter(["worse", "best", "bad", "bleak"])
 
-    def write(call):
+    def write(call: Call) -> Any:
         return step(next(first_steps)) if call.depth == 0 else step(f"\\boxed{{{call.n}}}", "eos")
 
     result, generator, _ = run(write, judge, n_particles=4, lookahead="reuse", annealing="none", lookahead_weight=0.1)
@@ -263,7 +265,7 @@ def test_the_first_copy_keeps_its_successor_and_the_others_draw_afresh():
     assert [particle.answer for particle in result.particles] == [str(n) for n in from_best]
 
 
-def test_times_add_up():
+def test_times_add_up() -> None:
     usage = run(solution(4))[0].usage
     parts = usage.generating_s + usage.scoring_s + usage.resampling_s + usage.waiting_s
     assert parts == pytest.approx(usage.total_s)
@@ -271,9 +273,15 @@ def test_times_add_up():
 
 
 @pytest.mark.parametrize("lookahead", ["none", "reuse"])
-def test_events_tell_the_whole_search_in_order(lookahead):
+def test_events_tell_the_whole_search_in_order(lookahead: Any) -> None:
     generator, reward_model = Generator(solution(3)), RewardModel(varied)
-    options = {"generator": generator, "reward_model": reward_model, "n_particles": 4, "seed": 1, "lookahead": lookahead}
+    options: dict[str, Any] = {
+        "generator": generator,
+        "reward_model": reward_model,
+        "n_particles": 4,
+        "seed": 1,
+        "lookahead": lookahead,
+    }
     events = drive(collect(**options))
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Answered)
@@ -293,23 +301,23 @@ def test_events_tell_the_whole_search_in_order(lookahead):
     assert {event.score for event in events if isinstance(event, Scored)} >= set(result.particles[0].scores)
 
 
-def test_lineage_and_scores_belong_to_the_steps():
+def test_lineage_and_scores_belong_to_the_steps() -> None:
     result, *_ = run(solution(4), n_particles=5, lookahead="reuse")
     for particle in result.particles:
         assert len(particle.scores) == len(particle.steps)
         texts = [s.text for s in particle.steps]
-        assert particle.scores == tuple(varied(texts[: i + 1]) for i in range(len(texts)))
+        assert particle.scores == tuple(varied(tuple(texts[: i + 1])) for i in range(len(texts)))
         assert len(particle.lineage) == sum(record.resampled for record in result.steps)
 
 
-def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles():
+def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles() -> None:
     answers = iter([1, 2, 2, 3])
 
-    def write(call):
+    def write(call: Call) -> Any:
         return step(f"\\boxed{{{next(answers)}}}", "eos")
 
     odds = {1: 4.0, 2: 1.5, 3: 0.2}
-    options = {"n_particles": 4, "odds_power": 1.0, "answer_selection": "weighted_vote"}
+    options: dict[str, Any] = {"n_particles": 4, "odds_power": 1.0, "answer_selection": "weighted_vote"}
     result, *_ = run(write, lambda steps: odds[int(steps[-1][7])] / (1 + odds[int(steps[-1][7])]), **options)
     total = 4.0 + 2 * 1.5 + 0.2
     assert result.answer == "1"
@@ -318,10 +326,10 @@ def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles():
     assert [p.log_weight for p in result.particles] == pytest.approx([math.log(odds[a]) for a in (1, 2, 2, 3)])
 
 
-def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right():
+def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right() -> None:
     answers = iter([1, 2, 2, 3])
 
-    def write(call):
+    def write(call: Call) -> Any:
         return step(f"\\boxed{{{next(answers)}}}", "eos")
 
     score = {1: 0.999, 2: 0.9, 3: 0.3}
@@ -333,11 +341,11 @@ def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right()
     assert [p.log_weight for p in result.particles] == pytest.approx(half)
 
 
-def test_epf_that_seldom_draws_votes_with_weights():
+def test_epf_that_seldom_draws_votes_with_weights() -> None:
     score = {1: 0.999, 2: 0.9, 3: 0.3}
     answers = iter([1, 2, 2, 3])
 
-    def write(call):
+    def write(call: Call) -> Any:
         return step(f"\\boxed{{{next(answers)}}}", "eos")
 
     result, *_ = run(write, lambda steps: score[int(steps[-1][7])], n_particles=4, weighting="incremental")
@@ -346,13 +354,13 @@ def test_epf_that_seldom_draws_votes_with_weights():
     assert result.confidence == pytest.approx(root[1] / (root[1] + 2 * root[2] + root[3]))
 
 
-def test_pf_is_pf():
+def test_pf_is_pf() -> None:
     result, *_ = run(solution(4), lambda steps: 0.999 if "s0 5" in steps[0] else 0.2, method="pf")
     assert {record.temperature for record in result.steps} == {1.0}
 
 
-def test_published_epf_never_cools_and_answers_by_its_best_particle():
-    def judge(steps):
+def test_published_epf_never_cools_and_answers_by_its_best_particle() -> None:
+    def judge(steps: tuple[str, ...]) -> Any:
         return 0.999 if int(steps[-1].split()[-1].strip("\\boxed{}")) % 7 == 0 else 0.2
 
     result, *_ = run(solution(14), judge, method="epf_published", n_particles=8)
@@ -391,26 +399,26 @@ def test_published_epf_never_cools_and_answers_by_its_best_particle():
         ("self_consistency", "certainty", 0.9),
     ],
 )
-def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method, option, value):
+def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method: Any, option: Any, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=f"^{option} is (always|not used by method)") as raised:
         run(solution(4), method=method, **{option: value})
     assert raised.value.param == option
 
 
-def test_a_vote_by_scores_needs_a_method_that_asks_for_scores():
+def test_a_vote_by_scores_needs_a_method_that_asks_for_scores() -> None:
     with pytest.raises(InvalidRequest, match="needs scores, and method 'ipf' has none"):
         run(solution(4), method="ipf", answer_selection="probability_vote")
 
 
-def test_finished_particles_cost_nothing():
-    def write(call):
+def test_finished_particles_cost_nothing() -> None:
+    def write(call: Call) -> Any:
         return step("\\boxed{1}", "eos") if call.n == 0 else solution(4)(call)
 
     _, generator, _ = run(write, n_particles=2, resample_finished=False)
     assert len(generator.calls) == 1 + 4
 
 
-def test_a_search_with_its_own_config_object():
+def test_a_search_with_its_own_config_object() -> None:
     options = SearchOptions(n_particles=3, seed=9)
     result = drive(
         asolve("problem", options=options, max_steps=7, generator=Generator(solution(2)), reward_model=RewardModel())

@@ -7,13 +7,14 @@ are an unbiased estimate of p(x) odds(x), the unnormalised target of incremental
 import asyncio
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from epf.search import asolve
 from epf.search.answers.equality import AnswerChecker
-from tests.search.scripted import Generator, RewardModel, step
+from tests.search.scripted import Call, Generator, RewardModel, step
 
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}
 SCORE = {"0": 0.5, "1": 0.7, "00": 0.35, "01": 0.6, "10": 0.3, "11": 0.75, "000": 0.2, "001": 0.7, "010": 0.8, "011": 0.4}
@@ -21,17 +22,17 @@ LEAVES = ["10", "11", "000", "001", "010", "011"]
 N_SEEDS = 300
 
 
-def write(call):
+def write(call: Call) -> Any:
     path = call.prefix.replace("\n", "")
     path += "1" if np.random.default_rng(call.seed).random() < P_ONE[path] else "0"
     return step(f"{path[-1]}\\boxed{{{path}}}", "eos") if path in LEAVES else step(path[-1])
 
 
-def judge(steps):
+def judge(steps: tuple[str, ...]) -> Any:
     return SCORE["".join(text[0] for text in steps)]
 
 
-def target():
+def target() -> Any:
     gamma = {}
     for leaf in LEAVES:
         p = math.prod(P_ONE[leaf[:i]] if leaf[i] == "1" else 1 - P_ONE[leaf[:i]] for i in range(len(leaf)))
@@ -39,12 +40,12 @@ def target():
     return gamma
 
 
-def root_target():
+def root_target() -> Any:
     """p(x) times the square root of the odds."""
     return {leaf: gamma * (SCORE[leaf] / (1 - SCORE[leaf])) ** -0.5 for leaf, gamma in target().items()}
 
 
-def intrinsic_target():
+def intrinsic_target() -> Any:
     """p(x) times the geometric mean of each step's token probabilities."""
     return {
         leaf: gamma
@@ -55,22 +56,22 @@ def intrinsic_target():
     }
 
 
-def prefixes(leaf):
+def prefixes(leaf: Any) -> Any:
     return range(1, len(leaf) + 1)
 
 
-def log_probs(path):
+def log_probs(path: Any) -> Any:
     """Of the tokens of the step that ends at ``path``; its value decides nothing else."""
     return [-0.1 - 0.4 * SCORE[path] * len(path), -2.0 * (1 - SCORE[path])]
 
 
-def write_surely(call):
+def write_surely(call: Call) -> Any:
     made = write(call)
     path = call.prefix.replace("\n", "") + made.text[0]
     return replace(made, log_probs=tuple(log_probs(path) * (len(made.token_ids) // 2)))
 
 
-async def estimates(options):
+async def estimates(options: Any) -> Any:
     table = np.zeros((N_SEEDS, len(LEAVES)))
     generator, reward_model, checker = Generator(write_surely), RewardModel(judge), AnswerChecker()
     for seed, row in enumerate(table):
@@ -90,9 +91,9 @@ async def estimates(options):
     return table
 
 
-INCREMENTAL = {"weighting": "incremental", "ess_threshold": 0.9, "odds_power": 1.0}
-POOL = {"method": "epf_pool", "ess_threshold": 0.95, "pool_fraction": 0.5}
-INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
+INCREMENTAL: dict[str, Any] = {"weighting": "incremental", "ess_threshold": 0.9, "odds_power": 1.0}
+POOL: dict[str, Any] = {"method": "epf_pool", "ess_threshold": 0.95, "pool_fraction": 0.5}
+INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ INTRINSIC = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
         "intrinsic, annealed",
     ],
 )
-def test_weighted_answers_match_enumeration(options, gamma):
+def test_weighted_answers_match_enumeration(options: Any, gamma: Any) -> None:
     table = asyncio.run(estimates(options))
     exact = np.array(list(gamma().values()))
     table, exact = np.column_stack([table, table.sum(axis=1)]), np.append(exact, exact.sum())

@@ -2,31 +2,32 @@
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 
 from epf.core.errors import ContextTooLong, DeadlineExceeded
 from epf.search import asolve
 from epf.search.answers.equality import AnswerChecker
-from tests.search.scripted import SEARCHES, Generator, RewardModel, drive, hold, solution, step, ways
+from tests.search.scripted import SEARCHES, Call, Generator, RewardModel, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
 SOON_S = 0.05
 
 
-def run(write, judge=lambda steps: 0.5, method="epf", **options):
+def run(write: Any, judge: Any = lambda steps: 0.5, method: Any = "epf", **options: Any) -> Any:
     generator, reward_model = Generator(write), RewardModel(judge)
     result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
     return result, generator, reward_model
 
 
-def endless(call):
+def endless(call: Call) -> Any:
     return step(f"s{call.depth} {call.seed % 97}")
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("max_steps", [1, 2, 4])
-def test_max_steps_is_exact(method, lookahead, max_steps):
+def test_max_steps_is_exact(method: Any, lookahead: Any, max_steps: Any) -> None:
     result, generator, _ = run(endless, method=method, lookahead=lookahead, max_steps=max_steps, n_particles=3)
     assert result.stop_reason == "max_steps"
     assert (result.answer, result.confidence, result.distribution) == (None, 0.0, ())
@@ -36,14 +37,14 @@ def test_max_steps_is_exact(method, lookahead, max_steps):
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
-def test_an_answer_in_the_last_allowed_step_counts(method, lookahead):
+def test_an_answer_in_the_last_allowed_step_counts(method: Any, lookahead: Any) -> None:
     result, *_ = run(solution(4, n_answers=1), method=method, lookahead=lookahead, max_steps=4)
     assert (result.answer, result.stop_reason) == ("0", "finished")
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_particles_that_reached_no_end_have_no_vote(lookahead):
-    def write(call):
+def test_particles_that_reached_no_end_have_no_vote(lookahead: Any) -> None:
+    def write(call: Call) -> Any:
         if call.depth == 0:
             return step("short" if call.n == 0 else f"long {call.n}")
         return step("\\boxed{7}", "eos") if call.prefix.startswith("short") else endless(call)
@@ -54,8 +55,8 @@ def test_particles_that_reached_no_end_have_no_vote(lookahead):
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("budget", [4, 37, 60, 95, 101])
-def test_the_token_budget_is_never_exceeded(method, lookahead, budget):
-    def write(call):
+def test_the_token_budget_is_never_exceeded(method: Any, lookahead: Any, budget: Any) -> None:
+    def write(call: Call) -> Any:
         made = endless(call)
         kept = made.token_ids[: call.sampling.max_tokens]
         return made if kept == made.token_ids else step(made.text[: len(kept)], "length")
@@ -68,29 +69,29 @@ def test_the_token_budget_is_never_exceeded(method, lookahead, budget):
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_a_spent_budget_answers_from_those_who_finished(lookahead):
-    def write(call):
+def test_a_spent_budget_answers_from_those_who_finished(lookahead: Any) -> None:
+    def write(call: Call) -> Any:
         return step("\\boxed{7}", "eos") if call.n == 0 else endless(call)
 
     result, *_ = run(write, max_total_tokens=200, n_particles=3, resample_finished=False, lookahead=lookahead)
     assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "budget")
 
 
-def test_budget_that_is_just_enough():
+def test_budget_that_is_just_enough() -> None:
     needed = run(solution(3))[0].usage.generated_tokens
     result, *_ = run(solution(3), max_total_tokens=needed + 8 * 300)
     assert (result.stop_reason, result.usage.generated_tokens) == ("finished", needed)
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_deadline_before_the_first_step(method):
+def test_deadline_before_the_first_step(method: Any) -> None:
     with pytest.raises(DeadlineExceeded) as caught:
         run(hold, method=method, max_seconds=SOON_S)
     assert caught.value.param == "max_seconds"
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(["epf", "self_consistency", "beam", "dvts"]))
-def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method, lookahead):
+def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method: Any, lookahead: Any) -> None:
     result, generator, _ = run(
         lambda call: endless(call) if call.depth < 2 else hold(),
         method=method,
@@ -104,22 +105,23 @@ def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(meth
     assert generator.n_cancelled == 3
 
 
-def test_a_deadline_holds_for_the_grading_of_answers_too():
+def test_a_deadline_holds_for_the_grading_of_answers_too() -> None:
     class NeverDone(AnswerChecker):
-        async def classes(self, answers):
+        async def classes(self, answers: Any) -> tuple[int, ...]:
             await asyncio.Event().wait()
+            return ()
 
-    def write(call):
+    def write(call: Call) -> Any:
         return step("\\boxed{x}" if call.n < 2 else "\\boxed{y}", "eos")
 
-    models = {"generator": Generator(write), "reward_model": RewardModel(lambda steps: 0.5)}
+    models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(lambda steps: 0.5)}
     result = drive(asolve("problem", checker=NeverDone(), n_particles=3, seed=1, max_seconds=SOON_S, **models))
     assert [(share.answer, share.n_particles) for share in result.distribution] == [("x", 2), ("y", 1)]
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cut(weighting):
-    def write(call):
+def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cut(weighting: Any) -> None:
+    def write(call: Call) -> Any:
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
     result, *_ = run(write, lambda steps: 0.8, n_particles=4, max_seconds=SOON_S, weighting=weighting)
@@ -128,12 +130,12 @@ def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cu
 
 
 @pytest.mark.parametrize(("weighting", "confidence"), [("current", 0.9 / (0.9 + 0.6)), ("incremental", 9.0 / (9.0 + 1.5))])
-def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting, confidence):
-    def write(call):
+def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting: Any, confidence: Any) -> None:
+    def write(call: Call) -> Any:
         return step(f"\\boxed{{{call.n}}}", "eos") if call.n < 2 else hold()
 
     score = {"\\boxed{0}": 0.6, "\\boxed{1}": 0.9}
-    options = {"weighting": weighting, "odds_power": 1.0}
+    options: dict[str, Any] = {"weighting": weighting, "odds_power": 1.0}
     result, *_ = run(write, lambda steps: score[steps[0]], n_particles=3, max_seconds=SOON_S, **options)
     assert [math.exp(p.log_weight) for p in result.particles[:2]] == pytest.approx([1.5, 9.0])
     assert (result.answer, result.stop_reason) == ("1", "deadline")
@@ -141,15 +143,15 @@ def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting, con
 
 
 @pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency", "beam", "dvts"])
-def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method):
-    def write(call):
+def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method: Any) -> None:
+    def write(call: Call) -> Any:
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
     result, *_ = run(write, method=method, n_particles=4, max_seconds=SOON_S)
     assert (result.answer, result.stop_reason) == ("7", "deadline")
 
 
-def test_deadline_while_scores_are_awaited():
+def test_deadline_while_scores_are_awaited() -> None:
     result, _, reward_model = run(
         lambda call: step(f"s{call.depth}"), lambda steps: 0.5 if len(steps) == 1 else hold(), max_seconds=SOON_S
     )
@@ -157,7 +159,7 @@ def test_deadline_while_scores_are_awaited():
     assert reward_model.n_cancelled == 1
 
 
-def test_a_prompt_that_fills_the_context_is_refused_before_any_token():
+def test_a_prompt_that_fills_the_context_is_refused_before_any_token() -> None:
     generator = Generator(hold)
     generator.context_length = 3
     with pytest.raises(ContextTooLong) as caught:
@@ -166,13 +168,13 @@ def test_a_prompt_that_fills_the_context_is_refused_before_any_token():
     assert generator.calls == []
 
 
-def raising(error):
+def raising(error: Any) -> None:
     raise error
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_particles_without_room_give_way_to_others(lookahead):
-    def write(call):
+def test_particles_without_room_give_way_to_others(lookahead: Any) -> None:
+    def write(call: Call) -> Any:
         if call.prefix.startswith("wordy"):
             raise ContextTooLong("full")
         if call.depth == 0:
@@ -185,13 +187,13 @@ def test_particles_without_room_give_way_to_others(lookahead):
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
 @pytest.mark.parametrize("who", ["generator", "reward model"])
-def test_no_room_for_anyone_shows_the_best_partial_solution(lookahead, who):
+def test_no_room_for_anyone_shows_the_best_partial_solution(lookahead: Any, who: Any) -> None:
     full = ContextTooLong("full")
 
-    def write(call):
+    def write(call: Call) -> Any:
         return endless(call) if call.depth < 2 or who == "reward model" else raising(full)
 
-    def judge(steps):
+    def judge(steps: tuple[str, ...]) -> Any:
         return 0.5 if len(steps) < 3 else raising(full)
 
     result, *_ = run(write, judge, lookahead=lookahead, n_particles=3)
@@ -199,15 +201,15 @@ def test_no_room_for_anyone_shows_the_best_partial_solution(lookahead, who):
     assert result.solution.count("\n\n") == 1
 
 
-def test_no_room_for_a_first_step_is_an_error():
+def test_no_room_for_a_first_step_is_an_error() -> None:
     with pytest.raises(ContextTooLong):
         run(lambda call: raising(ContextTooLong("full")))
 
 
-def test_two_searches_share_models_and_not_their_limits():
+def test_two_searches_share_models_and_not_their_limits() -> None:
     generator, reward_model = Generator(solution(4, n_answers=1)), RewardModel()
 
-    async def both():
+    async def both() -> Any:
         return await asyncio.gather(
             asolve("a", generator=generator, reward_model=reward_model, seed=1, max_steps=2),
             asolve("b", generator=generator, reward_model=reward_model, seed=1),

@@ -1,22 +1,26 @@
 """What ends a particle besides the model: texts of ``stop``, and the limit of tokens for one particle; and the plain sample."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
+from epf.core.reward_model import Score
 from epf.search import SearchOptions, asolve
 from epf.search.request import resolve_request
-from tests.search.scripted import Generator, RewardModel, drive, step
+from tests.search.scripted import Call, Generator, RewardModel, drive, step
 
 WRITTEN = ("first line", "second line", "the answer is \\boxed{7}")
 
 
-def write(call):
+def write(call: Call) -> Any:
     text = WRITTEN[call.depth]
     return step(text, "eos" if call.depth == 2 else "separator")
 
 
-def solved(method="epf", writer=write, judge=lambda steps: 0.5, **options):
+def solved(method: Any = "epf", writer: Any = write, judge: Any = lambda steps: 0.5, **options: Any) -> Any:
     generator, reward_model = Generator(writer), RewardModel(judge)
     options = {"n_particles": 2, **options} if method != "sample" else options
     result = drive(asolve("p", method=method, generator=generator, reward_model=reward_model, **options))
@@ -34,27 +38,32 @@ def solved(method="epf", writer=write, judge=lambda steps: 0.5, **options):
         (("the answer", "second"), "first line\n\n"),
     ],
 )
-def test_a_solution_ends_before_the_first_stop(method, stop, solution):
+def test_a_solution_ends_before_the_first_stop(method: Any, stop: Any, solution: Any) -> None:
     result, _ = solved(method, stop=stop)
     assert result.solution == solution
     assert result.stop_reason == "finished"
     assert all(particle.finished for particle in result.particles)
 
 
-def test_a_stop_within_the_answer_leaves_no_answer():
+def test_a_stop_within_the_answer_leaves_no_answer() -> None:
     result, _ = solved(stop=("boxed",))
     assert result.answer is None
     assert result.solution.endswith("the answer is \\")
 
 
-def test_the_judge_does_not_read_beyond_a_stop():
-    seen = []
-    solved(stop=("cond",), judge=lambda steps: seen.append(steps) or 0.5)
+def test_the_judge_does_not_read_beyond_a_stop() -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def judge(steps: tuple[str, ...]) -> float:
+        seen.append(steps)
+        return 0.5
+
+    solved(stop=("cond",), judge=judge)
     assert max(seen, key=len)[-1] == "se"
 
 
-def test_a_stop_may_be_cut_in_two_by_the_token_limit():
-    def pieces(call):
+def test_a_stop_may_be_cut_in_two_by_the_token_limit() -> None:
+    def pieces(call: Call) -> Any:
         return step("aaab" if call.prefix == "" else "baaa", "length")
 
     result, _ = solved("sample", pieces, stop=("bb",))
@@ -62,7 +71,7 @@ def test_a_stop_may_be_cut_in_two_by_the_token_limit():
 
 
 @pytest.mark.parametrize("method", ["epf", "best_of_n", "self_consistency", "sample", "beam", "dvts"])
-def test_no_particle_is_longer_than_its_limit(method):
+def test_no_particle_is_longer_than_its_limit(method: Any) -> None:
     result, generator = solved(
         method, lambda call: step("x" * call.sampling.max_tokens, "length"), max_tokens_per_particle=10, max_tokens_per_step=4
     )
@@ -73,7 +82,7 @@ def test_no_particle_is_longer_than_its_limit(method):
     assert result.solution == "x" * 10
 
 
-def test_a_sample_is_the_model_s_own_text():
+def test_a_sample_is_the_model_s_own_text() -> None:
     text = "one\n\nwith \\boxed{1}\n\nand more"
     result, generator = solved("sample", lambda call: step(text, "eos"))
     assert result.solution == text
@@ -82,13 +91,13 @@ def test_a_sample_is_the_model_s_own_text():
     assert result.shown == 0
 
 
-def test_a_sample_is_one():
+def test_a_sample_is_one() -> None:
     with pytest.raises(InvalidRequest) as caught:
         resolve_request("problem", SearchOptions(method="sample", n_particles=4))
     assert caught.value.param == "n_particles"
 
 
-def test_the_particle_shown_is_the_one_whose_solution_is_told():
+def test_the_particle_shown_is_the_one_whose_solution_is_told() -> None:
     result, _ = solved(
         "best_of_n",
         lambda call: step(f"\\boxed{{{call.n}}}", "eos"),
@@ -99,17 +108,17 @@ def test_the_particle_shown_is_the_one_whose_solution_is_told():
     assert result.particles[1].steps[-1].text == result.solution
 
 
-def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge():
+def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge() -> None:
     conversation = (Message("system", "Be short."), Message("user", "p"))
     given, asked = [], []
 
     class Talking(Generator):
-        def prompt_ids(self, messages):
+        def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
             given.append(tuple(messages))
             return super().prompt_ids(messages[-1:])
 
     class Asked(RewardModel):
-        async def score(self, problem, steps):
+        async def score(self, problem: str, steps: Sequence[str]) -> Score:
             asked.append(problem)
             return await super().score(problem, steps)
 
@@ -118,8 +127,8 @@ def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge():
     assert set(asked) == {"the problem"}
 
 
-def test_a_straggler_is_cut_and_goes_on_in_the_next_round():
-    def slow_one(call):
+def test_a_straggler_is_cut_and_goes_on_in_the_next_round() -> None:
+    def slow_one(call: Call) -> Any:
         if call.depth == 0:
             return step("ab")
         if call.prefix.endswith("\n"):

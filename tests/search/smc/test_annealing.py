@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ from epf.search.smc.weights import entropy, ess
 PEAKED = np.log([0.85, 0.05, 0.05, 0.05])
 
 
-def at(schedule, log_weights, progress, threshold=0.5, early_phase=0.5):
+def at(schedule: Any, log_weights: Any, progress: Any, threshold: Any = 0.5, early_phase: Any = 0.5) -> Any:
     return temperature(schedule, np.asarray(log_weights), progress, threshold=threshold, early_phase=early_phase)
 
 
-def test_formulas():
+def test_formulas() -> None:
     h = entropy(PEAKED) / math.log(4)
     assert at("ess", PEAKED, 0.2) == pytest.approx(4 / ess(PEAKED) * 0.8)
     assert at("entropy", PEAKED, 0.2) == pytest.approx(1 / (h + (1 - h) * 0.2))
@@ -23,14 +24,14 @@ def test_formulas():
     assert at("none", PEAKED, 0.2) == 1.0
 
 
-def test_two_particles_are_normalised_like_any_other_number():
+def test_two_particles_are_normalised_like_any_other_number() -> None:
     lw = np.log([0.99, 0.01])
     h = entropy(lw) / math.log(2)
     assert at("entropy", lw, 0.1, threshold=0.9) == pytest.approx(1 / (h + (1 - h) * 0.1))
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))
-def test_no_annealing_late_or_with_a_healthy_set_or_alone(schedule):
+def test_no_annealing_late_or_with_a_healthy_set_or_alone(schedule: Any) -> None:
     assert at(schedule, PEAKED, 0.5) == 1.0
     assert at(schedule, PEAKED, 7.0) == 1.0
     assert at(schedule, [0.0, 0.1, 0.0, -0.1], 0.1) == 1.0
@@ -39,11 +40,11 @@ def test_no_annealing_late_or_with_a_healthy_set_or_alone(schedule):
     assert at(schedule, [-math.inf] * 3, 0.1) == 1.0
 
 
-def test_ess_schedule_never_sharpens():
+def test_ess_schedule_never_sharpens() -> None:
     assert at("ess", PEAKED, 0.95, early_phase=1.0) == pytest.approx(max(1.0, 4 / ess(PEAKED) * 0.05)) == 1.0
 
 
-def test_cess_is_the_temperature_closest_to_one_that_keeps_the_fraction():
+def test_cess_is_the_temperature_closest_to_one_that_keeps_the_fraction() -> None:
     temp = at("cess", PEAKED, 0.1)
     assert temp > 1.0
     assert ess(PEAKED / temp) == pytest.approx(2.0, rel=1e-9)
@@ -51,12 +52,12 @@ def test_cess_is_the_temperature_closest_to_one_that_keeps_the_fraction():
     assert ess(PEAKED / (temp * 0.999)) < 2.0
 
 
-def test_cess_counts_living_particles_only():
+def test_cess_counts_living_particles_only() -> None:
     lw = np.append(PEAKED, [-math.inf] * 4)
     assert ess(lw / at("cess", lw, 0.1)) == pytest.approx(2.0, rel=1e-9)
 
 
-def test_cess_that_asks_for_everything_is_bounded():
+def test_cess_that_asks_for_everything_is_bounded() -> None:
     assert at("cess", PEAKED, 0.1, threshold=1.0) == pytest.approx(MAX_TEMPERATURE)
 
 
@@ -67,7 +68,9 @@ def test_cess_that_asks_for_everything_is_bounded():
     st.floats(0, 1),
     st.floats(0, 1),
 )
-def test_any_schedule_gives_a_finite_temperature_that_flattens(schedule, log_weights, progress, threshold, early_phase):
+def test_any_schedule_gives_a_finite_temperature_that_flattens(
+    schedule: Any, log_weights: Any, progress: Any, threshold: Any, early_phase: Any
+) -> None:
     lw = np.array(log_weights)
     temp = at(schedule, lw, progress, threshold, early_phase)
     assert 1.0 <= temp <= MAX_TEMPERATURE

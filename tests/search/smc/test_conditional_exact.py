@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,21 +14,22 @@ from tests.search.smc.test_filter_exact import DEPTH, TREE
 REFERENCE = 1
 
 
-class Uniform:
-    """Gives one number, whatever is asked for."""
+class Uniform(np.random.Generator):
+    """A random generator that always returns the given uniform number."""
 
-    def __init__(self, value):
+    def __init__(self, value: float) -> None:
+        super().__init__(np.random.PCG64(0))
         self.value = value
 
-    def random(self, size):
+    def random(self, size: Any = None, *_: Any, **__: Any) -> Any:
         return np.full(size, self.value)
 
 
-def children(path):
+def children(path: Any) -> Any:
     return [(path, 1.0)] if TREE.is_final(path) else [((*path, s), q) for s, q in enumerate(TREE.transition[path])]
 
 
-def observed(paths, last):
+def observed(paths: Any, last: Any) -> Any:
     return Observation(
         logits=np.array([TREE.logit[p] for p in paths]),
         finished=np.array([TREE.is_final(p) for p in paths]),
@@ -36,11 +38,11 @@ def observed(paths, last):
     )
 
 
-def sweep(trajectory, config):
+def sweep(trajectory: Any, config: Any) -> Any:
     """Probability of each path as the next reference: by its weight, averaged over all that a sweep may draw."""
     chosen = dict.fromkeys(TREE.target("incremental"), 0.0)
 
-    def go(free, state, p, t):
+    def go(free: Any, state: Any, p: Any, t: Any) -> None:
         for path, q in children(free):
             paths = [path, trajectory[:t]]
             observation = observed(paths, t == DEPTH)
@@ -71,7 +73,7 @@ def sweep(trajectory, config):
     ],
     ids=["every round", "at low ess", "annealed"],
 )
-def test_the_posterior_is_invariant(options):
+def test_the_posterior_is_invariant(options: Any) -> None:
     config = FilterConfig(weighting="incremental", resampling="multinomial", **options)
     gamma = TREE.target("incremental")
     after = dict.fromkeys(gamma, 0.0)
@@ -82,14 +84,14 @@ def test_the_posterior_is_invariant(options):
     assert sweep(next(iter(gamma)), config) != pytest.approx({**dict.fromkeys(gamma, 0.0), next(iter(gamma)): 1.0})
 
 
-def test_a_reference_goes_with_independent_draws_only():
+def test_a_reference_goes_with_independent_draws_only() -> None:
     config = FilterConfig(weighting="incremental")
     with pytest.raises(ValueError, match="multinomial, not systematic"):
         step(start(2), observed([(0,), (1,)], last=False), np.random.default_rng(0), config, REFERENCE)
 
 
 @pytest.mark.parametrize("resample_finished", [True, False])
-def test_the_reference_continues_itself_however_bad_it_is(resample_finished):
+def test_the_reference_continues_itself_however_bad_it_is(resample_finished: Any) -> None:
     config = FilterConfig(
         weighting="incremental", resampling="multinomial", ess_threshold=1.0, resample_finished=resample_finished
     )

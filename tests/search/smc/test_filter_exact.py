@@ -6,9 +6,11 @@ is unbiased for every n, so over many seeds its mean must match p(x) prod G(x) f
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from epf.search.smc.filter import FilterConfig, Observation, start, step
 from epf.search.smc.weights import logit
@@ -21,7 +23,7 @@ MAX_Z = 4.0
 class Tree:
     """Transition probabilities and scores of every prefix; ``final`` prefixes go no further."""
 
-    def __init__(self, seed=3):
+    def __init__(self, seed: int = 3) -> None:
         rng = np.random.default_rng(seed)
         self.final = {(0,), (1, 2), (2, 0)}
         self.transition = {}
@@ -31,19 +33,19 @@ class Tree:
                 self.transition[prefix] = rng.dirichlet([6.0, 6.0, 6.0])
                 self.logit[prefix] = float(logit(rng.uniform(0.3, 0.8)))
 
-    def is_final(self, path):
+    def is_final(self, path: Any) -> Any:
         return path in self.final or len(path) == DEPTH
 
-    def grow(self, path, rng):
+    def grow(self, path: Any, rng: np.random.Generator) -> Any:
         if self.is_final(path):
             return path
         return (*path, int(np.searchsorted(np.cumsum(self.transition[path]), rng.random() * (1 - 1e-12), side="right")))
 
-    def target(self, weighting):
+    def target(self, weighting: Any) -> Any:
         """gamma(x) of every whole path: p(x) prod_t odds_t (current) or p(x) odds_T (incremental)."""
         gamma = {}
 
-        def descend(path, p, log_g, t):
+        def descend(path: Any, p: Any, log_g: Any, t: Any) -> None:
             if t == DEPTH:
                 gamma[path] = p * np.exp(log_g if weighting == "current" else self.logit[path])
                 return
@@ -58,14 +60,19 @@ class Tree:
 TREE = Tree()
 
 
-def simulate(config, n, lookahead, rng):
+def simulate(config: Any, n: int, lookahead: Any, rng: np.random.Generator) -> Any:
     """One run of the filter over the tree: final paths and the final state."""
-    paths, kept, state = [()] * n, [None] * n, start(n)
+    paths: list[Any] = [()] * n
+    kept: list[Any] = [None] * n
+    state = start(n)
     for t in range(1, DEPTH + 1):
         paths = [kept[i] if kept[i] is not None else TREE.grow(paths[i], rng) for i in range(n)]
         finished = np.array([TREE.is_final(p) for p in paths])
         successors = [TREE.grow(p, rng) for p in paths] if lookahead != "none" and t < DEPTH else None
-        logits_of = lambda chosen: np.array([TREE.logit[p] for p in chosen])  # noqa: E731
+
+        def logits_of(chosen: list[Any]) -> NDArray[np.float64]:
+            return np.array([TREE.logit[p] for p in chosen])
+
         observation = Observation(
             logits=logits_of(paths),
             finished=finished,
@@ -81,7 +88,7 @@ def simulate(config, n, lookahead, rng):
     return paths, state
 
 
-def estimates(config, n=5, lookahead="none", n_seeds=N_SEEDS):
+def estimates(config: Any, n: int = 5, lookahead: Any = "none", n_seeds: int = N_SEEDS) -> Any:
     """Estimate of gamma(x) by each seed, ``(n_seeds, n_paths)``, beside the exact values ``(n_paths,)``."""
     target = TREE.target(config.weighting)
     index = {path: k for k, path in enumerate(target)}
@@ -94,7 +101,7 @@ def estimates(config, n=5, lookahead="none", n_seeds=N_SEEDS):
     return table, np.array(list(target.values()))
 
 
-def worst_z(table, exact):
+def worst_z(table: Any, exact: Any) -> Any:
     """Largest deviation in standard errors over all paths and the evidence."""
     table = np.column_stack([table, table.sum(axis=1)])
     exact = np.append(exact, exact.sum())
@@ -104,54 +111,54 @@ def worst_z(table, exact):
 
 @pytest.mark.parametrize("resampling", ["systematic", "stratified", "residual", "multinomial"])
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_distribution_and_evidence_are_exact(weighting, resampling):
+def test_distribution_and_evidence_are_exact(weighting: Any, resampling: Any) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", resampling=resampling, ess_threshold=0.8)
     assert worst_z(*estimates(config)) < MAX_Z
 
 
 @pytest.mark.parametrize("annealing", ["ess", "entropy", "base", "cess"])
-def test_annealing_leaves_the_incremental_target_exact(annealing):
+def test_annealing_leaves_the_incremental_target_exact(annealing: Any) -> None:
     config = FilterConfig(weighting="incremental", annealing=annealing, ess_threshold=0.9, early_phase=1.0, horizon=6)
     assert worst_z(*estimates(config)) < MAX_Z
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
 @pytest.mark.parametrize("lam", [0.5, 1.0])
-def test_redrawn_lookahead_is_exact(weighting, lam):
+def test_redrawn_lookahead_is_exact(weighting: Any, lam: Any) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", lam=lam, ess_threshold=0.8)
     assert worst_z(*estimates(config, lookahead="redraw")) < MAX_Z
 
 
-def test_redrawn_lookahead_with_annealing_is_exact():
+def test_redrawn_lookahead_with_annealing_is_exact() -> None:
     config = FilterConfig(weighting="incremental", annealing="ess", ess_threshold=0.9, early_phase=1.0)
     assert worst_z(*estimates(config, lookahead="redraw")) < MAX_Z
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_reused_lookahead_without_a_guide_is_exact(weighting):
+def test_reused_lookahead_without_a_guide_is_exact(weighting: Any) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", lam=0.0, ess_threshold=0.8)
     assert worst_z(*estimates(config, lookahead="reuse")) < MAX_Z
 
 
-def test_one_particle_that_reuses_its_successor_is_exact():
+def test_one_particle_that_reuses_its_successor_is_exact() -> None:
     config = FilterConfig(weighting="incremental", annealing="none", lam=0.5, ess_threshold=1.0)
     assert worst_z(*estimates(config, n=1, lookahead="reuse", n_seeds=3000)) < MAX_Z
 
 
 @pytest.mark.parametrize(("weighting", "most"), [("current", 0.08), ("incremental", 0.03)])
-def test_reused_lookahead_errs_by_little(weighting, most):
+def test_reused_lookahead_errs_by_little(weighting: Any, most: Any) -> None:
     """Without the second-stage correction the total variation distances here are 0.11 and 0.06."""
     config = FilterConfig(weighting=weighting, annealing="none", lam=0.5, ess_threshold=0.8)
     table, exact = estimates(config, n=40, lookahead="reuse", n_seeds=300)
     assert 0.5 * np.abs(table.sum(axis=0) / table.sum() - exact / exact.sum()).sum() < most
 
 
-def test_finished_particles_left_out_of_resampling_keep_the_incremental_target():
+def test_finished_particles_left_out_of_resampling_keep_the_incremental_target() -> None:
     config = FilterConfig(weighting="incremental", annealing="none", resample_finished=False, ess_threshold=0.9)
     assert worst_z(*estimates(config)) < MAX_Z
 
 
-def test_many_particles_reach_the_posterior():
+def test_many_particles_reach_the_posterior() -> None:
     config = FilterConfig(weighting="incremental", annealing="ess", ess_threshold=0.5)
     table, exact = estimates(config, n=400, n_seeds=40)
     posterior = (table / table.sum(axis=1, keepdims=True)).mean(axis=0)

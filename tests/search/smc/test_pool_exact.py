@@ -1,5 +1,7 @@
 """The filter with a pool against the enumerable tree: unbiased for every whole path, and for the evidence."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,12 @@ ROUNDS = 40
 N = 5
 
 
-def simulate(fraction, threshold, schedule, scheme, rng):
+def simulate(fraction: Any, threshold: Any, schedule: Any, scheme: Any, rng: np.random.Generator) -> Any:
     """Paths and weights of the solutions, and how often a draw went back."""
-    pool, prefixes, n_back = smc.start(), [], 0
-    paths, held, mixes = [()] * N, np.zeros(N), False
+    pool, n_back = smc.start(), 0
+    prefixes: list[Any] = []
+    paths: list[Any] = [()] * N
+    held, mixes = np.zeros(N), False
     for t in range(1, ROUNDS + 1):
         moved = [TREE.grow(path, rng) for path in paths]
         log_weights = held + np.array([TREE.logit[p] - TREE.logit[q] * bool(q) for p, q in zip(moved, paths, strict=True)])
@@ -43,7 +47,7 @@ def simulate(fraction, threshold, schedule, scheme, rng):
         (0.4, 0.95, "base", "residual"),
     ],
 )
-def test_solutions_and_evidence_are_unbiased(fraction, threshold, schedule, scheme):
+def test_solutions_and_evidence_are_unbiased(fraction: Any, threshold: Any, schedule: Any, scheme: Any) -> None:
     target = TREE.target("incremental")
     index = {path: k for k, path in enumerate(target)}
     table, n_back = np.zeros((1200, len(target))), 0
@@ -56,9 +60,9 @@ def test_solutions_and_evidence_are_unbiased(fraction, threshold, schedule, sche
     assert worst_z(table, np.array(list(target.values()))) < MAX_Z
 
 
-def test_a_round_that_does_not_mix_leaves_the_pool_alone_and_solutions_their_weights():
+def test_a_round_that_does_not_mix_leaves_the_pool_alone_and_solutions_their_weights() -> None:
     pool, rng = smc.start(), np.random.default_rng(0)
-    weights = {"temperature": 1.0, "scheme": "systematic", "rng": rng}
+    weights: dict[str, Any] = {"temperature": 1.0, "scheme": "systematic", "rng": rng}
     pool, chosen, held = smc.draw(pool, np.log([4.0, 1.0, 1.0]), np.array([True, False, False]), 3, fraction=0.5, **weights)
     assert chosen.tolist() == [1] or chosen.tolist() == [2]
     np.testing.assert_allclose(np.exp(held), [2.0])
@@ -68,9 +72,9 @@ def test_a_round_that_does_not_mix_leaves_the_pool_alone_and_solutions_their_wei
     np.testing.assert_allclose(np.exp(pool.solved), [4.0, 0.0, 0.0, 0.5])
 
 
-def test_a_disappointment_goes_back():
+def test_a_disappointment_goes_back() -> None:
     rng = np.random.default_rng(0)
-    draw = {"n": 2, "temperature": 1.0, "scheme": "systematic", "rng": rng}
+    draw: dict[str, Any] = {"n": 2, "temperature": 1.0, "scheme": "systematic", "rng": rng}
     pool, chosen, held = smc.draw(smc.start(), np.log([8.0, 2.0]), np.zeros(2, dtype=bool), fraction=0.0, **draw)
     np.testing.assert_allclose(np.exp(held), [5.0] * chosen.size)
     bad = held + np.log(1e-6)
@@ -79,10 +83,10 @@ def test_a_disappointment_goes_back():
     np.testing.assert_allclose(np.exp(held), [2.5, 2.5], rtol=1e-4)
 
 
-def test_the_number_that_goes_on_is_right_on_average():
+def test_the_number_that_goes_on_is_right_on_average() -> None:
     drawn = []
     for seed in range(600):
-        draw = {"fraction": 0.0, "temperature": 1.0, "scheme": "systematic", "rng": np.random.default_rng(seed)}
+        draw: dict[str, Any] = {"fraction": 0.0, "temperature": 1.0, "scheme": "systematic", "rng": np.random.default_rng(seed)}
         _, chosen, held = smc.draw(smc.start(), np.log([7.0, 2.0, 1.0]), np.array([True, False, False]), 4, **draw)
         assert chosen.size in (1, 2)
         np.testing.assert_allclose(np.exp(held), 10.0 / 4)
