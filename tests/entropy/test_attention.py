@@ -40,7 +40,7 @@ def test_printed_heads_of_gpt_2_fall_into_the_paper_s_bins() -> None:
     assert [layer.bins[0] for layer in found.layers[8:]] == [11, 12, 12, 12]
     assert {head.layer for head in found.heads if head.collapsed} == {9, 10, 11}
     assert max(head.of_ceiling for head in found.heads) == pytest.approx(3.87 / 3.8782, abs=1e-4)
-    assert max(head.of_uniform for head in found.heads) == pytest.approx(0.798, abs=5e-4)  # so far from 1, though saturated
+    assert max(head.of_uniform for head in found.heads) == pytest.approx(0.798, abs=5e-4)  # far below 1, although saturated
     assert found.n_saturated > 40
 
 
@@ -68,7 +68,7 @@ def test_attention_to_one_token_has_no_entropy() -> None:
 def test_the_regulariser_is_that_of_algorithm_1() -> None:
     charges = penalties(np.array([[4.0, 1.0], [2.0, 0.1]]), 128, theta=0.5, gamma=0.2)
     assert charges.mean() == pytest.approx(2.480323478875963, abs=1e-15)
-    assert (charges == 0).tolist() == [[False, False], [True, False]]  # too high and too low are charged alike
+    assert (charges == 0).tolist() == [[False, False], [True, False]]  # too high and too low cost the same
     most, edge = math.log(128), 0.2 * math.log(128)
     assert penalties(np.array([0.5 * most + 0.999 * edge]), 128, theta=0.5, gamma=0.2)[0] == 0
     assert penalties(np.array([0.5 * most + 1.001 * edge]), 128, theta=0.5, gamma=0.2)[0] == pytest.approx(edge**2, rel=0.01)

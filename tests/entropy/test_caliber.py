@@ -25,7 +25,7 @@ def normalised(weights: FloatArray) -> FloatArray:
 
 @st.composite
 def processes(draw: st.DrawFn) -> Case:
-    """Law, prior process with a step that never happens, what steps do, and another process with the prior's steps."""
+    """Draws p, a prior process with an impossible step, the values f of steps, and another process with the same steps."""
     s = draw(st.integers(2, 5))
     positive = st.floats(0.05, 1)
     law = normalised(draw(arrays(float, (s,), elements=positive)))
@@ -64,7 +64,7 @@ def test_slope_and_curvature_of_the_free_energy_are_the_mean_and_the_fluctuation
 
 @pytest.mark.parametrize("drift", [-0.9, -0.2, 0.0, 0.5])
 def test_a_driven_walk_is_the_biased_walk(drift: float) -> None:
-    """On a long ring steps to either side: the chance of a step up is (1 + drift) / 2, whatever the state."""
+    """On a ring with steps in both directions, the probability of a step up is (1 + drift) / 2 in every state."""
     s = 8
     up = np.roll(np.eye(s), 1, axis=1)
     found = maximum_caliber(np.full(s, 1 / s), (up + up.T) / 2, up - up.T, drift, field="drift")
@@ -94,7 +94,7 @@ def test_the_tool_returns_the_process_with_a_drift() -> None:
     [
         {"chains": [["a", "b", "a"]], "drift": 0.1},
         {"chains": [[0, 1, 0, 1]], "drift": 1.5},
-        {"chains": [[0, 1, 0, 1]], "drift": 1 / 3},  # every step is the only one possible
+        {"chains": [[0, 1, 0, 1]], "drift": 1 / 3},  # each state has only one possible step
         {"features": [[1.0], [2.0]], "multipliers": [1.0], "drift": 0.1},
     ],
 )

@@ -91,7 +91,7 @@ def test_marginals_tilts_and_their_bounds(problem: Case) -> None:
     assert found.marginal_gap <= np.sqrt(found.tilt) / 2 + 1e-12  # Cauchy and Schwarz
     plan, converged = entropic_plan(cost, eps, mu, nu)
     if converged:
-        assert found.marginal_gap <= total_variation(found.q, plan) + 1e-8  # the gap of a pair is at least that of one side
+        assert found.marginal_gap <= total_variation(found.q, plan) + 1e-8  # the joint distance is at least the marginal one
 
 
 @given(problems(), st.floats(0.1, 10), st.floats(-5, 5), st.randoms())
@@ -128,7 +128,7 @@ def test_a_high_eps_pairs_independently_and_a_low_eps_pairs_only_the_nearest() -
     assert low.y_tilt == pytest.approx(2)
     assert low.ess == 1
     plan, _ = entropic_plan(cost, 1e-4, uniform(2), uniform(3))
-    np.testing.assert_allclose(plan, [[1 / 3, 0, 1 / 6], [0, 1 / 3, 1 / 6]], atol=1e-9)  # the only plan without entropy left
+    np.testing.assert_allclose(plan, [[1 / 3, 0, 1 / 6], [0, 1 / 3, 1 / 6]], atol=1e-9)  # the optimal plan
 
 
 def test_matches_do_not_underflow() -> None:
@@ -197,7 +197,7 @@ def test_traces_are_split_by_a_label() -> None:
     assert found.matches[1].cost == pytest.approx(0)
     by_score = answer(traces=traces, eps=[0.1], split="model", between=["b", "a"])
     assert (by_score.n_x, by_score.n_y) == (2, 1)
-    assert [match.cost for match in by_score.matches] == pytest.approx([4 * 0.3, 4 * 0.1])  # 16 points, each so far apart
+    assert [match.cost for match in by_score.matches] == pytest.approx([4 * 0.3, 4 * 0.1])  # 16 points with the same difference
 
 
 VECTORS = {"x": [[0.0, 1.0]], "y": [[1.0, 1.0]]}

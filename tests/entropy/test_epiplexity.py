@@ -144,13 +144,13 @@ def test_units_of_input_and_output_are_converted() -> None:
 
 
 def test_a_learned_or_taught_die_has_little_structure_and_its_rolls_are_noise() -> None:
-    """Real pairs: both learn the law of a die by counting, the student from rolls of the teacher's estimate."""
+    """Teacher and student learn the distribution of a die by counting; the student counts rolls from the teacher's estimate."""
     rng, n_pairs, n, law = np.random.default_rng(2), 60, 3000, np.array([0.5, 0.2, 0.1, 0.1, 0.05, 0.05])
     teacher, student = (np.full((n_pairs, 6), 0.5) for _ in range(2))
     losses, divergences = [], []
     for _ in range(n):
         p = teacher / teacher.sum(axis=1, keepdims=True)
-        losses.append(-(np.log(p) @ law))  # of a roll on average
+        losses.append(-(np.log(p) @ law))  # mean over rolls
         teacher += rng.multinomial(1, law, size=n_pairs)
         p, q = (counts / counts.sum(axis=1, keepdims=True) for counts in (teacher, student))
         divergences.append((p * np.log(p / q)).sum(axis=1))
@@ -164,7 +164,7 @@ def test_a_learned_or_taught_die_has_little_structure_and_its_rolls_are_noise() 
     for one, other in zip(learned, taught, strict=True):
         assert one.noise == other.noise == pytest.approx(-n * (law @ np.log2(law)), rel=0.01)
         assert 0 < other.structure < 0.02 * other.noise
-    # The redundancy of a code that learns five probabilities (Clarke and Barron 1990), less what the end still lacks.
+    # Redundancy of a code that learns five probabilities (Clarke and Barron 1990), minus the error that remains at the end.
     redundancy = 5 / 2 * np.log(n / (2 * np.pi * np.e)) + np.log(np.pi**3 / 2) - 5 / 2
     assert np.mean([one.structure for one in learned]) == pytest.approx(redundancy / BITS, abs=2)
 

@@ -24,7 +24,7 @@ def answer(**fields: Any) -> Any:
 
 
 def ring(p: float, q: float) -> FloatArray:
-    """Clockwise p, counter-clockwise q, else stay."""
+    """A process on a ring: clockwise with p, counter-clockwise with q, otherwise at rest."""
     return np.array([[1 - p - q, p, q], [q, 1 - p - q, p], [p, q, 1 - p - q]])
 
 
@@ -58,7 +58,7 @@ def test_the_second_law_holds_and_names_of_states_do_not_matter(counts: FloatArr
     moved = process(counts[np.ix_(places, places)], smoothing)
     assert moved.production == pytest.approx(found.production, abs=1e-9)
     np.testing.assert_allclose(moved.stationary, found.stationary[places], atol=1e-9)
-    # Time reversed, the stationary process produces as much.
+    # The time-reversed stationary process has the same production.
     backward = found.flow.T / np.where(found.stationary > 0, found.stationary, 1.0)[:, None]
     assert entropy_production(found.stationary, backward) == pytest.approx(found.production, abs=1e-9)
 

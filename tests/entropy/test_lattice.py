@@ -31,7 +31,7 @@ def variables(n: int) -> st.SearchStrategy[Any]:
 
 
 def same(x: IntArray, y: IntArray) -> bool:
-    """Whether two codes are the same information."""
+    """Whether two codes carry the same information."""
     return np.array_equal(codes_of(x.tolist()), codes_of(y.tolist()))
 
 

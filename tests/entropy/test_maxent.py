@@ -24,7 +24,7 @@ Law = tuple[FloatArray, FloatArray]
 
 @st.composite
 def laws(draw: st.DrawFn) -> Law:
-    """Features, and the means of some law with every row in it."""
+    """Draws features, and a distribution with positive weight in every row."""
     n, k = draw(st.integers(2, 12)), draw(st.integers(1, 3))
     features = draw(arrays(float, (n, k), elements=st.integers(-5, 5)))
     log_weights = draw(arrays(float, (n,), elements=st.floats(-4, 4)))
@@ -61,7 +61,7 @@ def test_no_other_distribution_with_these_means_has_more_entropy(law: Law) -> No
     np.testing.assert_allclose(found.means, p @ features, atol=1e-7)
     assert found.entropy == pytest.approx(float(entropy(found.weights)), abs=1e-8)
     assert found.entropy >= entropy(p) - 1e-8
-    # Pythagoras: from p to uniform by way of the law.
+    # Pythagoras: the divergence of p from uniform splits at the Gibbs distribution.
     assert entropy(found.weights) - entropy(p) == pytest.approx(float(kl(p, found.weights)), abs=1e-7)
 
 

@@ -79,7 +79,7 @@ def test_fair_coins_are_noise_and_an_alternation_has_neither_structure_nor_noise
     n = 4096
     coins = of([np.random.default_rng(0).integers(0, 2, n)], 2)
     assert coins[0].noise / log(2) == pytest.approx(n, rel=0.002)
-    for model in coins:  # half the log of the count for each context's probability, about
+    for model in coins:  # about half the log of the count for each context
         assert model.structure / log(2) == pytest.approx(model.n_contexts * log2(n / model.n_contexts) / 2, rel=0.6)
     alternating = of([np.arange(n) % 2], 2)
     assert alternating[0].noise / log(2) == pytest.approx(n, rel=1e-3)

@@ -42,7 +42,7 @@ def test_exact_values() -> None:
     second = of([2, 1, 0.5], [3, 1, 0], right=1)
     assert second.loss[0] == pytest.approx(0.3371753486902558, abs=1e-15)
     assert second.order[0].tolist() == [1, 0, 2]
-    # What each rank adds, over what is left there, is the teacher's weight of its candidate.
+    # The contribution of a rank over its log loss is the teacher's weight of its candidate.
     left = np.array([special.logsumexp([2, 1, 0.5]) - 2, special.logsumexp([1, 0.5]) - 1])
     np.testing.assert_allclose(first.contributions[0, :2] / left, [0.84379473, 0.1141952], atol=5e-9)
     assert of([0, 0, 0], [0, 0, 0]).loss[0] == pytest.approx(0.5972531564, abs=5e-11)
@@ -92,7 +92,7 @@ def test_loss_ignores_shifts_and_the_order_of_candidates(problem: Case, shift: f
     student, teacher, right = problem
     found = ranking(student, teacher, right)
     assert ranking(student + shift, teacher, right).loss == pytest.approx(found.loss, rel=1e-6, abs=1e-9)
-    if len(np.unique(teacher)) == teacher.size:  # else the stable sort breaks ties by the order
+    if len(np.unique(teacher)) == teacher.size:  # otherwise the stable sort breaks ties by the order
         places = np.array(random.sample(range(student.shape[1]), student.shape[1]))
         moved = ranking(student[:, places], teacher[:, places], np.argsort(places)[right])
         np.testing.assert_allclose(moved.loss, found.loss, rtol=1e-9, atol=1e-12)
@@ -113,10 +113,10 @@ def test_the_first_rank_of_disagreement_is_found() -> None:
     teacher = [4, 3, 2, 1]
     assert of([9, 8, 7, 6], teacher).diverges_at[0] == 4
     assert of([9, 8, 6, 7], teacher).diverges_at[0] == 2
-    assert of([9, 9, 6, 7], teacher).diverges_at[0] == 0  # it cannot tell the first two apart
+    assert of([9, 9, 6, 7], teacher).diverges_at[0] == 0  # the first two are tied
     assert not of([9, 9, 6, 7], teacher).same_best[0]
     assert of([6, 9, 8, 7], teacher, right=1).diverges_at[0] == 1
-    assert of([8, 9, 6, 7], [3, 3, 1, 1]).diverges_at[0] == 4  # equal to the teacher, free to the student
+    assert of([8, 9, 6, 7], [3, 3, 1, 1]).diverges_at[0] == 4  # ties of the teacher leave the student free
     assert of([7, 9, 6, 8], [3, 3, 1, 2], right=1).same_best[0]
     assert not of([1, 2, 3], [0, 0, 0]).decided[0]
 

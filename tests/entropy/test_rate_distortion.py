@@ -80,7 +80,7 @@ def test_the_coder_is_at_least_as_long_as_the_information_and_decodes_correctly(
 
 @pytest.mark.parametrize("symbol", range(4))
 def test_the_coder_uses_exactly_the_probabilities_of_the_table(symbol: int) -> None:
-    """A long stream of one symbol: an error of one unit of 2^-24 in a rare one would show."""
+    """In a long stream of one symbol, an error of 2^-24 in the probability of a rare symbol is visible."""
     frequencies = table(np.array([0.7, 0.2, 1e-7, 0.1]))
     assert 32 * encode([(np.full(200_000, symbol), frequencies)]).size == pytest.approx(
         200_000 * (PRECISION - np.log2(frequencies[symbol])), rel=1e-3
@@ -98,7 +98,7 @@ def test_small_steps_agree_with_high_resolution_theory(prior: Prior) -> None:
     expected = least + 2 * 0.5 * np.log2(2 * np.pi * np.e / 12)
     x = np.linspace(-8, 8, 1601)
     p, q = stats.norm.pdf(x), stats.logistic.pdf(x, scale=np.sqrt(2 / np.pi) / (2 * np.log(2)))
-    mismatch = 2 * stats.entropy(p, q, base=2) if prior == "logistic" else 0.0  # of a logistic prior to Gaussian columns
+    mismatch = 2 * stats.entropy(p, q, base=2) if prior == "logistic" else 0.0  # divergence from a logistic prior
     assert found.bits / 20_000 == pytest.approx(expected + mismatch, abs=0.015)
     assert found.bits / 20_000 > least
     assert found.coded_bits == pytest.approx(found.bits, rel=1e-3)
@@ -126,14 +126,14 @@ def test_bits_are_between_entropy_and_coded_length(case: Case) -> None:
         for fold in np.unique(folds)
         for column in found.values.T
     )
-    assert found.bits >= least - 1e-6  # within a fold the code is one for all rows
+    assert found.bits >= least - 1e-6  # all rows of a fold share one code
 
 
 @given(tables_of_vectors(), st.randoms())
 def test_bits_ignore_scale_and_order_of_columns(case: Case, random: Random) -> None:
     vectors, step, prior = case
     folds = folds_of(np.arange(len(vectors)))
-    vectors = np.round(vectors / step * 8) * step / 8 + step / 50  # no value at an edge, where rounding would decide
+    vectors = np.round(vectors / step * 8) * step / 8 + step / 50  # keep values away from edges, where rounding decides
     found = rate(vectors, step, prior, folds)
     columns = random.sample(range(vectors.shape[1]), vectors.shape[1])
     assert rate(vectors[:, columns], step, prior, folds).bits == pytest.approx(found.bits)

@@ -27,7 +27,7 @@ from epf.entropy.tokens import loss as steer  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tensors here are so small that threads only wait for each other."""
+    """Uses one thread, because more threads only wait for each other with tensors this small."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -80,7 +80,7 @@ def test_the_teacher_is_not_trained() -> None:
 
 
 def drawn(n: int = 40, k: int = 6, seed: int = 1) -> tuple[FloatArray, IntArray, FloatArray, FloatArray]:
-    """Logits of n tokens, which were drawn, with what log probability under the old policy, and their advantages."""
+    """Logits, sampled tokens, their log probabilities under the old policy, and their advantages."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (n, k))
     chosen = rng.integers(0, k, n)
@@ -114,7 +114,7 @@ def test_steer_s_gradient_agrees_with_finite_differences_of_the_weighted_loss() 
     change = steer.entropy_change(logits, chosen, old, advantage, form="theorem", clip=tokens.Clip())
     weight = steer.steer_weights(change, mask, "linear", low=0.8, high=1.2).numpy()
 
-    def loss(x: FloatArray) -> float:  # the weights stay as they are
+    def loss(x: FloatArray) -> float:  # the weights are constants
         ratio = np.exp(tokens.drawn_from(x.reshape(logits.shape), chosen.numpy()).log_p - old.numpy())
         gain = np.minimum(ratio * advantage.numpy(), np.clip(ratio, 0.8, 1.28) * advantage.numpy())
         return float(-(weight * gain).sum() / mask.sum().item())
@@ -195,7 +195,7 @@ def test_the_gradient_of_weighted_flow_matching_agrees_with_finite_differences()
 
 
 def test_the_velocity_of_the_coupling_minimises_the_weighted_loss() -> None:
-    """All ends and starts at one time: the best constant field is the mean step under the Gibbs coupling."""
+    """With all starts and ends at t = 0, the best constant field is the mean step under the Gibbs coupling."""
     x, y = torch.tensor([[0.0], [1.0]], dtype=torch.float64), torch.tensor([[0.5], [4.0]], dtype=torch.float64)
     starts, ends = x.repeat_interleave(2, 0), y.repeat(2, 1)
     q = coupling(costs(x.numpy(), y.numpy(), "euclidean"), 0.9, uniform(2), uniform(2)).q
@@ -227,7 +227,7 @@ def test_a_learned_prior_is_a_density_with_the_gradient_of_finite_differences() 
 
 
 def test_a_learned_prior_approaches_the_entropy_and_the_coder_its_length() -> None:
-    """Two peaks and one wide one: no logistic or Gaussian prior would fit the first."""
+    """One channel has two peaks, which neither a logistic nor a Gaussian prior fits; the other has one wide peak."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     data = np.stack([np.where(rng.random(4000) < 0.5, -6.0, 6.0) + rng.normal(size=4000), rng.normal(2, 3, 4000)], axis=1)
@@ -250,7 +250,7 @@ def test_a_learned_prior_approaches_the_entropy_and_the_coder_its_length() -> No
         p = bottleneck.prior.likelihood(torch.arange(low, high + 1)[:, None] + medians).double().numpy()
     parts = [(steps[:, j] - low, table(p[:, j])) for j in range(2)]
     information_bits = sum(float(information(symbols, frequencies).sum()) for symbols, frequencies in parts)
-    assert information_bits == pytest.approx(float(bits.sum()), rel=1e-2)  # the table also shares out what lies beyond its ends
+    assert information_bits == pytest.approx(float(bits.sum()), rel=1e-2)  # the table includes the tails
     assert information_bits <= 32 * encode(parts).size <= 1.001 * information_bits + 64
 
 
@@ -278,4 +278,4 @@ def test_expensive_bits_are_spent_on_the_task_only() -> None:
     (rich_bits, rich_error), (poor_bits, poor_error) = trained(0.001), trained(0.1)
     assert poor_bits < 0.6 * rich_bits
     assert rich_error < 0.05 < poor_error < 0.5
-    assert poor_error >= 2.0 ** (-2 * poor_bits)  # the least that R(D) of a Gaussian allows
+    assert poor_error >= 2.0 ** (-2 * poor_bits)  # minimum from R(D) of a Gaussian
