@@ -63,7 +63,7 @@ async def run_particle_gibbs(run: Run) -> Outcome:
 
 PARTICLE_GIBBS = Method(
     "particle_gibbs",
-    "particle Gibbs: sweeps of the filter, each beside a trajectory that the last one chose",
+    "particle Gibbs: sweeps of the filter, each conditioned on a trajectory that the previous one chose",
     run_particle_gibbs,
     own=ANNEALING | {"resample_finished", "iterations"},
     fixed={
