@@ -103,7 +103,7 @@ class Lease:
                 message = f"the deadline passed after {len(scores)} of {len(steps)} steps: send fewer"
                 raise DeadlineExceeded(message, param="steps") from None
             except ContextTooLong as error:
-                message = f"up to this step, {error.message}: shorten the steps or the problem"
+                message = f"Up to this step: {error.message} Shorten the steps or the problem."
                 raise ContextTooLong(message, param=f"steps.{len(scores)}") from None
         return scores
 
