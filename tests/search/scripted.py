@@ -4,19 +4,20 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from epf.core.generator import Finish, Message, Sampling, Step
 from epf.core.reward_model import Score
-from epf.search import METHODS
+from epf.search import METHODS, Answered, Event, SearchResult
 
-T = TypeVar("T")
 PROMPT = (1, 1, 1)
 SEARCHES = sorted(set(METHODS) - {"sample"})
 """Methods that write step by step, with as many particles as one likes."""
 AT_ONCE: dict[str, dict[str, Any]] = {"particle_gibbs": {"iterations": 1}, "adaptive": {"certainty": 1.0}}
 """Options by which methods that search by turns begin with all their particles."""
 SEPARATOR, EOS = 0, 2
+
+T = TypeVar("T")
 
 
 def step(text: str, finish: Finish = "separator") -> Step:
@@ -35,13 +36,17 @@ class Call:
     n: int
 
 
+Writer = Callable[[Call], Step | Awaitable[Step]]
+Judge = Callable[[tuple[str, ...]], float | Score | Awaitable[float | Score]]
+
+
 class Generator:
     """``write(call)`` gives a step, an awaitable of one, or raises. ``call.prefix`` is the text so far, separators as \\n."""
 
     name = "scripted"
     context_length = 100_000
 
-    def __init__(self, write: Callable[[Call], Any]) -> None:
+    def __init__(self, write: Writer) -> None:
         self.write = write
         self.calls: list[Call] = []
         self.n_cancelled = 0
@@ -65,8 +70,7 @@ class Generator:
         self.changed.set()
         try:
             result = self.write(call)
-            made: Step = await result if inspect.isawaitable(result) else result
-            return made
+            return await result if inspect.isawaitable(result) else result
         except asyncio.CancelledError:
             self.n_cancelled += 1
             raise
@@ -90,7 +94,7 @@ class RewardModel:
 
     name = "scripted"
 
-    def __init__(self, judge: Callable[[tuple[str, ...]], Any] = lambda steps: 0.5) -> None:
+    def __init__(self, judge: Judge = lambda steps: 0.5) -> None:
         self.judge = judge
         self.calls: list[tuple[str, ...]] = []
         self.n_cancelled = 0
@@ -105,14 +109,18 @@ class RewardModel:
         except asyncio.CancelledError:
             self.n_cancelled += 1
             raise
-        score: Score = Score(result, len(steps[-1])) if isinstance(result, float) else result
-        return score
+        return Score(result, len(steps[-1])) if isinstance(result, float) else result
 
     async def ready(self) -> None:
         pass
 
     async def aclose(self) -> None:
         pass
+
+
+class Models(TypedDict):
+    generator: Generator
+    reward_model: RewardModel
 
 
 def solution(n_steps: int, n_answers: int = 3) -> Callable[[Call], Step]:
@@ -126,7 +134,7 @@ def solution(n_steps: int, n_answers: int = 3) -> Callable[[Call], Step]:
     return write
 
 
-def hold(_call: object = None) -> Awaitable[Any]:
+def hold(_call: Call | None = None) -> Coroutine[Any, Any, Any]:
     """Never ends by itself."""
     return asyncio.Event().wait()
 
@@ -143,6 +151,12 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
                 assert asyncio.all_tasks() == {asyncio.current_task()}, "a task was left behind"
 
     return asyncio.run(main())
+
+
+def result_of(events: Sequence[Event]) -> SearchResult:
+    """Result that the last event of a search carries."""
+    assert isinstance(events[-1], Answered)
+    return events[-1].result
 
 
 def ways(methods: Iterable[str]) -> list[tuple[str, str]]:

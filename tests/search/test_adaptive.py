@@ -2,33 +2,33 @@
 
 import asyncio
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
-from epf.search import Resampled, asolve, stream
+from epf.core.generator import Step
+from epf.search import Event, Resampled, SearchResult, asolve, stream
 from epf.search.answers.equality import AnswerChecker
-from tests.search.scripted import Call, Generator, RewardModel, drive, step
+from epf.search.smc.weights import FloatArray, IntArray
+from tests.search.scripted import Call, Generator, Models, RewardModel, drive, result_of, step
 from tests.search.test_engine_exact import LEAVES, judge, target, write
 
 
-def run(answers: Any, scores: Any, **options: Any) -> Any:
+def run(answers: str, scores: Mapping[str | None, float], **options: Any) -> tuple[SearchResult, list[Resampled]]:
     """Solution i has answer ``answers[i]`` and the score that ``scores`` gives this answer."""
 
-    def writes(call: Call) -> Any:
+    def writes(call: Call) -> Step:
         return step(f"{call.n} \\boxed{{{answers[call.n]}}}", "eos")
 
-    async def collect() -> Any:
-        models: dict[str, Any] = {
-            "generator": Generator(writes),
-            "reward_model": RewardModel(lambda steps: scores[steps[0][-2]]),
-        }
+    async def collect() -> list[Event]:
+        models: Models = {"generator": Generator(writes), "reward_model": RewardModel(lambda steps: scores[steps[0][-2]])}
         options_: dict[str, Any] = {"method": "adaptive", "n_particles": 16, "seed": 1, **options}
         return [event async for event in stream("p", **models, **options_)]
 
     events = drive(collect())
-    return events[-1].result, [event for event in events if isinstance(event, Resampled)]
+    return result_of(events), [event for event in events if isinstance(event, Resampled)]
 
 
 SURE, UNSURE = {"a": 0.99, "b": 0.99}, {"a": 0.5, "b": 0.5}
@@ -46,7 +46,9 @@ SURE, UNSURE = {"a": 0.99, "b": 0.99}, {"a": 0.5, "b": 0.5}
         ("a" * 16, SURE, 1.0, 16),
     ],
 )
-def test_it_draws_until_the_answer_is_certain(answers: Any, scores: Any, certainty: Any, drawn: Any) -> None:
+def test_it_draws_until_the_answer_is_certain(
+    answers: str, scores: Mapping[str | None, float], certainty: float, drawn: int
+) -> None:
     result, rounds = run(answers, scores, certainty=certainty)
     assert len(result.particles) == rounds[-1].n_finished == result.usage.prm_calls == drawn
     assert (result.answer, result.stop_reason) == ("a", "finished")
@@ -69,7 +71,7 @@ def test_solutions_without_an_answer_are_no_votes() -> None:
 def test_sums_are_unbiased_per_solution_drawn() -> None:
     n_seeds = 300
 
-    async def sums() -> Any:
+    async def sums() -> tuple[FloatArray, IntArray]:
         models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(judge), "checker": AnswerChecker()}
         table, drawn = np.zeros((n_seeds, len(LEAVES))), []
         for seed, row in enumerate(table):

@@ -1,16 +1,15 @@
 import asyncio
 import threading
-from typing import Any
 
 import pytest
 
 import epf.search as search
 from epf.core.errors import InvalidRequest
-from epf.search import Answered, SearchOptions, asolve, solve, stream
-from tests.search.scripted import Generator, RewardModel, drive, solution
+from epf.search import Answered, Event, SearchOptions, SearchResult, asolve, solve, stream
+from tests.search.scripted import Generator, Models, RewardModel, drive, solution
 
 
-def models() -> Any:
+def models() -> Models:
     return {"generator": Generator(solution(3, n_answers=1)), "reward_model": RewardModel()}
 
 
@@ -19,14 +18,14 @@ def test_solve_without_an_event_loop() -> None:
 
 
 def test_solve_where_an_event_loop_runs_already() -> None:
-    async def cell() -> Any:
+    async def cell() -> SearchResult:
         return solve("problem", n_particles=3, **models())
 
     assert drive(cell()).answer == "0"
 
 
 def test_asolve_and_stream_agree() -> None:
-    async def both() -> Any:
+    async def both() -> tuple[SearchResult, Event]:
         result = await asolve("problem", seed=3, **models())
         events = [event async for event in stream("problem", seed=3, **models())]
         return result, events[-1]
@@ -50,7 +49,7 @@ def test_an_unknown_option_is_refused_by_name() -> None:
 def test_many_searches_at_once() -> None:
     shared = models()
 
-    async def many() -> Any:
+    async def many() -> list[SearchResult]:
         return await asyncio.gather(*(asolve("problem", seed=s, n_particles=4, **shared) for s in range(10)))
 
     assert {result.answer for result in drive(many())} == {"0"}
@@ -62,7 +61,7 @@ def test_public_names() -> None:
 
 
 def test_who_stops_at_the_answer_leaves_no_engine_running() -> None:
-    async def first_answer() -> Any:
+    async def first_answer() -> str | None:
         async for event in stream("Tom has 3 pens. He buys 4 more. How many pens does he have?", n_particles=2, seed=1):
             if isinstance(event, Answered):
                 assert not [thread.name for thread in threading.enumerate() if "embedded" in thread.name]

@@ -3,30 +3,47 @@
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Never
 
 import pytest
 
 from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError, SearchFailed
+from epf.core.generator import Step
 from epf.core.reward_model import Score
-from epf.search import SearchOptions, asolve, runner, stream
+from epf.search import SearchOptions, SearchResult, asolve, runner, stream
 from epf.search.request import resolve_request
-from tests.search.scripted import AT_ONCE, SEARCHES, Call, Generator, RewardModel, drive, hold, solution, step, ways
+from epf.search.smc.filter import Weighting
+from tests.search.scripted import (
+    AT_ONCE,
+    SEARCHES,
+    Call,
+    Generator,
+    Judge,
+    RewardModel,
+    Writer,
+    drive,
+    hold,
+    solution,
+    step,
+    ways,
+)
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
 
 
-def run(write: Any, judge: Any = lambda steps: 0.5, method: Any = "epf", **options: Any) -> Any:
+def run(
+    write: Writer, judge: Judge = lambda steps: 0.5, method: str = "epf", **options: Any
+) -> tuple[SearchResult, Generator, RewardModel]:
     generator, reward_model = Generator(write), RewardModel(judge)
     result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
     return result, generator, reward_model
 
 
-def raising(error: Any) -> None:
+def raising(error: Exception) -> Never:
     raise error
 
 
-async def cancelling_itself() -> None:
+async def cancelling_itself() -> Never:
     raise asyncio.CancelledError
 
 
@@ -36,8 +53,8 @@ BAD_SCORES: dict[str, Callable[[tuple[str, ...]], Any]] = {
     "above one": lambda steps: 1.5,
     "infinite": lambda steps: math.inf,
     "missing": lambda steps: None,
-    "no number": lambda steps: Score(cast(Any, "0.5"), 1),
-    "none inside": lambda steps: Score(cast(Any, None), 1),
+    "no number": lambda steps: Score("0.5", 1),  # type: ignore[arg-type]
+    "none inside": lambda steps: Score(None, 1),  # type: ignore[arg-type]
     "a list": lambda steps: [0.5],
     "raises": lambda steps: raising(RuntimeError("out of memory")),
     "times out": lambda steps: raising(TimeoutError("upstream")),
@@ -48,11 +65,11 @@ BAD_SCORES: dict[str, Callable[[tuple[str, ...]], Any]] = {
 
 @pytest.mark.parametrize("method", ["epf", "best_of_n"])
 @pytest.mark.parametrize("judge", BAD_SCORES.values(), ids=BAD_SCORES)
-def test_a_bad_score_fails_this_search_and_no_other(judge: Any, method: Any) -> None:
+def test_a_bad_score_fails_this_search_and_no_other(judge: Judge, method: str) -> None:
     good, bad = RewardModel(), RewardModel(judge)
     generator = Generator(solution(3, n_answers=1))
 
-    async def both() -> Any:
+    async def both() -> tuple[SearchResult | BaseException, SearchResult | BaseException]:
         return await asyncio.gather(
             asolve("a", method=method, generator=generator, reward_model=bad, max_seconds=10),
             asolve("b", method=method, generator=generator, reward_model=good),
@@ -61,6 +78,7 @@ def test_a_bad_score_fails_this_search_and_no_other(judge: Any, method: Any) -> 
 
     error, result = drive(both())
     assert type(error) is RewardModelError
+    assert isinstance(result, SearchResult)
     assert result.answer == "0"
 
 
@@ -71,7 +89,7 @@ def test_a_bad_score_cancels_what_is_in_flight() -> None:
     assert (generator.n_cancelled, generator.in_flight) == (3, 0)
 
 
-BAD_STEPS = {
+BAD_STEPS: dict[str, Callable[[Call], Any]] = {
     "raises": lambda call: raising(RuntimeError("out of memory")),
     "times out": lambda call: raising(TimeoutError("upstream")),
     "raises ours": lambda call: raising(GeneratorError("down")),
@@ -83,7 +101,7 @@ BAD_STEPS = {
 
 @pytest.mark.parametrize("method", SEARCHES)
 @pytest.mark.parametrize("write", BAD_STEPS.values(), ids=BAD_STEPS)
-def test_a_generator_that_fails_fails_this_search(write: Any, method: Any) -> None:
+def test_a_generator_that_fails_fails_this_search(write: Writer, method: str) -> None:
     generator = Generator(lambda call: write(call) if call.n == 2 else hold())
     options: dict[str, Any] = {"method": method, "n_particles": 4, "max_seconds": 10, **AT_ONCE.get(method, {})}
     with pytest.raises(GeneratorError):
@@ -100,7 +118,7 @@ def test_a_bad_request_keeps_its_kind() -> None:
 
 
 def test_a_stream_ends_with_the_error() -> None:
-    async def main() -> Any:
+    async def main() -> list[str]:
         generator, reward_model = Generator(solution(3)), RewardModel(lambda steps: 0.5 if len(steps) < 2 else math.nan)
         kinds = []
         try:
@@ -119,8 +137,8 @@ def test_a_stream_ends_with_the_error() -> None:
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_particles_that_write_empty_steps_die(lookahead: Any, weighting: Any) -> None:
-    def write(call: Call) -> Any:
+def test_particles_that_write_empty_steps_die(lookahead: str, weighting: Weighting) -> None:
+    def write(call: Call) -> Step:
         return step(" \n") if call.depth == 1 and call.seed % 2 else solution(4, n_answers=1)(call)
 
     result, *_ = run(write, lookahead=lookahead, weighting=weighting, n_particles=8)
@@ -132,14 +150,14 @@ def test_particles_that_write_empty_steps_die(lookahead: Any, weighting: Any) ->
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("text", ["", "again"])
-def test_all_particles_dead(text: str, lookahead: Any, method: Any) -> None:
+def test_all_particles_dead(text: str, lookahead: str, method: str) -> None:
     with pytest.raises(SearchFailed) as caught:
         run(lambda call: step(text), method=method, lookahead=lookahead)
     assert caught.value.status == 500
 
 
 def test_the_third_repetition_kills() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step("again") if call.depth < 2 else step("\\boxed{1}", "eos")
 
     result, *_ = run(write)
@@ -149,7 +167,7 @@ def test_the_third_repetition_kills() -> None:
 
 
 def test_an_end_without_text_keeps_its_score() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step("The answer is 3") if call.depth == 0 else step("", "eos")
 
     result, _, reward_model = run(write, lambda steps: 0.7)
@@ -167,7 +185,7 @@ def test_an_end_before_any_text_is_death() -> None:
 def test_a_length_cut_step_goes_on_and_is_read_as_one() -> None:
     pieces = iter([step("It is \\box", "length"), step("ed{4"), step("2}", "length"), step(" apples", "length")])
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return next(pieces, None) or step("", "eos")
 
     result, generator, reward_model = run(write, n_particles=1)
@@ -182,7 +200,7 @@ def test_a_length_cut_step_goes_on_and_is_read_as_one() -> None:
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_a_step_that_is_cut_before_it_has_any_text_is_not_put_to_the_judge(method: Any) -> None:
+def test_a_step_that_is_cut_before_it_has_any_text_is_not_put_to_the_judge(method: str) -> None:
     pieces = [step(" ", "length"), step("a \\boxed{3}", "eos")]
     result, _, reward_model = run(lambda call: pieces[len(call.prefix)], method=method, n_particles=2)
     assert result.answer == "3"
@@ -205,7 +223,7 @@ def test_a_length_cut_step_is_never_a_solution() -> None:
 @pytest.mark.parametrize(
     ("text", "answer"), [("\\boxed{1}", "1"), ("so \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}"), ("so\n#### 7", "7")]
 )
-def test_a_written_answer_ends_a_particle(text: str, answer: Any) -> None:
+def test_a_written_answer_ends_a_particle(text: str, answer: str) -> None:
     result, generator, _ = run(lambda call: step(text), n_particles=2)
     assert (result.answer, len(generator.calls)) == (answer, 2)
     assert result.particles[0].steps[-1].finish == "answer"
@@ -218,9 +236,10 @@ def test_an_empty_or_open_box_does_not(text: str) -> None:
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_scores_at_the_very_ends_of_their_range(method: Any) -> None:
+def test_scores_at_the_very_ends_of_their_range(method: str) -> None:
     result, *_ = run(solution(3, n_answers=1), lambda steps: float(sum(map(ord, steps[-1])) % 2), method=method)
-    assert (result.answer, result.confidence) == ("0", pytest.approx(1.0))
+    assert result.answer == "0"
+    assert result.confidence == pytest.approx(1.0)
 
 
 def test_a_method_that_needs_a_reward_model_and_one_that_does_not() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -10,47 +10,49 @@ import numpy as np
 import pytest
 
 from epf.core.errors import ContextTooLong
-from epf.search import Answered, Scored, asolve, stream
+from epf.core.generator import Step
+from epf.search import Particle, Scored, SearchResult, asolve, stream
 from epf.search.answers.equality import AnswerChecker
-from tests.search.scripted import Call, Generator, RewardModel, drive, step
+from tests.search.scripted import Call, Generator, Models, RewardModel, drive, result_of, step
 
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}
 SCORE = {"0": 0.5, "1": 0.7, "00": 0.35, "01": 0.6, "10": 0.3, "11": 0.75, "000": 0.2, "001": 0.7, "010": 0.8, "011": 0.4}
 LEAVES = ["10", "11", "000", "001", "010", "011"]
-AGGREGATIONS: dict[str, Callable[[list[float]], float]] = {
+AGGREGATIONS: dict[str, Callable[[Sequence[float]], float]] = {
     "last": lambda scores: scores[-1],
     "min": lambda scores: sorted(scores)[0],
     "product": lambda scores: float(np.prod(scores)),
     "mean": lambda scores: sum(scores) / len(scores),
 }
+Choose = Callable[[Sequence[str], str], str]
 N = 3
 N_SEEDS = 300
 
 
-def write(call: Call) -> Any:
+def write(call: Call) -> Step:
     path = call.prefix.replace("\n", "")
     path += "1" if np.random.default_rng(call.seed).random() < P_ONE[path] else "0"
     return step(f"{path[-1]}\\boxed{{1{path}}}", "eos") if path in LEAVES else step(path[-1])
 
 
-def judge(steps: tuple[str, ...]) -> Any:
+def judge(steps: Sequence[str]) -> float:
     return SCORE["".join(text[0] for text in steps)]
 
 
-def probability(leaf: Any) -> Any:
+def probability(leaf: str) -> float:
     return math.prod(P_ONE[leaf[:i]] if leaf[i] == "1" else 1 - P_ONE[leaf[:i]] for i in range(len(leaf)))
 
 
-def odds(leaf: Any, aggregation: Any) -> Any:
+def odds(leaf: str, aggregation: str) -> float:
     value = AGGREGATIONS[aggregation]([SCORE[leaf[: i + 1]] for i in range(len(leaf))])
     return value / (1 - value)
 
 
-def leaf_of(particle: Any) -> Any:
+def leaf_of(particle: Particle) -> str:
     return "".join(s.text[0] for s in particle.steps)
 
 
-async def results(method: Any, aggregation: Any) -> Any:
+async def results(method: str, aggregation: str) -> list[SearchResult]:
     generator, reward_model, checker = Generator(write), RewardModel(judge), AnswerChecker()
     options: dict[str, Any] = {"method": method, "aggregation": aggregation, "n_particles": N, "checker": checker}
     found = [
@@ -61,7 +63,7 @@ async def results(method: Any, aggregation: Any) -> Any:
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
-def test_weights_times_evidence_are_the_exact_posterior(aggregation: Any) -> None:
+def test_weights_times_evidence_are_the_exact_posterior(aggregation: str) -> None:
     table = np.zeros((N_SEEDS, len(LEAVES)))
     for row, result in zip(table, asyncio.run(results("weighted_best_of_n", aggregation)), strict=True):
         weights = np.exp([particle.log_weight for particle in result.particles])
@@ -73,17 +75,17 @@ def test_weights_times_evidence_are_the_exact_posterior(aggregation: Any) -> Non
     assert (np.abs(table.mean(axis=0) - exact) < 4 * standard_error).all()
 
 
-def best(leaves: Any, aggregation: Any) -> Any:
+def best(leaves: Sequence[str], aggregation: str) -> str:
     return max(leaves, key=lambda leaf: odds(leaf, aggregation))
 
 
-def voted(leaves: Any, aggregation: Any) -> Any:
+def voted(leaves: Sequence[str], aggregation: str) -> str:
     return max(leaves, key=lambda leaf: odds(leaf, aggregation) * leaves.count(leaf))
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 @pytest.mark.parametrize(("method", "choose"), [("best_of_n", best), ("weighted_best_of_n", voted)])
-def test_answers_are_chosen_as_often_as_enumeration_says(method: Any, choose: Any, aggregation: Any) -> None:
+def test_answers_are_chosen_as_often_as_enumeration_says(method: str, choose: Choose, aggregation: str) -> None:
     exact = dict.fromkeys(LEAVES, 0.0)
     for leaves in product(LEAVES, repeat=N):
         exact[choose(leaves, aggregation)] += math.prod(map(probability, leaves))
@@ -96,20 +98,18 @@ def test_answers_are_chosen_as_often_as_enumeration_says(method: Any, choose: An
 
 
 @pytest.mark.parametrize(("aggregation", "n_calls"), [("last", 1), ("min", 3), ("product", 3), ("mean", 3)])
-def test_the_judge_is_asked_no_more_than_needed(aggregation: Any, n_calls: int) -> None:
+def test_the_judge_is_asked_no_more_than_needed(aggregation: str, n_calls: int) -> None:
     """All particles write the same three steps, and a fourth that is cut by the limit of steps is never judged."""
 
-    def twins(call: Call) -> Any:
+    def twins(call: Call) -> Step:
         return step(f"line {call.depth}") if call.depth < 2 else step("\\boxed{1}", "eos")
 
     async def main() -> None:
         reward_model = RewardModel()
-        models: dict[str, Any] = {"generator": Generator(twins), "reward_model": reward_model}
+        models: Models = {"generator": Generator(twins), "reward_model": reward_model}
         options: dict[str, Any] = {"method": "best_of_n", "aggregation": aggregation, "n_particles": 4, "seed": 1}
         events = [event async for event in stream("problem", **models, **options)]
-        answered = events[-1]
-        assert isinstance(answered, Answered)
-        result = answered.result
+        result = result_of(events)
         assert len(reward_model.calls) == result.usage.prm_calls == n_calls
         assert {particle.scores for particle in result.particles} == {(0.5,) * n_calls}
         assert {event.t for event in events if isinstance(event, Scored)} == set(range(4 - n_calls, 4))
@@ -120,12 +120,12 @@ def test_the_judge_is_asked_no_more_than_needed(aggregation: Any, n_calls: int) 
 
 
 @pytest.mark.parametrize(("aggregation", "expected"), [("product", 0.8 * 0.5), ("mean", 0.65), ("min", 0.5), ("last", 0.5)])
-def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation: Any, expected: Any) -> None:
+def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation: str, expected: float) -> None:
     pieces = [step(" ", "length"), step("a", "length"), step("b"), step("c"), step("", "eos")]
     score = {"a": 0.1, "ab": 0.8, "c": 0.5}
 
     async def main() -> None:
-        models: dict[str, Any] = {
+        models: Models = {
             "generator": Generator(lambda call: pieces[call.n]),
             "reward_model": RewardModel(lambda steps: score[steps[-1].strip()]),
         }
@@ -136,13 +136,13 @@ def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation: A
 
 
 def test_a_solution_that_the_judge_cannot_read_to_its_end_has_no_vote() -> None:
-    def full(steps: tuple[str, ...]) -> Any:
+    def full(steps: Sequence[str]) -> float:
         if steps[0] == "wordy" and len(steps) == 2:
             raise ContextTooLong("full")
         return 0.9 if steps[0] == "wordy" else 0.1
 
     async def main() -> None:
-        models: dict[str, Any] = {
+        models: Models = {
             "generator": Generator(
                 lambda call: step("\\boxed{1}", "eos") if call.depth else step("brief" if call.n else "wordy")
             ),

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epf.core.generator import Finish, Step
 from epf.search.engine.trajectory import Chain, grown
 from tests.search.scripted import step
 
 
-def after(*steps):
+def after(*steps: Step) -> Chain:
     chain = Chain()
     for s in steps:
         assert chain.status == "running"
@@ -16,7 +17,7 @@ def after(*steps):
     return chain
 
 
-def test_tokens_and_texts():
+def test_tokens_and_texts() -> None:
     chain = after(step("ab", "length"), step("cd"), step("e"), step("", "eos"))
     assert chain.texts == ("abcd", "e")
     assert chain.solution("\n\n") == "abcd\n\ne"
@@ -24,24 +25,24 @@ def test_tokens_and_texts():
     assert chain.status == "finished"
 
 
-def test_a_cut_step_that_ends_exactly_at_its_separator_is_not_empty():
+def test_a_cut_step_that_ends_exactly_at_its_separator_is_not_empty() -> None:
     chain = after(step("ab", "length"), step(""))
     assert (chain.status, chain.texts) == ("running", ("ab",))
 
 
-def test_the_rest_of_a_step_begins_the_next_one():
+def test_the_rest_of_a_step_begins_the_next_one() -> None:
     chain = after(replace(step("a"), rest="\n"), step("b", "length"), step("c", "eos"))
     assert chain.texts == ("a", "\nbc")
     assert chain.solution("\n\n") == "a\n\n\nbc"
     assert grown(after(replace(step("a"), rest="\n")), step("", "eos"), "\n\n").texts == ("a",)
 
 
-def test_a_stop_may_fall_into_the_rest_of_a_step():
+def test_a_stop_may_fall_into_the_rest_of_a_step() -> None:
     chain = grown(after(replace(step("a"), rest="b")), step("c"), "\n\n", ("bc",))
     assert (chain.status, chain.texts, chain.solution("\n\n")) == ("finished", ("a",), "a\n\n")
 
 
-def test_three_times_the_same_in_a_row():
+def test_three_times_the_same_in_a_row() -> None:
     twice = after(step("a"), step("a"))
     assert grown(twice, step("a"), "\n\n") == replace(twice, status="dead")
     assert grown(twice, step("b"), "\n\n").status == "running"
@@ -49,22 +50,22 @@ def test_three_times_the_same_in_a_row():
     assert grown(twice, step("a", "eos"), "\n\n").status == "finished"
 
 
-def test_a_loop_inside_cut_steps_dies_too():
+def test_a_loop_inside_cut_steps_dies_too() -> None:
     assert grown(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length"), "\n\n").status == "dead"
 
 
 @pytest.mark.parametrize("fatal", [step(""), step(" \t"), step("", "eos"), step("\n", "eos")])
-def test_nothing_written_at_all_is_death(fatal):
+def test_nothing_written_at_all_is_death(fatal: Step) -> None:
     assert after(fatal) == Chain(status="dead")
 
 
-def test_equal_draws_stay_apart():
+def test_equal_draws_stay_apart() -> None:
     same = step("a")
     assert grown(Chain(), same, "\n\n").steps[0] is not grown(Chain(), same, "\n\n").steps[0]
 
 
 @given(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["separator", "length", "eos"])), max_size=8))
-def test_any_text_leaves_a_chain_in_a_defined_state(pieces):
+def test_any_text_leaves_a_chain_in_a_defined_state(pieces: list[tuple[str, Finish]]) -> None:
     chain = Chain()
     for text, finish in pieces:
         longer = grown(chain, replace(step("x", finish), text=text), "\n\n")

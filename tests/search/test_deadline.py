@@ -1,36 +1,39 @@
 """A deadline that is set while searches run ends them as their own would: with the best answer so far."""
 
 import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, Never
 
 import pytest
 
 from epf.core.errors import DeadlineExceeded
-from epf.search import asolve
+from epf.core.generator import Step
+from epf.search import SearchResult, asolve
 from epf.search.answers.equality import AnswerChecker
 from epf.search.engine.deadline import Deadline
-from tests.search.scripted import AT_ONCE, SEARCHES, Generator, RewardModel, drive, hold, step, ways
+from tests.search.scripted import AT_ONCE, SEARCHES, Call, Generator, Models, RewardModel, Writer, drive, hold, step, ways
 
 
-def now():
+def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def one_finishes(call):
+def one_finishes(call: Call) -> Step | Awaitable[Step]:
     return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
 
-async def begun(n, write, until, **options):
+async def begun(n: int, write: Writer, until: Deadline, **options: Any) -> tuple[asyncio.Task[SearchResult], Generator]:
     """A search with ``n`` calls of the generator under way."""
     generator = Generator(write)
-    models = {"generator": generator, "reward_model": RewardModel()}
+    models: Models = {"generator": generator, "reward_model": RewardModel()}
     searching = asyncio.create_task(asolve("problem", n_particles=n + 1, seed=1, until=until, **models, **options))
     await generator.until_in_flight(n)
     return searching, generator
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
-def test_running_searches_end_together_with_what_they_have(method, lookahead):
-    async def scenario():
+def test_running_searches_end_together_with_what_they_have(method: str, lookahead: str) -> None:
+    async def scenario() -> None:
         until = Deadline()
         begun_ones = [
             await begun(3, one_finishes, until, method=method, lookahead=lookahead, **AT_ONCE.get(method, {})) for _ in range(2)
@@ -50,8 +53,8 @@ def test_running_searches_end_together_with_what_they_have(method, lookahead):
     drive(scenario())
 
 
-def test_a_search_that_begins_too_late_has_nothing_to_answer():
-    async def scenario():
+def test_a_search_that_begins_too_late_has_nothing_to_answer() -> None:
+    async def scenario() -> None:
         until = Deadline()
         until.set(now())
         with pytest.raises(DeadlineExceeded):
@@ -60,11 +63,11 @@ def test_a_search_that_begins_too_late_has_nothing_to_answer():
     drive(scenario())
 
 
-def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled():
-    async def scenario():
+def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled() -> None:
+    async def scenario() -> None:
         until = Deadline()
         until.set(now() + 1e6)
-        models = {"generator": Generator(one_finishes), "reward_model": RewardModel()}
+        models: Models = {"generator": Generator(one_finishes), "reward_model": RewardModel()}
         assert (await asolve("problem", until=until, max_seconds=0.02, **models)).stop_reason == "deadline"
         searching, generator = await begun(3, one_finishes, until)
         searching.cancel()
@@ -76,17 +79,18 @@ def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled():
     drive(scenario())
 
 
-def test_it_ends_the_grading_of_answers_too():
+def test_it_ends_the_grading_of_answers_too() -> None:
     class NeverDone(AnswerChecker):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.entered = asyncio.Event()
 
-        async def classes(self, answers):
+        async def classes(self, answers: Sequence[str | None]) -> Never:
             self.entered.set()
             await asyncio.Event().wait()
+            raise AssertionError("nobody sets this event")
 
-    async def scenario():
+    async def scenario() -> None:
         until, checker = Deadline(), NeverDone()
         generator = Generator(lambda call: step("\\boxed{x}" if call.n < 2 else "\\boxed{y}", "eos"))
         searching = asyncio.create_task(
@@ -100,19 +104,19 @@ def test_it_ends_the_grading_of_answers_too():
     drive(scenario())
 
 
-def test_it_may_be_moved_and_what_has_ended_is_left_alone():
-    async def scenario():
+def test_it_may_be_moved_and_what_has_ended_is_left_alone() -> None:
+    async def scenario() -> None:
         deadline = Deadline()
         order = []
 
-        async def waits(grace_s):
+        async def waits(grace_s: float) -> None:
             async with deadline.limit(grace_s):
                 try:
                     await asyncio.Event().wait()
                 finally:
                     deadline.set(now())  # while this block is being left
 
-        async def ends(name, grace_s):
+        async def ends(name: str, grace_s: float) -> None:
             with pytest.raises(TimeoutError):
                 await waits(grace_s)
             order.append(name)

@@ -6,14 +6,17 @@ are an unbiased estimate of p(x) odds(x), the unnormalised target of incremental
 
 import asyncio
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from epf.core.generator import Step
 from epf.search import asolve
 from epf.search.answers.equality import AnswerChecker
+from epf.search.smc.weights import FloatArray
 from tests.search.scripted import Call, Generator, RewardModel, step
 
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}
@@ -22,17 +25,17 @@ LEAVES = ["10", "11", "000", "001", "010", "011"]
 N_SEEDS = 300
 
 
-def write(call: Call) -> Any:
+def write(call: Call) -> Step:
     path = call.prefix.replace("\n", "")
     path += "1" if np.random.default_rng(call.seed).random() < P_ONE[path] else "0"
     return step(f"{path[-1]}\\boxed{{{path}}}", "eos") if path in LEAVES else step(path[-1])
 
 
-def judge(steps: tuple[str, ...]) -> Any:
+def judge(steps: Sequence[str]) -> float:
     return SCORE["".join(text[0] for text in steps)]
 
 
-def target() -> Any:
+def target() -> dict[str, float]:
     gamma = {}
     for leaf in LEAVES:
         p = math.prod(P_ONE[leaf[:i]] if leaf[i] == "1" else 1 - P_ONE[leaf[:i]] for i in range(len(leaf)))
@@ -40,12 +43,12 @@ def target() -> Any:
     return gamma
 
 
-def root_target() -> Any:
+def root_target() -> dict[str, float]:
     """p(x) times the square root of the odds."""
     return {leaf: gamma * (SCORE[leaf] / (1 - SCORE[leaf])) ** -0.5 for leaf, gamma in target().items()}
 
 
-def intrinsic_target() -> Any:
+def intrinsic_target() -> dict[str, float]:
     """p(x) times the geometric mean of each step's token probabilities."""
     return {
         leaf: gamma
@@ -56,22 +59,22 @@ def intrinsic_target() -> Any:
     }
 
 
-def prefixes(leaf: Any) -> Any:
+def prefixes(leaf: str) -> range:
     return range(1, len(leaf) + 1)
 
 
-def log_probs(path: Any) -> Any:
+def log_probs(path: str) -> list[float]:
     """Of the tokens of the step that ends at ``path``; its value decides nothing else."""
     return [-0.1 - 0.4 * SCORE[path] * len(path), -2.0 * (1 - SCORE[path])]
 
 
-def write_surely(call: Call) -> Any:
+def write_surely(call: Call) -> Step:
     made = write(call)
     path = call.prefix.replace("\n", "") + made.text[0]
     return replace(made, log_probs=tuple(log_probs(path) * (len(made.token_ids) // 2)))
 
 
-async def estimates(options: Any) -> Any:
+async def estimates(options: dict[str, Any]) -> FloatArray:
     table = np.zeros((N_SEEDS, len(LEAVES)))
     generator, reward_model, checker = Generator(write_surely), RewardModel(judge), AnswerChecker()
     for seed, row in enumerate(table):
@@ -127,7 +130,7 @@ INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_thre
         "intrinsic, annealed",
     ],
 )
-def test_weighted_answers_match_enumeration(options: Any, gamma: Any) -> None:
+def test_weighted_answers_match_enumeration(options: dict[str, Any], gamma: Callable[[], dict[str, float]]) -> None:
     table = asyncio.run(estimates(options))
     exact = np.array(list(gamma().values()))
     table, exact = np.column_stack([table, table.sum(axis=1)]), np.append(exact, exact.sum())

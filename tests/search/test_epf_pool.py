@@ -1,38 +1,37 @@
 """ePF with a pool through the engine: it goes back, tells so, and lets every solution vote."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from epf.core.errors import ContextTooLong
-from epf.search import Resampled, StepTaken, stream
-from tests.search.scripted import Call, Generator, RewardModel, drive, step
+from epf.core.generator import Step
+from epf.search import Event, Resampled, SearchResult, StepTaken, stream
+from tests.search.scripted import Call, Generator, Models, RewardModel, Writer, drive, result_of, step
 
 
-def run(write: Any, scores: Any, **options: Any) -> Any:
+def run(write: Writer, scores: Mapping[str, float], **options: Any) -> tuple[SearchResult, list[Event], Generator]:
     generator = Generator(write)
 
-    async def collect() -> Any:
-        models: dict[str, Any] = {
-            "generator": generator,
-            "reward_model": RewardModel(lambda steps: scores[steps[-1].split()[0]]),
-        }
+    async def collect() -> list[Event]:
+        models: Models = {"generator": generator, "reward_model": RewardModel(lambda steps: scores[steps[-1].split()[0]])}
         options_: dict[str, Any] = {"method": "epf_pool", "n_particles": 4, "seed": 1, "annealing": "none", **options}
         return [event async for event in stream("p", **models, **options_)]
 
     events = drive(collect())
-    return events[-1].result, events, generator
+    return result_of(events), events, generator
 
 
-def disappointing(call: Call) -> Any:
+def disappointing(call: Call) -> Step:
     """One first step is far better than the others, and what first follows it is bad."""
     if call.depth == 0:
         return step("good" if call.n == 0 else f"poor {call.n}")
     return step(f"bad {call.n}") if call.n < 8 else step("\\boxed{7}", "eos")
 
 
-SCORES: dict[str, Any] = {"good": 0.99, "poor": 0.2, "bad": 1e-6, "\\boxed{7}": 0.95, "\\boxed{3}": 0.4}
+SCORES = {"good": 0.99, "poor": 0.2, "bad": 1e-6, "\\boxed{7}": 0.95, "\\boxed{3}": 0.4}
 
 
 def test_it_goes_back_to_where_the_disappointment_began_and_tells_so() -> None:
@@ -51,14 +50,14 @@ def test_it_goes_back_to_where_the_disappointment_began_and_tells_so() -> None:
 
 
 @pytest.mark.parametrize("options", [{"pool_fraction": 0.0}, {"ess_threshold": 0.0}])
-def test_without_a_share_or_a_reason_it_never_goes_back(options: Any) -> None:
+def test_without_a_share_or_a_reason_it_never_goes_back(options: dict[str, Any]) -> None:
     _, events, generator = run(disappointing, SCORES, max_steps=3, **options)
     assert all(call.depth == t // 4 for t, call in enumerate(generator.calls))
     assert not [event for event in events if isinstance(event, StepTaken) and event.n_tokens == 0]
 
 
 def test_whether_to_mix_is_known_before_the_particles_move() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         if call.depth == 2:
             return step("\\boxed{7}", "eos")
         return step(f"{'fine' if call.depth == 0 else 'good' if call.n == 4 else 'bad'} {call.n}")
@@ -69,7 +68,7 @@ def test_whether_to_mix_is_known_before_the_particles_move() -> None:
 
 
 def test_where_all_die_those_who_were_pruned_go_on() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step("") if 4 <= call.n < 8 else disappointing(call)
 
     result, _, generator = run(write, SCORES)
@@ -78,7 +77,7 @@ def test_where_all_die_those_who_were_pruned_go_on() -> None:
 
 
 def test_a_solution_that_others_outweigh_keeps_its_vote() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         if call.depth == 0:
             return step("\\boxed{3}", "eos") if call.n == 0 else step("good")
         return step("\\boxed{7}", "eos")
@@ -91,7 +90,7 @@ def test_a_solution_that_others_outweigh_keeps_its_vote() -> None:
 
 
 def test_no_room_for_anyone_shows_the_best_partial_solution() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         if call.depth == 1:
             raise ContextTooLong("full")
         return step("good")

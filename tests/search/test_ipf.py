@@ -1,6 +1,7 @@
 """Intrinsic particle filtering through the engine."""
 
 import math
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
@@ -8,22 +9,23 @@ import numpy as np
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.search import SearchOptions, runner
+from epf.core.generator import Step
+from epf.search import SearchOptions, SearchResult, runner
 from epf.search.request import resolve_request
-from tests.search.scripted import Call, Generator, drive, hold, step
+from tests.search.scripted import Call, Generator, Writer, drive, hold, step
 
 
-def solved(write: Any, **options: Any) -> Any:
+def solved(write: Writer, **options: Any) -> tuple[SearchResult, Generator]:
     generator = Generator(write)
     asked = SearchOptions(**{"method": "ipf", "n_particles": 3, "seed": 1, "ess_threshold": 0.0, **options})
     return drive(runner.search(resolve_request("p", asked), generator=generator, reward_model=None)), generator
 
 
-def sure(made: Any, log_prob: Any) -> Any:
+def sure(made: Step, log_prob: float) -> Step:
     return replace(made, log_probs=(log_prob,) * len(made.token_ids))
 
 
-def first_steps_then_answers(call: Call) -> Any:
+def first_steps_then_answers(call: Call) -> Step:
     """Particle i is 0.2 (i + 1) nats unsure of its first step; particle 0 ends with it."""
     if call.depth == 0:
         made = step("\\boxed{0}", "eos") if call.n == 0 else step(f"first of {call.n}")
@@ -32,7 +34,7 @@ def first_steps_then_answers(call: Call) -> Any:
 
 
 @pytest.mark.parametrize("zscore", [True, False])
-def test_weights_are_exponentials_of_summed_entropies_or_z_scores(zscore: Any) -> None:
+def test_weights_are_exponentials_of_summed_entropies_or_z_scores(zscore: bool) -> None:
     result, _ = solved(first_steps_then_answers, entropy_zscore=zscore)
     first, second = np.array([0.2, 0.4, 0.6]), np.array([0.7, 0.3])
     if zscore:
@@ -46,7 +48,7 @@ def test_weights_are_exponentials_of_summed_entropies_or_z_scores(zscore: Any) -
 
 
 def test_particles_go_on_from_sure_steps() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         if call.depth == 0:
             return sure(step("sure" if call.n == 1 else f"vague {call.n}"), -0.01 if call.n == 1 else -8.0)
         return sure(step(f"\\boxed{{{call.n}}}", "eos"), -0.5)
@@ -57,7 +59,7 @@ def test_particles_go_on_from_sure_steps() -> None:
 
 
 def test_a_generator_without_log_probabilities_is_refused_at_its_first_step() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step | Awaitable[Step]:
         return replace(step("a"), log_probs=()) if call.n == 1 else hold()
 
     generator = Generator(write)
@@ -68,7 +70,7 @@ def test_a_generator_without_log_probabilities_is_refused_at_its_first_step() ->
 
 
 def test_a_token_without_a_probability_does_not_break_the_weights() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return sure(step(f"\\boxed{{{call.n}}}", "eos"), -math.inf if call.n == 0 else math.nan if call.n == 1 else -0.1)
 
     result, _ = solved(write, entropy_zscore=False)
