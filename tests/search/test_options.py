@@ -1,5 +1,5 @@
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -42,7 +42,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_bad_option_is_refused_by_name(name, value):
+def test_a_bad_option_is_refused_by_name(name: Any, value: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         SearchOptions(**{name: value})
     assert caught.value.param == name
@@ -60,11 +60,11 @@ def test_a_bad_option_is_refused_by_name(name, value):
         {"separator": "", "stop": ("x" * 256,) * 4},
     ],
 )
-def test_the_edges_are_allowed(options):
+def test_the_edges_are_allowed(options: Any) -> None:
     SearchOptions(**options)
 
 
-def test_every_particle_needs_a_token():
+def test_every_particle_needs_a_token() -> None:
     with pytest.raises(InvalidRequest, match="at least n_particles \\(8\\)") as caught:
         resolve_request("problem", SearchOptions(max_total_tokens=7))
     assert caught.value.param == "max_total_tokens"
@@ -72,7 +72,7 @@ def test_every_particle_needs_a_token():
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
-def test_a_method_reads_or_fixes_options_that_exist(method):
+def test_a_method_reads_or_fixes_options_that_exist(method: Any) -> None:
     options = set(SearchOptions.model_fields)
     assert options >= method.own | COMMON | set(method.fixed)
     assert not method.own & set(method.fixed)
@@ -81,7 +81,7 @@ def test_a_method_reads_or_fixes_options_that_exist(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_has_its_own_values_whatever_the_defaults(method):
+def test_a_method_has_its_own_values_whatever_the_defaults(method: Any) -> None:
     asked = SearchOptions(method=method)
     resolved = resolve_options(METHODS[method], asked)
     assert resolved.answer_selection is not None
@@ -90,16 +90,16 @@ def test_a_method_has_its_own_values_whatever_the_defaults(method):
     assert resolve_options(METHODS[method], resolved) == resolved
 
 
-def test_the_methods_are_those_that_can_be_named():
+def test_the_methods_are_those_that_can_be_named() -> None:
     assert tuple(METHODS) == get_args(MethodName)
 
 
-def test_options_that_were_given_are_known():
+def test_options_that_were_given_are_known() -> None:
     assert SearchOptions(seed=3, n_particles=8).chosen() == {"n_particles": 8, "seed": 3}
 
 
 @pytest.mark.parametrize("problem", ["", "  \n", None])
-def test_an_empty_problem_is_refused_before_any_token(problem):
+def test_an_empty_problem_is_refused_before_any_token(problem: Any) -> None:
     generator = Generator(solution(2))
     with pytest.raises(InvalidRequest) as caught:
         drive(asolve(problem, generator=generator, reward_model=RewardModel()))
@@ -107,13 +107,13 @@ def test_an_empty_problem_is_refused_before_any_token(problem):
     assert generator.calls == []
 
 
-def test_an_unknown_method_is_refused():
+def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
         drive(asolve("problem", method="magic", generator=Generator(solution(2)), reward_model=RewardModel()))
     assert caught.value.param == "method"
     assert "epf" in caught.value.message
 
 
-def test_a_stream_refuses_too():
+def test_a_stream_refuses_too() -> None:
     with pytest.raises(InvalidRequest):
         drive(anext(stream("", generator=Generator(solution(2)), reward_model=RewardModel())))

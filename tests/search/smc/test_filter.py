@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from epf.search.smc.lookahead import first_copies, guide
 from epf.search.smc.weights import ess, logit
 
 
-def seen(scores, finished=(), dead=(), successors=None, last=False):
+def seen(scores: Any, finished: Any = (), dead: Any = (), successors: Any = None, last: Any = False) -> Any:
     n = len(scores)
     return Observation(
         logits=logit(scores),
@@ -21,7 +22,7 @@ def seen(scores, finished=(), dead=(), successors=None, last=False):
     )
 
 
-def rng(seed=0):
+def rng(seed: int = 0) -> Any:
     return np.random.default_rng(seed)
 
 
@@ -33,7 +34,9 @@ def rng(seed=0):
     seed=st.integers(0, 2**32),
     resample_finished=st.booleans(),
 )
-def test_a_dead_particle_is_never_chosen(weighting, scores, dead, finished, seed, resample_finished):
+def test_a_dead_particle_is_never_chosen(
+    weighting: Any, scores: Any, dead: Any, finished: Any, seed: int, resample_finished: Any
+) -> None:
     n = len(scores)
     alive = [i for i in range(n) if i not in dead]
     config = FilterConfig(weighting=weighting, ess_threshold=1.0, resample_finished=resample_finished)
@@ -52,7 +55,7 @@ def test_a_dead_particle_is_never_chosen(weighting, scores, dead, finished, seed
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_all_dead(weighting):
+def test_all_dead(weighting: Any) -> None:
     state, info = step(start(3), seen([0.5] * 3, dead=(0, 1, 2)), rng(), FilterConfig(weighting=weighting))
     assert not info.resampled
     np.testing.assert_array_equal(info.ancestors, [0, 1, 2])
@@ -61,14 +64,14 @@ def test_all_dead(weighting):
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_only_finished_particles_left_and_none_may_be_drawn(weighting):
+def test_only_finished_particles_left_and_none_may_be_drawn(weighting: Any) -> None:
     config = FilterConfig(weighting=weighting, resample_finished=False)
     state, info = step(start(2), seen([0.9, 0.5], finished=(0, 1)), rng(), config)
     assert not info.resampled
     np.testing.assert_allclose(state.log_weights, logit([0.9, 0.5]))
 
 
-def test_current_weighs_by_the_newest_odds_and_starts_anew():
+def test_current_weighs_by_the_newest_odds_and_starts_anew() -> None:
     config = FilterConfig(weighting="current", annealing="none")
     state, info = step(start(3), seen([0.9, 0.5, 0.1]), rng(), config)
     np.testing.assert_allclose(info.log_weights, logit([0.9, 0.5, 0.1]))
@@ -79,7 +82,7 @@ def test_current_weighs_by_the_newest_odds_and_starts_anew():
     assert not info.resampled
 
 
-def test_incremental_accumulates_to_the_newest_odds_and_waits_for_a_low_ess():
+def test_incremental_accumulates_to_the_newest_odds_and_waits_for_a_low_ess() -> None:
     config = FilterConfig(weighting="incremental", annealing="none", ess_threshold=0.5)
     state, info = step(start(3), seen([0.5, 0.6, 0.7]), rng(), config)
     assert not info.resampled
@@ -91,14 +94,14 @@ def test_incremental_accumulates_to_the_newest_odds_and_waits_for_a_low_ess():
     np.testing.assert_array_equal(state.log_weights, 0.0)
 
 
-def test_a_finished_particle_keeps_its_incremental_weight():
+def test_a_finished_particle_keeps_its_incremental_weight() -> None:
     config = FilterConfig(weighting="incremental", annealing="none", ess_threshold=0.0)
     state, _ = step(start(2), seen([0.8, 0.5], finished=(0,)), rng(), config)
     state, _ = step(state, seen([0.8, 0.3], finished=(0,)), rng(), config)
     np.testing.assert_allclose(state.log_weights, logit([0.8, 0.3]))
 
 
-def test_what_a_tempered_draw_did_not_use_stays_on_the_survivors():
+def test_what_a_tempered_draw_did_not_use_stays_on_the_survivors() -> None:
     config = FilterConfig(weighting="incremental", annealing="base", ess_threshold=0.9, horizon=4)
     state, info = step(start(4), seen([0.99, 0.2, 0.2, 0.2]), rng(), config)
     assert info.temperature == pytest.approx(1.75)
@@ -106,8 +109,8 @@ def test_what_a_tempered_draw_did_not_use_stays_on_the_survivors():
     np.testing.assert_allclose(state.log_weights, expected)
 
 
-def test_annealing_lets_more_ancestors_survive():
-    def distinct(annealing):
+def test_annealing_lets_more_ancestors_survive() -> None:
+    def distinct(annealing: Any) -> Any:
         config = FilterConfig(annealing=annealing)
         draws = [step(start(8), seen([0.999] + [0.6] * 7), rng(seed), config)[1] for seed in range(200)]
         return np.mean([len(set(info.ancestors.tolist())) for info in draws])
@@ -116,20 +119,20 @@ def test_annealing_lets_more_ancestors_survive():
     assert distinct("ess") > 3.0
 
 
-def test_annealing_ends_with_the_early_phase():
+def test_annealing_ends_with_the_early_phase() -> None:
     config = FilterConfig(horizon=4, early_phase=0.5)
     late = FilterState(1, np.zeros(4), np.zeros(4), 0.0)
     assert step(start(4), seen([0.999, 0.2, 0.2, 0.2]), rng(), config)[1].temperature > 1.0
     assert step(late, seen([0.999, 0.2, 0.2, 0.2]), rng(), config)[1].temperature == 1.0
 
 
-def test_the_guide_mixes_log_odds_and_leaves_finished_particles_alone():
+def test_the_guide_mixes_log_odds_and_leaves_finished_particles_alone() -> None:
     here, there = logit([0.5, 0.8]), logit([0.9, 0.1])
     guided = guide(here, here, there, 0.25, np.array([False, True]))
     np.testing.assert_allclose(guided, [0.75 * here[0] + 0.25 * there[0], here[1]])
 
 
-def test_the_guide_steers_the_draw_and_the_correction_stays():
+def test_the_guide_steers_the_draw_and_the_correction_stays() -> None:
     config = FilterConfig(annealing="none", lam=0.5, resampling="systematic")
     state, info = step(start(2), seen([0.5, 0.5], successors=[0.9999, 0.0001]), rng(), config)
     np.testing.assert_array_equal(info.ancestors, [0, 0])
@@ -137,24 +140,26 @@ def test_the_guide_steers_the_draw_and_the_correction_stays():
     np.testing.assert_array_equal(info.first_copy, [True, False])
 
 
-def test_first_copies():
+def test_first_copies() -> None:
     np.testing.assert_array_equal(first_copies(np.array([3, 0, 3, 3, 1])), [True, True, False, False, True])
 
 
-def test_one_particle():
+def test_one_particle() -> None:
     state, info = step(start(1), seen([0.3]), rng(), FilterConfig())
     assert info.ancestors.tolist() == [0]
     assert (info.ess, info.entropy, info.temperature) == (1.0, 0.0, 1.0)
     assert state.log_evidence == pytest.approx(logit([0.3])[0])
 
 
-def test_the_same_seed_draws_the_same():
-    draws = [step(start(6), seen([0.1, 0.9, 0.5, 0.4, 0.8, 0.2]), rng(4), FilterConfig())[1].ancestors for _ in range(2)]
-    np.testing.assert_array_equal(*draws)
+def test_the_same_seed_draws_the_same() -> None:
+    first, second = (
+        step(start(6), seen([0.1, 0.9, 0.5, 0.4, 0.8, 0.2]), rng(4), FilterConfig())[1].ancestors for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
 
 
 @given(st.permutations(range(5)))
-def test_order_does_not_matter_to_weights(order):
+def test_order_does_not_matter_to_weights(order: Any) -> None:
     scores = np.array([0.1, 0.9, 0.5, 0.4, 0.8])
     plain = step(start(5), seen(scores), rng(), FilterConfig())[1]
     moved = step(start(5), seen(scores[order]), rng(), FilterConfig())[1]
@@ -163,7 +168,7 @@ def test_order_does_not_matter_to_weights(order):
     assert moved.temperature == pytest.approx(plain.temperature)
 
 
-def test_bad_observations_are_refused():
+def test_bad_observations_are_refused() -> None:
     good = seen([0.5, 0.5])
     with pytest.raises(ValueError, match="finite"):
         dataclasses.replace(good, logits=np.array([np.nan, 0.0]))
