@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.examples import README, ROOT, Example, assert_same_json, assert_same_text, blocks, examples, text_of
@@ -141,6 +142,19 @@ def test_service_answers(example: Example, port: str, tmp_path: Path) -> None:
     else:
         answers = re.findall(r'"result":\{"answer":"(.*?)"', done.stdout) or [json.loads(done.stdout)["answer"]]
         assert sorted(answers) == sorted(RIGHT[problem] for problem in asked)
+
+
+@pytest.mark.slow
+def test_the_openai_example_prints_what_its_comment_shows(port: str) -> None:
+    """The request that the example sends; tests/clients sends it with the real client."""
+    (block,) = (block for block in blocks(README, "python") if "OpenAI" in block)
+    (shown,) = re.findall(r"  # (.*)$", block, flags=re.MULTILINE)
+    (model,) = re.findall(r'model="([^"]+)"', block)
+    (search,) = re.findall(r"extra_body=(\{.*\})\)", block)
+    body = {"model": model, "messages": [{"role": "user", "content": problem_in(block)}], **json.loads(search)}
+    found = httpx.post(f"http://localhost:{port}/v1/chat/completions", json=body, timeout=60).json()["choices"][0]["search"]
+    assert f"{found['answer']} {found['confidence']}" == shown
+    assert found["answer"] == RIGHT[problem_in(block)]
 
 
 @pytest.mark.slow
