@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from epf.reward_models.backend import FamilyRewardModel
 from tests.vllm.engines import Engine, generator_engine, reward_engine
 from tests.vllm.serve import VllmServer, vllm_servers
 
+LIMIT_S = 600
 THEIRS = "torch|transformers|vllm|multiprocessing|huggingface_hub"
 
 
@@ -18,6 +20,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Ignore warnings within vLLM and its dependencies."""
     config.addinivalue_line("filterwarnings", f"ignore:::({THEIRS})")
     config.addinivalue_line("filterwarnings", "ignore:Unclosed context <zmq:ResourceWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Allow for the start of an engine or a server, which counts for the first test that uses it."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
 
 
 @pytest.fixture(scope="session")
