@@ -5,7 +5,7 @@ import pytest
 
 from epf.core.errors import InvalidRequest
 from epf.search import METHODS, SearchOptions, asolve, stream
-from epf.search.methods.method import COMMON
+from epf.search.methods.method import COMMON, Method
 from epf.search.options import MAX_PARTICLES, MAX_STEPS, MethodName
 from epf.search.request import resolve_options, resolve_request
 from tests.search.scripted import Generator, RewardModel, drive, solution
@@ -42,7 +42,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_bad_option_is_refused_by_name(name: Any, value: Any) -> None:
+def test_a_bad_option_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         SearchOptions(**{name: value})
     assert caught.value.param == name
@@ -60,7 +60,7 @@ def test_a_bad_option_is_refused_by_name(name: Any, value: Any) -> None:
         {"separator": "", "stop": ("x" * 256,) * 4},
     ],
 )
-def test_the_edges_are_allowed(options: Any) -> None:
+def test_the_edges_are_allowed(options: dict[str, Any]) -> None:
     SearchOptions(**options)
 
 
@@ -72,7 +72,7 @@ def test_every_particle_needs_a_token() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
-def test_a_method_reads_or_fixes_options_that_exist(method: Any) -> None:
+def test_a_method_reads_or_fixes_options_that_exist(method: Method) -> None:
     options = set(SearchOptions.model_fields)
     assert options >= method.own | COMMON | set(method.fixed)
     assert not method.own & set(method.fixed)
@@ -81,7 +81,7 @@ def test_a_method_reads_or_fixes_options_that_exist(method: Any) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_has_its_own_values_whatever_the_defaults(method: Any) -> None:
+def test_a_method_has_its_own_values_whatever_the_defaults(method: MethodName) -> None:
     asked = SearchOptions(method=method)
     resolved = resolve_options(METHODS[method], asked)
     assert resolved.answer_selection is not None

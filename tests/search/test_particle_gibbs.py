@@ -2,29 +2,35 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from epf.search import Resampled, StepTaken, asolve, runner, stream
+from epf.core.generator import Step
+from epf.search import Event, Particle, Resampled, StepTaken, asolve, runner, stream
 from epf.search.answers.equality import AnswerChecker
+from epf.search.engine.search_run import Outcome, Run
 from epf.search.engine.trajectory import Chain, grown
 from epf.search.methods.epf import Group, run_filter
 from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
 from epf.search.options import SearchOptions
 from epf.search.request import SearchRequest, resolve_options
-from tests.search.scripted import Generator, RewardModel, drive, solution, step
+from epf.search.smc.annealing import Schedule
+from epf.search.smc.weights import FloatArray
+from tests.search.scripted import Call, Generator, Models, RewardModel, drive, result_of, solution, step
 from tests.search.test_engine_exact import LEAVES, judge, target, write
 
 N_SEEDS = 400
 
 
-def leaf_of(particle):
+def leaf_of(particle: Particle) -> int:
     return LEAVES.index("".join(s.text[0] for s in particle.steps))
 
 
-def trajectory(leaf):
+def trajectory(leaf: str) -> Chain:
     chain = Chain()
     for t in range(1, len(leaf) + 1):
         made = step(f"{leaf[t - 1]}\\boxed{{{leaf}}}", "eos") if t == len(leaf) else step(leaf[t - 1])
@@ -33,27 +39,28 @@ def trajectory(leaf):
     return chain
 
 
-def posterior():
+def posterior() -> FloatArray:
     gamma = np.array(list(target().values()))
-    return gamma / gamma.sum()
+    shares: FloatArray = gamma / gamma.sum()
+    return shares
 
 
 @pytest.mark.parametrize("annealing", ["none", "ess"])
-def test_a_sweep_leaves_the_posterior_as_it_is(annealing):
-    async def sweeps():
+def test_a_sweep_leaves_the_posterior_as_it_is(annealing: Schedule) -> None:
+    async def sweeps() -> FloatArray:
         table = np.zeros((N_SEEDS, len(LEAVES)))
-        models = {"generator": Generator(write), "reward_model": RewardModel(judge)}
+        models: Models = {"generator": Generator(write), "reward_model": RewardModel(judge)}
         checker = AnswerChecker()
         for seed, row in enumerate(table):
             reference = trajectory(LEAVES[np.random.default_rng([5, seed]).choice(len(LEAVES), p=posterior())])
 
-            async def conditional(run, reference=reference):
+            async def conditional(run: Run, reference: Chain = reference) -> Outcome:
                 return await run_filter(run, Group((0, 1, 2), reference))
 
             method = replace(PARTICLE_GIBBS, run=conditional)
             options = SearchOptions(n_particles=3, seed=seed, annealing=annealing, ess_threshold=0.95, early_phase=1.0)
             request = SearchRequest("p", method, resolve_options(method, options))
-            events = []
+            events: list[Event] = []
             result = await runner.search(request, checker=checker, emit=events.append, **models)
             assert all(event.ancestors[2] == 2 for event in events if isinstance(event, Resampled))
             weights = np.exp([particle.log_weight for particle in result.particles])
@@ -67,13 +74,18 @@ def test_a_sweep_leaves_the_posterior_as_it_is(annealing):
     assert (np.abs(table.mean(axis=0) - posterior()) < 4 * standard_error).all()
 
 
-def test_many_sweeps_reach_the_posterior_and_the_first_one_s_evidence_is_unbiased():
+def test_many_sweeps_reach_the_posterior_and_the_first_one_s_evidence_is_unbiased() -> None:
     n_seeds, iterations = 30, 40
     shares, evidence = np.zeros((n_seeds, len(LEAVES))), np.zeros(n_seeds)
 
-    async def chains():
-        models = {"generator": Generator(write), "reward_model": RewardModel(judge), "checker": AnswerChecker()}
-        options = {"method": "particle_gibbs", "n_particles": 3 * iterations, "iterations": iterations, "ess_threshold": 0.95}
+    async def chains() -> None:
+        models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(judge), "checker": AnswerChecker()}
+        options: dict[str, Any] = {
+            "method": "particle_gibbs",
+            "n_particles": 3 * iterations,
+            "iterations": iterations,
+            "ess_threshold": 0.95,
+        }
         for seed, row in enumerate(shares):
             result = await asolve("p", seed=seed, **models, **options)
             weights = np.exp([particle.log_weight for particle in result.particles])
@@ -91,16 +103,22 @@ def test_many_sweeps_reach_the_posterior_and_the_first_one_s_evidence_is_unbiase
 
 
 @pytest.mark.parametrize(("n", "iterations", "sizes"), [(8, 2, [4, 4]), (7, 3, [3, 2, 2]), (3, 9, [1, 1, 1]), (5, 1, [5])])
-def test_sweeps_share_the_particles_and_the_reference_costs_nothing(n, iterations, sizes):
-    async def collect():
+def test_sweeps_share_the_particles_and_the_reference_costs_nothing(n: int, iterations: int, sizes: list[int]) -> None:
+    async def collect() -> tuple[list[Event], Generator]:
         generator = Generator(solution(3))
-        options = {"method": "particle_gibbs", "n_particles": n, "iterations": iterations, "seed": 1, "ess_threshold": 0.0}
-        events = [event async for event in stream("p", generator=generator, reward_model=RewardModel(), **options)]
+        options: dict[str, Any] = {
+            "method": "particle_gibbs",
+            "n_particles": n,
+            "iterations": iterations,
+            "seed": 1,
+            "ess_threshold": 0.0,
+        }
+        events: list[Event] = [event async for event in stream("p", generator=generator, reward_model=RewardModel(), **options)]
         return events, generator
 
     events, generator = drive(collect())
     assert len(generator.calls) == 3 * n
-    assert len(events[-1].result.particles) == n
+    assert len(result_of(events).particles) == n
     taken = [event for event in events if isinstance(event, StepTaken)]
     drawn = [event for event in taken if event.n_tokens]
     assert sorted({event.particle for event in drawn}) == list(range(n))
@@ -111,38 +129,47 @@ def test_sweeps_share_the_particles_and_the_reference_costs_nothing(n, iteration
     assert all(len(event.ancestors) == n for event in rounds)
 
 
-def test_particles_continue_prefixes_of_the_reference_but_no_particle_of_another_sweep():
-    def scored(steps):
+def test_particles_continue_prefixes_of_the_reference_but_no_particle_of_another_sweep() -> None:
+    def scored(steps: Sequence[str]) -> float:
         return 0.99 if steps[0] == "good" else 0.01
 
-    def writes(call):
+    def writes(call: Call) -> Step:
         if call.depth == 0:
             return step("good" if call.n == 0 else f"bad {call.n}")
         return step(f"\\boxed{{{call.n}}}", "eos")
 
-    async def collect():
-        options = {"method": "particle_gibbs", "n_particles": 4, "seed": 1, "annealing": "none", "ess_threshold": 0.9}
+    async def collect() -> list[Event]:
+        options: dict[str, Any] = {
+            "method": "particle_gibbs",
+            "n_particles": 4,
+            "seed": 1,
+            "annealing": "none",
+            "ess_threshold": 0.9,
+        }
         return [event async for event in stream("p", generator=Generator(writes), reward_model=RewardModel(scored), **options)]
 
-    events = drive(collect())
+    events: list[Event] = drive(collect())
     first, second = [e.ancestors for e in events if isinstance(e, Resampled) and e.record.t == 1]
     assert first == (0, 0, 2, 3)
     assert set(second[2:]) <= {0, 1}
     assert second[:2] == (0, 1)
-    particles = events[-1].result.particles
+    particles = result_of(events).particles
     assert {particle.steps[0].text for particle in particles} == {"good"}
     assert len({particle.answer for particle in particles}) == 4
 
 
-def test_the_reference_is_drawn_by_weight():
-    def writes(call):
+def test_the_reference_is_drawn_by_weight() -> None:
+    def writes(call: Call) -> Step:
         return step(f"{call.n % 2} \\boxed{{1}}", "eos")
 
-    async def references():
-        models = {"generator": Generator(writes), "reward_model": RewardModel(lambda steps: 0.8 if steps[0][0] == "0" else 0.5)}
+    async def references() -> list[int]:
+        models: Models = {
+            "generator": Generator(writes),
+            "reward_model": RewardModel(lambda steps: 0.8 if steps[0][0] == "0" else 0.5),
+        }
         drawn = []
         for seed in range(500):
-            options = {"method": "particle_gibbs", "n_particles": 4, "seed": seed}
+            options: dict[str, Any] = {"method": "particle_gibbs", "n_particles": 4, "seed": seed}
             retold = [e async for e in stream("p", **models, **options) if isinstance(e, StepTaken) and not e.n_tokens]
             drawn += [event.particle for event in retold]
         return drawn
@@ -153,20 +180,20 @@ def test_the_reference_is_drawn_by_weight():
     assert set(drawn) == {0, 1}
 
 
-def test_a_sweep_in_which_all_die_gives_no_reference():
-    def writes(call):
+def test_a_sweep_in_which_all_die_gives_no_reference() -> None:
+    def writes(call: Call) -> Step:
         return step("") if call.n < 2 else step("\\boxed{7}", "eos")
 
-    options = {"method": "particle_gibbs", "n_particles": 4, "seed": 1}
+    options: dict[str, Any] = {"method": "particle_gibbs", "n_particles": 4, "seed": 1}
     result = drive(asolve("p", generator=Generator(writes), reward_model=RewardModel(), **options))
     assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "finished")
     assert [particle.log_weight for particle in result.particles] == [-math.inf, -math.inf, *[pytest.approx(math.log(0.5))] * 2]
 
 
-def test_a_budget_spent_in_a_later_sweep_answers_from_all_that_finished():
-    def writes(call):
+def test_a_budget_spent_in_a_later_sweep_answers_from_all_that_finished() -> None:
+    def writes(call: Call) -> Step:
         return step("\\boxed{7}", "eos") if call.n < 2 else step("x" * min(9, call.sampling.max_tokens), "length")
 
-    options = {"method": "particle_gibbs", "n_particles": 4, "seed": 1, "max_total_tokens": 60}
+    options: dict[str, Any] = {"method": "particle_gibbs", "n_particles": 4, "seed": 1, "max_total_tokens": 60}
     result = drive(asolve("p", generator=Generator(writes), reward_model=RewardModel(), **options))
     assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "budget")

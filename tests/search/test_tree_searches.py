@@ -2,40 +2,43 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from epf.core.errors import ContextTooLong
-from epf.search import Resampled, asolve, stream
+from epf.core.generator import Step
+from epf.search import Event, Particle, Resampled, SearchResult, asolve, stream
 from epf.search.answers.equality import AnswerChecker
 from epf.search.engine.seeds import call_seed
-from tests.search.scripted import Generator, RewardModel, drive, hold, solution, step
+from tests.search.scripted import Call, Generator, Judge, Models, RewardModel, Writer, drive, hold, result_of, solution, step
 
 DEPTH = 6
 SEEDS = range(12)
 
 
-def number(text):
+def number(text: str) -> float:
     """Something in [0, 1) that depends on ``text`` alone."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
 
 
-def ended(path):
+def ended(path: str) -> bool:
     """A third of the branches end before the deepest level."""
     return len(path) == DEPTH or (len(path) >= 2 and number("end" + path) < 0.33)
 
 
-def drawn(path, seed):
+def drawn(path: str, seed: int) -> str:
     """The next of three letters, not all as likely."""
     return "abc"[int(np.random.default_rng(seed).choice(3, p=(0.5, 0.3, 0.2)))]
 
 
-def odds(path):
+def odds(path: str) -> float:
     return 0.1 + 5 * number("score" + path)
 
 
-def write(call):
+def write(call: Call) -> Step:
     """A letter and its depth, for no step may be written three times in a row."""
     path = "".join(line[0] for line in call.prefix.splitlines())
     path += drawn(path, call.seed)
@@ -43,21 +46,21 @@ def write(call):
     return step(f"{text} \\boxed{{{answer(path)}}}", "eos") if ended(path) else step(text)
 
 
-def answer(path):
+def answer(path: str) -> str:
     """A number of its own for every path."""
     return "1" + path.translate(str.maketrans("abc", "123"))
 
 
-def judge(steps):
+def judge(steps: Sequence[str]) -> float:
     value = odds("".join(text[0] for text in steps))
     return value / (1 + value)
 
 
-def path_of(particle):
+def path_of(particle: Particle) -> str:
     return "".join(s.text[0] for s in particle.steps)
 
 
-def reference_beam(seed, n, width):
+def reference_beam(seed: int, n: int, width: int) -> list[str]:
     """Beams as paths; those that have ended keep their places."""
     beams = [""] * n
     for t in range(1, DEPTH + 1):
@@ -72,7 +75,7 @@ def reference_beam(seed, n, width):
     return beams
 
 
-def reference_dvts(seed, n, width):
+def reference_dvts(seed: int, n: int, width: int) -> list[str]:
     """Each subtree by itself, knowing only which places it has."""
     ends = []
     first = 0
@@ -92,10 +95,10 @@ def reference_dvts(seed, n, width):
 REFERENCES = {"beam": reference_beam, "dvts": reference_dvts}
 
 
-async def searched(method, judge=judge, writer=write, **options):
+async def searched(method: str, judge: Judge = judge, writer: Writer = write, **options: Any) -> SearchResult:
     checker = AnswerChecker()
     try:
-        models = {"generator": Generator(writer), "reward_model": RewardModel(judge)}
+        models: Models = {"generator": Generator(writer), "reward_model": RewardModel(judge)}
         return await asolve("problem", method=method, checker=checker, **models, **options)
     finally:
         await checker.aclose()
@@ -103,7 +106,7 @@ async def searched(method, judge=judge, writer=write, **options):
 
 @pytest.mark.parametrize("method", REFERENCES)
 @pytest.mark.parametrize(("n", "width"), [(1, 4), (2, 4), (3, 1), (4, 4), (6, 4), (8, 2), (8, 4), (13, 5), (16, 4), (32, 3)])
-def test_particles_and_votes_are_the_reference_s(method, n, width):
+def test_particles_and_votes_are_the_reference_s(method: str, n: int, width: int) -> None:
     for seed in SEEDS:
         result = drive(searched(method, seed=seed, n_particles=n, beam_width=width, answer_selection="weighted_vote"))
         paths = REFERENCES[method](seed, n, width)
@@ -117,7 +120,7 @@ def test_particles_and_votes_are_the_reference_s(method, n, width):
 
 @pytest.mark.parametrize("method", REFERENCES)
 @pytest.mark.parametrize("width", [1, 4])
-def test_one_particle_is_a_plain_sample(method, width):
+def test_one_particle_is_a_plain_sample(method: str, width: int) -> None:
     for seed in SEEDS:
         plain = drive(searched("best_of_n", seed=seed, n_particles=1))
         tree = drive(searched(method, seed=seed, n_particles=1, beam_width=width))
@@ -127,14 +130,14 @@ def test_one_particle_is_a_plain_sample(method, width):
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_without_pruning_a_tree_search_is_best_of_n(method):
+def test_without_pruning_a_tree_search_is_best_of_n(method: str) -> None:
     """A beam of width 1 keeps all, as long as they differ."""
 
-    def all_different(call):
+    def all_different(call: Call) -> Step:
         made = write(call)
         return step(f"{made.text} {call.seed}", made.finish)
 
-    options = {"writer": all_different, "judge": judge, "seed": 5, "n_particles": 9}
+    options: dict[str, Any] = {"writer": all_different, "judge": judge, "seed": 5, "n_particles": 9}
     best = drive(searched("best_of_n", **options))
     tree = drive(searched(method, beam_width=1, **options))
     assert [particle.steps for particle in tree.particles] == [particle.steps for particle in best.particles]
@@ -142,15 +145,15 @@ def test_without_pruning_a_tree_search_is_best_of_n(method):
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_a_width_of_all_particles_is_greedy_by_the_judge(method):
+def test_a_width_of_all_particles_is_greedy_by_the_judge(method: str) -> None:
     """With every letter drawn in each round the best letter wins each time, though a worse one would have led further."""
 
-    def every_letter(call):
+    def every_letter(call: Call) -> Step:
         depth = call.depth
         letter = "abcd"[call.n % 4]
         return step(f"{letter}\\boxed{{{letter}}}", "eos") if depth == 3 else step(f"{letter}{depth}")
 
-    def greedy_trap(steps):
+    def greedy_trap(steps: Sequence[str]) -> float:
         texts = "".join(text[0] for text in steps)
         return 0.99 if texts.startswith("da") and len(texts) == 4 else {"a": 0.2, "b": 0.4, "c": 0.6, "d": 0.1}[texts[-1]]
 
@@ -158,11 +161,11 @@ def test_a_width_of_all_particles_is_greedy_by_the_judge(method):
     assert path_of(result.particles[result.shown]) == "cccc"
 
 
-def test_equal_prefixes_are_one_beam():
+def test_equal_prefixes_are_one_beam() -> None:
     """Three of four particles write the best line, so the second best is kept too."""
     lines = iter(["good", "fair", "good", "good", "bad", "poor"])
 
-    def twins(call):
+    def twins(call: Call) -> Step:
         return step(next(lines)) if call.depth == 0 else step(f"\\boxed{{{call.prefix.strip()}}}", "eos")
 
     value = {"good": 0.9, "fair": 0.7, "poor": 0.2, "bad": 0.1}
@@ -171,13 +174,13 @@ def test_equal_prefixes_are_one_beam():
     assert result.steps[0].distinct_ancestors == 3
 
 
-def test_a_finished_beam_takes_no_place_of_one_that_runs_and_keeps_its_vote():
-    def early(call):
+def test_a_finished_beam_takes_no_place_of_one_that_runs_and_keeps_its_vote() -> None:
+    def early(call: Call) -> Step:
         if call.depth == 0:
             return step("\\boxed{1}", "eos") if call.n == 2 else step(f"line {call.n}")
         return step("\\boxed{2}", "eos")
 
-    def low_at_first(steps):
+    def low_at_first(steps: Sequence[str]) -> float:
         return 0.01 if "\\boxed{1}" in steps[-1] else 0.5
 
     result = drive(searched("beam", low_at_first, early, n_particles=5, beam_width=2, seed=1))
@@ -187,38 +190,38 @@ def test_a_finished_beam_takes_no_place_of_one_that_runs_and_keeps_its_vote():
 
 
 @pytest.mark.parametrize(("aggregation", "kept"), [("last", "y"), ("min", "y"), ("product", "x"), ("mean", "x")])
-def test_prefixes_are_ranked_by_the_aggregated_score(aggregation, kept):
+def test_prefixes_are_ranked_by_the_aggregated_score(aggregation: str, kept: str) -> None:
     """A beam of two prefixes goes on from "x" (0.9) and "y" (0.5); their next lines are worth 0.4 and 0.45."""
     scores = {"x": 0.9, "y": 0.5, "z": 0.1, "x2": 0.4, "y2": 0.45}
 
-    def lines(call):
+    def lines(call: Call) -> Step:
         if call.depth == 0:
             return step("xyz"[call.n])
         return step(f"{call.prefix[0]}2") if call.depth == 1 else step(f"\\boxed{{{call.prefix[0]}}}", "eos")
 
-    def told(steps):
+    def told(steps: Sequence[str]) -> float:
         return scores.get(steps[-1], 0.5)
 
     result = drive(searched("beam", told, lines, n_particles=3, beam_width=2, seed=1, aggregation=aggregation, max_steps=2))
     assert path_of(result.particles[result.shown])[0] == kept
 
 
-def events(method, **options):
-    async def main():
-        models = {"generator": Generator(write), "reward_model": RewardModel(judge)}
+def events(method: str, **options: Any) -> list[Event]:
+    async def main() -> list[Event]:
+        models: Models = {"generator": Generator(write), "reward_model": RewardModel(judge)}
         return [event async for event in stream("problem", method=method, **models, **options)]
 
     return drive(main())
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_every_round_is_told_as_a_filter_s_is(method):
+def test_every_round_is_told_as_a_filter_s_is(method: str) -> None:
     told = events(method, n_particles=8, seed=3)
-    result = told[-1].result
+    result = result_of(told)
     rounds = [event for event in told if isinstance(event, Resampled)]
     assert [event.record for event in rounds] == list(result.steps)
     assert [event.record.t for event in rounds] == list(range(1, len(rounds) + 1))
-    lineages = [()] * 8
+    lineages: list[tuple[int, ...]] = [()] * 8
     for event in rounds:
         assert len(event.ancestors) == 8
         assert len(set(event.ancestors)) == event.record.distinct_ancestors
@@ -233,15 +236,15 @@ def test_every_round_is_told_as_a_filter_s_is(method):
 @pytest.mark.parametrize(
     ("method", "width", "kept"), [("beam", 4, {"brief"}), ("beam", 1, {"brief", "brief too"}), ("dvts", 4, {"brief"})]
 )
-def test_dead_and_stuck_particles_give_their_slots_to_others(method, width, kept):
-    def troubled(call):
+def test_dead_and_stuck_particles_give_their_slots_to_others(method: str, width: int, kept: set[str]) -> None:
+    def troubled(call: Call) -> Step:
         if call.depth == 0:
             return step(["", "wordy", "brief", "brief too"][call.n % 4])
         if call.prefix.startswith("wordy"):
             raise ContextTooLong("full")
         return step("\\boxed{7}", "eos") if call.depth == 2 else step(f"more {call.seed}")
 
-    def by_first_line(steps):
+    def by_first_line(steps: Sequence[str]) -> float:
         return {"wordy": 0.05, "brief": 0.9, "brief too": 0.5}[steps[0]]
 
     result = drive(searched(method, by_first_line, troubled, n_particles=4, beam_width=width, seed=1))
@@ -249,8 +252,8 @@ def test_dead_and_stuck_particles_give_their_slots_to_others(method, width, kept
     assert {particle.steps[0].text for particle in result.particles} == kept
 
 
-def test_a_subtree_that_died_leaves_the_others_alone():
-    def half(call):
+def test_a_subtree_that_died_leaves_the_others_alone() -> None:
+    def half(call: Call) -> Step:
         return step("") if call.depth == 0 and call.n < 2 else solution(3, n_answers=1)(call)
 
     result = drive(searched("dvts", lambda steps: 0.5, half, n_particles=4, beam_width=2, seed=1))
@@ -260,10 +263,10 @@ def test_a_subtree_that_died_leaves_the_others_alone():
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_a_deadline_answers_from_the_beams_that_have_finished(method):
-    async def scenario():
+def test_a_deadline_answers_from_the_beams_that_have_finished(method: str) -> None:
+    async def scenario() -> None:
         generator = Generator(lambda call: step("\\boxed{7}", "eos") if call.n == 0 else hold())
-        models = {"generator": generator, "reward_model": RewardModel(lambda steps: 0.8)}
+        models: Models = {"generator": generator, "reward_model": RewardModel(lambda steps: 0.8)}
         result = await asolve("problem", method=method, n_particles=4, seed=1, max_seconds=0.05, **models)
         assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "deadline")
         assert (generator.in_flight, generator.n_cancelled) == (0, 3)
@@ -272,8 +275,8 @@ def test_a_deadline_answers_from_the_beams_that_have_finished(method):
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_at_the_limit_of_steps_whoever_has_finished_votes(method):
-    def one_ends(call):
+def test_at_the_limit_of_steps_whoever_has_finished_votes(method: str) -> None:
+    def one_ends(call: Call) -> Step:
         return step("\\boxed{7}", "eos") if call.n == 0 else step("promising")
 
     result = drive(
@@ -283,11 +286,11 @@ def test_at_the_limit_of_steps_whoever_has_finished_votes(method):
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_no_room_for_anyone_shows_the_best_partial_solution(method):
+def test_no_room_for_anyone_shows_the_best_partial_solution(method: str) -> None:
     """The best by the aggregated score, though another one's last line is better."""
     scores = {"a": 0.2, "b": 0.6, "a more": 0.7, "b more": 0.6}
 
-    def until_full(call):
+    def until_full(call: Call) -> Step:
         if call.depth == 2:
             raise ContextTooLong("full")
         return step("ab"[call.n % 2]) if call.depth == 0 else step(f"{call.prefix[0]} more")
@@ -299,11 +302,11 @@ def test_no_room_for_anyone_shows_the_best_partial_solution(method):
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_a_straggler_is_cut_in_these_rounds_too(method):
-    async def scenario():
-        limits = set()
+def test_a_straggler_is_cut_in_these_rounds_too(method: str) -> None:
+    async def scenario() -> set[tuple[int, int]]:
+        limits: set[tuple[int, int]] = set()
 
-        def slow(call):
+        def slow(call: Call) -> Step:
             limits.add((call.depth, call.sampling.max_tokens))
             return step("ab") if call.depth == 0 else step("\\boxed{5}"[: call.sampling.max_tokens], "length")
 

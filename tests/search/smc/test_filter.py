@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -6,12 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epf.search.smc.filter import FilterConfig, FilterState, Observation, start, step
+from epf.search.smc.annealing import Schedule
+from epf.search.smc.filter import FilterConfig, FilterState, Observation, Weighting, start, step
 from epf.search.smc.lookahead import first_copies, guide
-from epf.search.smc.weights import ess, logit
+from epf.search.smc.weights import FloatArray, ess, logit
 
 
-def seen(scores: Any, finished: Any = (), dead: Any = (), successors: Any = None, last: Any = False) -> Any:
+def seen(
+    scores: Sequence[float] | FloatArray,
+    finished: tuple[int, ...] = (),
+    dead: tuple[int, ...] = (),
+    successors: Sequence[float] | None = None,
+    last: bool = False,
+) -> Observation:
     n = len(scores)
     return Observation(
         logits=logit(scores),
@@ -22,7 +30,7 @@ def seen(scores: Any, finished: Any = (), dead: Any = (), successors: Any = None
     )
 
 
-def rng(seed: int = 0) -> Any:
+def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
@@ -35,7 +43,7 @@ def rng(seed: int = 0) -> Any:
     resample_finished=st.booleans(),
 )
 def test_a_dead_particle_is_never_chosen(
-    weighting: Any, scores: Any, dead: Any, finished: Any, seed: int, resample_finished: Any
+    weighting: Weighting, scores: list[float], dead: set[int], finished: set[int], seed: int, resample_finished: bool
 ) -> None:
     n = len(scores)
     alive = [i for i in range(n) if i not in dead]
@@ -55,7 +63,7 @@ def test_a_dead_particle_is_never_chosen(
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_all_dead(weighting: Any) -> None:
+def test_all_dead(weighting: Weighting) -> None:
     state, info = step(start(3), seen([0.5] * 3, dead=(0, 1, 2)), rng(), FilterConfig(weighting=weighting))
     assert not info.resampled
     np.testing.assert_array_equal(info.ancestors, [0, 1, 2])
@@ -64,7 +72,7 @@ def test_all_dead(weighting: Any) -> None:
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_only_finished_particles_left_and_none_may_be_drawn(weighting: Any) -> None:
+def test_only_finished_particles_left_and_none_may_be_drawn(weighting: Weighting) -> None:
     config = FilterConfig(weighting=weighting, resample_finished=False)
     state, info = step(start(2), seen([0.9, 0.5], finished=(0, 1)), rng(), config)
     assert not info.resampled
@@ -110,7 +118,7 @@ def test_what_a_tempered_draw_did_not_use_stays_on_the_survivors() -> None:
 
 
 def test_annealing_lets_more_ancestors_survive() -> None:
-    def distinct(annealing: Any) -> Any:
+    def distinct(annealing: Schedule) -> np.floating[Any]:
         config = FilterConfig(annealing=annealing)
         draws = [step(start(8), seen([0.999] + [0.6] * 7), rng(seed), config)[1] for seed in range(200)]
         return np.mean([len(set(info.ancestors.tolist())) for info in draws])
@@ -159,7 +167,7 @@ def test_the_same_seed_draws_the_same() -> None:
 
 
 @given(st.permutations(range(5)))
-def test_order_does_not_matter_to_weights(order: Any) -> None:
+def test_order_does_not_matter_to_weights(order: list[int]) -> None:
     scores = np.array([0.1, 0.9, 0.5, 0.4, 0.8])
     plain = step(start(5), seen(scores), rng(), FilterConfig())[1]
     moved = step(start(5), seen(scores[order]), rng(), FilterConfig())[1]
