@@ -117,8 +117,9 @@ bench-service: $(DEV) ## Measure what HTTP adds to a search
 bench-overhead: $(VLLM) $(ITS_HUB) ## Measure a search against plain sampling and its_hub on one vLLM (about an hour)
 	$(VLLM_VENV)/bin/python -m benchmarks.search_overhead --its-hub $(ITS_HUB_VENV)/bin/python
 
-docs-figures: $(DEV) ## Draw README's picture, record the examples of docs/entropy/ and draw its pictures
+docs-figures: $(DEV) ## Draw README's picture and that of the rooms, record the examples of docs/entropy/ and draw its pictures
 	$(VENV)/bin/python -m benchmarks.picture
+	$(VENV)/bin/python -m benchmarks.architecture
 	$(VENV)/bin/python -m benchmarks.entropy
 
 bench-speed: $(TRAIN) ## Measure the speed of the embedded models, compared with transformers (needs torch)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import epf
+from benchmarks.architecture import arrows, layers
 from epf.core.version import VERSION
 
 ROOT = Path(__file__).parent.parent
@@ -56,3 +57,10 @@ def test_paths_that_the_pages_name_exist() -> None:
 def test_the_reference_lists_the_public_names() -> None:
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^::: epf\.(\w+)$", page, flags=re.MULTILINE)) == sorted(epf.__all__)
+
+
+def test_the_picture_of_the_rooms_shows_every_room_and_import() -> None:
+    picture = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    rooms = [room for row in layers() for room in row]
+    assert set(re.findall(r">([a-z_]+)/<", picture)) == set(rooms)
+    assert picture.count('id="patch_') - len(rooms) - 1 == len(arrows(rooms)), "run `python -m benchmarks.architecture`"
