@@ -64,7 +64,7 @@ def prefixes(leaf: str) -> range:
 
 
 def log_probs(path: str) -> list[float]:
-    """Of the tokens of the step that ends at ``path``; its value decides nothing else."""
+    """Log probabilities of the tokens of the step that ends at ``path``; its value has no other effect."""
     return [-0.1 - 0.4 * SCORE[path] * len(path), -2.0 * (1 - SCORE[path])]
 
 

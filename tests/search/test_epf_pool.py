@@ -1,4 +1,4 @@
-"""ePF with a pool through the engine: it goes back, tells so, and lets every solution vote."""
+"""ePF with a pool, run by the engine: it goes back, reports it, and lets every solution vote."""
 
 import math
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def disappointing(call: Call) -> Step:
 SCORES = {"good": 0.99, "poor": 0.2, "bad": 1e-6, "\\boxed{7}": 0.95, "\\boxed{3}": 0.4}
 
 
-def test_it_goes_back_to_where_the_disappointment_began_and_tells_so() -> None:
+def test_it_goes_back_to_where_the_disappointment_began_and_reports_it() -> None:
     result, events, generator = run(disappointing, SCORES)
     assert {call.prefix for call in generator.calls[4:8]} == {"good\n"}
     assert {call.prefix for call in generator.calls[8:]} == {"good\n"}

@@ -97,7 +97,7 @@ def test_a_sample_is_one() -> None:
     assert caught.value.param == "n_particles"
 
 
-def test_the_particle_shown_is_the_one_whose_solution_is_told() -> None:
+def test_the_reported_particle_is_the_one_whose_solution_is_reported() -> None:
     result, _ = solved(
         "best_of_n",
         lambda call: step(f"\\boxed{{{call.n}}}", "eos"),

@@ -1,4 +1,4 @@
-"""Agreement with public verdicts, where the folder with the data lies beside the repository."""
+"""Agreement with public verdicts, if the folder with the data exists next to the repository."""
 
 import asyncio
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_disagreements_with_other_graders_are_the_known_ones() -> None:
-    """190 pairs; each disagreement has its reason beside it."""
+    """190 pairs; a reason is recorded for each disagreement."""
     n_pairs, found = asyncio.run(agreement(DATA / "answer_equality.jsonl"))
     assert {disagreement.id for disagreement in found} == set(KNOWN)
     assert len(found) <= 0.05 * n_pairs

@@ -89,7 +89,7 @@ def simulate(config: Any, n: int, lookahead: Any, rng: np.random.Generator) -> A
 
 
 def estimates(config: Any, n: int = 5, lookahead: Any = "none", n_seeds: int = N_SEEDS) -> Any:
-    """Estimate of gamma(x) by each seed, ``(n_seeds, n_paths)``, beside the exact values ``(n_paths,)``."""
+    """Estimates of gamma(x) by each seed, ``(n_seeds, n_paths)``, and the exact values ``(n_paths,)``."""
     target = TREE.target(config.weighting)
     index = {path: k for k, path in enumerate(target)}
     table = np.zeros((n_seeds, len(target)))
