@@ -10,7 +10,7 @@ from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
 from epf.search import runner
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.deadline import Deadline
+from epf.search.engine.budget import Deadline
 from epf.search.events import Answered, Event
 from epf.search.options import SearchOptions
 from epf.search.request import SearchRequest, resolve_request

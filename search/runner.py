@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
@@ -10,10 +11,9 @@ from epf.core.generator import Generator, Message
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.deadline import Deadline
-from epf.search.engine.search_run import Run
-from epf.search.engine.select_answer import conclude
-from epf.search.engine.usage_meter import Ledger
+from epf.search.engine.budget import Deadline, UsageMeter
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.select_answer import select_answer
 from epf.search.events import Answered, Event, Started
 from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
@@ -46,7 +46,7 @@ async def search(
     if method.needs_reward_model and reward_model is None:
         raise InvalidRequest(f"reward_model must be given: method {method.name!r} needs one", param="reward_model")
     loop = asyncio.get_running_loop()
-    ledger = Ledger(loop.time)
+    meter = UsageMeter(loop.time)
     seed = secrets.randbits(SEED_BITS) if options.seed is None else options.seed
     deadline_s = request.deadline_s
     if deadline_s is None and options.max_seconds is not None:
@@ -54,16 +54,14 @@ async def search(
     prompt_ids = _prompt_ids(generator, request.prompt or (Message("user", request.problem),))
     emit(Started(method.name, options.n_particles, seed, len(prompt_ids)))
 
-    run = Run(
-        request.problem, prompt_ids, generator, reward_model, options, seed, ledger, deadline_s, until or Deadline(), emit
+    run = SearchRun(
+        request.problem, prompt_ids, generator, reward_model, options, seed, meter, deadline_s, until or Deadline(), emit
     )
     outcome = await method.run(run)
-    asking = checker or AnswerChecker()
-    try:
-        result = await conclude(outcome, run, asking, method=method.name, seed=seed, prompt_tokens=len(prompt_ids))
-    finally:
-        if asking is not checker:
-            await asking.aclose()
+    async with AsyncExitStack() as stack:
+        if checker is None:
+            checker = await stack.enter_async_context(aclosing(AnswerChecker()))
+        result = await select_answer(outcome, run, checker, method=method.name, prompt_tokens=len(prompt_ids))
     emit(Answered(result))
     return result
 

@@ -1,33 +1,35 @@
-"""What a method may do during one search: draw steps, have them judged, share out the budget, tell what happens."""
+"""What a method can do during one search: sample steps, score them, share out the token budget, emit events.
+
+Every random draw of a search has its own seed, derived from the search's seed and from the purpose of the draw. So results do
+not depend on which upstream call ends first.
+"""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 
-from epf.core.errors import ContextTooLong, GeneratorError, SearchServiceError
+from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, SearchServiceError
 from epf.core.generator import Generator, Sampling, Step
-from epf.core.reward_model import RewardModel
+from epf.core.reward_model import RewardModel, Score
 from epf.core.single_flight import SingleFlight
-from epf.search.engine.checked_calls import judged, leave_if_cancelled
-from epf.search.engine.deadline import Deadline
-from epf.search.engine.seeds import Stage, call_seed, sequence
-from epf.search.engine.trajectory import Chain, grown
-from epf.search.engine.usage_meter import Ledger
+from epf.search.engine.budget import Deadline, UsageMeter
+from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.events import Event, Scored, StepTaken
 from epf.search.options import SearchOptions
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc.weights import FloatArray
 
-GRADING_GRACE_S = 0.5
-"""A search that its deadline ended may still take so long to recognise equal answers."""
+Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
+_STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3, "reference": 4}
 
-NOTHING_WRITTEN = 0.5
-"""Score of a step that was cut before it had any text to judge."""
+NO_OPINION = 0.5
+"""Score of a particle before it has any text to score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,80 +37,76 @@ class Outcome:
     """What a method ends with.
 
     Attributes:
-        chains, log_weights: the particles, n unless the method says otherwise; -inf has no vote.
+        trajectories, log_weights: the particles, ``n_particles`` unless the method says otherwise; -inf has no vote.
         log_evidence: see ``SearchResult``.
         records: one per resampling round.
-        cut: the limit that ended it early, None if it came to its own end.
+        cut: the limit that ended the method early, None if it ended by itself.
     """
 
-    chains: tuple[Chain, ...]
+    trajectories: tuple[Trajectory, ...]
     log_weights: FloatArray
     log_evidence: float
     records: tuple[StepRecord, ...] = ()
     cut: StopReason | None = None
 
 
-class Run:
-    """One search under way.
+@dataclass(slots=True)
+class SearchRun:
+    """One search while it runs.
 
-    Args:
-        deadline_s: on the event loop's clock, None for no limit.
-        until: another one, which may be set meanwhile.
+    Attributes:
+        problem: what the reward model scores by.
+        prompt_ids: tokens of the prompt.
+        reward_model: None where the method needs none.
+        options: resolved options.
+        deadline_s: on the event loop's clock; None sets no limit.
+        until: a second deadline, which may be set while the search runs.
         emit: receives each event as it happens.
     """
 
-    def __init__(
-        self,
-        problem: str,
-        prompt_ids: tuple[int, ...],
-        generator: Generator,
-        reward_model: RewardModel | None,
-        options: SearchOptions,
-        seed: int,
-        ledger: Ledger,
-        deadline_s: float | None,
-        until: Deadline,
-        emit: Callable[[Event], None],
-    ) -> None:
-        self.options = options
-        self.ledger = ledger
-        self.emit = emit
-        self._problem = problem
-        self._prompt_ids = prompt_ids
-        self._generator = generator
-        self._reward_model = reward_model
-        self._seed = seed
-        self._deadline_s = deadline_s
-        self._until = until
-        self._scores: SingleFlight[tuple[str, ...], float | None] = SingleFlight(max_kept=sys.maxsize)
+    problem: str
+    prompt_ids: tuple[int, ...]
+    generator: Generator
+    reward_model: RewardModel | None
+    options: SearchOptions
+    seed: int
+    meter: UsageMeter
+    deadline_s: float | None
+    until: Deadline
+    emit: Callable[[Event], None]
+    _scores: SingleFlight[tuple[str, ...], float | None] = field(default_factory=lambda: SingleFlight(sys.maxsize))
 
     @asynccontextmanager
-    async def in_time(self, grace_s: float = 0.0) -> AsyncIterator[None]:
-        """Cancel the block and raise ``TimeoutError`` so many seconds after time is up."""
-        deadline_s = None if self._deadline_s is None else self._deadline_s + grace_s
-        async with asyncio.timeout_at(deadline_s), self._until.limit(grace_s):
+    async def time_limit(self, grace_s: float = 0.0) -> AsyncIterator[None]:
+        """Cancel the block and raise ``TimeoutError`` when the search's time is over by ``grace_s`` seconds."""
+        deadline_s = None if self.deadline_s is None else self.deadline_s + grace_s
+        async with asyncio.timeout_at(deadline_s), self.until.limit(grace_s):
             yield
 
     def rng(self, stage: Stage, t: int = 0, *first: int) -> np.random.Generator:
-        """Random numbers of one stage of step ``t``, of the particles from slot ``first`` on where groups take turns."""
-        return np.random.default_rng(sequence(self._seed, stage, t, *first))
+        """Random numbers for one stage of step ``t``.
 
-    def share(self, n: int) -> int:
-        """Tokens that each of ``n`` tasks about to start may generate, while none is under way; below 1 nothing can start.
+        ``first`` is the first slot of the particles that draw, where groups of particles are filtered one after the other.
+        """
+        return np.random.default_rng(_seed_sequence(self.seed, stage, t, *first))
 
-        Sharing out what is left keeps the budget exactly, whatever ends first.
+    def token_share(self, n: int) -> int:
+        """Number of tokens that each of ``n`` tasks about to start may generate, while no task runs. Below 1 none can start.
+
+        Sharing out what is left keeps the budget exactly, whichever task ends first.
         """
         if self.options.max_total_tokens is None:
             return sys.maxsize
-        return (self.options.max_total_tokens - self.ledger.generated_tokens) // max(n, 1)
+        return (self.options.max_total_tokens - self.meter.generated_tokens) // max(n, 1)
 
-    async def gather(self, tasks: Iterable[Coroutine[Any, Any, None]]) -> bool:
-        """Run tasks side by side and tell whether the deadline cut them short; then those unfinished are cancelled.
+    async def run_tasks(self, tasks: Iterable[Coroutine[Any, Any, None]]) -> bool:
+        """Run tasks concurrently and return whether the deadline cut them short, which cancels those that are unfinished.
 
-        The first error cancels all others and is raised; when this call is cancelled, so are all tasks. None outlives the call.
+        The first error cancels all other tasks and is raised. When this call is cancelled, so are all tasks. No task outlives
+        the call.
         """
         try:
-            async with self.in_time(), asyncio.TaskGroup() as group:
+            async with self.time_limit(), asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(task)
         except TimeoutError:
@@ -119,73 +117,131 @@ class Run:
             return False
         raise error
 
-    async def extend(self, chain: Chain, t: int, slot: int, *, allowance: int, lookahead: bool = False) -> Chain:
-        """``chain`` with one more step, drawn and judged; unchanged but dead or stuck when there is no such step."""
-        longer = await self.draw(chain, t, slot, allowance=allowance, lookahead=lookahead)
-        return longer if longer.status in ("dead", "stuck") else await self.judge(chain, longer, t, slot, lookahead=lookahead)
+    async def propagate(
+        self, trajectory: Trajectory, t: int, slot: int, *, allowance: int, lookahead: bool = False
+    ) -> Trajectory:
+        """``trajectory`` with one more step, sampled and scored, or unchanged but dead or with its context full."""
+        longer = await self.sample_step(trajectory, t, slot, allowance=allowance, lookahead=lookahead)
+        if longer.status in ("dead", "context_full"):
+            return longer
+        return await self.score(trajectory, longer, t, slot, lookahead=lookahead)
 
-    async def draw(self, chain: Chain, t: int, slot: int, *, allowance: int, lookahead: bool = False) -> Chain:
-        """``chain`` with one more step of at most ``allowance`` tokens, not judged; unchanged but dead or stuck without one.
+    async def sample_step(
+        self, trajectory: Trajectory, t: int, slot: int, *, allowance: int, lookahead: bool = False
+    ) -> Trajectory:
+        """``trajectory`` with one more step of at most ``allowance`` tokens, which is not scored.
 
-        Raises ``GeneratorError`` when the generator fails or returns what is no step.
+        Without such a step the trajectory is unchanged but dead, or its context is full. Raises ``GeneratorError`` when the
+        generator fails or returns an invalid value.
         """
-        room = self._room(chain)
+        room = self._room(trajectory)
         if room < 1:
-            return replace(chain, status="stuck")
+            return replace(trajectory, status="context_full")
         sampling = Sampling(
             temperature=self.options.temperature,
             top_p=self.options.top_p,
             max_tokens=min(self.options.max_tokens_per_step, allowance, room),
             separator=self.options.separator,
         )
-        seed = call_seed(self._seed, "lookahead" if lookahead else "step", t, slot)
+        seed = call_seed(self.seed, "lookahead" if lookahead else "step", t, slot)
         try:
-            with self.ledger.doing("generating"):
-                step = await self._generator.step((*self._prompt_ids, *chain.token_ids), sampling, seed)
+            with self.meter.measure("generating"):
+                step = await self.generator.step((*self.prompt_ids, *trajectory.token_ids), sampling, seed)
         except ContextTooLong:
-            return replace(chain, status="stuck")
+            return replace(trajectory, status="context_full")
         except SearchServiceError:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            leave_if_cancelled(error)
+            _reraise_own_cancellation(error)
             raise GeneratorError(f"the generator failed: {type(error).__name__}: {error}") from error
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
-            raise GeneratorError(f"the generator returned {step!r:.200}, which is no step")
-        self.ledger.generated_tokens += len(step.token_ids)
-        longer = grown(chain, step, self.options.separator, self.options.stop)
+            raise GeneratorError(f"the generator returned {step!r:.200}, which is not a step")
+        self.meter.generated_tokens += len(step.token_ids)
+        longer = append_step(trajectory, step, self.options.separator, self.options.stop)
         taken = step if longer.status == "dead" else longer.steps[-1]
         self.emit(StepTaken(slot, t, taken.text, taken.finish, len(step.token_ids), lookahead))
         return longer
 
-    async def judge(self, chain: Chain, longer: Chain, t: int, slot: int, *, lookahead: bool = False) -> Chain:
-        """``longer`` with its newest step's score; ``chain``, stuck, if that trace does not fit into the reward model."""
-        score = await self._score(longer.texts) if longer.texts else NOTHING_WRITTEN
-        if score is None:
-            return replace(chain, status="stuck")
+    async def score(
+        self, trajectory: Trajectory, longer: Trajectory, t: int, slot: int, *, lookahead: bool = False
+    ) -> Trajectory:
+        """``longer`` with its newest step's score; ``trajectory``, its context full, if the reward model has no room for it."""
+        texts, score = longer.texts, NO_OPINION
+        if texts:
+            found, _ = await self._scores.get(texts, lambda: self._ask(texts))
+            if found is None:
+                return replace(trajectory, status="context_full")
+            score = found
         self.emit(Scored(slot, t, score, lookahead))
         return replace(longer, scores=(*longer.scores, score))
 
-    def _room(self, chain: Chain) -> int:
-        """Tokens that the caller's limit leaves this particle."""
+    def _room(self, trajectory: Trajectory) -> int:
+        """Number of tokens that the caller's limit leaves this particle."""
         if self.options.max_tokens_per_particle is None:
             return sys.maxsize
-        return self.options.max_tokens_per_particle - len(chain.token_ids)
-
-    async def _score(self, texts: tuple[str, ...]) -> float | None:
-        """Score of a trace, None if it does not fit into the reward model. Equal traces share one call."""
-        score, _ = await self._scores.get(texts, lambda: self._ask(texts))
-        return score
+        return self.options.max_tokens_per_particle - len(trajectory.token_ids)
 
     async def _ask(self, texts: tuple[str, ...]) -> float | None:
-        assert self._reward_model is not None, "the driver asks for a reward model where the method needs one"
-        self.ledger.prm_calls += 1
+        """Score of a trace, None if it does not fit into the reward model's context. Any other failure ends the search."""
+        assert self.reward_model is not None, "the runner requires a reward model where the method needs one"
+        self.meter.prm_calls += 1
         try:
-            with self.ledger.doing("scoring"):
-                score = await judged(self._reward_model, self._problem, texts)
+            with self.meter.measure("scoring"):
+                score = await checked_score(self.reward_model, self.problem, texts)
         except ContextTooLong:
             return None
-        self.ledger.prm_tokens += score.n_tokens
+        self.meter.prm_tokens += score.n_tokens
         return float(score.probability)
+
+
+async def checked_score(reward_model: RewardModel, problem: str, texts: Sequence[str]) -> Score:
+    """Score of the newest of ``texts``.
+
+    Raises ``ContextTooLong`` when the trace does not fit, ``RewardModelError`` when the model fails or its score is missing,
+    NaN or out of range.
+    """
+    try:
+        score = await reward_model.score(problem, texts)
+    except SearchServiceError:
+        raise
+    except (Exception, asyncio.CancelledError) as error:
+        _reraise_own_cancellation(error)
+        raise RewardModelError(f"the reward model failed: {type(error).__name__}: {error}") from error
+    if not isinstance(score, Score) or not _is_probability(score.probability):
+        raise RewardModelError(f"the reward model returned {score!r:.200}, which is not a probability in [0, 1]")
+    return score
+
+
+def call_seed(seed: int, stage: Stage, t: int, slot: int) -> int:
+    """Seed in [0, 2^53) of one generator call; integers in that range are exact in JSON too.
+
+    Seeds of neighbouring slots are consecutive, so that a generator can sample these slots together. A generator's random
+    numbers do not show that: each seed begins a sequence of its own.
+    """
+    return (_first_seed(seed, stage, t) + slot) % 2**53
+
+
+@lru_cache(maxsize=256)
+def _first_seed(seed: int, stage: Stage, t: int) -> int:
+    """Seed of slot 0, which all particles of a round ask for. Making a seed sequence takes longer than all else here."""
+    return int(_seed_sequence(seed, stage, t).generate_state(1, np.uint64)[0] >> np.uint64(11))
+
+
+def _seed_sequence(seed: int, stage: Stage, t: int, *first: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(_STAGES[stage], t, *first))
+
+
+def _reraise_own_cancellation(error: BaseException) -> None:
+    """Re-raise a cancellation of the current task; a call that an engine cancels by itself has failed."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
+
+
+def _is_probability(value: object) -> bool:
+    if not isinstance(value, float | int | np.floating) or isinstance(value, bool):
+        return False
+    return 0.0 <= float(value) <= 1.0
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

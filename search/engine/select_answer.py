@@ -1,127 +1,209 @@
-"""From particles to the answer: only finished ones vote, with untempered weights."""
+"""From particles to the answer: only finished particles vote, with untempered weights."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed
 from epf.search.answers.equality import AnswerChecker
 from epf.search.answers.extract import final_answer
-from epf.search.answers.vote import choose
-from epf.search.engine.search_run import GRADING_GRACE_S, Outcome, Run
-from epf.search.engine.trajectory import Chain
-from epf.search.options import SearchOptions
-from epf.search.result import Particle, SearchResult, StopReason
+from epf.search.engine.search_run import Outcome, SearchRun
+from epf.search.engine.trajectory import Trajectory
+from epf.search.options import AnswerSelection, SearchOptions
+from epf.search.result import AnswerShare, Particle, SearchResult, StopReason
 from epf.search.smc.weights import CLIP, FloatArray
 
-
-def best_so_far(chains: Sequence[Chain], log_weights: FloatArray, options: SearchOptions) -> str | None:
-    """Answer with the most votes among finished particles, equal answers recognised by their text only; None without one."""
-    answers = _answers(chains, options)
-    classes = [answers.index(answer) for answer in answers]
-    votes = vote_weights(chains, log_weights, options)
-    choice = choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
-    return None if choice is None else choice.answer
+GRADING_GRACE_S = 0.5
+"""Time that a search may still take to recognise equal answers after its deadline, in seconds."""
 
 
-def vote_weights(chains: Sequence[Chain], log_weights: FloatArray, options: SearchOptions) -> FloatArray:
-    """Log size of each particle's vote, ``(n,)``: its weight, or for ``probability_vote`` the newest score.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The selected answer and its support among the particles.
 
-    A filter that draws at every step has its particles by what the reward model said of them. Weights would count the last
-    judgement by its odds, so that one particle of 0.999 outweighs a hundred of 0.9; the sum of the scores is how many of the
-    particles with an answer are expected to be right.
+    Attributes:
+        answer: as the best particle wrote it.
+        particle: index of the heaviest particle with that answer, in 0..n-1.
+        confidence: share of the answer's class in ``distribution``, in [0, 1].
+        distribution: every class, most probable first; probabilities sum to one.
+        entropy: entropy of ``distribution``, in nats.
     """
-    if options.answer_selection != "probability_vote":
-        return log_weights
-    scores = np.array([chain.scores[-1] if chain.scores else 0.0 for chain in chains])
-    return np.where(log_weights > -np.inf, np.log(np.maximum(scores, CLIP)), -np.inf)
+
+    answer: str
+    particle: int
+    confidence: float
+    distribution: tuple[AnswerShare, ...]
+    entropy: float
 
 
-def stop_reason(outcome: Outcome, options: SearchOptions) -> StopReason:
-    """Why the search ended.
-
-    Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when none has room for a first step, and
-    ``DeadlineExceeded`` when time was up before there was one step.
-    """
-    statuses = {chain.status for chain in outcome.chains}
-    if not any(chain.steps for chain in outcome.chains):
-        if outcome.cut == "deadline":
-            raise DeadlineExceeded("max_seconds was over before the first step: allow more time", param="max_seconds")
-        if "stuck" in statuses:
-            raise ContextTooLong("the problem leaves no room for a step in a model's context: shorten it", param="problem")
-    if statuses == {"dead"}:
-        raise SearchFailed("every particle died: the generator wrote empty or endlessly repeated steps")
-    if outcome.cut is not None:
-        return outcome.cut
-    if "finished" in statuses:
-        return "finished"
-    limit = options.max_tokens_per_particle
-    if limit is not None and any(len(chain.token_ids) >= limit for chain in outcome.chains):
-        return "max_tokens"
-    return "context"
-
-
-async def conclude(
-    outcome: Outcome, run: Run, checker: AnswerChecker, *, method: str, seed: int, prompt_tokens: int
+async def select_answer(
+    outcome: Outcome, run: SearchRun, checker: AnswerChecker, *, method: str, prompt_tokens: int
 ) -> SearchResult:
-    """Choose the answer and write the result. Raises what :func:`stop_reason` raises."""
+    """Select the answer and build the result. Raises what :func:`stop_reason` raises."""
     options = run.options
     reason = stop_reason(outcome, options)
-    answers = _answers(outcome.chains, options)
-    votes = vote_weights(outcome.chains, outcome.log_weights, options)
-    assert options.answer_selection is not None, "every method has a way to an answer"
-    with run.ledger.doing("resampling"):
+    answers = _answers(outcome.trajectories, options)
+    votes = vote_weights(outcome.trajectories, outcome.log_weights, options)
+    assert options.answer_selection is not None, "resolved options have a way to select the answer"
+    with run.meter.measure("resampling"):
         classes = await _classes(answers, checker, run)
         choice = choose(answers, classes, votes, options.answer_selection, run.rng("selection"))
     shown = _best(outcome) if choice is None else choice.particle
     return SearchResult(
         answer=None if choice is None else choice.answer,
         confidence=0.0 if choice is None else choice.confidence,
-        solution=outcome.chains[shown].solution(options.separator),
+        solution=outcome.trajectories[shown].solution(options.separator),
         shown=shown,
         distribution=() if choice is None else choice.distribution,
         answer_entropy=0.0 if choice is None else choice.entropy,
         stop_reason=reason,
         method=method,
-        seed=seed,
+        seed=run.seed,
         log_evidence=outcome.log_evidence,
-        usage=run.ledger.usage(prompt_tokens, (step for chain in outcome.chains for step in chain.steps)),
+        usage=run.meter.usage(prompt_tokens, (step for trajectory in outcome.trajectories for step in trajectory.steps)),
         steps=outcome.records,
-        particles=tuple(_particle(c, w, options) for c, w in zip(outcome.chains, outcome.log_weights, strict=True)),
+        particles=tuple(_particle(c, w, options) for c, w in zip(outcome.trajectories, outcome.log_weights, strict=True)),
     )
 
 
-async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: Run) -> Sequence[int]:
-    """Class of each answer; where grading takes longer than it may, answers are equal if their texts are."""
+def best_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, options: SearchOptions) -> str | None:
+    """Answer with the most votes among finished particles; None without one. Answers are equal only if their texts are."""
+    answers = _answers(trajectories, options)
+    classes = [answers.index(answer) for answer in answers]
+    votes = vote_weights(trajectories, log_weights, options)
+    choice = choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
+    return None if choice is None else choice.answer
+
+
+def vote_weights(trajectories: Sequence[Trajectory], log_weights: FloatArray, options: SearchOptions) -> FloatArray:
+    """Log size of each particle's vote, ``(n,)``: its weight, or for ``probability_vote`` its newest score.
+
+    A filter that draws at every step has drawn its particles by their scores already. Weights would count the last score by
+    its odds, so that one particle of 0.999 outweighs a hundred of 0.9; the sum of the scores is the expected number of right
+    particles among those with an answer.
+    """
+    if options.answer_selection != "probability_vote":
+        return log_weights
+    scores = np.array([trajectory.scores[-1] if trajectory.scores else 0.0 for trajectory in trajectories])
+    return np.where(log_weights > -np.inf, np.log(np.maximum(scores, CLIP)), -np.inf)
+
+
+def choose(
+    answers: Sequence[str | None],
+    classes: Sequence[int],
+    log_weights: ArrayLike,
+    selection: AnswerSelection,
+    rng: np.random.Generator,
+) -> Choice | None:
+    """Choose an answer; None when no particle has a vote.
+
+    Args:
+        answers: answer of each particle, ``(n,)``; None has no vote.
+        classes: class of each answer, ``(n,)``, from ``AnswerChecker.classes``; ignored where the answer is None.
+        log_weights: untempered, ``(n,)``; -inf has no vote. The largest finite ones may be far below zero.
+        selection: ``weighted_vote`` takes the class with the largest sum of weights, and so does ``probability_vote``, whose
+            weights are probabilities; ``majority`` the class with the most particles, ``argmax`` the answer of the heaviest
+            particle, ``sample`` the answer of a particle drawn by weight.
+        rng: used by ``sample`` only, for one draw.
+
+    The distribution is by weight, for ``majority`` by count. Ties go to the class with the heavier best particle, then to the
+    class whose best particle has the lower index.
+    """
+    log_w = np.asarray(log_weights, dtype=np.float64)
+    assert log_w.shape == (len(answers),) == (len(classes),), "one answer, class and weight per particle"
+    assert (log_w < np.inf).all(), "log weights are finite or -inf, never NaN"
+    voters = [i for i, answer in enumerate(answers) if answer is not None and log_w[i] > -np.inf]
+    if not voters:
+        return None
+    weights = np.exp(log_w[voters] - log_w[voters].max())
+    weights /= weights.sum()
+
+    members: dict[int, list[int]] = {}
+    for position, i in enumerate(voters):
+        members.setdefault(classes[i], []).append(position)
+    shares: list[tuple[AnswerShare, int]] = []
+    for positions in members.values():
+        best = min((voters[p] for p in positions), key=lambda i: (-log_w[i], i))
+        probability = len(positions) / len(voters) if selection == "majority" else math.fsum(weights[positions])
+        answer = answers[best]
+        assert answer is not None
+        shares.append((AnswerShare(answer, min(probability, 1.0), len(positions)), best))
+    shares.sort(key=lambda share: (-share[0].probability, -log_w[share[1]], share[1]))
+
+    if selection in ("weighted_vote", "probability_vote", "majority"):
+        chosen = 0
+    else:
+        if selection == "argmax":
+            particle = min(voters, key=lambda i: (-log_w[i], i))
+        else:
+            particle = voters[rng.choice(len(voters), p=weights)]
+        chosen = next(k for k, (_, best) in enumerate(shares) if classes[best] == classes[particle])
+    share, best = shares[chosen]
+    distribution = tuple(share for share, _ in shares)
+    entropy = -math.fsum(s.probability * math.log(s.probability) for s in distribution if s.probability > 0)
+    return Choice(share.answer, best, share.probability, distribution, max(0.0, entropy))
+
+
+def stop_reason(outcome: Outcome, options: SearchOptions) -> StopReason:
+    """Why the search ended.
+
+    Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when no particle has room for a first step, and
+    ``DeadlineExceeded`` when the time was over before the first step.
+    """
+    statuses = {trajectory.status for trajectory in outcome.trajectories}
+    if not any(trajectory.steps for trajectory in outcome.trajectories):
+        if outcome.cut == "deadline":
+            raise DeadlineExceeded("max_seconds was over before the first step: allow more time", param="max_seconds")
+        if "context_full" in statuses:
+            raise ContextTooLong("the problem leaves no room for a step in a model's context: shorten it", param="problem")
+    if statuses == {"dead"}:
+        raise SearchFailed(
+            "No particle produced a usable step. The generator returned only empty or repeated steps; check its prompt format "
+            "(see docs/models.md)."
+        )
+    if outcome.cut is not None:
+        return outcome.cut
+    if "finished" in statuses:
+        return "finished"
+    limit = options.max_tokens_per_particle
+    if limit is not None and any(len(trajectory.token_ids) >= limit for trajectory in outcome.trajectories):
+        return "max_tokens"
+    return "context"
+
+
+async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: SearchRun) -> Sequence[int]:
+    """Class of each answer. If grading takes too long, answers are equal only if their texts are."""
     try:
-        async with run.in_time(GRADING_GRACE_S):
+        async with run.time_limit(GRADING_GRACE_S):
             return await checker.classes(answers)
     except TimeoutError:
         return [answers.index(answer) for answer in answers]
 
 
-def _answers(chains: Sequence[Chain], options: SearchOptions) -> list[str | None]:
-    return [final_answer(chain.solution(options.separator)) if chain.status == "finished" else None for chain in chains]
+def _answers(trajectories: Sequence[Trajectory], options: SearchOptions) -> list[str | None]:
+    return [final_answer(t.solution(options.separator)) if t.status == "finished" else None for t in trajectories]
 
 
 def _best(outcome: Outcome) -> int:
-    """The particle to show where none has an answer: finished before unfinished, then by weight, then by its last score."""
+    """Particle to show if no particle has an answer: finished before unfinished, then by weight, then by last score."""
 
     def rank(i: int) -> tuple[bool, bool, float, float, int]:
-        chain, log_weight = outcome.chains[i], float(outcome.log_weights[i])
-        score = chain.scores[-1] if chain.scores else -math.inf
-        return chain.status == "finished", bool(chain.steps), log_weight, score, len(chain.steps)
+        trajectory, log_weight = outcome.trajectories[i], float(outcome.log_weights[i])
+        score = trajectory.scores[-1] if trajectory.scores else -math.inf
+        return trajectory.status == "finished", bool(trajectory.steps), log_weight, score, len(trajectory.steps)
 
-    return max(range(len(outcome.chains)), key=rank)
+    return max(range(len(outcome.trajectories)), key=rank)
 
 
-def _particle(chain: Chain, log_weight: float, options: SearchOptions) -> Particle:
+def _particle(trajectory: Trajectory, log_weight: float, options: SearchOptions) -> Particle:
     return Particle(
-        steps=chain.steps,
-        scores=chain.scores,
-        lineage=chain.lineage,
-        finished=chain.status == "finished",
-        answer=final_answer(chain.solution(options.separator)),
+        steps=trajectory.steps,
+        scores=trajectory.scores,
+        lineage=trajectory.lineage,
+        finished=trajectory.status == "finished",
+        answer=final_answer(trajectory.solution(options.separator)),
         log_weight=float(log_weight),
     )

@@ -1,10 +1,10 @@
-"""The shape of a search method: a name, the options that it reads, and a coroutine over a run."""
+"""A search method: its name, the options that it reads, and the coroutine that searches."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.search_run import Outcome, SearchRun
 from epf.search.options import AnswerSelection, MethodName, SearchOptions
 
 COMMON: Final = frozenset(
@@ -27,10 +27,12 @@ COMMON: Final = frozenset(
 """Options that every method reads."""
 
 ANNEALING: Final = frozenset({"annealing", "ess_threshold", "early_phase", "horizon"})
-"""Options of a method that anneals."""
+RESAMPLING: Final = frozenset({"resampling", "weighting", "resample_finished", "straggler_quantile"})
+LOOK_AHEAD: Final = frozenset({"lookahead", "lookahead_weight"})
+"""Options of methods that anneal, resample, and look ahead."""
 
 UNFILTERED: Final[Mapping[str, Any]] = {"annealing": "none", "lookahead": "none"}
-"""``fixed`` of a method that draws no ancestors by weight."""
+"""``fixed`` of a method that does not draw ancestors by weight."""
 
 
 def by_weight(_options: SearchOptions) -> AnswerSelection:
@@ -45,18 +47,18 @@ class Method:
     Attributes:
         name: as a user writes it.
         summary: one line.
-        run: samples and scores steps through the run and ends with the particles. It keeps the run's contract: all upstream
-            calls go through ``Run.gather``, and a deadline or a spent budget ends it with what it has.
-        own: options that the method reads in addition to ``COMMON``.
+        run: samples and scores steps through the run and returns the particles. All its upstream calls go through
+            ``SearchRun.run_tasks``, and at the deadline or without budget it returns what it has.
+        own: options that the method reads in addition to ``COMMON``, unless they are fixed.
         fixed: options that make the method what it is, with the value that they always have.
-        needs_reward_model: whether it asks one.
-        votes: ``answer_selection`` where the caller chooses none.
+        needs_reward_model: whether it scores particles with a reward model.
+        votes: ``answer_selection`` if the caller chooses none.
         resamples: whether particles are copied over others, so that more is sampled than the particles at the end hold.
     """
 
     name: MethodName
     summary: str
-    run: Callable[[Run], Awaitable[Outcome]]
+    run: Callable[[SearchRun], Awaitable[Outcome]]
     own: frozenset[str] = frozenset()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     needs_reward_model: bool = True

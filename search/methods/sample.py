@@ -1,4 +1,4 @@
-"""One plain sample, as the generator writes it: no steps, no reward model, no vote; what a search is compared with."""
+"""One plain sample, as the generator writes it, without steps, reward model or vote: the baseline of every search."""
 
 from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.self_consistency import run_self_consistency

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from epf.search.engine.search_run import Outcome, Run
+from epf.search.engine.search_run import Outcome, SearchRun
 from epf.search.methods.method import UNFILTERED, Method
-from epf.search.methods.sampling import sample_chains
+from epf.search.methods.sampling import sample_solutions
 
 
-async def run_self_consistency(run: Run) -> Outcome:
-    """Equal weights; a chain that died has none. The evidence of a constant potential is 1."""
-    chains, cut = await sample_chains(run)
-    log_weights = np.array([-np.inf if chain.status == "dead" else 0.0 for chain in chains])
-    return Outcome(tuple(chains), log_weights, 0.0, cut=cut)
+async def run_self_consistency(run: SearchRun) -> Outcome:
+    """Equal weights; a particle that died has none. The evidence of a constant potential is 1."""
+    trajectories, cut = await sample_solutions(run)
+    log_weights = np.array([-np.inf if trajectory.status == "dead" else 0.0 for trajectory in trajectories])
+    return Outcome(tuple(trajectories), log_weights, 0.0, cut=cut)
 
 
 SELF_CONSISTENCY = Method(

@@ -35,8 +35,8 @@ from typing import Literal
 
 import numpy as np
 
-from epf.search.smc import lookahead
 from epf.search.smc.annealing import Schedule, temperature
+from epf.search.smc.lookahead import guide
 from epf.search.smc.resampling import RESAMPLERS, Scheme
 from epf.search.smc.weights import BoolArray, FloatArray, IntArray, entropy, ess, log_mean, normalise
 
@@ -131,14 +131,8 @@ class FilterInfo:
 
 
 def start(n: int) -> FilterState:
-    """So many equally weighted particles before the first step."""
+    """``n`` equally weighted particles before the first step."""
     return FilterState(0, np.zeros(n), np.zeros(n), 0.0)
-
-
-def weigh(state: FilterState, observation: Observation, config: FilterConfig) -> FloatArray:
-    """Log weights ``(n,)`` after the potential of this step."""
-    previous = state.logits if config.weighting == "incremental" else 0.0
-    return np.where(observation.dead, -np.inf, state.log_weights + observation.logits - previous)
 
 
 def step(
@@ -148,44 +142,92 @@ def step(
     config: FilterConfig,
     reference: int | None = None,
 ) -> tuple[FilterState, FilterInfo]:
-    """Weigh the particles of step ``state.t + 1`` and draw who goes on; ``reference`` is a particle that always does.
+    """Weigh the particles of step ``state.t + 1`` and draw those that continue; ``reference`` is a particle that always does.
 
-    With every participating particle dead nothing is drawn: the state holds the weights as they are (all -inf if all are dead).
+    If every participating particle is dead, nothing is drawn: the state holds the weights as they are (-inf if all are dead).
     Raises ``ValueError`` for an observation of another n, and for a reference with a scheme whose draws depend on each other.
     """
     n = state.log_weights.size
     if reference is not None and config.resampling != "multinomial":
-        raise ValueError(f"draws beside a reference are independent: multinomial, not {config.resampling}")
+        raise ValueError(f"with a reference, resampling must draw independently: multinomial, not {config.resampling}")
     if observation.logits.size != n:
         raise ValueError(f"{n} particles but an observation of {observation.logits.size}")
     t = state.t + 1
     log_weights = weigh(state, observation, config)
-    steer = log_weights
-    if observation.successor_logits is not None:
-        unguided = observation.finished | observation.dead
-        steer = lookahead.guide(log_weights, observation.logits, observation.successor_logits, config.lam, unguided)
-    slots = np.flatnonzero(config.resample_finished | ~observation.finished)
-    shown = steer[slots] if slots.size else steer
-    drawing = not observation.last and slots.size > 0 and not np.isneginf(steer[slots]).all()
-    if config.weighting == "incremental":
-        drawing = drawing and ess(log_weights[slots]) < config.ess_threshold * slots.size
-    if not drawing:
+    steer = look_ahead(log_weights, observation, config)
+    group = np.flatnonzero(config.resample_finished | ~observation.finished)
+    shown = steer[group] if group.size else steer
+    if observation.last or not _draws(log_weights[group], steer[group], config):
         info = FilterInfo(log_weights, np.arange(n), np.ones(n, dtype=np.bool_), ess(shown), entropy(shown), 1.0, False)
         return FilterState(t, log_weights, observation.logits, state.log_scale), info
-
-    temp = temperature(
-        config.annealing, shown, t / config.horizon, threshold=config.ess_threshold, early_phase=config.early_phase
-    )
-    drawn_with = steer / temp
-    ancestors = np.arange(n)
-    free = slots if reference is None else slots[slots != reference]
-    if free.size:
-        ancestors[free] = slots[RESAMPLERS[config.resampling](normalise(drawn_with[slots]), free.size, rng)]
-    log_factor = log_mean(drawn_with[slots])
-
-    incremental = config.weighting == "incremental"
-    left = log_weights - log_factor if incremental else np.zeros(n)
-    a = ancestors[slots]
-    left[slots] = log_weights[a] - drawn_with[a] if incremental else (log_weights[a] - steer[a]) / temp
-    info = FilterInfo(log_weights, ancestors, lookahead.first_copies(ancestors), ess(shown), entropy(shown), temp, True)
+    heat = temper(shown, t, config)
+    ancestors = draw(steer / heat, group, rng, config, reference)
+    left, log_factor = left_over_weights(log_weights, steer, heat, group, ancestors, config)
+    info = FilterInfo(log_weights, ancestors, first_copies(ancestors), ess(shown), entropy(shown), heat, True)
     return FilterState(t, left, observation.logits[ancestors], state.log_scale + log_factor), info
+
+
+def weigh(state: FilterState, observation: Observation, config: FilterConfig) -> FloatArray:
+    """Log w_t = log w_(t-1) + log G_t, ``(n,)``; -inf for a dead particle."""
+    previous = state.logits if config.weighting == "incremental" else 0.0
+    return np.where(observation.dead, -np.inf, state.log_weights + observation.logits - previous)
+
+
+def look_ahead(log_weights: FloatArray, observation: Observation, config: FilterConfig) -> FloatArray:
+    """Log v = log w + lam (l_successor - l), the weights that steer the draw, ``(n,)``; without look-ahead v = w."""
+    if observation.successor_logits is None:
+        return log_weights
+    unguided = observation.finished | observation.dead
+    return guide(log_weights, observation.logits, observation.successor_logits, config.lam, unguided)
+
+
+def temper(log_weights: FloatArray, t: int, config: FilterConfig) -> float:
+    """Temperature >= 1 of the draw at step ``t``, from the weights of the particles that take part."""
+    return temperature(
+        config.annealing, log_weights, t / config.horizon, threshold=config.ess_threshold, early_phase=config.early_phase
+    )
+
+
+def draw(
+    tempered: FloatArray, group: IntArray, rng: np.random.Generator, config: FilterConfig, reference: int | None
+) -> IntArray:
+    """Ancestors a_i ~ softmax(log v / temperature), ``(n,)``; particles outside ``group`` and ``reference`` stay in place."""
+    ancestors = np.arange(tempered.size)
+    free = group if reference is None else group[group != reference]
+    if free.size:
+        ancestors[free] = group[RESAMPLERS[config.resampling](normalise(tempered[group]), free.size, rng)]
+    return ancestors
+
+
+def left_over_weights(
+    log_weights: FloatArray, steer: FloatArray, heat: float, group: IntArray, ancestors: IntArray, config: FilterConfig
+) -> tuple[FloatArray, float]:
+    """Log weights after the draw, ``(n,)``, over the factor exp(c) = mean of v^(1 / temperature), and c.
+
+    A drawn particle keeps what its draw did not use: w / v^(1 / temperature) under ``incremental`` weighting, which leaves the
+    target exact, and (w / v)^(1 / temperature) under ``current``, which is 1 without look-ahead.
+    """
+    tempered = steer / heat
+    log_factor = log_mean(tempered[group])
+    a = ancestors[group]
+    if config.weighting == "incremental":
+        left = log_weights - log_factor
+        left[group] = log_weights[a] - tempered[a]
+    else:
+        left = np.zeros(log_weights.size)
+        left[group] = (log_weights[a] - steer[a]) / heat
+    return left, log_factor
+
+
+def _draws(log_weights: FloatArray, steer: FloatArray, config: FilterConfig) -> bool:
+    """Whether to draw ancestors among particles ``(m,)``: if any lives, and under ``incremental`` weighting if ESS is low."""
+    if not steer.size or np.isneginf(steer).all():
+        return False
+    return config.weighting == "current" or ess(log_weights) < config.ess_threshold * log_weights.size
+
+
+def first_copies(ancestors: IntArray) -> BoolArray:
+    """Whether a slot holds the first copy of its ancestor, ``(n,)``."""
+    first = np.zeros(ancestors.size, dtype=np.bool_)
+    first[np.unique(ancestors, return_index=True)[1]] = True
+    return first

@@ -16,7 +16,7 @@ the textbook auxiliary filter with a one-step guide, not a claim about the paper
 
 import numpy as np
 
-from epf.search.smc.weights import BoolArray, FloatArray, IntArray
+from epf.search.smc.weights import BoolArray, FloatArray
 
 
 def guide(
@@ -24,10 +24,3 @@ def guide(
 ) -> FloatArray:
     """First-stage log weights ``(n,)``: log_weights + lam * (successor_logits - logits); finished particles keep theirs."""
     return np.where(finished, log_weights, log_weights + lam * (successor_logits - logits))
-
-
-def first_copies(ancestors: IntArray) -> BoolArray:
-    """Which slots hold the first copy of their ancestor, ``(m,)``."""
-    first = np.zeros(ancestors.size, dtype=np.bool_)
-    first[np.unique(ancestors, return_index=True)[1]] = True
-    return first

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Literal, Protocol
 
 from epf.core.errors import Overloaded
-from epf.search.engine.deadline import Deadline
+from epf.search.engine.budget import Deadline
 
 State = Literal["STARTING", "HEALTHY", "UNHEALTHY", "DRAINING"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, Overloaded
 from epf.core.reward_model import Score
-from epf.search.engine.checked_calls import judged
+from epf.search.engine.search_run import checked_score
 from epf.search.events import Answered, Event
 from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
@@ -98,7 +98,7 @@ class Lease:
             try:
                 async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     for k in range(1, len(steps) + 1):
-                        scores.append(await judged(self._models.reward_model, problem, steps[:k]))
+                        scores.append(await checked_score(self._models.reward_model, problem, steps[:k]))
             except TimeoutError:
                 message = f"the deadline passed after {len(scores)} of {len(steps)} steps: send fewer"
                 raise DeadlineExceeded(message, param="steps") from None

@@ -10,7 +10,7 @@ from epf.core.errors import DeadlineExceeded
 from epf.core.generator import Step
 from epf.search import SearchResult, asolve
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.deadline import Deadline
+from epf.search.engine.budget import Deadline
 from tests.search.scripted import AT_ONCE, SEARCHES, Call, Generator, Models, RewardModel, Writer, drive, hold, step, ways
 
 

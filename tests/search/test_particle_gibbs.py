@@ -12,9 +12,9 @@ import pytest
 from epf.core.generator import Step
 from epf.search import Event, Particle, Resampled, StepTaken, asolve, runner, stream
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.search_run import Outcome, Run
-from epf.search.engine.trajectory import Chain, grown
-from epf.search.methods.epf import Group, run_filter
+from epf.search.engine.search_run import Outcome, SearchRun
+from epf.search.engine.trajectory import Trajectory, append_step
+from epf.search.methods.filtering import Potential, Sweep, run_filter
 from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
 from epf.search.options import SearchOptions
 from epf.search.request import SearchRequest, resolve_options
@@ -30,12 +30,12 @@ def leaf_of(particle: Particle) -> int:
     return LEAVES.index("".join(s.text[0] for s in particle.steps))
 
 
-def trajectory(leaf: str) -> Chain:
-    chain = Chain()
+def trajectory(leaf: str) -> Trajectory:
+    chain = Trajectory()
     for t in range(1, len(leaf) + 1):
         made = step(f"{leaf[t - 1]}\\boxed{{{leaf}}}", "eos") if t == len(leaf) else step(leaf[t - 1])
-        longer = grown(chain, made, "\n\n")
-        chain = Chain(longer.steps, (*chain.scores, judge(longer.texts)), status=longer.status)
+        longer = append_step(chain, made, "\n\n")
+        chain = Trajectory(longer.steps, (*chain.scores, judge(longer.texts)), status=longer.status)
     return chain
 
 
@@ -54,8 +54,8 @@ def test_a_sweep_leaves_the_posterior_as_it_is(annealing: Schedule) -> None:
         for seed, row in enumerate(table):
             reference = trajectory(LEAVES[np.random.default_rng([5, seed]).choice(len(LEAVES), p=posterior())])
 
-            async def conditional(run: Run, reference: Chain = reference) -> Outcome:
-                return await run_filter(run, Group((0, 1, 2), reference))
+            async def conditional(run: SearchRun, reference: Trajectory = reference) -> Outcome:
+                return await run_filter(run, Potential(run), Sweep((0, 1, 2), reference))
 
             method = replace(PARTICLE_GIBBS, run=conditional)
             options = SearchOptions(n_particles=3, seed=seed, annealing=annealing, ess_threshold=0.95, early_phase=1.0)

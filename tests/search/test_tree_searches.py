@@ -12,7 +12,7 @@ from epf.core.errors import ContextTooLong
 from epf.core.generator import Step
 from epf.search import Event, Particle, Resampled, SearchResult, asolve, stream
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.seeds import call_seed
+from epf.search.engine.search_run import call_seed
 from tests.search.scripted import Call, Generator, Judge, Models, RewardModel, Writer, drive, hold, result_of, solution, step
 
 DEPTH = 6
@@ -236,7 +236,7 @@ def test_every_round_is_told_as_a_filter_s_is(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "width", "kept"), [("beam", 4, {"brief"}), ("beam", 1, {"brief", "brief too"}), ("dvts", 4, {"brief"})]
 )
-def test_dead_and_stuck_particles_give_their_slots_to_others(method: str, width: int, kept: set[str]) -> None:
+def test_dead_particles_and_those_with_a_full_context_give_their_slots_to_others(method: str, width: int, kept: set[str]) -> None:
     def troubled(call: Call) -> Step:
         if call.depth == 0:
             return step(["", "wordy", "brief", "brief too"][call.n % 4])

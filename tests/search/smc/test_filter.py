@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from epf.search.smc.annealing import Schedule
 from epf.search.smc.filter import FilterConfig, FilterState, Observation, Weighting, start, step
-from epf.search.smc.lookahead import first_copies, guide
+from epf.search.smc.lookahead import guide
 from epf.search.smc.weights import FloatArray, ess, logit
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epf.search.answers.vote import Choice, choose
+from epf.search.engine.select_answer import Choice, choose
 from epf.search.options import AnswerSelection
 
 INF = math.inf

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epf.core.generator import Finish, Step
-from epf.search.engine.trajectory import Chain, grown
+from epf.search.engine.trajectory import Trajectory, append_step
 from tests.search.scripted import step
 
 
-def after(*steps: Step) -> Chain:
-    chain = Chain()
+def after(*steps: Step) -> Trajectory:
+    chain = Trajectory()
     for s in steps:
         assert chain.status == "running"
-        chain = grown(chain, s, "\n\n")
+        chain = append_step(chain, s, "\n\n")
     return chain
 
 
@@ -34,41 +34,41 @@ def test_the_rest_of_a_step_begins_the_next_one() -> None:
     chain = after(replace(step("a"), rest="\n"), step("b", "length"), step("c", "eos"))
     assert chain.texts == ("a", "\nbc")
     assert chain.solution("\n\n") == "a\n\n\nbc"
-    assert grown(after(replace(step("a"), rest="\n")), step("", "eos"), "\n\n").texts == ("a",)
+    assert append_step(after(replace(step("a"), rest="\n")), step("", "eos"), "\n\n").texts == ("a",)
 
 
 def test_a_stop_may_fall_into_the_rest_of_a_step() -> None:
-    chain = grown(after(replace(step("a"), rest="b")), step("c"), "\n\n", ("bc",))
+    chain = append_step(after(replace(step("a"), rest="b")), step("c"), "\n\n", ("bc",))
     assert (chain.status, chain.texts, chain.solution("\n\n")) == ("finished", ("a",), "a\n\n")
 
 
 def test_three_times_the_same_in_a_row() -> None:
     twice = after(step("a"), step("a"))
-    assert grown(twice, step("a"), "\n\n") == replace(twice, status="dead")
-    assert grown(twice, step("b"), "\n\n").status == "running"
-    assert grown(grown(twice, step("b"), "\n\n"), step("a"), "\n\n").status == "running"
-    assert grown(twice, step("a", "eos"), "\n\n").status == "finished"
+    assert append_step(twice, step("a"), "\n\n") == replace(twice, status="dead")
+    assert append_step(twice, step("b"), "\n\n").status == "running"
+    assert append_step(append_step(twice, step("b"), "\n\n"), step("a"), "\n\n").status == "running"
+    assert append_step(twice, step("a", "eos"), "\n\n").status == "finished"
 
 
 def test_a_loop_inside_cut_steps_dies_too() -> None:
-    assert grown(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length"), "\n\n").status == "dead"
+    assert append_step(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length"), "\n\n").status == "dead"
 
 
 @pytest.mark.parametrize("fatal", [step(""), step(" \t"), step("", "eos"), step("\n", "eos")])
 def test_nothing_written_at_all_is_death(fatal: Step) -> None:
-    assert after(fatal) == Chain(status="dead")
+    assert after(fatal) == Trajectory(status="dead")
 
 
 def test_equal_draws_stay_apart() -> None:
     same = step("a")
-    assert grown(Chain(), same, "\n\n").steps[0] is not grown(Chain(), same, "\n\n").steps[0]
+    assert append_step(Trajectory(), same, "\n\n").steps[0] is not append_step(Trajectory(), same, "\n\n").steps[0]
 
 
 @given(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["separator", "length", "eos"])), max_size=8))
 def test_any_text_leaves_a_chain_in_a_defined_state(pieces: list[tuple[str, Finish]]) -> None:
-    chain = Chain()
+    chain = Trajectory()
     for text, finish in pieces:
-        longer = grown(chain, replace(step("x", finish), text=text), "\n\n")
+        longer = append_step(chain, replace(step("x", finish), text=text), "\n\n")
         assert longer.status in ("running", "finished", "dead")
         if longer.status == "dead":
             assert longer.steps == chain.steps
