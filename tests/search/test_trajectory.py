@@ -51,7 +51,10 @@ def test_three_times_the_same_in_a_row() -> None:
 
 
 def test_a_loop_inside_cut_steps_dies_too() -> None:
-    assert append_step(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length"), "\n\n").status == "dead"
+    assert (
+        append_step(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length"), "\n\n").status
+        == "dead"
+    )
 
 
 @pytest.mark.parametrize("fatal", [step(""), step(" \t"), step("", "eos"), step("\n", "eos")])
