@@ -236,7 +236,7 @@ def test_every_round_is_told_as_a_filter_s_is(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "width", "kept"), [("beam", 4, {"brief"}), ("beam", 1, {"brief", "brief too"}), ("dvts", 4, {"brief"})]
 )
-def test_dead_particles_and_those_with_a_full_context_give_their_slots_to_others(method: str, width: int, kept: set[str]) -> None:
+def test_particles_that_cannot_continue_give_their_slots_to_others(method: str, width: int, kept: set[str]) -> None:
     def troubled(call: Call) -> Step:
         if call.depth == 0:
             return step(["", "wordy", "brief", "brief too"][call.n % 4])
