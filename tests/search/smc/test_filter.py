@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epf.search.smc.annealing import Schedule
-from epf.search.smc.filter import FilterConfig, FilterState, Observation, first_copies, start, step
+from epf.search.smc.filter import FilterConfig, FilterState, Observation, Weighting, first_copies, start, step
 from epf.search.smc.lookahead import guide
 from epf.search.smc.weights import FloatArray, ess, logit
 
