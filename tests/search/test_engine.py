@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.search import Answered, Resampled, Scored, SearchOptions, Started, StepTaken, asolve, stream
+from epf.core.generator import Step
+from epf.search import Answered, Event, Resampled, Scored, SearchOptions, SearchResult, Started, StepTaken, asolve, stream
+from epf.search.smc.filter import Weighting
 from tests.search.scripted import (
     AT_ONCE,
     EOS,
@@ -18,7 +21,9 @@ from tests.search.scripted import (
     SEPARATOR,
     Call,
     Generator,
+    Judge,
     RewardModel,
+    Writer,
     drive,
     hold,
     solution,
@@ -27,22 +32,24 @@ from tests.search.scripted import (
 )
 
 
-def varied(steps: tuple[str, ...]) -> Any:
+def varied(steps: tuple[str, ...]) -> float:
     """Scores that differ between particles and depths."""
     return 0.05 + 0.9 * ((sum(map(ord, "".join(steps))) * 37) % 101) / 101
 
 
-async def collect(**arguments: Any) -> Any:
+async def collect(**arguments: Any) -> list[Event]:
     return [event async for event in stream("problem", **arguments)]
 
 
-def run(write: Any, judge: Any = varied, method: Any = "epf", **options: Any) -> Any:
+def run(
+    write: Writer, judge: Judge = varied, method: str = "epf", **options: Any
+) -> tuple[SearchResult, Generator, RewardModel]:
     generator, reward_model = Generator(write), RewardModel(judge)
     result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
     return result, generator, reward_model
 
 
-def without_times(result: Any) -> Any:
+def without_times(result: SearchResult) -> tuple[object, ...]:
     return (
         result.answer,
         result.distribution,
@@ -54,19 +61,19 @@ def without_times(result: Any) -> Any:
 
 
 @pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
-def test_a_step_is_scored_while_a_slow_one_is_still_being_written(lookahead: Any) -> None:
+def test_a_step_is_scored_while_a_slow_one_is_still_being_written(lookahead: str) -> None:
     scored = asyncio.Event()
 
-    async def slow() -> Any:
+    async def slow() -> Step:
         await scored.wait()
         return step("slow")
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step | Awaitable[Step]:
         if call.depth == 0:
             return slow() if call.n == 0 else step("fast")
         return step("\\boxed{1}", "eos")
 
-    def judge(steps: tuple[str, ...]) -> Any:
+    def judge(steps: tuple[str, ...]) -> float:
         if steps == ("fast",):
             scored.set()
         return 0.5
@@ -76,14 +83,14 @@ def test_a_step_is_scored_while_a_slow_one_is_still_being_written(lookahead: Any
 
 
 @pytest.mark.parametrize("lookahead", ["reuse", "redraw"])
-def test_a_fast_particle_draws_its_successor_while_a_slow_one_is_still_at_its_first_step(lookahead: Any) -> None:
+def test_a_fast_particle_draws_its_successor_while_a_slow_one_is_still_at_its_first_step(lookahead: str) -> None:
     successor_drawn = asyncio.Event()
 
-    async def slow() -> Any:
+    async def slow() -> Step:
         await successor_drawn.wait()
         return step("slow")
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step | Awaitable[Step]:
         if call.depth == 0:
             return slow() if call.n == 0 else step("fast")
         if call.prefix == "fast\n":
@@ -95,14 +102,14 @@ def test_a_fast_particle_draws_its_successor_while_a_slow_one_is_still_at_its_fi
 
 
 @pytest.mark.parametrize("method", ["self_consistency", "best_of_n"])
-def test_plain_baselines_have_no_barrier(method: Any) -> None:
+def test_plain_baselines_have_no_barrier(method: str) -> None:
     fast_is_done = asyncio.Event()
 
-    async def slow() -> Any:
+    async def slow() -> Step:
         await fast_is_done.wait()
         return step("slow")
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step | Awaitable[Step]:
         if call.depth == 0:
             return slow() if call.n == 0 else step("fast")
         if call.depth == 2:
@@ -115,7 +122,7 @@ def test_plain_baselines_have_no_barrier(method: Any) -> None:
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_cancelling_the_client_cancels_every_upstream_call(method: Any) -> None:
+def test_cancelling_the_client_cancels_every_upstream_call(method: str) -> None:
     generator = Generator(hold)
 
     async def main() -> None:
@@ -141,7 +148,7 @@ def test_cancelling_the_client_cancels_every_upstream_call(method: Any) -> None:
 def test_cancelling_while_twins_wait_for_one_score() -> None:
     asked = asyncio.Event()
 
-    def judge(steps: tuple[str, ...]) -> Any:
+    def judge(steps: tuple[str, ...]) -> Awaitable[float]:
         asked.set()
         return hold()
 
@@ -174,9 +181,9 @@ def test_closing_the_stream_cancels_every_upstream_call() -> None:
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
-def test_the_same_seed_gives_the_same_result_whatever_ends_first(method: Any, lookahead: Any) -> None:
-    def jittery(write: Any, rng: np.random.Generator) -> Any:
-        async def late(call: Call) -> Any:
+def test_the_same_seed_gives_the_same_result_whatever_ends_first(method: str, lookahead: str) -> None:
+    def jittery(write: Callable[[Call], Step], rng: np.random.Generator) -> Writer:
+        async def late(call: Call) -> Step:
             for _ in range(rng.integers(0, 20)):
                 await asyncio.sleep(0)
             return write(call)
@@ -207,7 +214,7 @@ def test_every_generator_call_has_its_own_seed() -> None:
 
 
 @pytest.mark.parametrize("lookahead", ["none", "redraw"])
-def test_twins_are_scored_once(lookahead: Any) -> None:
+def test_twins_are_scored_once(lookahead: str) -> None:
     result, _, reward_model = run(
         lambda call: step(f"s{call.depth}") if call.depth < 3 else step("\\boxed{1}", "eos"), n_particles=6, lookahead=lookahead
     )
@@ -229,10 +236,10 @@ def test_tokens_go_back_exactly_as_they_came() -> None:
 
 @pytest.mark.parametrize("lookahead", ["none", "reuse", "redraw"])
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_token_counts_are_exact(lookahead: Any, weighting: Any) -> None:
-    returned = []
+def test_token_counts_are_exact(lookahead: str, weighting: Weighting) -> None:
+    returned: list[Step] = []
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         returned.append(replace(solution(5)(call), log_probs=(float(call.n),)))
         return returned[-1]
 
@@ -244,19 +251,19 @@ def test_token_counts_are_exact(lookahead: Any, weighting: Any) -> None:
 
 
 def test_reuse_wastes_successors_of_pruned_particles_only() -> None:
-    def wasted(lookahead: Any) -> Any:
+    def wasted(lookahead: str) -> np.floating[Any]:
         return np.mean([run(solution(6), lookahead=lookahead, seed=s)[0].usage.discarded_tokens for s in range(10)])
 
     assert wasted("reuse") < 0.6 * wasted("redraw")
 
 
 def test_the_first_copy_keeps_its_successor_and_the_others_draw_afresh() -> None:
-    def judge(steps: tuple[str, ...]) -> Any:
+    def judge(steps: tuple[str, ...]) -> float:
         return 0.999999 if steps[0] == "best" else 0.000001
 
     first_steps = iter(["worse", "best", "bad", "bleak"])
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step(next(first_steps)) if call.depth == 0 else step(f"\\boxed{{{call.n}}}", "eos")
 
     result, generator, _ = run(write, judge, n_particles=4, lookahead="reuse", annealing="none", lookahead_weight=0.1)
@@ -273,7 +280,7 @@ def test_times_add_up() -> None:
 
 
 @pytest.mark.parametrize("lookahead", ["none", "reuse"])
-def test_events_tell_the_whole_search_in_order(lookahead: Any) -> None:
+def test_events_tell_the_whole_search_in_order(lookahead: str) -> None:
     generator, reward_model = Generator(solution(3)), RewardModel(varied)
     options: dict[str, Any] = {
         "generator": generator,
@@ -313,7 +320,7 @@ def test_lineage_and_scores_belong_to_the_steps() -> None:
 def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles() -> None:
     answers = iter([1, 2, 2, 3])
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step(f"\\boxed{{{next(answers)}}}", "eos")
 
     odds = {1: 4.0, 2: 1.5, 3: 0.2}
@@ -329,7 +336,7 @@ def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles() -> N
 def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right() -> None:
     answers = iter([1, 2, 2, 3])
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step(f"\\boxed{{{next(answers)}}}", "eos")
 
     score = {1: 0.999, 2: 0.9, 3: 0.3}
@@ -345,7 +352,7 @@ def test_epf_that_seldom_draws_votes_with_weights() -> None:
     score = {1: 0.999, 2: 0.9, 3: 0.3}
     answers = iter([1, 2, 2, 3])
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step(f"\\boxed{{{next(answers)}}}", "eos")
 
     result, *_ = run(write, lambda steps: score[int(steps[-1][7])], n_particles=4, weighting="incremental")
@@ -360,7 +367,7 @@ def test_pf_is_pf() -> None:
 
 
 def test_published_epf_never_cools_and_answers_by_its_best_particle() -> None:
-    def judge(steps: tuple[str, ...]) -> Any:
+    def judge(steps: tuple[str, ...]) -> float:
         return 0.999 if int(steps[-1].split()[-1].strip("\\boxed{}")) % 7 == 0 else 0.2
 
     result, *_ = run(solution(14), judge, method="epf_published", n_particles=8)
@@ -399,7 +406,7 @@ def test_published_epf_never_cools_and_answers_by_its_best_particle() -> None:
         ("self_consistency", "certainty", 0.9),
     ],
 )
-def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method: Any, option: Any, value: Any) -> None:
+def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method: str, option: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=f"^{option} is (always|not used by method)") as raised:
         run(solution(4), method=method, **{option: value})
     assert raised.value.param == option
@@ -411,7 +418,7 @@ def test_a_vote_by_scores_needs_a_method_that_asks_for_scores() -> None:
 
 
 def test_finished_particles_cost_nothing() -> None:
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step("\\boxed{1}", "eos") if call.n == 0 else solution(4)(call)
 
     _, generator, _ = run(write, n_particles=2, resample_finished=False)

@@ -2,32 +2,37 @@
 
 import asyncio
 import math
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, Never
 
 import pytest
 
 from epf.core.errors import ContextTooLong, DeadlineExceeded
-from epf.search import asolve
+from epf.core.generator import Step
+from epf.search import SearchResult, asolve
 from epf.search.answers.equality import AnswerChecker
-from tests.search.scripted import SEARCHES, Call, Generator, RewardModel, drive, hold, solution, step, ways
+from epf.search.smc.filter import Weighting
+from tests.search.scripted import SEARCHES, Call, Generator, Judge, RewardModel, Writer, drive, hold, solution, step, ways
 
 LOOKAHEADS = ["none", "reuse", "redraw"]
 SOON_S = 0.05
 
 
-def run(write: Any, judge: Any = lambda steps: 0.5, method: Any = "epf", **options: Any) -> Any:
+def run(
+    write: Writer, judge: Judge = lambda steps: 0.5, method: str = "epf", **options: Any
+) -> tuple[SearchResult, Generator, RewardModel]:
     generator, reward_model = Generator(write), RewardModel(judge)
     result = drive(asolve("problem", method=method, generator=generator, reward_model=reward_model, **{"seed": 1, **options}))
     return result, generator, reward_model
 
 
-def endless(call: Call) -> Any:
+def endless(call: Call) -> Step:
     return step(f"s{call.depth} {call.seed % 97}")
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("max_steps", [1, 2, 4])
-def test_max_steps_is_exact(method: Any, lookahead: Any, max_steps: Any) -> None:
+def test_max_steps_is_exact(method: str, lookahead: str, max_steps: int) -> None:
     result, generator, _ = run(endless, method=method, lookahead=lookahead, max_steps=max_steps, n_particles=3)
     assert result.stop_reason == "max_steps"
     assert (result.answer, result.confidence, result.distribution) == (None, 0.0, ())
@@ -37,14 +42,14 @@ def test_max_steps_is_exact(method: Any, lookahead: Any, max_steps: Any) -> None
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
-def test_an_answer_in_the_last_allowed_step_counts(method: Any, lookahead: Any) -> None:
+def test_an_answer_in_the_last_allowed_step_counts(method: str, lookahead: str) -> None:
     result, *_ = run(solution(4, n_answers=1), method=method, lookahead=lookahead, max_steps=4)
     assert (result.answer, result.stop_reason) == ("0", "finished")
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_particles_that_reached_no_end_have_no_vote(lookahead: Any) -> None:
-    def write(call: Call) -> Any:
+def test_particles_that_reached_no_end_have_no_vote(lookahead: str) -> None:
+    def write(call: Call) -> Step:
         if call.depth == 0:
             return step("short" if call.n == 0 else f"long {call.n}")
         return step("\\boxed{7}", "eos") if call.prefix.startswith("short") else endless(call)
@@ -55,8 +60,8 @@ def test_particles_that_reached_no_end_have_no_vote(lookahead: Any) -> None:
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("budget", [4, 37, 60, 95, 101])
-def test_the_token_budget_is_never_exceeded(method: Any, lookahead: Any, budget: Any) -> None:
-    def write(call: Call) -> Any:
+def test_the_token_budget_is_never_exceeded(method: str, lookahead: str, budget: int) -> None:
+    def write(call: Call) -> Step:
         made = endless(call)
         kept = made.token_ids[: call.sampling.max_tokens]
         return made if kept == made.token_ids else step(made.text[: len(kept)], "length")
@@ -69,8 +74,8 @@ def test_the_token_budget_is_never_exceeded(method: Any, lookahead: Any, budget:
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_a_spent_budget_answers_from_those_who_finished(lookahead: Any) -> None:
-    def write(call: Call) -> Any:
+def test_a_spent_budget_answers_from_those_who_finished(lookahead: str) -> None:
+    def write(call: Call) -> Step:
         return step("\\boxed{7}", "eos") if call.n == 0 else endless(call)
 
     result, *_ = run(write, max_total_tokens=200, n_particles=3, resample_finished=False, lookahead=lookahead)
@@ -84,14 +89,14 @@ def test_budget_that_is_just_enough() -> None:
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_deadline_before_the_first_step(method: Any) -> None:
+def test_deadline_before_the_first_step(method: str) -> None:
     with pytest.raises(DeadlineExceeded) as caught:
         run(hold, method=method, max_seconds=SOON_S)
     assert caught.value.param == "max_seconds"
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(["epf", "self_consistency", "beam", "dvts"]))
-def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method: Any, lookahead: Any) -> None:
+def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method: str, lookahead: str) -> None:
     result, generator, _ = run(
         lambda call: endless(call) if call.depth < 2 else hold(),
         method=method,
@@ -107,11 +112,11 @@ def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(meth
 
 def test_a_deadline_holds_for_the_grading_of_answers_too() -> None:
     class NeverDone(AnswerChecker):
-        async def classes(self, answers: Any) -> tuple[int, ...]:
+        async def classes(self, answers: Sequence[str | None]) -> tuple[int, ...]:
             await asyncio.Event().wait()
             return ()
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return step("\\boxed{x}" if call.n < 2 else "\\boxed{y}", "eos")
 
     models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(lambda steps: 0.5)}
@@ -120,8 +125,8 @@ def test_a_deadline_holds_for_the_grading_of_answers_too() -> None:
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cut(weighting: Any) -> None:
-    def write(call: Call) -> Any:
+def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cut(weighting: Weighting) -> None:
+    def write(call: Call) -> Step | Awaitable[Step]:
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
     result, *_ = run(write, lambda steps: 0.8, n_particles=4, max_seconds=SOON_S, weighting=weighting)
@@ -130,8 +135,8 @@ def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cu
 
 
 @pytest.mark.parametrize(("weighting", "confidence"), [("current", 0.9 / (0.9 + 0.6)), ("incremental", 9.0 / (9.0 + 1.5))])
-def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting: Any, confidence: Any) -> None:
-    def write(call: Call) -> Any:
+def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting: Weighting, confidence: float) -> None:
+    def write(call: Call) -> Step | Awaitable[Step]:
         return step(f"\\boxed{{{call.n}}}", "eos") if call.n < 2 else hold()
 
     score = {"\\boxed{0}": 0.6, "\\boxed{1}": 0.9}
@@ -143,8 +148,8 @@ def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting: Any
 
 
 @pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency", "beam", "dvts"])
-def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method: Any) -> None:
-    def write(call: Call) -> Any:
+def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method: str) -> None:
+    def write(call: Call) -> Step | Awaitable[Step]:
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
     result, *_ = run(write, method=method, n_particles=4, max_seconds=SOON_S)
@@ -168,13 +173,13 @@ def test_a_prompt_that_fills_the_context_is_refused_before_any_token() -> None:
     assert generator.calls == []
 
 
-def raising(error: Any) -> None:
+def raising(error: Exception) -> Never:
     raise error
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_particles_without_room_give_way_to_others(lookahead: Any) -> None:
-    def write(call: Call) -> Any:
+def test_particles_without_room_give_way_to_others(lookahead: str) -> None:
+    def write(call: Call) -> Step:
         if call.prefix.startswith("wordy"):
             raise ContextTooLong("full")
         if call.depth == 0:
@@ -187,13 +192,13 @@ def test_particles_without_room_give_way_to_others(lookahead: Any) -> None:
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
 @pytest.mark.parametrize("who", ["generator", "reward model"])
-def test_no_room_for_anyone_shows_the_best_partial_solution(lookahead: Any, who: Any) -> None:
+def test_no_room_for_anyone_shows_the_best_partial_solution(lookahead: str, who: str) -> None:
     full = ContextTooLong("full")
 
-    def write(call: Call) -> Any:
+    def write(call: Call) -> Step:
         return endless(call) if call.depth < 2 or who == "reward model" else raising(full)
 
-    def judge(steps: tuple[str, ...]) -> Any:
+    def judge(steps: tuple[str, ...]) -> float:
         return 0.5 if len(steps) < 3 else raising(full)
 
     result, *_ = run(write, judge, lookahead=lookahead, n_particles=3)
@@ -209,7 +214,7 @@ def test_no_room_for_a_first_step_is_an_error() -> None:
 def test_two_searches_share_models_and_not_their_limits() -> None:
     generator, reward_model = Generator(solution(4, n_answers=1)), RewardModel()
 
-    async def both() -> Any:
+    async def both() -> tuple[SearchResult, SearchResult]:
         return await asyncio.gather(
             asolve("a", generator=generator, reward_model=reward_model, seed=1, max_steps=2),
             asolve("b", generator=generator, reward_model=reward_model, seed=1),

@@ -6,21 +6,23 @@ from typing import Any
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.core.generator import Message
+from epf.core.generator import Message, Step
 from epf.core.reward_model import Score
-from epf.search import SearchOptions, asolve
+from epf.search import SearchOptions, SearchResult, asolve
 from epf.search.request import resolve_request
-from tests.search.scripted import Call, Generator, RewardModel, drive, step
+from tests.search.scripted import Call, Generator, Judge, RewardModel, Writer, drive, step
 
 WRITTEN = ("first line", "second line", "the answer is \\boxed{7}")
 
 
-def write(call: Call) -> Any:
+def write(call: Call) -> Step:
     text = WRITTEN[call.depth]
     return step(text, "eos" if call.depth == 2 else "separator")
 
 
-def solved(method: Any = "epf", writer: Any = write, judge: Any = lambda steps: 0.5, **options: Any) -> Any:
+def solved(
+    method: str = "epf", writer: Writer = write, judge: Judge = lambda steps: 0.5, **options: Any
+) -> tuple[SearchResult, Generator]:
     generator, reward_model = Generator(writer), RewardModel(judge)
     options = {"n_particles": 2, **options} if method != "sample" else options
     result = drive(asolve("p", method=method, generator=generator, reward_model=reward_model, **options))
@@ -38,7 +40,7 @@ def solved(method: Any = "epf", writer: Any = write, judge: Any = lambda steps: 
         (("the answer", "second"), "first line\n\n"),
     ],
 )
-def test_a_solution_ends_before_the_first_stop(method: Any, stop: Any, solution: Any) -> None:
+def test_a_solution_ends_before_the_first_stop(method: str, stop: tuple[str, ...], solution: str) -> None:
     result, _ = solved(method, stop=stop)
     assert result.solution == solution
     assert result.stop_reason == "finished"
@@ -63,7 +65,7 @@ def test_the_judge_does_not_read_beyond_a_stop() -> None:
 
 
 def test_a_stop_may_be_cut_in_two_by_the_token_limit() -> None:
-    def pieces(call: Call) -> Any:
+    def pieces(call: Call) -> Step:
         return step("aaab" if call.prefix == "" else "baaa", "length")
 
     result, _ = solved("sample", pieces, stop=("bb",))
@@ -71,7 +73,7 @@ def test_a_stop_may_be_cut_in_two_by_the_token_limit() -> None:
 
 
 @pytest.mark.parametrize("method", ["epf", "best_of_n", "self_consistency", "sample", "beam", "dvts"])
-def test_no_particle_is_longer_than_its_limit(method: Any) -> None:
+def test_no_particle_is_longer_than_its_limit(method: str) -> None:
     result, generator = solved(
         method, lambda call: step("x" * call.sampling.max_tokens, "length"), max_tokens_per_particle=10, max_tokens_per_step=4
     )
@@ -128,7 +130,7 @@ def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge() -> 
 
 
 def test_a_straggler_is_cut_and_goes_on_in_the_next_round() -> None:
-    def slow_one(call: Call) -> Any:
+    def slow_one(call: Call) -> Step:
         if call.depth == 0:
             return step("ab")
         if call.prefix.endswith("\n"):

@@ -1,18 +1,18 @@
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
-from epf.search.smc.annealing import MAX_TEMPERATURE, SCHEDULES, temperature
+from epf.search.smc.annealing import MAX_TEMPERATURE, SCHEDULES, Schedule, temperature
 from epf.search.smc.weights import entropy, ess
 
 PEAKED = np.log([0.85, 0.05, 0.05, 0.05])
 
 
-def at(schedule: Any, log_weights: Any, progress: Any, threshold: Any = 0.5, early_phase: Any = 0.5) -> Any:
+def at(schedule: Schedule, log_weights: ArrayLike, progress: float, threshold: float = 0.5, early_phase: float = 0.5) -> float:
     return temperature(schedule, np.asarray(log_weights), progress, threshold=threshold, early_phase=early_phase)
 
 
@@ -31,7 +31,7 @@ def test_two_particles_are_normalised_like_any_other_number() -> None:
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))
-def test_no_annealing_late_or_with_a_healthy_set_or_alone(schedule: Any) -> None:
+def test_no_annealing_late_or_with_a_healthy_set_or_alone(schedule: Schedule) -> None:
     assert at(schedule, PEAKED, 0.5) == 1.0
     assert at(schedule, PEAKED, 7.0) == 1.0
     assert at(schedule, [0.0, 0.1, 0.0, -0.1], 0.1) == 1.0
@@ -69,7 +69,7 @@ def test_cess_that_asks_for_everything_is_bounded() -> None:
     st.floats(0, 1),
 )
 def test_any_schedule_gives_a_finite_temperature_that_flattens(
-    schedule: Any, log_weights: Any, progress: Any, threshold: Any, early_phase: Any
+    schedule: Schedule, log_weights: ArrayLike, progress: float, threshold: float, early_phase: float
 ) -> None:
     lw = np.array(log_weights)
     temp = at(schedule, lw, progress, threshold, early_phase)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from epf.search.smc.filter import FilterConfig, Observation, start, step
+from epf.search.smc.filter import FilterConfig, FilterState, Observation, start, step
 from epf.search.smc.weights import normalise
-from tests.search.smc.test_filter_exact import DEPTH, TREE
+from tests.search.smc.test_filter_exact import DEPTH, TREE, Path
 
 REFERENCE = 1
 
@@ -25,11 +25,11 @@ class Uniform(np.random.Generator):
         return np.full(size, self.value)
 
 
-def children(path: Any) -> Any:
+def children(path: Path) -> list[tuple[Path, float]]:
     return [(path, 1.0)] if TREE.is_final(path) else [((*path, s), q) for s, q in enumerate(TREE.transition[path])]
 
 
-def observed(paths: Any, last: Any) -> Any:
+def observed(paths: list[Path], last: bool) -> Observation:
     return Observation(
         logits=np.array([TREE.logit[p] for p in paths]),
         finished=np.array([TREE.is_final(p) for p in paths]),
@@ -38,11 +38,11 @@ def observed(paths: Any, last: Any) -> Any:
     )
 
 
-def sweep(trajectory: Any, config: Any) -> Any:
+def sweep(trajectory: Path, config: FilterConfig) -> dict[Path, float]:
     """Probability of each path as the next reference: by its weight, averaged over all that a sweep may draw."""
     chosen = dict.fromkeys(TREE.target("incremental"), 0.0)
 
-    def go(free: Any, state: Any, p: Any, t: Any) -> None:
+    def go(free: Path, state: FilterState, p: float, t: int) -> None:
         for path, q in children(free):
             paths = [path, trajectory[:t]]
             observation = observed(paths, t == DEPTH)
@@ -73,7 +73,7 @@ def sweep(trajectory: Any, config: Any) -> Any:
     ],
     ids=["every round", "at low ess", "annealed"],
 )
-def test_the_posterior_is_invariant(options: Any) -> None:
+def test_the_posterior_is_invariant(options: dict[str, Any]) -> None:
     config = FilterConfig(weighting="incremental", resampling="multinomial", **options)
     gamma = TREE.target("incremental")
     after = dict.fromkeys(gamma, 0.0)
@@ -91,7 +91,7 @@ def test_a_reference_goes_with_independent_draws_only() -> None:
 
 
 @pytest.mark.parametrize("resample_finished", [True, False])
-def test_the_reference_continues_itself_however_bad_it_is(resample_finished: Any) -> None:
+def test_the_reference_continues_itself_however_bad_it_is(resample_finished: bool) -> None:
     config = FilterConfig(
         weighting="incremental", resampling="multinomial", ess_threshold=1.0, resample_finished=resample_finished
     )

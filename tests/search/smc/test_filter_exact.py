@@ -6,18 +6,19 @@ is unbiased for every n, so over many seeds its mean must match p(x) prod G(x) f
 """
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from epf.search.smc.filter import FilterConfig, Observation, start, step
-from epf.search.smc.weights import logit
+from epf.search.smc.annealing import Schedule
+from epf.search.smc.filter import FilterConfig, FilterState, Observation, Weighting, start, step
+from epf.search.smc.resampling import Scheme
+from epf.search.smc.weights import FloatArray, logit
 
 DEPTH = 3
 N_SEEDS = 1200
 MAX_Z = 4.0
+Path = tuple[int, ...]
 
 
 class Tree:
@@ -33,19 +34,19 @@ class Tree:
                 self.transition[prefix] = rng.dirichlet([6.0, 6.0, 6.0])
                 self.logit[prefix] = float(logit(rng.uniform(0.3, 0.8)))
 
-    def is_final(self, path: Any) -> Any:
+    def is_final(self, path: Path) -> bool:
         return path in self.final or len(path) == DEPTH
 
-    def grow(self, path: Any, rng: np.random.Generator) -> Any:
+    def grow(self, path: Path, rng: np.random.Generator) -> Path:
         if self.is_final(path):
             return path
         return (*path, int(np.searchsorted(np.cumsum(self.transition[path]), rng.random() * (1 - 1e-12), side="right")))
 
-    def target(self, weighting: Any) -> Any:
+    def target(self, weighting: Weighting) -> dict[Path, float]:
         """gamma(x) of every whole path: p(x) prod_t odds_t (current) or p(x) odds_T (incremental)."""
-        gamma = {}
+        gamma: dict[Path, float] = {}
 
-        def descend(path: Any, p: Any, log_g: Any, t: Any) -> None:
+        def descend(path: Path, p: float, log_g: float, t: int) -> None:
             if t == DEPTH:
                 gamma[path] = p * np.exp(log_g if weighting == "current" else self.logit[path])
                 return
@@ -60,17 +61,17 @@ class Tree:
 TREE = Tree()
 
 
-def simulate(config: Any, n: int, lookahead: Any, rng: np.random.Generator) -> Any:
+def simulate(config: FilterConfig, n: int, lookahead: str, rng: np.random.Generator) -> tuple[list[Path], FilterState]:
     """One run of the filter over the tree: final paths and the final state."""
-    paths: list[Any] = [()] * n
-    kept: list[Any] = [None] * n
+    paths: list[Path] = [()] * n
+    kept: list[Path | None] = [None] * n
     state = start(n)
     for t in range(1, DEPTH + 1):
-        paths = [kept[i] if kept[i] is not None else TREE.grow(paths[i], rng) for i in range(n)]
+        paths = [TREE.grow(path, rng) if ahead is None else ahead for path, ahead in zip(paths, kept, strict=True)]
         finished = np.array([TREE.is_final(p) for p in paths])
         successors = [TREE.grow(p, rng) for p in paths] if lookahead != "none" and t < DEPTH else None
 
-        def logits_of(chosen: list[Any]) -> NDArray[np.float64]:
+        def logits_of(chosen: list[Path]) -> FloatArray:
             return np.array([TREE.logit[p] for p in chosen])
 
         observation = Observation(
@@ -88,7 +89,9 @@ def simulate(config: Any, n: int, lookahead: Any, rng: np.random.Generator) -> A
     return paths, state
 
 
-def estimates(config: Any, n: int = 5, lookahead: Any = "none", n_seeds: int = N_SEEDS) -> Any:
+def estimates(
+    config: FilterConfig, n: int = 5, lookahead: str = "none", n_seeds: int = N_SEEDS
+) -> tuple[FloatArray, FloatArray]:
     """Estimates of gamma(x) by each seed, ``(n_seeds, n_paths)``, and the exact values ``(n_paths,)``."""
     target = TREE.target(config.weighting)
     index = {path: k for k, path in enumerate(target)}
@@ -101,7 +104,7 @@ def estimates(config: Any, n: int = 5, lookahead: Any = "none", n_seeds: int = N
     return table, np.array(list(target.values()))
 
 
-def worst_z(table: Any, exact: Any) -> Any:
+def worst_z(table: FloatArray, exact: FloatArray) -> float:
     """Largest deviation in standard errors over all paths and the evidence."""
     table = np.column_stack([table, table.sum(axis=1)])
     exact = np.append(exact, exact.sum())
@@ -111,20 +114,20 @@ def worst_z(table: Any, exact: Any) -> Any:
 
 @pytest.mark.parametrize("resampling", ["systematic", "stratified", "residual", "multinomial"])
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_distribution_and_evidence_are_exact(weighting: Any, resampling: Any) -> None:
+def test_distribution_and_evidence_are_exact(weighting: Weighting, resampling: Scheme) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", resampling=resampling, ess_threshold=0.8)
     assert worst_z(*estimates(config)) < MAX_Z
 
 
 @pytest.mark.parametrize("annealing", ["ess", "entropy", "base", "cess"])
-def test_annealing_leaves_the_incremental_target_exact(annealing: Any) -> None:
+def test_annealing_leaves_the_incremental_target_exact(annealing: Schedule) -> None:
     config = FilterConfig(weighting="incremental", annealing=annealing, ess_threshold=0.9, early_phase=1.0, horizon=6)
     assert worst_z(*estimates(config)) < MAX_Z
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
 @pytest.mark.parametrize("lam", [0.5, 1.0])
-def test_redrawn_lookahead_is_exact(weighting: Any, lam: Any) -> None:
+def test_redrawn_lookahead_is_exact(weighting: Weighting, lam: float) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", lam=lam, ess_threshold=0.8)
     assert worst_z(*estimates(config, lookahead="redraw")) < MAX_Z
 
@@ -135,7 +138,7 @@ def test_redrawn_lookahead_with_annealing_is_exact() -> None:
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_reused_lookahead_without_a_guide_is_exact(weighting: Any) -> None:
+def test_reused_lookahead_without_a_guide_is_exact(weighting: Weighting) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", lam=0.0, ess_threshold=0.8)
     assert worst_z(*estimates(config, lookahead="reuse")) < MAX_Z
 
@@ -146,7 +149,7 @@ def test_one_particle_that_reuses_its_successor_is_exact() -> None:
 
 
 @pytest.mark.parametrize(("weighting", "most"), [("current", 0.08), ("incremental", 0.03)])
-def test_reused_lookahead_errs_by_little(weighting: Any, most: Any) -> None:
+def test_reused_lookahead_errs_by_little(weighting: Weighting, most: float) -> None:
     """Without the second-stage correction the total variation distances here are 0.11 and 0.06."""
     config = FilterConfig(weighting=weighting, annealing="none", lam=0.5, ess_threshold=0.8)
     table, exact = estimates(config, n=40, lookahead="reuse", n_seeds=300)

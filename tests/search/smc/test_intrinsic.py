@@ -1,10 +1,10 @@
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 
 from epf.search.smc.intrinsic import log_potentials, step_entropy
+from epf.search.smc.weights import BoolArray
 
 MOVED = np.array([True, True, False, True])
 ENTROPIES = np.array([0.5, 1.25, 0.0, 2.0])
@@ -16,7 +16,7 @@ def test_entropy_of_a_step_is_the_mean_negative_log_probability() -> None:
 
 
 @pytest.mark.parametrize("log_prob", [-math.inf, -1e9, math.nan])
-def test_an_impossible_token_is_held_at_the_clip(log_prob: Any) -> None:
+def test_an_impossible_token_is_held_at_the_clip(log_prob: float) -> None:
     assert step_entropy([log_prob]) == pytest.approx(-math.log(1e-7))
 
 
@@ -38,5 +38,5 @@ def test_z_scores_are_those_of_the_particles_that_moved() -> None:
 
 
 @pytest.mark.parametrize("moved", [MOVED, np.array([False, True, False, False]), np.zeros(4, dtype=bool)])
-def test_entropies_that_do_not_differ_weigh_alike(moved: Any) -> None:
+def test_entropies_that_do_not_differ_weigh_alike(moved: BoolArray) -> None:
     np.testing.assert_array_equal(log_potentials(np.full(4, 0.7), moved, zscore=True), np.zeros(4))

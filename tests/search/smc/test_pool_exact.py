@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 
 from epf.search.smc import pool as smc
-from epf.search.smc.annealing import temperature
+from epf.search.smc.annealing import Schedule, temperature
+from epf.search.smc.resampling import Scheme
 from epf.search.smc.weights import ess
-from tests.search.smc.test_filter_exact import MAX_Z, TREE, worst_z
+from tests.search.smc.test_filter_exact import MAX_Z, TREE, Path, worst_z
 
 ROUNDS = 40
 N = 5
 
 
-def simulate(fraction: Any, threshold: Any, schedule: Any, scheme: Any, rng: np.random.Generator) -> Any:
+def simulate(
+    fraction: float, threshold: float, schedule: Schedule, scheme: Scheme, rng: np.random.Generator
+) -> tuple[list[tuple[Path, float]], int]:
     """Paths and weights of the solutions, and how often a draw went back."""
     pool, n_back = smc.start(), 0
-    prefixes: list[Any] = []
-    paths: list[Any] = [()] * N
+    prefixes: list[Path] = []
+    paths: list[Path] = [()] * N
     held, mixes = np.zeros(N), False
     for t in range(1, ROUNDS + 1):
         moved = [TREE.grow(path, rng) for path in paths]
@@ -47,7 +50,7 @@ def simulate(fraction: Any, threshold: Any, schedule: Any, scheme: Any, rng: np.
         (0.4, 0.95, "base", "residual"),
     ],
 )
-def test_solutions_and_evidence_are_unbiased(fraction: Any, threshold: Any, schedule: Any, scheme: Any) -> None:
+def test_solutions_and_evidence_are_unbiased(fraction: float, threshold: float, schedule: Schedule, scheme: Scheme) -> None:
     target = TREE.target("incremental")
     index = {path: k for k, path in enumerate(target)}
     table, n_back = np.zeros((1200, len(target))), 0

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
-from epf.search.smc.resampling import RESAMPLERS, multinomial
+from epf.search.smc.resampling import RESAMPLERS, Scheme, multinomial
+from epf.search.smc.weights import FloatArray, IntArray
 
 SCHEMES = sorted(RESAMPLERS)
 N_SEEDS = 6000
@@ -22,14 +24,14 @@ class FixedUniforms(np.random.Generator):
         return self.value if size is None else np.full(size, self.value)
 
 
-def counts(scheme: Any, weights: Any, m: int, n_seeds: int = N_SEEDS) -> Any:
+def counts(scheme: Scheme, weights: FloatArray, m: int, n_seeds: int = N_SEEDS) -> IntArray:
     rng = np.random.default_rng(11)
     return np.array([np.bincount(RESAMPLERS[scheme](weights, m, rng), minlength=len(weights)) for _ in range(n_seeds)])
 
 
 @pytest.mark.parametrize("m", [3, 5, 12])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_unbiased_and_no_noisier_than_multinomial(scheme: Any, m: int) -> None:
+def test_unbiased_and_no_noisier_than_multinomial(scheme: Scheme, m: int) -> None:
     weights = np.array([0.05, 0.4, 0.0, 0.25, 0.3])
     drawn = counts(scheme, weights, m)
     expected_variance = m * weights * (1 - weights)
@@ -46,7 +48,7 @@ def test_multinomial_has_the_variance_of_a_multinomial() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["systematic", "residual", "stratified"])
-def test_low_variance_schemes_are_quieter_where_counts_are_nearly_whole(scheme: Any) -> None:
+def test_low_variance_schemes_are_quieter_where_counts_are_nearly_whole(scheme: Scheme) -> None:
     weights = np.array([0.26, 0.24, 0.26, 0.24])
     assert counts(scheme, weights, 8, 2000).var(axis=0).sum() < 0.6 * counts("multinomial", weights, 8, 2000).var(axis=0).sum()
 
@@ -57,7 +59,7 @@ def test_low_variance_schemes_are_quieter_where_counts_are_nearly_whole(scheme: 
     st.integers(0, 2**32),
     st.sampled_from(SCHEMES),
 )
-def test_zero_weights_are_never_chosen_and_shapes_hold(weights: Any, m: int, seed: int, scheme: Any) -> None:
+def test_zero_weights_are_never_chosen_and_shapes_hold(weights: list[float], m: int, seed: int, scheme: Scheme) -> None:
     w = np.array(weights) / np.sum(weights)
     ancestors = RESAMPLERS[scheme](w, m, np.random.default_rng(seed))
     assert ancestors.shape == (m,)
@@ -66,14 +68,14 @@ def test_zero_weights_are_never_chosen_and_shapes_hold(weights: Any, m: int, see
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30), st.integers(1, 40), st.integers(0, 2**32))
-def test_systematic_counts_are_within_one_of_expectation(weights: Any, m: int, seed: int) -> None:
+def test_systematic_counts_are_within_one_of_expectation(weights: list[float], m: int, seed: int) -> None:
     w = np.array(weights) / np.sum(weights)
     copies = np.bincount(RESAMPLERS["systematic"](w, m, np.random.default_rng(seed)), minlength=w.size)
     assert (np.abs(copies - m * w) < 1 + 1e-9).all()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_position_beyond_the_cumulative_sum_goes_to_the_last_living_particle(scheme: Any) -> None:
+def test_a_position_beyond_the_cumulative_sum_goes_to_the_last_living_particle(scheme: Scheme) -> None:
     weights = np.array([0.1] * 10 + [0.0])
     top = np.nextafter(1.0, 0.0)
     assert np.cumsum(weights)[-1] < 1.0, "precondition: rounding leaves the cumulative sum below one"
@@ -84,13 +86,13 @@ def test_a_position_beyond_the_cumulative_sum_goes_to_the_last_living_particle(s
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_uniform_of_zero_skips_leading_zero_weights(scheme: Any) -> None:
+def test_a_uniform_of_zero_skips_leading_zero_weights(scheme: Scheme) -> None:
     ancestors = RESAMPLERS[scheme](np.array([0.0, 0.0, 0.5, 0.5]), 4, FixedUniforms(0.0))
     assert (ancestors >= 2).all()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_one_particle_and_certain_weights(scheme: Any) -> None:
+def test_one_particle_and_certain_weights(scheme: Scheme) -> None:
     rng = np.random.default_rng(0)
     np.testing.assert_array_equal(RESAMPLERS[scheme]([1.0], 4, rng), [0, 0, 0, 0])
     np.testing.assert_array_equal(RESAMPLERS[scheme]([0.0, 1.0, 0.0], 3, rng), [1, 1, 1])
@@ -98,7 +100,7 @@ def test_one_particle_and_certain_weights(scheme: Any) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("weights", [[np.nan, 1.0], [np.inf, 0.0], [-0.5, 1.5], [0.0, 0.0], [2.0, 2.0], [], [[1.0]]], ids=repr)
-def test_what_is_no_distribution_is_refused(scheme: Any, weights: Any) -> None:
+def test_what_is_no_distribution_is_refused(scheme: Scheme, weights: ArrayLike) -> None:
     with pytest.raises(ValueError, match="weights"):
         RESAMPLERS[scheme](weights, 2, np.random.default_rng(0))
 

@@ -1,18 +1,20 @@
 import math
-from typing import Any
+from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
-from epf.search.smc.weights import CLIP, entropy, ess, log_mean, log_sum, logit, normalise
+from epf.search.smc.weights import CLIP, FloatArray, entropy, ess, log_mean, log_sum, logit, normalise
 
 LOG_WEIGHTS = st.lists(st.floats(-700, 700) | st.just(-math.inf), min_size=1, max_size=40)
 
 
 @given(LOG_WEIGHTS, st.randoms())
-def test_ess_and_entropy_stay_in_range_and_ignore_order(log_weights: Any, random: Any) -> None:
+def test_ess_and_entropy_stay_in_range_and_ignore_order(log_weights: list[float], random: Random) -> None:
     alive = any(math.isfinite(x) for x in log_weights)
     n = len(log_weights)
     shuffled = random.sample(log_weights, n)
@@ -24,7 +26,7 @@ def test_ess_and_entropy_stay_in_range_and_ignore_order(log_weights: Any, random
 
 
 @given(LOG_WEIGHTS, st.floats(-1e6, 1e6))
-def test_a_common_factor_changes_only_the_sum(log_weights: Any, shift: Any) -> None:
+def test_a_common_factor_changes_only_the_sum(log_weights: list[float], shift: float) -> None:
     moved = [x + shift for x in log_weights]
     assert ess(moved) == pytest.approx(ess(log_weights), rel=1e-6)
     if math.isfinite(log_sum(log_weights)):
@@ -56,7 +58,7 @@ def test_all_dead_is_a_defined_case() -> None:
 
 @pytest.mark.parametrize("bad", [[math.nan, 0.0], [math.inf], [], [[0.0]]])
 @pytest.mark.parametrize("function", [normalise, ess, entropy, log_sum, log_mean])
-def test_nan_infinity_and_wrong_shapes_are_refused(function: Any, bad: Any) -> None:
+def test_nan_infinity_and_wrong_shapes_are_refused(function: Callable[[ArrayLike], float | FloatArray], bad: ArrayLike) -> None:
     with pytest.raises(ValueError, match="log weights must"):
         function(bad)
 
