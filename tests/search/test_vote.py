@@ -1,4 +1,5 @@
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -135,8 +136,8 @@ def test_any_vote_is_a_distribution_that_agrees_with_its_choice(
 
 @settings(deadline=None)
 @given(particles, st.randoms(use_true_random=False))
-def test_order_of_particles_does_not_change_the_distribution(weighed: list[tuple[str | None, float]], random: object) -> None:
-    shuffled = sorted(weighed, key=lambda _: random.random())  # type: ignore[attr-defined]
+def test_order_of_particles_does_not_change_the_distribution(weighed: list[tuple[str | None, float]], random: Random) -> None:
+    shuffled = sorted(weighed, key=lambda _: random.random())
     first, second = (vote([a for a, _ in some], [w for _, w in some]) for some in (weighed, shuffled))
     assert (first is None) == (second is None)
     if first is not None and second is not None:
