@@ -199,10 +199,10 @@ def test_prefixes_are_ranked_by_the_aggregated_score(aggregation: str, kept: str
             return step("xyz"[call.n])
         return step(f"{call.prefix[0]}2") if call.depth == 1 else step(f"\\boxed{{{call.prefix[0]}}}", "eos")
 
-    def told(steps: Sequence[str]) -> float:
+    def judged(steps: Sequence[str]) -> float:
         return scores.get(steps[-1], 0.5)
 
-    result = drive(searched("beam", told, lines, n_particles=3, beam_width=2, seed=1, aggregation=aggregation, max_steps=2))
+    result = drive(searched("beam", judged, lines, n_particles=3, beam_width=2, seed=1, aggregation=aggregation, max_steps=2))
     assert path_of(result.particles[result.shown])[0] == kept
 
 
@@ -215,10 +215,10 @@ def events(method: str, **options: Any) -> list[Event]:
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_every_round_is_told_as_a_filter_s_is(method: str) -> None:
-    told = events(method, n_particles=8, seed=3)
-    result = result_of(told)
-    rounds = [event for event in told if isinstance(event, Resampled)]
+def test_every_round_is_reported_like_a_filter_s(method: str) -> None:
+    found = events(method, n_particles=8, seed=3)
+    result = result_of(found)
+    rounds = [event for event in found if isinstance(event, Resampled)]
     assert [event.record for event in rounds] == list(result.steps)
     assert [event.record.t for event in rounds] == list(range(1, len(rounds) + 1))
     lineages: list[tuple[int, ...]] = [()] * 8
