@@ -23,6 +23,9 @@ PYTEST := $(VENV)/bin/python -m pytest
 QUICK := --numprocesses auto --dist worksteal -m "not slow"
 SLOW := --numprocesses auto --dist loadgroup -m slow
 
+# Bytecode of the package and of rewritten tests is kept: else every process that a test starts compiles all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train constraints tools clean
 .PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures

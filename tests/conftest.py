@@ -2,7 +2,9 @@
 
 import os
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # The wall time of an example depends on how busy the machine is, not on whether the code is right. Under CI the same examples
@@ -13,3 +15,8 @@ settings.load_profile("untimed")
 # A background job of a shell starts with SIGINT ignored, and its children inherit that: an interrupt would not reach them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out the fuzz tests where no slow test runs: they draw their requests while they are collected."""
+    return True if collection_path.name == "test_fuzz.py" and config.option.markexpr == "not slow" else None

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parent.parent
         ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/bug.yml"),
         ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/feature.yml"),
         ("vendor.github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+        ("vendor.github-workflows", ".github/workflows/ci.yml"),
+        ("vendor.github-workflows", ".github/workflows/release.yml"),
+        ("vendor.dependabot", ".github/dependabot.yml"),
     ],
 )
 def test_files_for_the_hosting_platform_are_valid(schema: str, file: str) -> None:

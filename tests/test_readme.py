@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.examples import README, ROOT, Example, assert_same_json, assert_same_text, blocks, examples, text_of
+from tests.processes import running
 
 PAGES = [README, "docs/try-it.md", "docs/http.md", "docs/reference.md", "docs/deploying.md"]
 
@@ -112,17 +113,10 @@ def port(shell: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ite
     (serve,) = (example.command for example in examples(README, "epf serve"))
     command = shlex.split(serve.replace("8000", port))
     folder = tmp_path_factory.mktemp("service")
-    with subprocess.Popen(command, cwd=folder, env=shell, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            assert any("running on" in line for line in server.stderr)
-            yield port
-        finally:
-            server.terminate()
-            try:
-                server.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                server.kill()
+    with running(command, cwd=folder, env=shell, stderr=subprocess.PIPE) as server:
+        assert server.stderr is not None
+        assert any("running on" in line for line in server.stderr)
+        yield port
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.processes import running
+
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120.0
 EPF = (
@@ -33,7 +35,7 @@ def without(*modules: str) -> tuple[str, ...]:
 @contextmanager
 def started(*command: str, cwd: Path = ROOT) -> Iterator["subprocess.Popen[str]"]:
     """A running process, which is killed at the end if it still runs, and after a time in any case."""
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with running(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         limit = threading.Timer(TIMEOUT_S, process.kill)
         limit.start()
         try:

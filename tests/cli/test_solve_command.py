@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from epf.core.errors import GeneratorError
 from epf.service.searches.models import Models, with_checker
 from tests.cli.processes import EPF, ROOT, SCRIPTED_EPF, TIMEOUT_S, line_of, started
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.processes import running
 
 PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
 
@@ -203,23 +204,15 @@ def test_live_view_on_a_terminal() -> None:
     environment = {**os.environ, "TERM": "xterm-256color"}
     for name in ("NO_COLOR", "COLUMNS", "LINES"):
         environment.pop(name, None)
-    process = subprocess.Popen(
-        (*SCRIPTED_EPF, "solve", PROBLEM, "--n-particles", "20"),
-        cwd=ROOT,
-        env=environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
+    command = (*SCRIPTED_EPF, "solve", PROBLEM, "--n-particles", "20")
     seen = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            seen += chunk
-    except OSError:  # the way Linux says that the other side of a terminal is closed
-        pass
-    os.close(ours)
-    assert process.wait(TIMEOUT_S) == 0
+    with running(command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        with suppress(OSError):  # Linux reports that the other side of a terminal is closed
+            while chunk := os.read(ours, 65536):
+                seen += chunk
+        os.close(ours)
+        assert process.wait(TIMEOUT_S) == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode()).replace("\r", "")
     last_frame = plain[plain.rindex("╭") : plain.rindex("╯")].splitlines()
     assert len(last_frame) <= 13

@@ -24,6 +24,8 @@ from cases import (
     url,
 )
 
+from tests.processes import running
+
 MODELS = {
     "search": ("real", MODEL),
     "sample": ("real", "embedded-generator"),
@@ -102,7 +104,7 @@ def fault() -> None:
 
 def disconnect() -> None:
     command = [sys.executable, "-m", "llm", "-m", "endless", "--no-log", PROBLEM]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with running(command, stdout=subprocess.DEVNULL) as process:
         until_something_runs()
         process.kill()
     until_nothing_runs()

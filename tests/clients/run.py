@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.clients.cases import NAMES
+from tests.processes import running
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -118,20 +119,12 @@ def install(requirement: str, folder: Path, python: str) -> None:
 def servers() -> Iterator[str]:
     """Run a fresh process of servers; yields their addresses as JSON."""
     command = [sys.executable, "-m", "tests.clients.server"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
+    with running(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        try:
-            addresses = process.stdout.readline()
-            if not addresses:
-                raise RuntimeError("The servers did not start.")
-            yield addresses
-        finally:
-            process.stdin.close()
-            try:
-                process.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        addresses = process.stdout.readline()
+        if not addresses:
+            raise RuntimeError("The servers did not start.")
+        yield addresses
 
 
 def without_settings(environ: Mapping[str, str], home: str) -> dict[str, str]:

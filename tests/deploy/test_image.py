@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 
 from epf.entropy.registry import TOOLS
 from tests.deploy.tools import ROOT
+from tests.processes import running
 
 DOCKERFILES = ("Dockerfile", "deploy/prm.Dockerfile")
 UID = 10001
@@ -167,12 +168,9 @@ class Machine:
 
 
 @contextmanager
-def started(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as file, subprocess.Popen(command, cwd="/", env=environment, stdout=file, stderr=file) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def started(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator["subprocess.Popen[str]"]:
+    with log.open("wb") as file, running(command, cwd="/", env=environment, stdout=file, stderr=file) as process:
+        yield process
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from epf.core.errors import InvalidRequest
 from epf.evaluation.rows import ROW, Row
 from epf.evaluation.store import open_store, read_run
 from tests.evaluation.made import DEAD, OUTAGE, row
+from tests.processes import running
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -141,18 +141,14 @@ with open_store(Path({str(tmp_path)!r}), {SETTINGS!r}):
     print("open", flush=True)
     input()
 """
-    first = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert first.stdout is not None
-    limit = threading.Timer(60, first.kill)
-    limit.start()
-    with first:
-        assert first.stdout.readline() == b"open\n"
+    pipe, command = subprocess.PIPE, [sys.executable, "-c", code]
+    with running(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "open\n"
         with pytest.raises(InvalidRequest, match="Another `epf eval` is writing"), open_store(tmp_path, SETTINGS):
             pass
         first.kill()
-    limit.cancel()
+        first.wait(60)
     with open_store(tmp_path, SETTINGS) as store:
         assert not store.rows
 

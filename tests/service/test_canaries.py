@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.processes import running
 from tests.service.talkative import KEY
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,7 +28,7 @@ def talkative() -> Iterator[tuple[str, list[str]]]:
     They are read all the time: a server cannot go on when nobody takes its lines.
     """
     command = [sys.executable, "-m", "tests.service.talkative"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
+    with running(command, cwd=ROOT, stderr=subprocess.PIPE) as server:
         lines: list[str] = []
         address: Future[str] = Future()
 
@@ -44,7 +45,7 @@ def talkative() -> Iterator[tuple[str, list[str]]]:
             yield address.result(GUARD_S), lines
         finally:
             server.terminate()
-            reading.join()
+            reading.join(GUARD_S)
 
 
 def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:

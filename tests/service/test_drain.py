@@ -20,6 +20,7 @@ from epf.service.app import create_app
 from epf.service.searches.lease import Searches
 from epf.service.state import ServiceState
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.processes import running
 from tests.service.serving import client_of, events_of, searches_of, until
 
 GUARD_S = 60
@@ -86,7 +87,7 @@ def started(load: bool = True, **settings: str) -> Iterator[Process]:
     environment = {**os.environ, **MODELS, "EPF_DRAIN_NOTICE_S": "0", **settings}
     command = [sys.executable, "-m", "tests.service.scripted_server", "serve"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with running(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
             server = Process(process)
             with server.client:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.processes import running
 from tests.service.serving import posted
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -44,15 +45,10 @@ KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
 @contextmanager
 def server() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.service.memory_server"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdin is not None
+    pipe = subprocess.PIPE
+    with running(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.stdin.close()
+        yield process.stdout.readline().strip()
 
 
 def filled(body: Any, problem: str) -> Any:

@@ -17,6 +17,7 @@ from epf.core.reward_model import Score
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from epf.service.state import ServerState
+from tests.processes import running
 from tests.service.serving import served
 
 TRACE = {"problem": "1 + 1 = ?", "steps": ["1 + 1 = 2."]}
@@ -200,13 +201,10 @@ def test_the_command_serves_the_embedded_model() -> None:
     code = "import sys; from epf.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "serve-prm", "--port", str(port)]
     environment = {**os.environ, "EPF_DRAIN_NOTICE_S": "0"}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            assert any("running on" in line for line in server.stderr)
-            response = httpx.post(f"http://127.0.0.1:{port}/score", json=TRACE, timeout=30)
-            assert response.status_code == 200
-            assert 0 <= response.json()["probability"] <= 1
-        finally:
-            server.terminate()
+    with running(command, env=environment, stderr=subprocess.PIPE) as server:
+        assert server.stderr is not None
+        assert any("running on" in line for line in server.stderr)
+        response = httpx.post(f"http://127.0.0.1:{port}/score", json=TRACE, timeout=30)
+        assert response.status_code == 200
+        assert 0 <= response.json()["probability"] <= 1
     assert server.returncode == 0

@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
 }
+STOP_S = 60
 START_S = 300
 
 
@@ -77,13 +78,13 @@ class VllmServer:
         """Kill it at once, with its connections. A second call does nothing."""
         if self._process is not None:
             self.signal(signal.SIGKILL)
-            self._process.communicate()
+            self._process.communicate(timeout=STOP_S)
             self._process = None
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.communicate()
+            self._process.communicate(timeout=STOP_S)
             self._process = None
 
     async def count(self, metric: str) -> float:

@@ -21,6 +21,7 @@ pytest.importorskip("vllm")
 from epf.engines.onnx.config import SHIPPED
 from tests.deploy.test_image import last
 from tests.deploy.tools import ROOT, compose
+from tests.processes import running
 from tests.vllm.qwen import write_qwen_prm
 from tests.vllm.serve import ENVIRONMENT, START_S
 
@@ -39,16 +40,13 @@ def free_ports(n: int) -> list[str]:
 @contextmanager
 def healthy(command: Sequence[str], environment: dict[str, str], check: Sequence[str], log: Path) -> Iterator[None]:
     """The process, once its health check succeeds."""
-    with log.open("wb") as file, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file) as process:
-        try:
-            give_up = time.monotonic() + START_S
-            while subprocess.run(check, capture_output=True).returncode != 0:
-                assert process.poll() is None, log.read_text(encoding="utf-8")[-3000:]
-                assert time.monotonic() < give_up, log.read_text(encoding="utf-8")[-3000:]
-                time.sleep(0.5)
-            yield
-        finally:
-            process.terminate()
+    with log.open("wb") as file, running(command, cwd=ROOT, env=environment, stdout=file, stderr=file) as process:
+        give_up = time.monotonic() + START_S
+        while subprocess.run(check, capture_output=True, timeout=START_S).returncode != 0:
+            assert process.poll() is None, log.read_text(encoding="utf-8")[-3000:]
+            assert time.monotonic() < give_up, log.read_text(encoding="utf-8")[-3000:]
+            time.sleep(0.5)
+        yield
 
 
 def exec_form(dockerfile: str, instruction: str) -> list[str]:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epf.search.answers.equality import MAX_LENGTH, AnswerChecker
+from tests.processes import running
 from tests.search.answers.processes import state, wait_until, workers
 
 ROOT = Path(__file__).parents[3]
@@ -287,7 +288,7 @@ def test_worker_of_a_script_without_main_guard_dies_with_it(mode: str, tmp_path:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, str(script), mode], stdout=subprocess.PIPE, text=True, env=environment) as user:
+    with running([sys.executable, script, mode], stdout=subprocess.PIPE, env=environment) as user:
         assert user.stdout is not None
         assert user.stdout.readline() == "True\n"
         (pid,) = workers(user.pid)
