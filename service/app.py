@@ -9,17 +9,17 @@ from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.core.version import VERSION
 from epf.entropy.registry import TOOLS
+from epf.service import health
 from epf.service.batch import router as batch
 from epf.service.batch.schemas import BatchEvent
 from epf.service.chat import models_router as models
 from epf.service.chat import router as chat
 from epf.service.chat.response import ChatCompletionChunk
 from epf.service.entropy import router as entropy
-from epf.service.entropy.workers import Workers
 from epf.service.http import errors, openapi
 from epf.service.http.middleware import stack as middleware
-from epf.service.operations import health
 from epf.service.operations.metrics import SearchMetrics
+from epf.service.operations.workers import Workers
 from epf.service.score import router as score
 from epf.service.searches.admission import admission_of
 from epf.service.searches.lease import Searches

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from epf.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, RewardModelError
 from epf.core.reward_model import RewardModel, Score
 from epf.core.version import VERSION
+from epf.service import health
 from epf.service.http import errors
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.middleware import stack as middleware
 from epf.service.http.openapi import ANY_ERROR
-from epf.service.operations import health
 from epf.service.operations.lifecycle import Lifecycle, unavailable
 from epf.service.operations.metrics import InstrumentedRewardModel, Metrics
 from epf.service.settings import Settings

@@ -8,10 +8,10 @@ from typing import Annotated, Self
 
 from fastapi import Depends, FastAPI, Request
 
-from epf.service.entropy.workers import Workers
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.operations.metrics import Metrics, SearchMetrics
 from epf.service.operations.readiness import Readiness
+from epf.service.operations.workers import Workers
 from epf.service.searches.admission import FairAdmission
 from epf.service.searches.lease import Searches
 from epf.service.settings import Settings

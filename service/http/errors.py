@@ -2,9 +2,7 @@
 
 import logging
 import math
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,6 +13,7 @@ from starlette.exceptions import HTTPException
 from epf.core.errors import InvalidRequest, SearchServiceError, Unauthorized
 from epf.service.http.disconnect import CLIENT_GONE, ClientGone
 from epf.service.http.schemas import ErrorBody, ErrorDetail
+from epf.service.operations.logs import where
 
 logger = logging.getLogger(__name__)
 
@@ -75,12 +74,6 @@ def headers_of(error: Exception) -> dict[str, str]:
         headers["retry-after"] = str(math.ceil(ours.retry_after_s))
         headers["retry-after-ms"] = str(math.ceil(1000 * ours.retry_after_s))
     return headers
-
-
-def where(error: BaseException) -> str:
-    """The frames in which an exception was raised, innermost first, without its message, which may quote the problem."""
-    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
-    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
 
 def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str | None, str]:

@@ -6,14 +6,17 @@ They contain nothing that a caller wrote.
 import json
 import logging
 import sys
+import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from epf.service.http.errors import where
-from epf.service.http.middleware.instrumentation import current_request_id
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Id of the request that is being handled, None outside of any."""
 
 OURS = ("epf", "uvicorn")
 """Loggers whose messages contain no problem and no key. Others log only warnings, and only the constant part of a message."""
@@ -96,3 +99,9 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage().strip()
     # asyncio, for one, writes whole exceptions into its messages, below the first line.
     return str(record.msg).split("\n")[0]
+
+
+def where(error: BaseException) -> str:
+    """The frames in which an exception was raised, innermost first, without its message, which may quote the problem."""
+    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))

@@ -14,7 +14,7 @@ import pytest
 
 from epf.entropy.registry import TOOLS
 from epf.service.app import create_app
-from epf.service.entropy.workers import Workers
+from epf.service.operations.workers import Workers
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import GUARD_S, client_of, posted, served, until

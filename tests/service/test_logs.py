@@ -13,9 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from epf.service.app import create_app
-from epf.service.http.middleware.instrumentation import access_log, current_request_id
+from epf.service.http.middleware.instrumentation import access_log
 from epf.service.operations import logs
-from epf.service.operations.logs import OURS, JsonLines, configure
+from epf.service.operations.logs import OURS, JsonLines, configure, current_request_id
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.asgi import called, scope_of

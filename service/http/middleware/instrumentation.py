@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import uuid
-from contextvars import ContextVar
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from epf.service.http.disconnect import CLIENT_GONE
 from epf.service.http.errors import response_to
+from epf.service.operations.logs import current_request_id
 from epf.service.operations.metrics import Metrics
 
 access_log = logging.getLogger("epf.access")
@@ -23,9 +23,6 @@ OTHER_METHOD = "other"
 NO_ROUTE = "none"
 ERROR_FRAMES = (b"event: error\n", b'data: {"error":')
 """The beginning of an error in a stream: of ours, and of a chat."""
-
-current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""Id of the request that is being handled, None outside of any."""
 
 
 class Instrumentation:
