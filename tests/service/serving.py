@@ -53,7 +53,7 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         asyncio.timeout(GUARD_S),
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=GUARD_S) as client,
     ):
         yield client
 

@@ -39,7 +39,7 @@ def test_a_cancelled_request_ends_with_an_error_and_others_continue(path: str, b
             served(app) as address,
             posted(address, path, body, x_request_id="mine", connection="close") as mine,
             posted(address, "/solve", {"problem": "other"}, x_request_id="other"),
-            httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}") as client,
+            httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", timeout=60) as client,
         ):
             await until(lambda: generator.n_running == (24 if path == "/solve/batch" else 16))
             response = await client.delete("/solve/mine")

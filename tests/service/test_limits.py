@@ -47,7 +47,10 @@ async def in_chunks(n_bytes: int) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize(("build", "path"), POSTS)
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger(build: Any, path: str, announced: bool) -> None:
     async def scenario() -> None:
-        async with served(build()) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        async with (
+            served(build()) as (host, port),
+            httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=GUARD_S) as client,
+        ):
             for n_bytes in (LIMIT, LIMIT + 1):
                 content = b" " * n_bytes if announced else in_chunks(n_bytes)
                 response = await client.post(path, content=content, headers=JSON)

@@ -94,7 +94,7 @@ async def flood(url: str, first: int, n: int) -> Counter[str]:
 
 async def held(url: str) -> dict[str, int]:
     """What the server holds after all requests have ended and connections are closed."""
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         while True:
             found: dict[str, int] = (await client.get("/held")).json()
             if found["requests"] == 0 and found["tasks"] <= (await client.get("/held")).json()["tasks"]:

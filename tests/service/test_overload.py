@@ -90,7 +90,7 @@ class Crowd:
 
     async def is_refused(self, caller: str, kind: str) -> httpx.Response:
         path, sent = body(kind, caller)
-        async with httpx.AsyncClient(base_url=f"http://{self.address[0]}:{self.address[1]}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{self.address[0]}:{self.address[1]}", timeout=60) as client:
             return await client.post(path, json=sent, headers=key(caller))
 
 

@@ -18,7 +18,7 @@ from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from epf.service.state import ServerState
 from tests.processes import running
-from tests.service.serving import served
+from tests.service.serving import GUARD_S, served
 
 TRACE = {"problem": "1 + 1 = ?", "steps": ["1 + 1 = 2."]}
 
@@ -62,7 +62,7 @@ def run(model: Model, test: Callable[[httpx.AsyncClient], Awaitable[None]], **se
     async def main() -> None:
         async with (
             served(create_scoring_app(model, Settings(**settings))) as (host, port),
-            httpx.AsyncClient(base_url=f"http://{host}:{port}") as client,
+            httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=GUARD_S) as client,
         ):
             await test(client)
 
@@ -179,7 +179,7 @@ def test_the_deadline_ends_a_slow_call() -> None:
 def test_a_shutdown_refuses_new_traces_and_ends_open_ones_with_a_retryable_error() -> None:
     async def main() -> None:
         app = create_scoring_app(model, Settings())
-        async with served(app) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        async with served(app) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=GUARD_S) as client:
             scoring = asyncio.create_task(client.post("/score", json=TRACE))
             await model.entered.wait()
             await ServerState.of(app).lifecycle.end(0.0)

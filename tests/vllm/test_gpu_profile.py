@@ -102,6 +102,6 @@ def test_a_problem_is_solved_by_all_three(tmp_path: Path) -> None:
             (service, r"^epf_tokens_total\{kind=\"prm\"\} [1-9]"),
             (prm, r"^epf_prm_call_duration_seconds_count [1-9]"),
         ):
-            metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            metrics = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
             assert re.search(pattern, metrics, flags=re.MULTILINE), metrics
         print(response.json()["usage"])

@@ -123,7 +123,7 @@ def test_the_engine_in_this_process_samples_the_same(server: VllmServer, generat
 
 def test_the_server_reads_the_ids_unchanged(server: VllmServer) -> None:
     async def main() -> None:
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
             for prefix in odd_prefixes():
                 body = completion_request("served", prefix, Sampling(), 5, 0) | {"stream": False}
                 (choice,) = (await client.post("/v1/completions", json=body)).json()["choices"]
@@ -217,7 +217,7 @@ def test_a_client_that_disconnects_ends_its_search_on_the_servers(server: VllmSe
     async def main() -> None:
         body = {"problem": PROBLEM, "n_particles": 16, "temperature": 2.0, "separator": "@", "max_tokens_per_step": 400}
         async with served(create_app(settings=settings(server))) as address:
-            async with httpx.AsyncClient(base_url="http://{}:{}".format(*address)) as client:
+            async with httpx.AsyncClient(base_url="http://{}:{}".format(*address), timeout=60) as client:
                 await loaded(client)
             before = await server.count(FINISHED)
             async with posted(address, "/solve", body):
