@@ -19,8 +19,8 @@ from epf.core.errors import SearchServiceError
 from epf.evaluation.worker import LoadModels, Models
 from epf.search import SearchOptions, asolve, stream
 from epf.search.events import Answered
-from epf.search.request import with_defaults
 from epf.search.result import SearchResult
+from epf.search.runner import with_defaults
 from epf.service.http.schemas import ErrorDetail
 from epf.service.searches.models import open_models
 from epf.service.solve.schemas import SolveResult

@@ -15,8 +15,7 @@ from epf.core.errors import InvalidRequest
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
-from epf.search.request import SearchRequest, resolve_options
-from epf.search.runner import SEED_BITS
+from epf.search.runner import SEED_BITS, SearchRequest, resolve_options
 
 ALL = "all"
 Key = tuple[str, str, int, int]

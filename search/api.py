@@ -10,11 +10,11 @@ from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
 from epf.search import runner
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.budget import Deadline
+from epf.search.engine.search_run import TimeLimit
 from epf.search.events import Answered, Event
 from epf.search.options import SearchOptions
-from epf.search.request import SearchRequest, resolve_request
 from epf.search.result import SearchResult
+from epf.search.runner import SearchRequest, resolve_request
 
 
 def solve(
@@ -52,14 +52,14 @@ async def asolve(
     reward_model: RewardModel | None = None,
     prompt: Sequence[Message] = (),
     checker: AnswerChecker | None = None,
-    until: Deadline | None = None,
+    until: TimeLimit | None = None,
     **choices: Any,
 ) -> SearchResult:
     """Solve ``problem``; the arguments are those of :func:`solve`. Cancelling the call cancels every upstream call.
 
     ``prompt`` is the conversation that the generator continues; without one it is the problem as one message of the user.
-    ``checker`` groups equal answers; None starts one for this call. ``until`` ends the search as ``max_seconds`` does, if it
-    comes earlier.
+    ``checker`` groups equal answers; None starts one for this call. ``until`` is a time limit in addition to
+    ``max_seconds``, which may move while the search runs.
 
     Raises:
         InvalidRequest: an option or the problem is invalid; no token has been generated.
@@ -79,7 +79,7 @@ async def stream(
     reward_model: RewardModel | None = None,
     prompt: Sequence[Message] = (),
     checker: AnswerChecker | None = None,
-    until: Deadline | None = None,
+    until: TimeLimit | None = None,
     **choices: Any,
 ) -> AsyncGenerator[Event, None]:
     """Yield the events of the search as they happen, ``Answered`` last; arguments and errors are those of :func:`asolve`.

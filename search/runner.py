@@ -1,9 +1,10 @@
-"""One search from problem to result, as a coroutine or as a stream of events."""
+"""One search from its options to its result: method and options are resolved and checked once, then the search runs."""
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
@@ -11,15 +12,84 @@ from epf.core.generator import Generator, Message
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.budget import Deadline, UsageMeter
-from epf.search.engine.search_run import SearchRun
+from epf.search.engine.search_run import SearchRun, TimeLimit, UsageMeter
 from epf.search.engine.select_answer import select_answer
 from epf.search.events import Answered, Event, Started
-from epf.search.request import SearchRequest
+from epf.search.methods import METHODS, Method
+from epf.search.methods.method import COMMON
+from epf.search.options import SearchOptions
 from epf.search.result import SearchResult
 
 SEED_BITS = 53
 """A seed that the search draws itself is exact in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What to search for, and how.
+
+    Attributes:
+        method: the method itself; ``options.method`` is its name.
+        options: what :func:`resolve_options` returned.
+        prompt: the conversation that the generator continues; empty for the problem as one message of the user.
+        deadline_s: when the search ends, on the event loop's clock; None counts ``max_seconds`` from the search's start.
+    """
+
+    problem: str
+    method: Method
+    options: SearchOptions
+    prompt: tuple[Message, ...] = ()
+    deadline_s: float | None = None
+
+
+def with_defaults(choices: Mapping[str, Any], defaults: SearchOptions) -> SearchOptions:
+    """``choices``, options by name, on top of the options that were given in ``defaults`` and that the chosen method reads.
+
+    Raises:
+        InvalidRequest: an option is unknown, out of range or of another type.
+    """
+    method = METHODS.get(choices.get("method", defaults.method))  # an unknown one is refused below
+    shared = {name: value for name, value in defaults.chosen().items() if method is None or method.reads(name)}
+    return SearchOptions(**{**shared, **choices})
+
+
+def resolve_request(problem: str, options: SearchOptions, *, prompt: tuple[Message, ...] = ()) -> SearchRequest:
+    """The search that a caller asks for.
+
+    Raises:
+        InvalidRequest: the problem is empty, or :func:`resolve_options` refuses the options.
+    """
+    if not isinstance(problem, str) or not problem.strip():
+        raise InvalidRequest("problem must not be empty: write what is to be solved", param="problem")
+    method = METHODS[options.method]
+    return SearchRequest(problem, method, resolve_options(method, options), prompt)
+
+
+def resolve_options(method: Method, options: SearchOptions) -> SearchOptions:
+    """``options`` with the values that ``method`` fixes, and its way to select an answer if the caller chose none.
+
+    Raises:
+        InvalidRequest: the caller chose another value for an option that the method fixes or does not use, a vote by scores
+            that the method does not have, or too few tokens for all particles. No choice is ignored.
+    """
+    own = COMMON | method.own
+    for name, value in options.chosen().items():
+        if name in method.fixed and value != method.fixed[name]:
+            message = f"{name} is always {method.fixed[name]!r} in method {method.name!r}, got {value!r}"
+            raise InvalidRequest(f"{message}: leave it out or choose another method", param=name)
+        if name not in own and name not in method.fixed and value != SearchOptions.model_fields[name].default:
+            message = f"{name} is not used by method {method.name!r}, got {value!r}"
+            raise InvalidRequest(f"{message}: leave it out or choose another method", param=name)
+    if options.answer_selection == "probability_vote" and not method.needs_reward_model:
+        message = f"answer_selection 'probability_vote' needs scores, and method {method.name!r} has none: choose another"
+        raise InvalidRequest(message, param="answer_selection")
+    resolved = options.model_copy(update=dict(method.fixed))
+    if resolved.max_total_tokens is not None and resolved.max_total_tokens < resolved.n_particles:
+        message = f"max_total_tokens must be at least n_particles ({resolved.n_particles}), one token for each particle"
+        raise InvalidRequest(f"{message}, got {resolved.max_total_tokens}", param="max_total_tokens")
+    if resolved.answer_selection is None:
+        resolved = resolved.model_copy(update={"answer_selection": method.votes(resolved)})
+    return resolved
 
 
 async def search(
@@ -28,13 +98,13 @@ async def search(
     generator: Generator,
     reward_model: RewardModel | None,
     checker: AnswerChecker | None = None,
-    until: Deadline | None = None,
+    until: TimeLimit | None = None,
     emit: Callable[[Event], None] = lambda event: None,
 ) -> SearchResult:
     """Solve what ``request`` asks for. Cancelling the call cancels every upstream call.
 
     The reward model scores by the request's problem alone, whatever its prompt. ``checker`` groups equal answers; None starts
-    one for this search. ``until`` ends it as the request's own deadline does, if it comes earlier. ``emit`` receives each event
+    one for this search. ``until`` is a time limit in addition to that of the request. ``emit`` receives each event
     as it happens, ``Answered`` last.
 
     Raises:
@@ -55,7 +125,7 @@ async def search(
     emit(Started(method.name, options.n_particles, seed, len(prompt_ids)))
 
     run = SearchRun(
-        request.problem, prompt_ids, generator, reward_model, options, seed, meter, deadline_s, until or Deadline(), emit
+        request.problem, prompt_ids, generator, reward_model, options, seed, meter, deadline_s, until or _no_limit, emit
     )
     outcome = await method.run(run)
     async with AsyncExitStack() as stack:
@@ -72,7 +142,7 @@ def stream(
     generator: Generator,
     reward_model: RewardModel | None,
     checker: AnswerChecker | None = None,
-    until: Deadline | None = None,
+    until: TimeLimit | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Yield the events of :func:`search` as they happen, then raise its error if it has one.
 
@@ -90,6 +160,10 @@ def stream(
         )
 
     return merge([run])
+
+
+def _no_limit(_grace_s: float) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 def _prompt_ids(generator: Generator, prompt: Sequence[Message]) -> tuple[int, ...]:

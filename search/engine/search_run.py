@@ -1,4 +1,4 @@
-"""What a method can do during one search: sample steps, score them, share out the token budget, emit events.
+"""What a method can do during one search: sample steps, score them, share out the budget, count what is used, emit events.
 
 Every random draw of a search has its own seed, derived from the search's seed and from the purpose of the draw. So results do
 not depend on which upstream call ends first.
@@ -6,8 +6,8 @@ not depend on which upstream call ends first.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -18,36 +18,77 @@ from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, Se
 from epf.core.generator import Generator, Sampling, Step
 from epf.core.reward_model import RewardModel, Score
 from epf.core.single_flight import SingleFlight
-from epf.search.engine.budget import Deadline, UsageMeter
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.events import Event, Scored, StepTaken
 from epf.search.options import SearchOptions
-from epf.search.result import StepRecord, StopReason
-from epf.search.smc.weights import FloatArray
+from epf.search.result import Usage
 
 Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
 _STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3, "reference": 4}
+
+Activity = Literal["generating", "scoring", "resampling", "waiting"]
+_FIRST_COUNTS: tuple[Activity, ...] = ("generating", "scoring", "resampling", "waiting")
+
+TimeLimit = Callable[[float], AbstractAsyncContextManager[None]]
+"""Cancels its block and raises ``TimeoutError`` when a deadline is the given number of seconds past."""
 
 NO_OPINION = 0.5
 """Score of a particle before it has any text to score."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a method ends with.
+class UsageMeter:
+    """Counts tokens, calls and seconds while a search runs.
 
-    Attributes:
-        trajectories, log_weights: the particles, ``n_particles`` unless the method says otherwise; -inf has no vote.
-        log_evidence: see ``SearchResult``.
-        records: one per resampling round.
-        cut: the limit that ended the method early, None if it ended by itself.
+    Activities overlap. Each second counts for the first activity under way, in the order generating, scoring, resampling,
+    waiting.
+
+    Args:
+        clock: returns monotonic seconds.
     """
 
-    trajectories: tuple[Trajectory, ...]
-    log_weights: FloatArray
-    log_evidence: float
-    records: tuple[StepRecord, ...] = ()
-    cut: StopReason | None = None
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._started_s = self._since_s = clock()
+        self._under_way = dict.fromkeys(_FIRST_COUNTS, 0)
+        self._under_way["waiting"] = 1
+        self._seconds = dict.fromkeys(_FIRST_COUNTS, 0.0)
+        self.generated_tokens = 0
+        self.prm_tokens = 0
+        self.prm_calls = 0
+
+    @contextmanager
+    def measure(self, activity: Activity) -> Iterator[None]:
+        """Count the time of the block, which may overlap with other blocks."""
+        self._book()
+        self._under_way[activity] += 1
+        try:
+            yield
+        finally:
+            self._book()
+            self._under_way[activity] -= 1
+
+    def usage(self, prompt_tokens: int, final_steps: Iterable[Step]) -> Usage:
+        """The usage so far. ``final_steps`` are those of all final particles; a step that copies share counts once."""
+        self._book()
+        useful = sum(len(step.token_ids) for step in {id(step): step for step in final_steps}.values())
+        return Usage(
+            prompt_tokens=prompt_tokens,
+            generated_tokens=self.generated_tokens,
+            discarded_tokens=self.generated_tokens - useful,
+            prm_tokens=self.prm_tokens,
+            prm_calls=self.prm_calls,
+            generating_s=self._seconds["generating"],
+            scoring_s=self._seconds["scoring"],
+            resampling_s=self._seconds["resampling"],
+            waiting_s=self._seconds["waiting"],
+            total_s=self._since_s - self._started_s,
+        )
+
+    def _book(self) -> None:
+        now_s = self._clock()
+        activity = next(a for a in _FIRST_COUNTS if self._under_way[a])
+        self._seconds[activity] += now_s - self._since_s
+        self._since_s = now_s
 
 
 @dataclass(slots=True)
@@ -60,7 +101,7 @@ class SearchRun:
         reward_model: None where the method needs none.
         options: resolved options.
         deadline_s: on the event loop's clock; None sets no limit.
-        until: a second deadline, which may be set while the search runs.
+        until: a second time limit, which may move while the search runs.
         emit: receives each event as it happens.
     """
 
@@ -72,7 +113,7 @@ class SearchRun:
     seed: int
     meter: UsageMeter
     deadline_s: float | None
-    until: Deadline
+    until: TimeLimit
     emit: Callable[[Event], None]
     _scores: SingleFlight[tuple[str, ...], float | None] = field(default_factory=lambda: SingleFlight(sys.maxsize))
 
@@ -80,7 +121,7 @@ class SearchRun:
     async def time_limit(self, grace_s: float = 0.0) -> AsyncIterator[None]:
         """Cancel the block and raise ``TimeoutError`` when the search's time is over by ``grace_s`` seconds."""
         deadline_s = None if self.deadline_s is None else self.deadline_s + grace_s
-        async with asyncio.timeout_at(deadline_s), self.until.limit(grace_s):
+        async with asyncio.timeout_at(deadline_s), self.until(grace_s):
             yield
 
     def rng(self, stage: Stage, t: int = 0, *first: int) -> np.random.Generator:

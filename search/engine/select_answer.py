@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed
 from epf.search.answers.equality import AnswerChecker
 from epf.search.answers.extract import final_answer
-from epf.search.engine.search_run import Outcome, SearchRun
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.options import AnswerSelection, SearchOptions
 from epf.search.result import AnswerShare, Particle, SearchResult, StopReason
 from epf.search.smc.weights import CLIP, FloatArray

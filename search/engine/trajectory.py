@@ -6,6 +6,8 @@ from typing import Literal
 
 from epf.core.generator import Step
 from epf.search.answers.extract import final_answer
+from epf.search.result import StepRecord, StopReason
+from epf.search.smc.weights import FloatArray
 
 Status = Literal["running", "finished", "dead", "context_full"]
 """``dead``: the newest step was empty, or steps repeat. ``context_full``: a model's context has no room for another step."""
@@ -51,6 +53,24 @@ class Trajectory:
     def solution(self, separator: str) -> str:
         """The whole text."""
         return separator.join(self.texts) if self.end is None else _written(self.steps, separator)[: self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a method ends with.
+
+    Attributes:
+        trajectories, log_weights: the particles, ``n_particles`` unless the method says otherwise; -inf has no vote.
+        log_evidence: see ``SearchResult``.
+        records: one per resampling round.
+        cut: the limit that ended the method early, None if it ended by itself.
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    log_weights: FloatArray
+    log_evidence: float
+    records: tuple[StepRecord, ...] = ()
+    cut: StopReason | None = None
 
 
 def append_step(trajectory: Trajectory, step: Step, separator: str, stop: Sequence[str] = ()) -> Trajectory:

@@ -24,9 +24,9 @@ import numpy as np
 
 from epf.search.answers.extract import boxed_answer
 from epf.search.engine.rounds import is_finished
-from epf.search.engine.search_run import Outcome, SearchRun
+from epf.search.engine.search_run import SearchRun
 from epf.search.engine.select_answer import best_so_far
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.sampling import sample_solutions

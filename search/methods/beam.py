@@ -13,8 +13,8 @@ distribution is targeted: scores only rank, and what is pruned is gone.
 
 from collections.abc import Sequence
 
-from epf.search.engine.search_run import Outcome, SearchRun
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.stepwise import run_stepwise
 from epf.search.smc.weights import FloatArray

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from epf.search.engine.search_run import Outcome, SearchRun
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.aggregation import aggregated
 from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.sampling import sample_solutions

@@ -12,8 +12,8 @@ limit ends the search, every finished child votes. No distribution is targeted: 
 
 from collections.abc import Sequence
 
-from epf.search.engine.search_run import Outcome, SearchRun
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.stepwise import run_stepwise
 from epf.search.smc.weights import FloatArray

@@ -14,7 +14,8 @@ every step; with ``odds_power`` 0.5 each score counts for half. And a particle v
 its odds, by which it has been drawn already. ``epf_published`` has neither.
 """
 
-from epf.search.engine.search_run import Outcome, SearchRun
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome
 from epf.search.methods.filtering import Potential, run_filter
 from epf.search.methods.method import ANNEALING, LOOK_AHEAD, RESAMPLING, Method
 from epf.search.options import AnswerSelection, SearchOptions

@@ -21,9 +21,9 @@ from dataclasses import replace
 import numpy as np
 
 from epf.search.engine.rounds import any_running, is_finished, replay_events, run_round
-from epf.search.engine.search_run import Outcome, SearchRun
+from epf.search.engine.search_run import SearchRun
 from epf.search.engine.select_answer import best_so_far
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.filtering import newest_score
 from epf.search.methods.method import ANNEALING, Method

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from epf.search.engine.rounds import any_running, is_discarded, is_finished, run_round
-from epf.search.engine.search_run import NO_OPINION, Outcome, SearchRun
+from epf.search.engine.search_run import NO_OPINION, SearchRun
 from epf.search.engine.select_answer import best_so_far
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.options import SearchOptions
 from epf.search.result import StepRecord, StopReason

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from epf.core.errors import InvalidRequest
-from epf.search.engine.search_run import Outcome, SearchRun
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.filtering import Potential, run_filter
 from epf.search.methods.method import ANNEALING, RESAMPLING, Method
 from epf.search.smc.intrinsic import log_potentials, step_entropy

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from epf.search.engine.search_run import Outcome, SearchRun
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome
 from epf.search.options import AnswerSelection, MethodName, SearchOptions
 
 COMMON: Final = frozenset(

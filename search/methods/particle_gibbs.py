@@ -25,8 +25,8 @@ O(1/m) with m particles, as any filter's vote is. ``log_evidence`` is the first 
 
 import numpy as np
 
-from epf.search.engine.search_run import Outcome, SearchRun
-from epf.search.engine.trajectory import Trajectory
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.filtering import Potential, Sweep, run_filter
 from epf.search.methods.method import ANNEALING, RESAMPLING, Method
 from epf.search.result import StepRecord, StopReason

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from epf.search.engine.search_run import Outcome, SearchRun
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome
 from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.sampling import sample_solutions
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from epf.core.errors import DeadlineExceeded, InvalidRequest
 from epf.core.merge import merge
-from epf.search.request import SearchRequest
 from epf.search.result import Usage
+from epf.search.runner import SearchRequest
 from epf.service.batch.schemas import (
     BatchProblem,
     BatchRequest,

@@ -17,7 +17,7 @@ from epf.core.errors import ContextTooLong, InvalidRequest, ModelNotFound, Searc
 from epf.core.generator import Generator, Message
 from epf.search.methods import METHODS
 from epf.search.methods.sample import SAMPLE
-from epf.search.request import SearchRequest
+from epf.search.runner import SearchRequest
 from epf.service.chat.request import ChatMessage, ChatRequest, ChatSearch
 from epf.service.searches.resolve import resolve
 from epf.service.settings import Settings

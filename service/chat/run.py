@@ -12,8 +12,8 @@ from epf.core.generator import Generator
 from epf.core.merge import merge
 from epf.core.version import VERSION
 from epf.search.events import Answered, Event
-from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
+from epf.search.runner import SearchRequest
 from epf.service.chat.progress import Progress
 from epf.service.chat.request import ChatRequest, ChatSearch
 from epf.service.chat.resolve import Sources, check_context, prompt_of, requests_of, sources_of

@@ -1,12 +1,11 @@
 """State of a server from start to shutdown. Long-running work registers here, and is ended from here."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Literal, Protocol
 
 from epf.core.errors import Overloaded
-from epf.search.engine.budget import Deadline
 
 State = Literal["STARTING", "HEALTHY", "UNHEALTHY", "DRAINING"]
 
@@ -31,6 +30,36 @@ class Model(Protocol):
 
     async def ready(self) -> None:
         """Raise if a call would fail now."""
+
+
+class Deadline:
+    """A time by which several searches must end, as when a server stops. Until it is set it limits nothing."""
+
+    def __init__(self) -> None:
+        self._at_s: float | None = None
+        self._timeouts: dict[asyncio.Timeout, float] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether the time has come."""
+        return self._at_s is not None and asyncio.get_running_loop().time() >= self._at_s
+
+    def set(self, at_s: float) -> None:
+        """Set or move the deadline, on the event loop's clock."""
+        self._at_s = at_s
+        for timeout, grace_s in self._timeouts.items():
+            if not timeout.expired():
+                timeout.reschedule(at_s + grace_s)
+
+    @asynccontextmanager
+    async def limit(self, grace_s: float = 0.0) -> AsyncIterator[None]:
+        """Cancel the block and raise ``TimeoutError`` when the deadline is ``grace_s`` seconds past."""
+        async with asyncio.timeout_at(None if self._at_s is None else self._at_s + grace_s) as timeout:
+            self._timeouts[timeout] = grace_s
+            try:
+                yield
+            finally:
+                del self._timeouts[timeout]
 
 
 class Lifecycle:

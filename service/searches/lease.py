@@ -10,9 +10,8 @@ from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, Overloa
 from epf.core.reward_model import Score
 from epf.search.engine.search_run import checked_score
 from epf.search.events import Answered, Event
-from epf.search.request import SearchRequest
 from epf.search.result import SearchResult
-from epf.search.runner import search, stream
+from epf.search.runner import SearchRequest, search, stream
 from epf.service.operations.lifecycle import Lifecycle, unavailable
 from epf.service.operations.metrics import InstrumentedRewardModel, SearchMetrics
 from epf.service.searches.admission import Admission, Ticket
@@ -59,7 +58,7 @@ class Lease:
                 generator=self._models.generator,
                 reward_model=self._models.reward_model,
                 checker=self._models.checker,
-                until=self._closing,
+                until=self._closing.limit,
                 emit=observe,
             )
             self._check_answered(result)
@@ -73,7 +72,7 @@ class Lease:
             generator=self._models.generator,
             reward_model=self._models.reward_model,
             checker=self._models.checker,
-            until=self._closing,
+            until=self._closing.limit,
         )
         with self._overloaded_on_shutdown(), self._metrics.search(request.method.name) as observe:
             async with aclosing(events):

@@ -5,7 +5,7 @@ from typing import Any
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
-from epf.search.request import SearchRequest, resolve_request, with_defaults
+from epf.search.runner import SearchRequest, resolve_request, with_defaults
 from epf.service.settings import Settings
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from epf.core.generator import Finish
 from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
-from epf.search.request import SearchRequest
+from epf.search.runner import SearchRequest
 from epf.service.http.errors import detail_of
 from epf.service.http.schemas import ErrorDetail
 from epf.service.http.sse import event_frame

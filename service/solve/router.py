@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import APIRouter, Request, Response
 
 from epf.core.errors import NotFound
-from epf.search.request import SearchRequest
+from epf.search.runner import SearchRequest
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.sse import EventStream

@@ -11,7 +11,7 @@ from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError, Se
 from epf.core.generator import Step
 from epf.core.reward_model import Score
 from epf.search import SearchOptions, SearchResult, asolve, runner, stream
-from epf.search.request import resolve_request
+from epf.search.runner import resolve_request
 from epf.search.smc.filter import Weighting
 from tests.search.scripted import (
     AT_ONCE,

@@ -10,7 +10,7 @@ from epf.core.errors import DeadlineExceeded
 from epf.core.generator import Step
 from epf.search import SearchResult, asolve
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.budget import Deadline
+from epf.service.operations.lifecycle import Deadline
 from tests.search.scripted import AT_ONCE, SEARCHES, Call, Generator, Models, RewardModel, Writer, drive, hold, step, ways
 
 
@@ -26,7 +26,7 @@ async def begun(n: int, write: Writer, until: Deadline, **options: Any) -> tuple
     """A search with ``n`` calls of the generator under way."""
     generator = Generator(write)
     models: Models = {"generator": generator, "reward_model": RewardModel()}
-    searching = asyncio.create_task(asolve("problem", n_particles=n + 1, seed=1, until=until, **models, **options))
+    searching = asyncio.create_task(asolve("problem", n_particles=n + 1, seed=1, until=until.limit, **models, **options))
     await generator.until_in_flight(n)
     return searching, generator
 
@@ -58,7 +58,7 @@ def test_a_search_that_begins_too_late_has_nothing_to_answer() -> None:
         until = Deadline()
         until.set(now())
         with pytest.raises(DeadlineExceeded):
-            await asolve("problem", until=until, generator=Generator(hold), reward_model=RewardModel())
+            await asolve("problem", until=until.limit, generator=Generator(hold), reward_model=RewardModel())
 
     drive(scenario())
 
@@ -68,7 +68,7 @@ def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled() -> No
         until = Deadline()
         until.set(now() + 1e6)
         models: Models = {"generator": Generator(one_finishes), "reward_model": RewardModel()}
-        assert (await asolve("problem", until=until, max_seconds=0.02, **models)).stop_reason == "deadline"
+        assert (await asolve("problem", until=until.limit, max_seconds=0.02, **models)).stop_reason == "deadline"
         searching, generator = await begun(3, one_finishes, until)
         searching.cancel()
         until.set(now())
@@ -94,7 +94,9 @@ def test_it_ends_the_grading_of_answers_too() -> None:
         until, checker = Deadline(), NeverDone()
         generator = Generator(lambda call: step("\\boxed{x}" if call.n < 2 else "\\boxed{y}", "eos"))
         searching = asyncio.create_task(
-            asolve("problem", checker=checker, until=until, n_particles=3, generator=generator, reward_model=RewardModel())
+            asolve(
+                "problem", checker=checker, until=until.limit, n_particles=3, generator=generator, reward_model=RewardModel()
+            )
         )
         await checker.entered.wait()
         until.set(now())

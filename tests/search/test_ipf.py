@@ -11,7 +11,7 @@ import pytest
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Step
 from epf.search import SearchOptions, SearchResult, runner
-from epf.search.request import resolve_request
+from epf.search.runner import resolve_request
 from tests.search.scripted import Call, Generator, Writer, drive, hold, step
 
 

@@ -7,7 +7,7 @@ from epf.core.errors import InvalidRequest
 from epf.search import METHODS, SearchOptions, asolve, stream
 from epf.search.methods.method import COMMON, Method
 from epf.search.options import MAX_PARTICLES, MAX_STEPS, MethodName
-from epf.search.request import resolve_options, resolve_request
+from epf.search.runner import resolve_options, resolve_request
 from tests.search.scripted import Generator, RewardModel, drive, solution
 
 BAD = [

@@ -12,12 +12,12 @@ import pytest
 from epf.core.generator import Step
 from epf.search import Event, Particle, Resampled, StepTaken, asolve, runner, stream
 from epf.search.answers.equality import AnswerChecker
-from epf.search.engine.search_run import Outcome, SearchRun
-from epf.search.engine.trajectory import Trajectory, append_step
+from epf.search.engine.search_run import SearchRun
+from epf.search.engine.trajectory import Outcome, Trajectory, append_step
 from epf.search.methods.filtering import Potential, Sweep, run_filter
 from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
 from epf.search.options import SearchOptions
-from epf.search.request import SearchRequest, resolve_options
+from epf.search.runner import SearchRequest, resolve_options
 from epf.search.smc.annealing import Schedule
 from epf.search.smc.weights import FloatArray
 from tests.search.scripted import Call, Generator, Models, RewardModel, drive, result_of, solution, step

@@ -9,7 +9,7 @@ from epf.core.errors import InvalidRequest
 from epf.core.generator import Message, Step
 from epf.core.reward_model import Score
 from epf.search import SearchOptions, SearchResult, asolve
-from epf.search.request import resolve_request
+from epf.search.runner import resolve_request
 from tests.search.scripted import Call, Generator, Judge, RewardModel, Writer, drive, step
 
 WRITTEN = ("first line", "second line", "the answer is \\boxed{7}")
