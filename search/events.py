@@ -1,4 +1,4 @@
-"""What a search tells while it runs: one typed event per thing that happened, in order, the last one ``Answered``."""
+"""What a search reports while it runs: one typed event per thing that happened, in order, the last one ``Answered``."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Started:
 class StepTaken:
     """Particle ``particle`` (index in 0..n-1) ended step ``t`` (1-based); ``lookahead`` marks a successor drawn to judge it by.
 
-    A successor that its particle keeps is told again as its next step, with ``n_tokens`` 0.
+    A successor that its particle keeps is reported again as its next step, with ``n_tokens`` 0.
     """
 
     particle: int

@@ -18,7 +18,7 @@ class Particle:
         scores: PRM probability after each step, ``(len(steps),)``; of a method that asks once, of the whole; else empty.
         lineage: index of the ancestor at each resampling, oldest first.
         finished: ended by the model or with an answer; never true for a length-cut step.
-        answer: text of the last non-empty ``\boxed{}``, None if there is none.
+        answer: text of the last non-empty ``\boxed{}``, None without one.
         log_weight: final untempered log weight; -inf for a dead particle.
     """
 

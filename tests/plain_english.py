@@ -29,6 +29,8 @@ DATA = re.compile(
     r"|^problem_sets/data/|^evaluation/data/|^benchmarks/results/|^tests/data/|/golden/|^tests/plain_english\.py$"
 )
 
+# Fields of the HTTP API keep their names.
+FIELDS = {"tells"}
 # From Python 3.12 on, the text of an f-string is a token of its own.
 TEXT = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 
@@ -47,7 +49,7 @@ def pieces(path: Path) -> Iterator[tuple[int, str]]:
         yield from enumerate(text.splitlines(), start=1)
         return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.NAME:
+        if token.type == tokenize.NAME and token.string not in FIELDS:
             yield token.start[0], token.string.replace("_", " ")
         elif token.type in TEXT:
             yield token.start[0], token.string.lstrip("rbufRBUF")

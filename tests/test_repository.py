@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from tests.plain_english import finds
+
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 GENERATED = {"build", "dist", "runs", "site", "__pycache__"}
@@ -88,3 +90,7 @@ def test_no_test_waits_for_a_process_without_a_limit() -> None:
     """Only ``tests.processes.running`` starts a process that runs next to a test, and vLLM's servers, which tests restart."""
     own = {ROOT / "tests" / "processes.py", ROOT / "tests" / "vllm" / "serve.py"}
     assert [place for path in (ROOT / "tests").rglob("*.py") if path not in own for place in endless(path)] == []
+
+
+def test_nothing_that_a_person_reads_holds_a_phrase_that_plain_english_avoids() -> None:
+    assert list(finds()) == []

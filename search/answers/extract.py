@@ -53,7 +53,7 @@ def hashed_answer(text: str) -> str | None:
 
 
 def boxed_answer(text: str) -> str | None:
-    r"""Content of the last box of ``text`` that is closed and not empty, stripped; None if there is none.
+    r"""Content of the last box of ``text`` that is closed and not empty, stripped; None without such a box.
 
     ``\boxed{...}`` and ``\fbox{...}`` count, and ``\boxed 42`` with a plain number. Of nested boxes the inner one is taken. A
     box of spaces, braces and boxes only is empty, so a text that merely speaks of ``\boxed{}`` has no answer. Boxes with no

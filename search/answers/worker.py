@@ -41,7 +41,7 @@ def same(a: str, b: str) -> bool:
     """Whether two answers are equal with either of them taken as the gold one.
 
     ``verify`` is not symmetric: a predicted tuple matches a gold set, but not the other way round. Numbers that are far apart
-    are told apart without it, since it takes long to find that they are different.
+    are distinguished without it, since it takes long to find that they are different.
     """
     left, right = parsed(a), parsed(b)
     if all(answer and isinstance(answer[0], Expr) and answer[0].is_number for answer in (left, right)):

@@ -122,7 +122,7 @@ def test_sweeps_share_the_particles_and_the_reference_costs_nothing(n: int, iter
     taken = [event for event in events if isinstance(event, StepTaken)]
     drawn = [event for event in taken if event.n_tokens]
     assert sorted({event.particle for event in drawn}) == list(range(n))
-    assert len(taken) - len(drawn) == 3 * (len(sizes) - 1), "a sweep tells the reference's steps again"
+    assert len(taken) - len(drawn) == 3 * (len(sizes) - 1), "a sweep reports the reference's steps again"
     rounds = [event for event in events if isinstance(event, Resampled)]
     assert [event.record.t for event in rounds] == [1, 2, 3] * len(sizes)
     assert [event.n_finished for event in rounds[2::3]] == np.cumsum(sizes).tolist()
