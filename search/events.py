@@ -1,4 +1,4 @@
-"""What a search reports while it runs: one typed event per thing that happened, in order, the last one ``Answered``."""
+"""Events of a search, emitted in order while it runs. The last one is ``Answered``."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StepTaken:
-    """Particle ``particle`` (index in 0..n-1) ended step ``t`` (1-based); ``lookahead`` marks a successor drawn to judge it by.
+    """Particle ``particle`` (index in 0..n-1) ended step ``t`` (1-based); ``lookahead`` marks a successor drawn for its score.
 
-    A successor that its particle keeps is reported again as its next step, with ``n_tokens`` 0.
+    A successor that its particle reuses is emitted again as its next step, with ``n_tokens`` 0.
     """
 
     particle: int
@@ -33,7 +33,7 @@ class StepTaken:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The PRM judged that step."""
+    """The PRM scored that step."""
 
     particle: int
     t: int
@@ -45,7 +45,7 @@ class Scored:
 class Resampled:
     """All particles were weighed at step ``record.t``; ``ancestors[i]`` is the particle that slot i continues, ``(n,)``.
 
-    ``answer`` is the best answer so far (None before any particle finished) and ``n_finished`` how many particles finished.
+    ``answer`` is the best answer so far (None before any particle finished), ``n_finished`` the number of finished particles.
     """
 
     record: StepRecord

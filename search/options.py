@@ -83,7 +83,7 @@ class SearchOptions(BaseModel):
         None,
         ge=1,
         description="Maximum length of one particle in tokens. A particle that is unfinished by then has no answer. Null sets "
-        "no limit besides the model's context.",
+        "no limit apart from the model's context.",
     )
     separator: str = Field(
         "\n\n",
@@ -125,14 +125,14 @@ class SearchOptions(BaseModel):
     max_seconds: float | None = Field(
         None,
         gt=0,
-        description="Maximum duration of the search in seconds; the search then returns its best answer so far, and says so in "
-        "stop_reason.",
+        description="Maximum duration of the search in seconds. Then the search returns its best answer so far, and "
+        "stop_reason names the limit.",
     )
     max_total_tokens: int | None = Field(
         None,
         ge=1,
-        description="Maximum number of tokens that all particles generate together; the search then returns its best answer so "
-        "far, and says so in stop_reason.",
+        description="Maximum number of tokens that all particles generate together. Then the search returns its best answer so "
+        "far, and stop_reason names the limit.",
     )
     aggregation: Aggregation = Field(
         "last", description="How best-of-n, beam search and DVTS combine the scores of all steps into one; last is the newest."

@@ -6,19 +6,21 @@ from typing import Literal
 from epf.core.generator import Step
 
 StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context"]
-"""``max_tokens``: no particle finished within ``max_tokens_per_particle``; ``context``: nor within a model's context."""
+"""``finished``, or the limit that ended the search. With ``max_tokens`` no particle finished within
+``max_tokens_per_particle``, with ``context`` none within a model's context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Particle:
-    r"""One partial or whole solution.
+    r"""One partial or complete solution.
 
     Attributes:
         steps: sampled steps in order.
-        scores: PRM probability after each step, ``(len(steps),)``; of a method that asks once, of the whole; else empty.
+        scores: PRM probability after each step, ``(len(steps),)``. A method that scores only whole solutions has one score, a
+            method without a reward model none.
         lineage: index of the ancestor at each resampling, oldest first.
-        finished: ended by the model or with an answer; never true for a length-cut step.
-        answer: text of the last non-empty ``\boxed{}``, None without one.
+        finished: whether the model ended it, or it has an answer; false after a step that was cut at its token limit.
+        answer: text of the last non-empty ``\boxed{}``; None without one.
         log_weight: final untempered log weight; -inf for a dead particle.
     """
 
@@ -32,7 +34,7 @@ class Particle:
 
 @dataclass(frozen=True, slots=True)
 class AnswerShare:
-    """One class of mathematically equal answers: its representative, share of weight and number of particles."""
+    """One class of mathematically equal answers: its representative, its share of the weight, its number of particles."""
 
     answer: str
     probability: float
@@ -41,14 +43,14 @@ class AnswerShare:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What resampling round ``t`` saw and did; 1-based, anew in each sweep of a method that sweeps several times.
+    """State and effect of resampling round ``t``, counted from 1, in each sweep of a method that sweeps several times.
 
     Attributes:
         ess: effective sample size before annealing, in [1, n].
-        entropy: of the normalised weights, in nats.
-        temperature: of the resampling distribution; 1 is no annealing.
+        entropy: entropy of the normalised weights, in nats.
+        temperature: temperature of the resampling distribution; 1 is no annealing.
         resampled: whether ancestors were drawn.
-        distinct_ancestors: how many different particles survived.
+        distinct_ancestors: number of different particles that survived.
     """
 
     t: int
@@ -61,16 +63,16 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the search cost.
+    """Cost of the search.
 
     Attributes:
-        prompt_tokens: tokens of the rendered prompt, once.
-        generated_tokens: all tokens sampled, look-ahead included.
-        discarded_tokens: those of them that are in no final particle.
-        prm_tokens, prm_calls: tokens that the PRM computed, and how often it was asked.
-        generating_s, scoring_s, resampling_s, waiting_s: seconds of the search by what it did: at least one particle
-            generating; none generating, at least one scoring; resampling and answer selection; anything else.
-        total_s: wall-clock seconds, their sum.
+        prompt_tokens: number of tokens of the rendered prompt, counted once.
+        generated_tokens: number of sampled tokens, look-ahead included.
+        discarded_tokens: number of sampled tokens that are in no final particle.
+        prm_tokens, prm_calls: number of tokens that the PRM computed, and of calls of the PRM.
+        generating_s, scoring_s, resampling_s, waiting_s: seconds of the search by activity: at least one particle generating;
+            at least one scoring and none generating; resampling and answer selection; anything else.
+        total_s: wall-clock seconds, the sum of the four.
     """
 
     prompt_tokens: int
@@ -87,17 +89,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer and how it came about.
+    """The answer, and how the search found it.
 
     Attributes:
-        answer: chosen answer, None if no finished particle has one.
+        answer: selected answer; None if no finished particle has one.
         confidence: share of the weight behind the answer, in [0, 1].
         solution: full text of the best particle with that answer, steps joined by the separator.
         shown: index of that particle.
         distribution: all answers, most probable first; probabilities sum to one unless it is empty.
-        answer_entropy: of that distribution, in nats.
-        stop_reason: ``finished``, or the limit that cut the search short: then the answer is the best so far.
-        log_evidence: estimate of the log normalising constant of the weighting's target; NaN of a method that has none.
+        answer_entropy: entropy of that distribution, in nats.
+        stop_reason: ``finished``, or the limit that cut the search short; the answer is then the best so far.
+        log_evidence: estimate of the log normalising constant of the weighting's target; NaN for a method without a target.
     """
 
     answer: str | None

@@ -1,4 +1,4 @@
-r"""Find the answer in a solution text: its last ``\boxed{}``, or the last line ``#### n`` that solutions of GSM8K end with.
+r"""Finds the answer in a solution text: its last ``\boxed{}``, or the last line ``#### n`` of solutions of GSM8K.
 
 A regular expression such as ``\\boxed\{([^}]+)\}`` cuts ``\boxed{\frac{1}{2}}`` at the first closing brace; here braces are
 matched as TeX matches them (``\{`` and ``\}`` are characters, not braces), in one pass over the text.
@@ -33,7 +33,7 @@ _HASHED = re.compile(r"\#{4}[ \t]*(?P<number>[-+]?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?
 
 
 class _Box(NamedTuple):
-    """A box with something in it: where it begins, what is in it, where it ends."""
+    """A box that is not empty: its start, content and end."""
 
     start: int
     content: str
@@ -41,26 +41,26 @@ class _Box(NamedTuple):
 
 
 def final_answer(text: str) -> str | None:
-    r"""The answer of :func:`boxed_answer`, or without a box that of :func:`hashed_answer`; None if there is neither."""
+    r"""The answer that :func:`boxed_answer` finds, or else the one that :func:`hashed_answer` finds, or None."""
     boxed = boxed_answer(text)
     return hashed_answer(text) if boxed is None else boxed
 
 
 def hashed_answer(text: str) -> str | None:
-    """The number of a last line ``#### 1,234``; None for any other line, such as a heading of Markdown. Never raises."""
+    """The number in a last line ``#### 1,234``; None for any other line, such as a Markdown heading. Never raises."""
     match = _HASHED.fullmatch(text.rstrip().rpartition("\n")[2].strip())
     return None if match is None else match["number"]
 
 
 def boxed_answer(text: str) -> str | None:
-    r"""Content of the last box of ``text`` that is closed and not empty, stripped; None without such a box.
+    r"""Content of the last box in ``text`` that is closed and not empty, stripped; None without such a box.
 
-    ``\boxed{...}`` and ``\fbox{...}`` count, and ``\boxed 42`` with a plain number. Of nested boxes the inner one is taken. A
-    box of spaces, braces and boxes only is empty, so a text that merely speaks of ``\boxed{}`` has no answer. Boxes with no
-    more between them than a comma, "and" or "or", such as ``\boxed{1} and \boxed{-2}``, are one answer: ``1, -2``, each
-    content once. Never raises; linear in ``len(text)``.
+    ``\boxed{...}`` and ``\fbox{...}`` count, and ``\boxed 42`` with a plain number. The inner one of nested boxes counts. A box
+    that holds only spaces, braces and boxes is empty, so a text that merely mentions ``\boxed{}`` has no answer. Boxes with
+    only a comma, "and" or "or" between them, such as ``\boxed{1} and \boxed{-2}``, are one answer: ``1, -2``, each content
+    once. Never raises; linear in ``len(text)``.
     """
-    if "box" not in text:  # nearly every step: it need not be read to the end token by token
+    if "box" not in text:  # nearly every step, which then need not be read token by token
         return None
     boxes = _boxes(text)
     if not boxes:
@@ -74,7 +74,7 @@ def boxed_answer(text: str) -> str | None:
 
 
 def _boxes(text: str) -> list[_Box]:
-    """All closed boxes with content, in order; of nested ones the inner."""
+    """All closed boxes with content, in order; only the inner one of nested boxes."""
     boxes: list[_Box] = []
     open_braces: list[tuple[bool, int, int, int]] = []
     n_content = 0

@@ -24,7 +24,7 @@ _DELIMITERS = ("$", "\\(", "\\[", "\\boxed")
 
 @lru_cache(maxsize=256)
 def parsed(answer: str) -> list[Any]:
-    """What Math-Verify reads in ``answer``: LaTeX with or without delimiters, or an expression in plain text."""
+    """What Math-Verify parses from ``answer``, which is LaTeX with or without delimiters, or an expression in plain text."""
     text = answer if any(d in answer for d in _DELIMITERS) else f"${answer}$"
     found: list[Any] = parse(text, parsing_timeout=None)
     return found
@@ -32,7 +32,7 @@ def parsed(answer: str) -> list[Any]:
 
 @lru_cache(maxsize=256)
 def value(answer: str) -> complex | None:
-    """Approximate value of an answer that is a number; None for anything else, and for percentages, which Math-Verify bends."""
+    """Approximate value of a number; None for other answers, and for percentages, which Math-Verify distorts."""
     number = parsed(answer)[0]
     return None if number.has(UnevaluatedExpr) else complex(number.evalf(15))
 
@@ -40,8 +40,8 @@ def value(answer: str) -> complex | None:
 def same(a: str, b: str) -> bool:
     """Whether two answers are equal with either of them taken as the gold one.
 
-    ``verify`` is not symmetric: a predicted tuple matches a gold set, but not the other way round. Numbers that are far apart
-    are distinguished without it, since it takes long to find that they are different.
+    ``verify`` is not symmetric: a predicted tuple matches a gold set, but not the other way round. It takes long
+    to find that numbers differ, so numbers that are far apart are compared without it.
     """
     left, right = parsed(a), parsed(b)
     if all(answer and isinstance(answer[0], Expr) and answer[0].is_number for answer in (left, right)):
@@ -54,14 +54,13 @@ def same(a: str, b: str) -> bool:
 def start() -> Callable[[bytes], bytes]:
     """Return the function that handles a request."""
     logging.disable()
-    same(
-        "2x", r"\frac{x}{2}"
-    )  # SymPy imports and compiles much when first used, which must not count as the first request's time
+    # SymPy imports and compiles much when first used, which must not count as the time of the first request.
+    same("2x", r"\frac{x}{2}")
     return _handle
 
 
 def _handle(request: bytes) -> bytes:
-    """Whatever an odd input raises means "not equal"."""
+    """Any exception on an unusual input means "not equal"."""
     a, b = json.loads(request)
     try:
         verdict = same(a, b)

@@ -1,12 +1,12 @@
-"""Schedules of the resampling temperature: flatten the weights while the filter knows little.
+"""Schedules of the resampling temperature: they flatten the weights while the filter knows little.
 
 Resampling draws from softmax(log_weights / temperature). A schedule maps log weights ``(n,)``, the progress t / T with T the
-horizon, and the ``threshold`` (fraction of n) to a temperature >= 1. :func:`temperature` asks the schedule only when the
+horizon, and the ``threshold`` (a fraction of n) to a temperature >= 1. :func:`temperature` applies the schedule only while the
 effective sample size is below ``threshold * n`` and progress is below ``early_phase``, as entropic annealing does; otherwise,
-and for a single or no living particle, the temperature is 1. Tempering acts on resampling only.
+and with fewer than two living particles, the temperature is 1. Tempering acts on resampling only.
 
-``ess`` is the entropic annealing of the ePF paper (arXiv 2510.05825) as others report it: its full text was not available to
-us.
+``ess`` is the entropic annealing of the ePF paper (arXiv 2510.05825) as others report it; the full text of the paper was not
+available to us.
 ``entropy`` and ``base`` are the alternatives of the its_hub library; gating them in the same way and normalising the entropy
 for every n > 1 is ours, as is the use of a conditional effective sample size as the temperature's rule in ``cess``.
 """
@@ -27,7 +27,7 @@ _BISECTIONS = 50
 
 
 def temperature(schedule: Schedule, log_weights: FloatArray, progress: float, *, threshold: float, early_phase: float) -> float:
-    """Temperature >= 1 at which to resample particles of these log weights ``(n,)`` at this progress t / T > 0."""
+    """Temperature >= 1 at which to resample particles with these log weights ``(n,)`` at this progress t / T > 0."""
     progress = min(progress, 1.0)
     n_alive = int(np.isfinite(log_weights).sum())
     if n_alive < 2 or progress >= early_phase or ess(log_weights) >= threshold * log_weights.size:
@@ -47,7 +47,7 @@ def by_entropy(log_weights: FloatArray, progress: float, threshold: float) -> fl
 
 
 def by_progress(log_weights: FloatArray, progress: float, threshold: float) -> float:
-    """2 - t/T, whatever the weights."""
+    """2 - t/T, regardless of the weights."""
     return 2.0 - progress
 
 

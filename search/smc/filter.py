@@ -1,13 +1,13 @@
-r"""The filter's one-step kernel: weigh, anneal, look ahead, resample.
+r"""The filter's one-step kernel: weigh, look ahead, temper, draw.
 
-A Feynman-Kac model with mutation p(x_t | x_1:t-1), the language model, and potentials G_t that come from the reward model's
-score r_t of the prefix x_1:t through its log odds l_t = log(r_t / (1 - r_t)), or any fixed multiple of them: then read
-odds_t^power for odds_t below. A finished particle no longer moves: l_t stays.
+This is a Feynman-Kac model. Its mutation p(x_t | x_1:t-1) is the language model. Its potentials G_t come from the reward
+model's score r_t of the prefix x_1:t, through the log odds l_t = log(r_t / (1 - r_t)) or any fixed multiple of them: then read
+odds_t^power for odds_t below. A finished particle no longer moves, and its l_t stays.
 
 ``weighting="current"``
     log G_t = l_t, resampling at every step, weights equal afterwards. This is particle filtering as Rollout Roulette's code
-    (arXiv 2502.01618) runs it. Target after T steps: p(x_1:T) prod_t odds_t, every judgement of every prefix counted, the final
-    one of a finished particle once more at every later step. Annealing changes the target: step t counts
+    (arXiv 2502.01618) runs it. Target after T steps: p(x_1:T) prod_t odds_t, in which the score of every prefix counts,
+    the final score of a finished particle once more at every later step. Annealing changes the target: step t counts
     odds_t^(1/temperature).
 ``weighting="incremental"``
     log G_t = l_t - l_(t-1) with l_0 = 0. Log weights accumulate, resampling happens only while ESS is below ``ess_threshold *
@@ -15,13 +15,12 @@ odds_t^power for odds_t below. A finished particle no longer moves: l_t stays.
     weight that the draw did not use, log_weight (1 - 1/temperature), so annealing leaves this target exact.
 
 With look-ahead the guide of :mod:`epf.search.smc.lookahead` takes the place of the log weight in the draw, and survivors keep
-what the guide added with the sign turned, under both weightings: the targets above stay (``redraw``; ``reuse`` is a heuristic,
-see there).
+the negative of what the guide added, under both weightings: the targets above stay (``redraw``; ``reuse`` is a heuristic, see
+there).
 
 ``resample_finished=False`` leaves finished particles in their slots and draws ancestors among the others only. Under
 ``incremental`` the drawn group keeps its total weight, so the target stays; under ``current`` weights are made equal as
-published, which forgets how much weight each group had: every particle is judged by its newest score, and no target is
-claimed.
+published, which forgets how much weight each group had: every particle counts by its newest score, and no target is claimed.
 
 A ``reference`` makes it conditional SMC (Andrieu, Doucet & Holenstein 2010): that particle retraces a given trajectory, always
 continues itself, and the others draw their ancestors among all, independently (``multinomial``).
@@ -45,7 +44,7 @@ Weighting = Literal["current", "incremental"]
 
 @dataclass(frozen=True, slots=True)
 class FilterConfig:
-    """Options of the kernel; the meaning of each is in the module and in ``epf.search.options``.
+    """Options of the kernel, explained above and in ``epf.search.options``.
 
     ``ess_threshold`` is a fraction of n, ``early_phase`` a fraction of ``horizon``, which counts steps; ``lam`` lies in [0, 1].
     """
@@ -62,11 +61,11 @@ class FilterConfig:
 
 @dataclass(frozen=True, slots=True)
 class FilterState:
-    """What the next step needs.
+    """State between two steps.
 
     Attributes:
-        t: steps taken.
-        log_weights: before the next potential, ``(n,)``; -inf for a dead particle that was not replaced.
+        t: number of steps taken.
+        log_weights: log weights before the next potential, ``(n,)``; -inf for a dead particle that was not replaced.
         logits: l_t of each particle, ``(n,)``; 0 before the first step.
         log_scale: log of the factor that all weights share.
     """
@@ -84,13 +83,13 @@ class FilterState:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one step brought.
+    """What the models returned for one step.
 
     Attributes:
-        logits: l_t, finite, ``(n,)``; of a finished particle its last one; of a dead particle anything finite.
-        finished, dead: ``(n,)``; a dead particle gets no weight and is never chosen.
-        successor_logits: l_(t+1) of the drawn successors, ``(n,)``; None is no look-ahead. l_t where a particle has none.
-        last: no step follows, so weigh and do not resample.
+        logits: l_t, finite, ``(n,)``; for a finished particle its last one, for a dead particle any finite number.
+        finished, dead: status of each particle, ``(n,)``; a dead particle gets no weight and is never drawn.
+        successor_logits: l_(t+1) of the drawn successors, l_t for a particle without one, ``(n,)``; None without look-ahead.
+        last: whether no step follows, so that particles are weighed and not resampled.
     """
 
     logits: FloatArray
@@ -110,14 +109,15 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class FilterInfo:
-    """What a reader of the step wants to know.
+    """Record of one step.
 
     Attributes:
-        log_weights: untempered, after this step's potential and before resampling, ``(n,)``.
+        log_weights: untempered log weights after this step's potential and before resampling, ``(n,)``.
         ancestors: particle that each slot continues, ``(n,)``; 0..n-1 in order if nothing was drawn.
-        first_copy: whether a slot is the first of its ancestor, ``(n,)``.
-        ess, entropy: of the particles that took part and the weights that steer the draw, before annealing; 0 if all are dead.
-        temperature: of the draw; 1 if there was none.
+        first_copy: whether a slot holds the first copy of its ancestor, ``(n,)``.
+        ess, entropy: effective sample size and entropy of the weights that steer the draw, among the particles that take part,
+            before annealing; 0 if all are dead.
+        temperature: temperature of the draw; 1 without a draw.
         resampled: whether ancestors were drawn.
     """
 

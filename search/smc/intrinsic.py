@@ -13,15 +13,15 @@ from epf.search.smc.weights import CLIP, BoolArray, FloatArray
 
 
 def step_entropy(log_probs: Sequence[float]) -> float:
-    """Estimate in nats per token, in [0, 16.1]: from at least one log probability, each held there; NaN is the least."""
+    """Estimate in nats per token, in [0, 16.1], from one or more log probabilities, each clipped; NaN is the lowest."""
     values = np.nan_to_num(np.asarray(log_probs, dtype=np.float64), nan=-np.inf)
     return float(-np.clip(values, np.log(CLIP), 0.0).mean())
 
 
 def log_potentials(entropies: FloatArray, moved: BoolArray, zscore: bool) -> FloatArray:
-    """Log potentials ``(n,)`` of a round: of those who moved minus their entropies or the z-scores of these, of others 0.
+    """Log potentials ``(n,)`` of a round: for particles that moved the negative entropy or its negative z-score, for others 0.
 
-    Entropies that do not differ have z-scores of 0.
+    Entropies that do not differ have a z-score of 0.
     """
     if not zscore or not moved.any():
         return np.where(moved, -entropies, 0.0)

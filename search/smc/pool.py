@@ -1,18 +1,19 @@
-r"""A filter whose draws may go back to prefixes of earlier rounds, with weights that keep its target.
+r"""A filter whose draws can go back to prefixes of earlier rounds, with weights that keep its target.
 
 A weighted set of prefixes, whatever their lengths, is *proper* if sum_i w_i h(x_i) has expectation gamma(f) for every f, where
-h(x) is the expectation of f(X) odds(X) / odds(x) over the ways X in which the model may go on from x. Growing members by a step
-and multiplying their weights by the ratio of odds keeps a set proper, and so does an unbiased draw. Two proper sets mixed with
-shares that were fixed before either was drawn further make a proper set.
+h(x) is the expectation of f(X) odds(X) / odds(x) over the continuations X of x that the model may write. Extending members by a
+step and multiplying their weights by the ratio of odds keeps a set proper, and so does an unbiased draw. Two proper sets mixed
+with shares that were fixed before either was extended make a proper set.
 
 Round t: S is the filter's set, its finished members and the particles that just moved. The pool Q is the mean of the sets C of
 all earlier rounds, each with the weights that it had before its draw. If the last round pruned much, C = (1 - fraction) S +
-fraction Q, else C = S. Whether to mix must be known before the particles move: a choice that looks at where they went would
+fraction Q, else C = S. Whether to mix must be known before the particles move: a choice that depends on their new steps would
 favour one of two sets that are right only on average.
 
-Finished members of C stay with their weight and need no particle. Of the n particles the share of the unfinished mass goes on,
-rounded up or down at random so that it is right on average; they are drawn from the unfinished members in proportion to
-weight^(1 / temperature), and keep what the draw did not use. Where nobody goes on the finished members are the result.
+Finished members of C stay with their weight and need no particle. The share of the unfinished mass decides how many of the n
+particles continue, rounded up or down at random so that it is right on average; they are drawn from the unfinished members in
+proportion to weight^(1 / temperature), and keep what the draw did not use. If no particle continues, the finished members are
+the result.
 
 The sum of the weights over n is an unbiased estimate of the evidence sum_x p(x) odds(x), and each whole solution's weight of
 its part in it.
@@ -31,10 +32,10 @@ class Pool:
     """All prefixes so far, ``(k,)``.
 
     Attributes:
-        n_sets: rounds whose sets it is the mean of.
-        finished: which prefixes are whole solutions.
-        solved: log weights of those in the filter's set; -inf of others.
-        remembered: log weights in the pool; -inf of what died.
+        n_sets: number of rounds whose sets the pool is the mean of.
+        finished: whether each prefix is a whole solution.
+        solved: log weights of whole solutions in the filter's set; -inf for other prefixes.
+        remembered: log weights in the pool; -inf for prefixes that died.
     """
 
     n_sets: int
@@ -44,7 +45,7 @@ class Pool:
 
 
 def start() -> Pool:
-    """Nothing is remembered."""
+    """An empty pool."""
     return Pool(0, np.zeros(0, dtype=np.bool_), np.zeros(0), np.zeros(0))
 
 
@@ -64,9 +65,9 @@ def draw(
     scheme: Scheme,
     rng: np.random.Generator,
 ) -> tuple[Pool, IntArray, FloatArray]:
-    """The next pool, the prefixes ``(m',)`` that go on, each an index in 0..k+m-1, and their log weights ``(m',)``.
+    """The next pool, the prefixes ``(m',)`` that continue, each an index in 0..k+m-1, and their log weights ``(m',)``.
 
-    ``log_weights`` and ``finished`` are of the particles that moved, ``(m,)``; ``fraction`` is 0 for a round that does not mix.
+    ``log_weights`` and ``finished`` belong to the particles that moved, ``(m,)``; ``fraction`` is 0 in a round without mixing.
     """
     everyone = np.concatenate([pool.finished, finished])
     unseen = np.full(log_weights.size, -np.inf)

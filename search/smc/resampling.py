@@ -1,9 +1,9 @@
 """Resampling schemes: draw ancestors so that particle i is chosen m * weights[i] times in expectation.
 
-Every scheme is a function ``(weights (n,), m, rng) -> ancestors (m,)`` that never touches particles. All are unbiased, none is
-noisier than multinomial in any single count, and none ever chooses a particle of zero weight: positions are looked up in the
-cumulative sum with a strict comparison, and a position beyond a cumulative sum that rounding left below 1 belongs to the last
-particle with a positive weight (Douc, Cappe & Moulines 2005; Chopin & Papaspiliopoulos 2020, chapter 9).
+Every scheme is a function ``(weights (n,), m, rng) -> ancestors (m,)`` that never touches particles. All schemes are unbiased,
+none is noisier than multinomial in any single count, and none ever draws a particle of zero weight: positions are looked up in
+the cumulative sum with a strict comparison, and a position beyond a cumulative sum that rounding left below 1 belongs to the
+last particle with a positive weight (Douc, Cappe & Moulines 2005; Chopin & Papaspiliopoulos 2020, chapter 9).
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def stratified(weights: ArrayLike, m: int, rng: np.random.Generator) -> IntArray
 
 
 def residual(weights: ArrayLike, m: int, rng: np.random.Generator) -> IntArray:
-    """floor(m * weight) copies of each, the rest multinomially from what is left (Liu & Chen 1998)."""
+    """floor(m * weight) copies of each particle, and the rest multinomially from what is left (Liu & Chen 1998)."""
     w = _checked(weights, m)
     copies = np.floor(m * w).astype(np.intp)
     sure = np.repeat(np.arange(w.size), copies)

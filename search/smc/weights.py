@@ -1,8 +1,8 @@
 """Weights of a particle set, kept in log space.
 
-A set of ``n`` particles carries unnormalised log weights ``(n,)``. -inf is a dead particle; NaN and +inf are bugs of whoever
-made them and are refused, never repaired. A set whose every weight is -inf is a defined case: its normalised weights are all
-zero, its effective sample size and entropy are 0, its log mean is -inf.
+A set of ``n`` particles has unnormalised log weights ``(n,)``. A dead particle has -inf; NaN and +inf are bugs of the caller
+and are refused, never repaired. A set in which every weight is -inf is a defined case: its normalised weights are all zero, its
+effective sample size and entropy are 0, its log mean is -inf.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 CLIP = 1e-7
-"""Scores are held this far from 0 and 1, so that log odds stay within +-16.1."""
+"""Minimum distance of a clipped score from 0 and 1, so that log odds stay within +-16.1."""
 
 
 def logit(probability: ArrayLike) -> FloatArray:
-    """Log odds log(r / (1 - r)) of probabilities clipped to [1e-7, 1 - 1e-7], elementwise. Refuses NaN (``ValueError``)."""
+    """Log odds log(r / (1 - r)) of probabilities clipped to [1e-7, 1 - 1e-7], elementwise. Raises ``ValueError`` for NaN."""
     r = np.asarray(probability, dtype=np.float64)
     if np.isnan(r).any():
         raise ValueError("a probability is NaN")
@@ -36,7 +36,7 @@ def checked(log_weights: ArrayLike) -> FloatArray:
 
 
 def log_sum(log_weights: ArrayLike) -> float:
-    """Log-sum-exp of the log weights, shifted by their maximum so that nothing overflows; -inf if all are."""
+    """Log of the sum of the weights, shifted by their maximum so that nothing overflows; -inf if all weights are zero."""
     lw = checked(log_weights)
     top = lw.max()
     if np.isneginf(top):
@@ -61,7 +61,7 @@ def normalise(log_weights: ArrayLike) -> FloatArray:
 
 
 def log_normalised(log_weights: ArrayLike) -> FloatArray:
-    """Log weights ``(n,)`` shifted so that the weights sum to one; as they are if every one is -inf."""
+    """Log weights ``(n,)`` shifted so that the weights sum to one, unchanged if every log weight is -inf."""
     lw, total = checked(log_weights), log_sum(log_weights)
     return lw if np.isneginf(total) else lw - total
 

@@ -1,4 +1,4 @@
-"""A generator and a reward model that do as a function says, and remember what they were asked."""
+"""A generator and a reward model that a function controls, and that record their calls."""
 
 import asyncio
 import inspect
@@ -12,16 +12,16 @@ from epf.search import METHODS, Answered, Event, SearchResult
 
 PROMPT = (1, 1, 1)
 SEARCHES = sorted(set(METHODS) - {"sample"})
-"""Methods that write step by step, with as many particles as one likes."""
+"""Methods that write step by step, with any number of particles."""
 AT_ONCE: dict[str, dict[str, Any]] = {"particle_gibbs": {"iterations": 1}, "adaptive": {"certainty": 1.0}}
-"""Options by which methods that search by turns begin with all their particles."""
+"""Options with which methods that search in several turns start all their particles at once."""
 SEPARATOR, EOS = 0, 2
 
 T = TypeVar("T")
 
 
 def step(text: str, finish: Finish = "separator") -> Step:
-    """One token per character, plus one for a separator or an end; all equally probable."""
+    """A step with one token per character, plus one for a separator or an end; all are equally probable."""
     ends: dict[Finish, tuple[int, ...]] = {"separator": (SEPARATOR,), "eos": (EOS,), "length": ()}
     token_ids = tuple(ord(c) for c in text) + ends[finish]
     return Step(token_ids, text, finish, (-0.5,) * len(token_ids))
@@ -41,7 +41,7 @@ Judge = Callable[[tuple[str, ...]], float | Score | Awaitable[float | Score]]
 
 
 class Generator:
-    """``write(call)`` gives a step, an awaitable of one, or raises. ``call.prefix`` is the text so far, separators as \\n."""
+    """``write(call)`` returns a step or an awaitable, or raises. ``call.prefix`` is the text so far, with separators as \\n."""
 
     name = "scripted"
     context_length = 100_000
@@ -90,7 +90,7 @@ class Generator:
 
 
 class RewardModel:
-    """``judge(steps)`` gives a probability (or whatever a broken model gives), an awaitable of one, or raises."""
+    """``judge(steps)`` returns a probability (or any value of a broken model) or an awaitable, or raises."""
 
     name = "scripted"
 
@@ -124,7 +124,7 @@ class Models(TypedDict):
 
 
 def solution(n_steps: int, n_answers: int = 3) -> Callable[[Call], Step]:
-    """A writer: ``n_steps`` steps that depend on the seed, the last one with the answer."""
+    """A writer of ``n_steps`` steps that depend on the seed, the last one with the answer."""
 
     def write(call: Call) -> Step:
         if call.depth < n_steps - 1:
@@ -135,12 +135,12 @@ def solution(n_steps: int, n_answers: int = 3) -> Callable[[Call], Step]:
 
 
 def hold(_call: Call | None = None) -> Coroutine[Any, Any, Any]:
-    """Never ends by itself."""
+    """An awaitable that ends only when it is cancelled."""
     return asyncio.Event().wait()
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run to the end in a fresh event loop; a test that hangs fails, and so does one that leaves a task behind."""
+    """Run a coroutine in a new event loop. A test that hangs or leaves a task behind fails."""
 
     async def main() -> T:
         async with asyncio.timeout(20):
@@ -154,11 +154,11 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def result_of(events: Sequence[Event]) -> SearchResult:
-    """Result that the last event of a search carries."""
+    """Result in the last event of a search."""
     assert isinstance(events[-1], Answered)
     return events[-1].result
 
 
 def ways(methods: Iterable[str]) -> list[tuple[str, str]]:
-    """Methods with every look-ahead that they have."""
+    """Every method with each of its look-aheads."""
     return [(m, ahead) for m in methods for ahead in ("none", "reuse", "redraw") if m == "epf" or ahead == "none"]

@@ -1,4 +1,4 @@
-"""Adaptive sampling: how many solutions it draws, and that its sums stay unbiased whatever stops it."""
+"""Adaptive sampling: the number of solutions drawn, and sums that stay unbiased whatever ends the sampling."""
 
 import asyncio
 import math
@@ -17,7 +17,7 @@ from tests.search.test_engine_exact import LEAVES, judge, target, write
 
 
 def run(answers: str, scores: Mapping[str | None, float], **options: Any) -> tuple[SearchResult, list[Resampled]]:
-    """Solution i has answer ``answers[i]`` and the score that ``scores`` gives this answer."""
+    """Solution i has answer ``answers[i]`` and the score of this answer in ``scores``."""
 
     def writes(call: Call) -> Step:
         return step(f"{call.n} \\boxed{{{answers[call.n]}}}", "eos")
@@ -46,7 +46,7 @@ SURE, UNSURE = {"a": 0.99, "b": 0.99}, {"a": 0.5, "b": 0.5}
         ("a" * 16, SURE, 1.0, 16),
     ],
 )
-def test_it_draws_until_the_answer_is_certain(
+def test_solutions_are_drawn_until_the_answer_is_certain(
     answers: str, scores: Mapping[str | None, float], certainty: float, drawn: int
 ) -> None:
     result, rounds = run(answers, scores, certainty=certainty)
@@ -63,7 +63,7 @@ def test_an_answer_that_leads_by_odds_and_not_by_votes_is_not_certain() -> None:
     assert len(result.particles) == 8
 
 
-def test_solutions_without_an_answer_are_no_votes() -> None:
+def test_solutions_without_an_answer_do_not_vote() -> None:
     result, _ = run(" " * 4 + "a" * 12, {" ": 0.99, "a": 0.99})
     assert (len(result.particles), result.answer, result.confidence) == (8, "a", 1.0)
 

@@ -17,7 +17,7 @@ def test_solve_without_an_event_loop() -> None:
     assert solve("problem", n_particles=3, **models()).answer == "0"
 
 
-def test_solve_where_an_event_loop_runs_already() -> None:
+def test_solve_inside_a_running_event_loop() -> None:
     async def cell() -> SearchResult:
         return solve("problem", n_particles=3, **models())
 
@@ -35,7 +35,7 @@ def test_asolve_and_stream_agree() -> None:
     assert last.result.particles == result.particles
 
 
-def test_options_by_name_change_a_config() -> None:
+def test_options_by_name_win_over_an_options_object() -> None:
     result = solve("problem", options=SearchOptions(n_particles=2, seed=4), n_particles=5, **models())
     assert (len(result.particles), result.seed) == (5, 4)
 
@@ -60,7 +60,7 @@ def test_public_names() -> None:
     assert all(hasattr(search, name) for name in search.__all__)
 
 
-def test_who_stops_at_the_answer_leaves_no_engine_running() -> None:
+def test_stopping_at_the_answer_leaves_no_engine_running() -> None:
     async def first_answer() -> str | None:
         async for event in stream("Tom has 3 pens. He buys 4 more. How many pens does he have?", n_particles=2, seed=1):
             if isinstance(event, Answered):

@@ -1,4 +1,4 @@
-"""Models that fail, lie, fall silent or go round in circles."""
+"""Models that fail, return invalid values, write nothing or repeat themselves."""
 
 import asyncio
 import math
@@ -65,7 +65,7 @@ BAD_SCORES: dict[str, Callable[[tuple[str, ...]], Any]] = {
 
 @pytest.mark.parametrize("method", ["epf", "best_of_n"])
 @pytest.mark.parametrize("judge", BAD_SCORES.values(), ids=BAD_SCORES)
-def test_a_bad_score_fails_this_search_and_no_other(judge: Judge, method: str) -> None:
+def test_an_invalid_score_fails_its_own_search_only(judge: Judge, method: str) -> None:
     good, bad = RewardModel(), RewardModel(judge)
     generator = Generator(solution(3, n_answers=1))
 
@@ -82,7 +82,7 @@ def test_a_bad_score_fails_this_search_and_no_other(judge: Judge, method: str) -
     assert result.answer == "0"
 
 
-def test_a_bad_score_cancels_what_is_in_flight() -> None:
+def test_an_invalid_score_cancels_the_calls_in_flight() -> None:
     generator, reward_model = Generator(lambda call: step("a") if call.n == 3 else hold()), RewardModel(BAD_SCORES["NaN"])
     with pytest.raises(RewardModelError):
         drive(asolve("problem", generator=generator, reward_model=reward_model, n_particles=4))
@@ -101,7 +101,7 @@ BAD_STEPS: dict[str, Callable[[Call], Any]] = {
 
 @pytest.mark.parametrize("method", SEARCHES)
 @pytest.mark.parametrize("write", BAD_STEPS.values(), ids=BAD_STEPS)
-def test_a_generator_that_fails_fails_this_search(write: Writer, method: str) -> None:
+def test_a_failing_generator_fails_the_search(write: Writer, method: str) -> None:
     generator = Generator(lambda call: write(call) if call.n == 2 else hold())
     options: dict[str, Any] = {"method": method, "n_particles": 4, "max_seconds": 10, **AT_ONCE.get(method, {})}
     with pytest.raises(GeneratorError):
@@ -110,7 +110,7 @@ def test_a_generator_that_fails_fails_this_search(write: Writer, method: str) ->
     assert generator.n_cancelled >= 2
 
 
-def test_a_bad_request_keeps_its_kind() -> None:
+def test_an_invalid_request_of_a_model_keeps_its_type() -> None:
     error = InvalidRequest("no such separator", param="separator")
     with pytest.raises(InvalidRequest) as caught:
         run(lambda call: raising(error))
@@ -150,13 +150,13 @@ def test_particles_that_write_empty_steps_die(lookahead: str, weighting: Weighti
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
 @pytest.mark.parametrize("text", ["", "again"])
-def test_all_particles_dead(text: str, lookahead: str, method: str) -> None:
+def test_a_search_fails_if_all_particles_are_dead(text: str, lookahead: str, method: str) -> None:
     with pytest.raises(SearchFailed) as caught:
         run(lambda call: step(text), method=method, lookahead=lookahead)
     assert caught.value.status == 500
 
 
-def test_the_third_repetition_kills() -> None:
+def test_a_particle_dies_at_the_third_equal_step() -> None:
     def write(call: Call) -> Step:
         return step("again") if call.depth < 2 else step("\\boxed{1}", "eos")
 
@@ -177,12 +177,12 @@ def test_an_end_without_text_keeps_its_score() -> None:
     assert reward_model.calls == [("The answer is 3",)]
 
 
-def test_an_end_before_any_text_is_death() -> None:
+def test_a_particle_that_ends_before_any_text_dies() -> None:
     with pytest.raises(SearchFailed):
         run(lambda call: step("", "eos"))
 
 
-def test_a_length_cut_step_goes_on_and_is_read_as_one() -> None:
+def test_a_step_cut_at_its_limit_continues_and_is_read_as_one() -> None:
     pieces = iter([step("It is \\box", "length"), step("ed{4"), step("2}", "length"), step(" apples", "length")])
 
     def write(call: Call) -> Step:
@@ -200,7 +200,7 @@ def test_a_length_cut_step_goes_on_and_is_read_as_one() -> None:
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_a_step_that_is_cut_before_it_has_any_text_is_not_put_to_the_judge(method: str) -> None:
+def test_a_step_cut_before_it_has_any_text_is_not_scored(method: str) -> None:
     pieces = [step(" ", "length"), step("a \\boxed{3}", "eos")]
     result, _, reward_model = run(lambda call: pieces[len(call.prefix)], method=method, n_particles=2)
     assert result.answer == "3"
@@ -214,7 +214,7 @@ def test_an_answer_cut_in_two_is_found() -> None:
     assert [s.finish for s in result.particles[0].steps] == ["length", "answer"]
 
 
-def test_a_length_cut_step_is_never_a_solution() -> None:
+def test_a_step_cut_at_its_limit_is_never_a_solution() -> None:
     result, *_ = run(lambda call: step(f"\\boxed{{{call.n}}}", "length"), max_steps=3, n_particles=2)
     assert (result.answer, result.stop_reason) == (None, "max_steps")
     assert not any(particle.finished for particle in result.particles)
@@ -223,14 +223,14 @@ def test_a_length_cut_step_is_never_a_solution() -> None:
 @pytest.mark.parametrize(
     ("text", "answer"), [("\\boxed{1}", "1"), ("so \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}"), ("so\n#### 7", "7")]
 )
-def test_a_written_answer_ends_a_particle(text: str, answer: str) -> None:
+def test_an_answer_ends_a_particle(text: str, answer: str) -> None:
     result, generator, _ = run(lambda call: step(text), n_particles=2)
     assert (result.answer, len(generator.calls)) == (answer, 2)
     assert result.particles[0].steps[-1].finish == "answer"
 
 
 @pytest.mark.parametrize("text", ["\\boxed{}", "\\boxed{ }", "\\boxed{1", "boxed 1", "\n#### Step 1"])
-def test_an_empty_or_open_box_does_not(text: str) -> None:
+def test_an_empty_or_open_box_does_not_end_a_particle(text: str) -> None:
     result, *_ = run(lambda call: step(f"{call.n} {text}"), n_particles=2, max_steps=2)
     assert result.stop_reason == "max_steps"
 

@@ -85,7 +85,7 @@ def voted(leaves: Sequence[str], aggregation: str) -> str:
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 @pytest.mark.parametrize(("method", "choose"), [("best_of_n", best), ("weighted_best_of_n", voted)])
-def test_answers_are_chosen_as_often_as_enumeration_says(method: str, choose: Choose, aggregation: str) -> None:
+def test_the_frequencies_of_answers_match_enumeration(method: str, choose: Choose, aggregation: str) -> None:
     exact = dict.fromkeys(LEAVES, 0.0)
     for leaves in product(LEAVES, repeat=N):
         exact[choose(leaves, aggregation)] += math.prod(map(probability, leaves))
@@ -98,8 +98,8 @@ def test_answers_are_chosen_as_often_as_enumeration_says(method: str, choose: Ch
 
 
 @pytest.mark.parametrize(("aggregation", "n_calls"), [("last", 1), ("min", 3), ("product", 3), ("mean", 3)])
-def test_the_judge_is_asked_no_more_than_needed(aggregation: str, n_calls: int) -> None:
-    """All particles write the same three steps, and a fourth that is cut by the limit of steps is never judged."""
+def test_the_reward_model_is_called_no_more_than_needed(aggregation: str, n_calls: int) -> None:
+    """All particles write the same three steps. A fourth step, beyond the limit of steps, is never scored."""
 
     def twins(call: Call) -> Step:
         return step(f"line {call.depth}") if call.depth < 2 else step("\\boxed{1}", "eos")
@@ -120,7 +120,7 @@ def test_the_judge_is_asked_no_more_than_needed(aggregation: str, n_calls: int) 
 
 
 @pytest.mark.parametrize(("aggregation", "expected"), [("product", 0.8 * 0.5), ("mean", 0.65), ("min", 0.5), ("last", 0.5)])
-def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation: str, expected: float) -> None:
+def test_a_step_in_pieces_counts_once_and_an_empty_end_does_not_count(aggregation: str, expected: float) -> None:
     pieces = [step(" ", "length"), step("a", "length"), step("b"), step("c"), step("", "eos")]
     score = {"a": 0.1, "ab": 0.8, "c": 0.5}
 
@@ -135,7 +135,7 @@ def test_a_step_in_pieces_counts_once_and_an_empty_end_not_at_all(aggregation: s
     drive(main())
 
 
-def test_a_solution_that_the_judge_cannot_read_to_its_end_has_no_vote() -> None:
+def test_a_solution_that_does_not_fit_into_the_reward_model_has_no_vote() -> None:
     def full(steps: Sequence[str]) -> float:
         if steps[0] == "wordy" and len(steps) == 2:
             raise ContextTooLong("full")

@@ -1,4 +1,4 @@
-"""A deadline that is set while searches run ends them as their own would: with the best answer so far."""
+"""A deadline that is set while searches run ends them as their own would, with the best answer so far."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -23,7 +23,7 @@ def one_finishes(call: Call) -> Step | Awaitable[Step]:
 
 
 async def begun(n: int, write: Writer, until: Deadline, **options: Any) -> tuple[asyncio.Task[SearchResult], Generator]:
-    """A search with ``n`` calls of the generator under way."""
+    """A search in which ``n`` calls of the generator are running."""
     generator = Generator(write)
     models: Models = {"generator": generator, "reward_model": RewardModel()}
     searching = asyncio.create_task(asolve("problem", n_particles=n + 1, seed=1, until=until.limit, **models, **options))
@@ -32,7 +32,7 @@ async def begun(n: int, write: Writer, until: Deadline, **options: Any) -> tuple
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
-def test_running_searches_end_together_with_what_they_have(method: str, lookahead: str) -> None:
+def test_running_searches_end_together_with_their_best_answer_so_far(method: str, lookahead: str) -> None:
     async def scenario() -> None:
         until = Deadline()
         begun_ones = [
@@ -53,7 +53,7 @@ def test_running_searches_end_together_with_what_they_have(method: str, lookahea
     drive(scenario())
 
 
-def test_a_search_that_begins_too_late_has_nothing_to_answer() -> None:
+def test_a_search_that_begins_after_the_deadline_has_no_answer() -> None:
     async def scenario() -> None:
         until = Deadline()
         until.set(now())
@@ -63,7 +63,7 @@ def test_a_search_that_begins_too_late_has_nothing_to_answer() -> None:
     drive(scenario())
 
 
-def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled() -> None:
+def test_the_own_deadline_of_a_search_and_cancellation_still_work() -> None:
     async def scenario() -> None:
         until = Deadline()
         until.set(now() + 1e6)
@@ -79,7 +79,7 @@ def test_a_search_s_own_deadline_still_holds_and_so_does_being_cancelled() -> No
     drive(scenario())
 
 
-def test_it_ends_the_grading_of_answers_too() -> None:
+def test_the_deadline_ends_the_grading_of_answers_too() -> None:
     class NeverDone(AnswerChecker):
         def __init__(self) -> None:
             super().__init__()
@@ -106,7 +106,7 @@ def test_it_ends_the_grading_of_answers_too() -> None:
     drive(scenario())
 
 
-def test_it_may_be_moved_and_what_has_ended_is_left_alone() -> None:
+def test_a_deadline_can_be_moved_and_leaves_ended_blocks_alone() -> None:
     async def scenario() -> None:
         deadline = Deadline()
         order = []

@@ -1,4 +1,4 @@
-"""What the engine promises whatever the models do: overlap, cancellation, determinism, twins, tokens, events."""
+"""Guarantees of the engine, whatever the models do: overlap, cancellation, determinism, shared scores, tokens, events."""
 
 import asyncio
 import math
@@ -145,7 +145,7 @@ def test_cancelling_the_client_cancels_every_upstream_call(method: str) -> None:
     assert (generator.n_cancelled, generator.in_flight) == (5, 0)
 
 
-def test_cancelling_while_twins_wait_for_one_score() -> None:
+def test_cancelling_while_particles_wait_for_the_same_score() -> None:
     asked = asyncio.Event()
 
     def judge(steps: tuple[str, ...]) -> Awaitable[float]:
@@ -181,7 +181,7 @@ def test_closing_the_stream_cancels_every_upstream_call() -> None:
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
-def test_the_same_seed_gives_the_same_result_whatever_ends_first(method: str, lookahead: str) -> None:
+def test_the_same_seed_gives_the_same_result_whichever_call_ends_first(method: str, lookahead: str) -> None:
     def jittery(write: Callable[[Call], Step], rng: np.random.Generator) -> Writer:
         async def late(call: Call) -> Step:
             for _ in range(rng.integers(0, 20)):
@@ -214,7 +214,7 @@ def test_every_generator_call_has_its_own_seed() -> None:
 
 
 @pytest.mark.parametrize("lookahead", ["none", "redraw"])
-def test_twins_are_scored_once(lookahead: str) -> None:
+def test_equal_traces_are_scored_once(lookahead: str) -> None:
     result, _, reward_model = run(
         lambda call: step(f"s{call.depth}") if call.depth < 3 else step("\\boxed{1}", "eos"), n_particles=6, lookahead=lookahead
     )
@@ -222,7 +222,7 @@ def test_twins_are_scored_once(lookahead: str) -> None:
     assert result.usage.prm_tokens == 3 * 2 + len("\\boxed{1}")
 
 
-def test_tokens_go_back_exactly_as_they_came() -> None:
+def test_tokens_are_sent_back_unchanged() -> None:
     result, generator, _ = run(solution(4), n_particles=4)
     for particle in result.particles:
         ids = [i for s in particle.steps for i in s.token_ids]
@@ -257,7 +257,7 @@ def test_reuse_wastes_successors_of_pruned_particles_only() -> None:
     assert wasted("reuse") < 0.6 * wasted("redraw")
 
 
-def test_the_first_copy_keeps_its_successor_and_the_others_draw_afresh() -> None:
+def test_the_first_copy_reuses_its_successor_and_the_others_draw_afresh() -> None:
     def judge(steps: tuple[str, ...]) -> float:
         return 0.999999 if steps[0] == "best" else 0.000001
 
@@ -280,7 +280,7 @@ def test_times_add_up() -> None:
 
 
 @pytest.mark.parametrize("lookahead", ["none", "reuse"])
-def test_events_tell_the_whole_search_in_order(lookahead: str) -> None:
+def test_events_report_the_whole_search_in_order(lookahead: str) -> None:
     generator, reward_model = Generator(solution(3)), RewardModel(varied)
     options: dict[str, Any] = {
         "generator": generator,
@@ -317,7 +317,7 @@ def test_lineage_and_scores_belong_to_the_steps() -> None:
         assert len(particle.lineage) == sum(record.resampled for record in result.steps)
 
 
-def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles() -> None:
+def test_finished_particles_select_the_answer_with_untempered_weights() -> None:
     answers = iter([1, 2, 2, 3])
 
     def write(call: Call) -> Step:
@@ -333,7 +333,7 @@ def test_the_answer_is_chosen_by_untempered_weights_of_finished_particles() -> N
     assert [p.log_weight for p in result.particles] == pytest.approx([math.log(odds[a]) for a in (1, 2, 2, 3)])
 
 
-def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right() -> None:
+def test_epf_adds_up_the_expected_number_of_right_particles_of_an_answer() -> None:
     answers = iter([1, 2, 2, 3])
 
     def write(call: Call) -> Step:
@@ -348,7 +348,7 @@ def test_epf_adds_up_how_many_of_an_answers_particles_are_expected_to_be_right()
     assert [p.log_weight for p in result.particles] == pytest.approx(half)
 
 
-def test_epf_that_seldom_draws_votes_with_weights() -> None:
+def test_epf_that_accumulates_weights_votes_with_them() -> None:
     score = {1: 0.999, 2: 0.9, 3: 0.3}
     answers = iter([1, 2, 2, 3])
 
@@ -361,7 +361,7 @@ def test_epf_that_seldom_draws_votes_with_weights() -> None:
     assert result.confidence == pytest.approx(root[1] / (root[1] + 2 * root[2] + root[3]))
 
 
-def test_pf_is_pf() -> None:
+def test_pf_neither_anneals_nor_looks_ahead() -> None:
     result, *_ = run(solution(4), lambda steps: 0.999 if "s0 5" in steps[0] else 0.2, method="pf")
     assert {record.temperature for record in result.steps} == {1.0}
 
@@ -406,13 +406,13 @@ def test_published_epf_never_cools_and_answers_by_its_best_particle() -> None:
         ("self_consistency", "certainty", 0.9),
     ],
 )
-def test_an_option_that_a_method_does_not_have_is_refused_and_not_ignored(method: str, option: str, value: Any) -> None:
+def test_an_option_that_a_method_does_not_use_is_refused(method: str, option: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=f"^{option} is (always|not used by method)") as raised:
         run(solution(4), method=method, **{option: value})
     assert raised.value.param == option
 
 
-def test_a_vote_by_scores_needs_a_method_that_asks_for_scores() -> None:
+def test_a_vote_by_scores_needs_a_method_with_scores() -> None:
     with pytest.raises(InvalidRequest, match="needs scores, and method 'ipf' has none"):
         run(solution(4), method="ipf", answer_selection="probability_vote")
 
@@ -425,7 +425,7 @@ def test_finished_particles_cost_nothing() -> None:
     assert len(generator.calls) == 1 + 4
 
 
-def test_a_search_with_its_own_config_object() -> None:
+def test_a_search_with_an_options_object() -> None:
     options = SearchOptions(n_particles=3, seed=9)
     result = drive(
         asolve("problem", options=options, max_steps=7, generator=Generator(solution(2)), reward_model=RewardModel())

@@ -1,4 +1,4 @@
-"""The whole engine against exact enumeration: what the kernel promises survives steps, scores, kept successors and slots.
+"""The whole engine against exact enumeration: the kernel's guarantees survive steps, scores, reused successors and slots.
 
 A language model of known probabilities writes two or three binary steps. The particles' normalised weights times the evidence
 are an unbiased estimate of p(x) odds(x), the unnormalised target of incremental weighting.

@@ -25,7 +25,7 @@ def run(write: Writer, scores: Mapping[str, float], **options: Any) -> tuple[Sea
 
 
 def disappointing(call: Call) -> Step:
-    """One first step is far better than the others, and what first follows it is bad."""
+    """One first step is far better than the others, and its first continuations are bad."""
     if call.depth == 0:
         return step("good" if call.n == 0 else f"poor {call.n}")
     return step(f"bad {call.n}") if call.n < 8 else step("\\boxed{7}", "eos")
@@ -34,7 +34,7 @@ def disappointing(call: Call) -> Step:
 SCORES = {"good": 0.99, "poor": 0.2, "bad": 1e-6, "\\boxed{7}": 0.95, "\\boxed{3}": 0.4}
 
 
-def test_it_goes_back_to_where_the_disappointment_began_and_reports_it() -> None:
+def test_the_search_goes_back_to_before_the_disappointment_and_reports_it() -> None:
     result, events, generator = run(disappointing, SCORES)
     assert {call.prefix for call in generator.calls[4:8]} == {"good\n"}
     assert {call.prefix for call in generator.calls[8:]} == {"good\n"}
@@ -50,7 +50,7 @@ def test_it_goes_back_to_where_the_disappointment_began_and_reports_it() -> None
 
 
 @pytest.mark.parametrize("options", [{"pool_fraction": 0.0}, {"ess_threshold": 0.0}])
-def test_without_a_share_or_a_reason_it_never_goes_back(options: dict[str, Any]) -> None:
+def test_without_a_share_or_a_reason_the_search_never_goes_back(options: dict[str, Any]) -> None:
     _, events, generator = run(disappointing, SCORES, max_steps=3, **options)
     assert all(call.depth == t // 4 for t, call in enumerate(generator.calls))
     assert not [event for event in events if isinstance(event, StepTaken) and event.n_tokens == 0]
@@ -67,7 +67,7 @@ def test_whether_to_mix_is_known_before_the_particles_move() -> None:
     assert {call.depth for call in generator.calls[8:12]} == {2}
 
 
-def test_where_all_die_those_who_were_pruned_go_on() -> None:
+def test_if_all_particles_die_the_pruned_ones_continue() -> None:
     def write(call: Call) -> Step:
         return step("") if 4 <= call.n < 8 else disappointing(call)
 
@@ -89,7 +89,7 @@ def test_a_solution_that_others_outweigh_keeps_its_vote() -> None:
     assert all(len(event.ancestors) == 4 for event in events if isinstance(event, Resampled))
 
 
-def test_no_room_for_anyone_shows_the_best_partial_solution() -> None:
+def test_if_no_particle_has_room_the_best_partial_solution_is_shown() -> None:
     def write(call: Call) -> Step:
         if call.depth == 1:
             raise ContextTooLong("full")

@@ -26,7 +26,7 @@ def sure(made: Step, log_prob: float) -> Step:
 
 
 def first_steps_then_answers(call: Call) -> Step:
-    """Particle i is 0.2 (i + 1) nats unsure of its first step; particle 0 ends with it."""
+    """The first step of particle i has an entropy of 0.2 (i + 1) nats; particle 0 ends with it."""
     if call.depth == 0:
         made = step("\\boxed{0}", "eos") if call.n == 0 else step(f"first of {call.n}")
         return sure(made, -0.2 * (call.n + 1))
@@ -47,7 +47,7 @@ def test_weights_are_exponentials_of_summed_entropies_or_z_scores(zscore: bool) 
     assert {particle.scores for particle in result.particles} == {()}
 
 
-def test_particles_go_on_from_sure_steps() -> None:
+def test_particles_continue_from_certain_steps() -> None:
     def write(call: Call) -> Step:
         if call.depth == 0:
             return sure(step("sure" if call.n == 1 else f"vague {call.n}"), -0.01 if call.n == 1 else -8.0)

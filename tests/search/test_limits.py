@@ -48,7 +48,7 @@ def test_an_answer_in_the_last_allowed_step_counts(method: str, lookahead: str) 
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_particles_that_reached_no_end_have_no_vote(lookahead: str) -> None:
+def test_unfinished_particles_have_no_vote(lookahead: str) -> None:
     def write(call: Call) -> Step:
         if call.depth == 0:
             return step("short" if call.n == 0 else f"long {call.n}")
@@ -74,7 +74,7 @@ def test_the_token_budget_is_never_exceeded(method: str, lookahead: str, budget:
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_a_spent_budget_answers_from_those_who_finished(lookahead: str) -> None:
+def test_a_spent_budget_answers_from_the_finished_particles(lookahead: str) -> None:
     def write(call: Call) -> Step:
         return step("\\boxed{7}", "eos") if call.n == 0 else endless(call)
 
@@ -82,21 +82,21 @@ def test_a_spent_budget_answers_from_those_who_finished(lookahead: str) -> None:
     assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "budget")
 
 
-def test_budget_that_is_just_enough() -> None:
+def test_a_budget_that_is_just_enough() -> None:
     needed = run(solution(3))[0].usage.generated_tokens
     result, *_ = run(solution(3), max_total_tokens=needed + 8 * 300)
     assert (result.stop_reason, result.usage.generated_tokens) == ("finished", needed)
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_deadline_before_the_first_step(method: str) -> None:
+def test_a_deadline_before_the_first_step(method: str) -> None:
     with pytest.raises(DeadlineExceeded) as caught:
         run(hold, method=method, max_seconds=SOON_S)
     assert caught.value.param == "max_seconds"
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(["epf", "self_consistency", "beam", "dvts"]))
-def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(method: str, lookahead: str) -> None:
+def test_a_deadline_with_unfinished_particles_shows_the_best_partial_solution(method: str, lookahead: str) -> None:
     result, generator, _ = run(
         lambda call: endless(call) if call.depth < 2 else hold(),
         method=method,
@@ -110,7 +110,7 @@ def test_deadline_with_unfinished_particles_shows_the_best_partial_solution(meth
     assert generator.n_cancelled == 3
 
 
-def test_a_deadline_holds_for_the_grading_of_answers_too() -> None:
+def test_a_deadline_limits_the_grading_of_answers_too() -> None:
     class NeverDone(AnswerChecker):
         async def classes(self, answers: Sequence[str | None]) -> tuple[int, ...]:
             await asyncio.Event().wait()
@@ -125,7 +125,7 @@ def test_a_deadline_holds_for_the_grading_of_answers_too() -> None:
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cut(weighting: Weighting) -> None:
+def test_at_the_deadline_a_particle_that_finished_in_the_cut_round_answers(weighting: Weighting) -> None:
     def write(call: Call) -> Step | Awaitable[Step]:
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
@@ -135,7 +135,7 @@ def test_deadline_answers_from_a_particle_that_finished_in_the_round_that_was_cu
 
 
 @pytest.mark.parametrize(("weighting", "confidence"), [("current", 0.9 / (0.9 + 0.6)), ("incremental", 9.0 / (9.0 + 1.5))])
-def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting: Weighting, confidence: float) -> None:
+def test_at_the_deadline_finished_particles_are_weighed_by_their_newest_score(weighting: Weighting, confidence: float) -> None:
     def write(call: Call) -> Step | Awaitable[Step]:
         return step(f"\\boxed{{{call.n}}}", "eos") if call.n < 2 else hold()
 
@@ -148,7 +148,7 @@ def test_deadline_weighs_those_who_finished_by_their_newest_score(weighting: Wei
 
 
 @pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency", "beam", "dvts"])
-def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method: str) -> None:
+def test_at_the_deadline_a_baseline_answers_from_its_complete_solutions(method: str) -> None:
     def write(call: Call) -> Step | Awaitable[Step]:
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
@@ -156,7 +156,7 @@ def test_deadline_answers_from_the_chains_of_a_baseline_that_completed(method: s
     assert (result.answer, result.stop_reason) == ("7", "deadline")
 
 
-def test_deadline_while_scores_are_awaited() -> None:
+def test_a_deadline_while_scores_are_awaited() -> None:
     result, _, reward_model = run(
         lambda call: step(f"s{call.depth}"), lambda steps: 0.5 if len(steps) == 1 else hold(), max_seconds=SOON_S
     )
@@ -178,7 +178,7 @@ def raising(error: Exception) -> Never:
 
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
-def test_particles_without_room_give_way_to_others(lookahead: str) -> None:
+def test_particles_with_a_full_context_give_way_to_others(lookahead: str) -> None:
     def write(call: Call) -> Step:
         if call.prefix.startswith("wordy"):
             raise ContextTooLong("full")
@@ -192,7 +192,7 @@ def test_particles_without_room_give_way_to_others(lookahead: str) -> None:
 
 @pytest.mark.parametrize("lookahead", LOOKAHEADS)
 @pytest.mark.parametrize("who", ["generator", "reward model"])
-def test_no_room_for_anyone_shows_the_best_partial_solution(lookahead: str, who: str) -> None:
+def test_if_no_particle_has_room_the_best_partial_solution_is_shown(lookahead: str, who: str) -> None:
     full = ContextTooLong("full")
 
     def write(call: Call) -> Step:
@@ -211,7 +211,7 @@ def test_no_room_for_a_first_step_is_an_error() -> None:
         run(lambda call: raising(ContextTooLong("full")))
 
 
-def test_two_searches_share_models_and_not_their_limits() -> None:
+def test_two_searches_share_models_but_not_limits() -> None:
     generator, reward_model = Generator(solution(4, n_answers=1)), RewardModel()
 
     async def both() -> tuple[SearchResult, SearchResult]:

@@ -42,7 +42,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_bad_option_is_refused_by_name(name: str, value: Any) -> None:
+def test_an_invalid_option_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         SearchOptions(**{name: value})
     assert caught.value.param == name
@@ -60,7 +60,7 @@ def test_a_bad_option_is_refused_by_name(name: str, value: Any) -> None:
         {"separator": "", "stop": ("x" * 256,) * 4},
     ],
 )
-def test_the_edges_are_allowed(options: dict[str, Any]) -> None:
+def test_the_limits_themselves_are_allowed(options: dict[str, Any]) -> None:
     SearchOptions(**options)
 
 

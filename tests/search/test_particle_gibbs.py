@@ -180,7 +180,7 @@ def test_the_reference_is_drawn_by_weight() -> None:
     assert set(drawn) == {0, 1}
 
 
-def test_a_sweep_in_which_all_die_gives_no_reference() -> None:
+def test_a_sweep_in_which_all_die_has_no_reference() -> None:
     def writes(call: Call) -> Step:
         return step("") if call.n < 2 else step("\\boxed{7}", "eos")
 

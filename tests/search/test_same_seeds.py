@@ -47,7 +47,7 @@ def searched() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("index", range(len(RECORDED)), ids=[f"{row['method']}-{row['budget']}" for row in RECORDED])
-def test_a_search_gives_what_it_gave(index: int, searched: list[dict[str, Any]]) -> None:
+def test_a_search_gives_its_recorded_result(index: int, searched: list[dict[str, Any]]) -> None:
     recorded, found = RECORDED[index], searched[index]
     assert found["error"] is None
     assert exact({name: found[name] for name in recorded}) == exact(recorded)
@@ -55,7 +55,7 @@ def test_a_search_gives_what_it_gave(index: int, searched: list[dict[str, Any]])
 
 
 def exact(row: Mapping[str, Any]) -> dict[str, Any]:
-    """All that rounding leaves as it is."""
+    """The results that rounding does not change."""
     return {
         **{name: value for name, value in row.items() if not isinstance(value, float)},
         "rounds": row["rounds"]["distinct_ancestors"],

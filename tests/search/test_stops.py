@@ -53,7 +53,7 @@ def test_a_stop_within_the_answer_leaves_no_answer() -> None:
     assert result.solution.endswith("the answer is \\")
 
 
-def test_the_judge_does_not_read_beyond_a_stop() -> None:
+def test_the_reward_model_does_not_read_beyond_a_stop() -> None:
     seen: list[tuple[str, ...]] = []
 
     def judge(steps: tuple[str, ...]) -> float:
@@ -84,7 +84,7 @@ def test_no_particle_is_longer_than_its_limit(method: str) -> None:
     assert result.solution == "x" * 10
 
 
-def test_a_sample_is_the_model_s_own_text() -> None:
+def test_a_sample_is_the_unchanged_text_of_the_model() -> None:
     text = "one\n\nwith \\boxed{1}\n\nand more"
     result, generator = solved("sample", lambda call: step(text, "eos"))
     assert result.solution == text
@@ -93,13 +93,13 @@ def test_a_sample_is_the_model_s_own_text() -> None:
     assert result.shown == 0
 
 
-def test_a_sample_is_one() -> None:
+def test_a_sample_has_one_particle() -> None:
     with pytest.raises(InvalidRequest) as caught:
         resolve_request("problem", SearchOptions(method="sample", n_particles=4))
     assert caught.value.param == "n_particles"
 
 
-def test_the_reported_particle_is_the_one_whose_solution_is_reported() -> None:
+def test_the_solution_shown_is_that_of_the_particle_shown() -> None:
     result, _ = solved(
         "best_of_n",
         lambda call: step(f"\\boxed{{{call.n}}}", "eos"),
@@ -110,7 +110,7 @@ def test_the_reported_particle_is_the_one_whose_solution_is_reported() -> None:
     assert result.particles[1].steps[-1].text == result.solution
 
 
-def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge() -> None:
+def test_the_generator_gets_the_conversation_and_the_reward_model_the_problem() -> None:
     conversation = (Message("system", "Be short."), Message("user", "p"))
     given, asked = [], []
 
@@ -129,7 +129,7 @@ def test_a_conversation_goes_to_the_generator_and_the_problem_to_the_judge() -> 
     assert set(asked) == {"the problem"}
 
 
-def test_a_straggler_is_cut_and_goes_on_in_the_next_round() -> None:
+def test_a_straggler_is_cut_and_continues_in_the_next_round() -> None:
     def slow_one(call: Call) -> Step:
         if call.depth == 0:
             return step("ab")

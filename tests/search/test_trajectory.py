@@ -37,12 +37,12 @@ def test_the_rest_of_a_step_begins_the_next_one() -> None:
     assert append_step(after(replace(step("a"), rest="\n")), step("", "eos"), "\n\n").texts == ("a",)
 
 
-def test_a_stop_may_fall_into_the_rest_of_a_step() -> None:
+def test_a_stop_can_lie_in_the_rest_of_a_step() -> None:
     chain = append_step(after(replace(step("a"), rest="b")), step("c"), "\n\n", ("bc",))
     assert (chain.status, chain.texts, chain.solution("\n\n")) == ("finished", ("a",), "a\n\n")
 
 
-def test_three_times_the_same_in_a_row() -> None:
+def test_a_particle_dies_after_three_equal_steps() -> None:
     twice = after(step("a"), step("a"))
     assert append_step(twice, step("a"), "\n\n") == replace(twice, status="dead")
     assert append_step(twice, step("b"), "\n\n").status == "running"
@@ -50,7 +50,7 @@ def test_three_times_the_same_in_a_row() -> None:
     assert append_step(twice, step("a", "eos"), "\n\n").status == "finished"
 
 
-def test_a_loop_inside_cut_steps_dies_too() -> None:
+def test_a_particle_that_repeats_cut_steps_dies_too() -> None:
     assert (
         append_step(after(step("ha ha ", "length"), step("ha ha ", "length")), step("ha ha ", "length"), "\n\n").status
         == "dead"
@@ -58,17 +58,17 @@ def test_a_loop_inside_cut_steps_dies_too() -> None:
 
 
 @pytest.mark.parametrize("fatal", [step(""), step(" \t"), step("", "eos"), step("\n", "eos")])
-def test_nothing_written_at_all_is_death(fatal: Step) -> None:
+def test_a_particle_that_writes_nothing_dies(fatal: Step) -> None:
     assert after(fatal) == Trajectory(status="dead")
 
 
-def test_equal_draws_stay_apart() -> None:
+def test_equal_steps_stay_separate_objects() -> None:
     same = step("a")
     assert append_step(Trajectory(), same, "\n\n").steps[0] is not append_step(Trajectory(), same, "\n\n").steps[0]
 
 
 @given(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["separator", "length", "eos"])), max_size=8))
-def test_any_text_leaves_a_chain_in_a_defined_state(pieces: list[tuple[str, Finish]]) -> None:
+def test_any_text_leaves_a_trajectory_in_a_defined_state(pieces: list[tuple[str, Finish]]) -> None:
     chain = Trajectory()
     for text, finish in pieces:
         longer = append_step(chain, replace(step("x", finish), text=text), "\n\n")

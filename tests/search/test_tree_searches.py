@@ -1,4 +1,4 @@
-"""Beam search and DVTS against references that are written anew from their descriptions and make the same draws, by seed."""
+"""Beam search and DVTS against reference implementations, written from their descriptions, that draw with the same seeds."""
 
 import hashlib
 import math
@@ -20,7 +20,7 @@ SEEDS = range(12)
 
 
 def number(text: str) -> float:
-    """Something in [0, 1) that depends on ``text`` alone."""
+    """A number in [0, 1) that depends on ``text`` only."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
 
 
@@ -30,7 +30,7 @@ def ended(path: str) -> bool:
 
 
 def drawn(path: str, seed: int) -> str:
-    """The next of three letters, not all as likely."""
+    """The next of three letters, which are not equally likely."""
     return "abc"[int(np.random.default_rng(seed).choice(3, p=(0.5, 0.3, 0.2)))]
 
 
@@ -39,7 +39,7 @@ def odds(path: str) -> float:
 
 
 def write(call: Call) -> Step:
-    """A letter and its depth, for no step may be written three times in a row."""
+    """A letter and its depth, since three equal steps in a row would end a particle."""
     path = "".join(line[0] for line in call.prefix.splitlines())
     path += drawn(path, call.seed)
     text = f"{path[-1]}{len(path)}"
@@ -47,7 +47,7 @@ def write(call: Call) -> Step:
 
 
 def answer(path: str) -> str:
-    """A number of its own for every path."""
+    """A score that differs between paths."""
     return "1" + path.translate(str.maketrans("abc", "123"))
 
 
@@ -61,7 +61,7 @@ def path_of(particle: Particle) -> str:
 
 
 def reference_beam(seed: int, n: int, width: int) -> list[str]:
-    """Beams as paths; those that have ended keep their places."""
+    """Beams as paths; finished beams keep their places."""
     beams = [""] * n
     for t in range(1, DEPTH + 1):
         beams = [b if b and ended(b) else b + drawn(b, call_seed(seed, "step", t, i)) for i, b in enumerate(beams)]
@@ -76,7 +76,7 @@ def reference_beam(seed: int, n: int, width: int) -> list[str]:
 
 
 def reference_dvts(seed: int, n: int, width: int) -> list[str]:
-    """Each subtree by itself, knowing only which places it has."""
+    """Each subtree separately, from its own places only."""
     ends = []
     first = 0
     n_subtrees = math.ceil(n / width)
@@ -106,7 +106,7 @@ async def searched(method: str, judge: Judge = judge, writer: Writer = write, **
 
 @pytest.mark.parametrize("method", REFERENCES)
 @pytest.mark.parametrize(("n", "width"), [(1, 4), (2, 4), (3, 1), (4, 4), (6, 4), (8, 2), (8, 4), (13, 5), (16, 4), (32, 3)])
-def test_particles_and_votes_are_the_reference_s(method: str, n: int, width: int) -> None:
+def test_particles_and_votes_equal_those_of_the_reference_implementation(method: str, n: int, width: int) -> None:
     for seed in SEEDS:
         result = drive(searched(method, seed=seed, n_particles=n, beam_width=width, answer_selection="weighted_vote"))
         paths = REFERENCES[method](seed, n, width)
@@ -131,7 +131,7 @@ def test_one_particle_is_a_plain_sample(method: str, width: int) -> None:
 
 @pytest.mark.parametrize("method", REFERENCES)
 def test_without_pruning_a_tree_search_is_best_of_n(method: str) -> None:
-    """A beam of width 1 keeps all, as long as they differ."""
+    """A beam of width 1 keeps all prefixes that differ."""
 
     def all_different(call: Call) -> Step:
         made = write(call)
@@ -145,8 +145,8 @@ def test_without_pruning_a_tree_search_is_best_of_n(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_a_width_of_all_particles_is_greedy_by_the_judge(method: str) -> None:
-    """With every letter drawn in each round the best letter wins each time, though a worse one would have led further."""
+def test_a_width_of_all_particles_is_greedy_by_the_scores(method: str) -> None:
+    """With every letter drawn in each round the best letter always wins, although a worse one would have led further."""
 
     def every_letter(call: Call) -> Step:
         depth = call.depth
@@ -174,7 +174,7 @@ def test_equal_prefixes_are_one_beam() -> None:
     assert result.steps[0].distinct_ancestors == 3
 
 
-def test_a_finished_beam_takes_no_place_of_one_that_runs_and_keeps_its_vote() -> None:
+def test_a_finished_beam_displaces_no_running_one_and_keeps_its_vote() -> None:
     def early(call: Call) -> Step:
         if call.depth == 0:
             return step("\\boxed{1}", "eos") if call.n == 2 else step(f"line {call.n}")
@@ -191,7 +191,7 @@ def test_a_finished_beam_takes_no_place_of_one_that_runs_and_keeps_its_vote() ->
 
 @pytest.mark.parametrize(("aggregation", "kept"), [("last", "y"), ("min", "y"), ("product", "x"), ("mean", "x")])
 def test_prefixes_are_ranked_by_the_aggregated_score(aggregation: str, kept: str) -> None:
-    """A beam of two prefixes goes on from "x" (0.9) and "y" (0.5); their next lines are worth 0.4 and 0.45."""
+    """A beam of two prefixes continues "x" (0.9) and "y" (0.5); their next lines score 0.4 and 0.45."""
     scores = {"x": 0.9, "y": 0.5, "z": 0.1, "x2": 0.4, "y2": 0.45}
 
     def lines(call: Call) -> Step:
@@ -215,7 +215,7 @@ def events(method: str, **options: Any) -> list[Event]:
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_every_round_is_reported_like_a_filter_s(method: str) -> None:
+def test_every_round_is_reported_as_in_a_filter(method: str) -> None:
     found = events(method, n_particles=8, seed=3)
     result = result_of(found)
     rounds = [event for event in found if isinstance(event, Resampled)]
@@ -252,7 +252,7 @@ def test_particles_that_cannot_continue_give_their_slots_to_others(method: str, 
     assert {particle.steps[0].text for particle in result.particles} == kept
 
 
-def test_a_subtree_that_died_leaves_the_others_alone() -> None:
+def test_a_subtree_that_died_does_not_affect_the_others() -> None:
     def half(call: Call) -> Step:
         return step("") if call.depth == 0 and call.n < 2 else solution(3, n_answers=1)(call)
 
@@ -275,7 +275,7 @@ def test_a_deadline_answers_from_the_beams_that_have_finished(method: str) -> No
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_at_the_limit_of_steps_whoever_has_finished_votes(method: str) -> None:
+def test_at_the_limit_of_steps_the_finished_particles_vote(method: str) -> None:
     def one_ends(call: Call) -> Step:
         return step("\\boxed{7}", "eos") if call.n == 0 else step("promising")
 
@@ -286,8 +286,8 @@ def test_at_the_limit_of_steps_whoever_has_finished_votes(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_no_room_for_anyone_shows_the_best_partial_solution(method: str) -> None:
-    """The best by the aggregated score, though another one's last line is better."""
+def test_if_no_particle_has_room_the_best_partial_solution_is_shown(method: str) -> None:
+    """The best by the aggregated score, although the last line of another one is better."""
     scores = {"a": 0.2, "b": 0.6, "a more": 0.7, "b more": 0.6}
 
     def until_full(call: Call) -> Step:
@@ -302,7 +302,7 @@ def test_no_room_for_anyone_shows_the_best_partial_solution(method: str) -> None
 
 
 @pytest.mark.parametrize("method", REFERENCES)
-def test_a_straggler_is_cut_in_these_rounds_too(method: str) -> None:
+def test_a_straggler_is_cut_in_a_tree_search_too(method: str) -> None:
     async def scenario() -> set[tuple[int, int]]:
         limits: set[tuple[int, int]] = set()
 

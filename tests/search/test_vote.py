@@ -42,7 +42,7 @@ def test_majority_counts() -> None:
     assert [s.probability for s in choice.distribution] == pytest.approx([2 / 3, 1 / 3])
 
 
-def test_argmax_takes_the_heaviest_particle_though_another_class_has_more_weight() -> None:
+def test_argmax_takes_the_heaviest_particle_even_if_another_class_has_more_weight() -> None:
     choice = vote(["a", "b", "b"], logs(0.4, 0.3, 0.3), "argmax")
     assert choice is not None
     assert (choice.answer, choice.particle) == ("a", 0)
@@ -58,7 +58,7 @@ def test_sample_draws_by_weight() -> None:
     assert {choice.particle for choice in drawn if choice is not None} == {0, 1}  # of b always the heavier one
 
 
-def test_class_is_shown_as_its_heaviest_particle_wrote_it() -> None:
+def test_a_class_is_shown_as_its_heaviest_particle_wrote_it() -> None:
     choice = choose(["0.5", "1/2"], [0, 0], logs(0.3, 0.7), "weighted_vote", np.random.default_rng(0))
     assert choice is not None
     assert (choice.answer, choice.particle, choice.confidence, choice.entropy) == ("1/2", 1, 1.0, 0.0)
@@ -88,21 +88,21 @@ def test_weights_far_below_the_smallest_float(selection: AnswerSelection) -> Non
     assert all(math.isfinite(s.probability) for s in choice.distribution)
 
 
-def test_tie_goes_to_the_heavier_best_particle() -> None:
+def test_a_tie_goes_to_the_class_with_the_heavier_best_particle() -> None:
     choice = vote(["a", "a", "b", "b"], logs(0.25, 0.25, 0.3, 0.2), "majority")
     assert choice is not None
     assert choice.answer == "b"
 
 
 @pytest.mark.parametrize("selection", ["weighted_vote", "majority", "argmax"])
-def test_full_tie_goes_to_the_lowest_index(selection: AnswerSelection) -> None:
+def test_a_full_tie_goes_to_the_lowest_index(selection: AnswerSelection) -> None:
     choice = vote(["a", "b", "b", "a"], [0.0] * 4, selection)
     assert choice is not None
     assert (choice.answer, choice.particle, choice.confidence) == ("a", 0, 0.5)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_nan_is_our_own_bug(bad: float) -> None:
+def test_a_nan_weight_is_a_bug_of_the_caller(bad: float) -> None:
     with pytest.raises(AssertionError):
         vote(["a", "b"], [0.0, bad])
 

@@ -1,4 +1,4 @@
-"""The live processes that a process started, as Linux lists them."""
+"""Live child processes, as Linux lists them."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def state(pid: int) -> tuple[str, int]:
 
 
 def workers(parent: int | None = None) -> list[int]:
-    """Pids of the answer workers of a process (default: this one), also dead ones that nobody reaped."""
+    """Pids of the answer workers of a process (by default this one), including dead ones that are not reaped."""
     parent = os.getpid() if parent is None else parent
     children = [
         int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and state(int(entry.name))[1] == parent
@@ -24,7 +24,7 @@ def workers(parent: int | None = None) -> list[int]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Spin until something is so; a hang is for the whole test run's limit to find."""
+    """Poll until a condition holds; the time limit of the test ends a hang."""
     while not condition():
         os.sched_yield()
 

@@ -20,7 +20,7 @@ from tests.search.answers.processes import state, wait_until, workers
 
 ROOT = Path(__file__).parents[3]
 HANG = "9^{9^{9}}"
-"""With any root of an integer: Math-Verify evaluates it inside one byte code that would take years and fill the memory."""
+"""Together with any root of an integer, Math-Verify evaluates it inside one byte code that would take years and all memory."""
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -35,7 +35,7 @@ async def checker(limit_s: float = 60.0, n_workers: int = 1) -> AsyncIterator[An
 
 
 async def busy_worker(it: AnswerChecker) -> int:
-    """Pid of the only worker once it computes, not only waits for requests."""
+    """Pid of the only worker once it computes instead of waiting for requests."""
     while not (len(pids := workers()) == 1 and state(pids[0])[0] == "R"):
         await asyncio.sleep(0)
     return pids[0]
@@ -48,7 +48,7 @@ async def busy_worker(it: AnswerChecker) -> int:
         st.one_of(st.integers(-3, 3).map(str), st.sampled_from(["1/2", "0.5", r"\frac{2}{4}", "1.0", "$1", "2 cm"]), st.none())
     )
 )
-def test_plain_numbers_are_classed_in_order_without_a_worker(answers: list[str | None]) -> None:
+def test_plain_numbers_are_grouped_in_order_without_a_worker(answers: list[str | None]) -> None:
     async def run() -> tuple[int, ...]:
         async with checker() as it:
             result = await it.classes(answers)
@@ -103,7 +103,7 @@ PAIRS = [
 ]
 
 
-def test_equality_is_symmetric_and_survives_odd_input() -> None:
+def test_equality_is_symmetric_and_survives_unusual_input() -> None:
     async def run() -> None:
         async with checker() as it:
             for a, b, equal in PAIRS:
@@ -134,7 +134,7 @@ def test_any_two_texts_get_a_verdict() -> None:
 
 
 @on_linux
-def test_over_long_answers_are_compared_as_text() -> None:
+def test_answers_that_are_too_long_are_compared_as_text() -> None:
     long = "x+" * MAX_LENGTH
 
     async def run() -> None:
@@ -159,7 +159,7 @@ def test_hanging_worker_is_killed_and_the_next_verdict_is_right() -> None:
     asyncio.run(run())
 
 
-def test_one_hanging_answer_costs_two_limits_and_spoils_no_other() -> None:
+def test_one_hanging_answer_costs_two_limits_and_affects_no_other() -> None:
     answers = [r"\sqrt{2}", r"\sqrt{3}", r"\sqrt{5}", r"\sqrt{7}", HANG, "2^{1/2}", "7^{1/2}", HANG, "3^{1/2}"]
 
     async def run() -> None:
@@ -185,7 +185,7 @@ def test_worker_killed_from_outside_is_replaced() -> None:
 
 
 @on_linux
-def test_worker_that_dies_of_a_question_twice_gives_not_equal() -> None:
+def test_a_pair_that_kills_a_worker_twice_is_not_equal() -> None:
     async def run() -> None:
         async with checker() as it:
             assert not await it.equal("x+1", "y+1")
@@ -203,7 +203,7 @@ def test_worker_that_dies_of_a_question_twice_gives_not_equal() -> None:
 
 
 @on_linux
-def test_verdict_of_a_cancelled_question_is_not_given_to_the_next() -> None:
+def test_the_verdict_of_a_cancelled_call_is_not_returned_to_the_next() -> None:
     async def run() -> None:
         async with checker(limit_s=2.0) as it:
             assert not await it.equal("x+1", "y+1")
@@ -219,7 +219,7 @@ def test_verdict_of_a_cancelled_question_is_not_given_to_the_next() -> None:
 
 
 @on_linux
-def test_event_loop_goes_on_while_a_worker_hangs() -> None:
+def test_the_event_loop_is_not_blocked_while_a_worker_hangs() -> None:
     async def run() -> None:
         async with checker() as it:
             question = asyncio.create_task(it.equal(HANG, r"\sqrt{2}"))
@@ -233,7 +233,7 @@ def test_event_loop_goes_on_while_a_worker_hangs() -> None:
 
 
 @on_linux
-def test_closing_while_busy_ends_every_question_and_every_process() -> None:
+def test_closing_while_busy_ends_every_call_and_every_process() -> None:
     async def run() -> None:
         async with checker() as it:
             questions = [asyncio.create_task(it.equal(HANG, f"\\sqrt{{{k}}}")) for k in (2, 3, 5)]

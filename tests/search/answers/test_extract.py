@@ -41,7 +41,7 @@ from epf.search.answers.extract import boxed_answer, final_answer
         ("\\boxed{1}\n\n\\boxed{2}", "2"),
     ],
 )
-def test_last_closed_non_empty_box(text: str, answer: str) -> None:
+def test_the_last_closed_box_that_is_not_empty_counts(text: str, answer: str) -> None:
     assert boxed_answer(text) == answer
 
 
@@ -86,7 +86,7 @@ def test_no_answer(text: str) -> None:
         ("####", None),
     ],
 )
-def test_the_last_line_of_gsm8k_is_an_answer_where_there_is_no_box(text: str, answer: str | None) -> None:
+def test_the_last_line_of_gsm8k_is_an_answer_without_a_box(text: str, answer: str | None) -> None:
     assert final_answer(text) == answer
 
 
@@ -133,7 +133,7 @@ def test_box_appended_to_any_text_is_found(before: str, after: str) -> None:
     ],
 )
 def test_hostile_text_takes_linear_time(piece: str) -> None:
-    """Quadratic work on a million characters would not come to an end."""
+    """Quadratic work on a million characters would not end."""
     text = piece * (1_000_000 // len(piece))
     final_answer(text)
     final_answer(r"\boxed{1}" + text + r"\boxed{2}")

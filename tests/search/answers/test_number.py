@@ -28,12 +28,12 @@ NOT_SURE = [
 
 
 @pytest.mark.parametrize(("text", "value"), READ.items())
-def test_reads(text: str, value: str) -> None:
+def test_numbers_are_read(text: str, value: str) -> None:
     assert plain_number(text) == Fraction(value)
 
 
 @pytest.mark.parametrize("text", NOT_SURE)
-def test_is_not_sure(text: str) -> None:
+def test_ambiguous_text_is_not_a_number(text: str) -> None:
     assert plain_number(text) is None
 
 
@@ -65,7 +65,7 @@ def test_short_decimals_are_exact(value: object) -> None:
 @settings(deadline=None)
 @given(st.fractions())
 def test_spelling_is_read_back(value: Fraction) -> None:
-    """Exactly for short decimals and for a/b; a long decimal is read as a simple fraction where it rounds one."""
+    """Exact for short decimals and for a/b; a long decimal that rounds a simple fraction is read as that fraction."""
     text = spelling(value)
     again = plain_number(text)
     assert again is not None

@@ -1,4 +1,4 @@
-"""Agreement with public verdicts, if the folder with the data exists next to the repository."""
+"""Agreement with published verdicts, if the folder with the data exists next to the repository."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_disagreements_with_other_graders_are_the_known_ones() -> None:
 
 
 def test_verdicts_on_real_solutions_follow_from_plain_numbers() -> None:
-    """5276 solutions of four models, each with its author's verdict; no other way of comparing is needed."""
+    """5276 solutions of four models, each with its author's verdict; numbers suffice to compare them."""
     asked = verdicts(DATA / "gsm8k_model_solutions.jsonl")
     assert len(asked) == 5276
     for answer, truth, verdict in asked:

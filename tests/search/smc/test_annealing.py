@@ -16,7 +16,7 @@ def at(schedule: Schedule, log_weights: ArrayLike, progress: float, threshold: f
     return temperature(schedule, np.asarray(log_weights), progress, threshold=threshold, early_phase=early_phase)
 
 
-def test_formulas() -> None:
+def test_schedules_follow_their_formulas() -> None:
     h = entropy(PEAKED) / math.log(4)
     assert at("ess", PEAKED, 0.2) == pytest.approx(4 / ess(PEAKED) * 0.8)
     assert at("entropy", PEAKED, 0.2) == pytest.approx(1 / (h + (1 - h) * 0.2))
@@ -31,7 +31,7 @@ def test_two_particles_are_normalised_like_any_other_number() -> None:
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))
-def test_no_annealing_late_or_with_a_healthy_set_or_alone(schedule: Schedule) -> None:
+def test_no_annealing_late_or_with_a_high_ess_or_with_one_particle(schedule: Schedule) -> None:
     assert at(schedule, PEAKED, 0.5) == 1.0
     assert at(schedule, PEAKED, 7.0) == 1.0
     assert at(schedule, [0.0, 0.1, 0.0, -0.1], 0.1) == 1.0
@@ -57,7 +57,7 @@ def test_cess_counts_living_particles_only() -> None:
     assert ess(lw / at("cess", lw, 0.1)) == pytest.approx(2.0, rel=1e-9)
 
 
-def test_cess_that_asks_for_everything_is_bounded() -> None:
+def test_cess_is_bounded_when_it_must_keep_everything() -> None:
     assert at("cess", PEAKED, 0.1, threshold=1.0) == pytest.approx(MAX_TEMPERATURE)
 
 

@@ -1,4 +1,4 @@
-"""Conditional SMC leaves the exact posterior as it is: every random choice of a sweep of two particles, enumerated."""
+"""Conditional SMC leaves the exact posterior invariant: every random choice of a sweep of two particles is enumerated."""
 
 import dataclasses
 import itertools
@@ -39,7 +39,7 @@ def observed(paths: list[Path], last: bool) -> Observation:
 
 
 def sweep(trajectory: Path, config: FilterConfig) -> dict[Path, float]:
-    """Probability of each path as the next reference: by its weight, averaged over all that a sweep may draw."""
+    """Probability of each path to be the next reference: its weight, averaged over all possible draws of a sweep."""
     chosen = dict.fromkeys(TREE.target("incremental"), 0.0)
 
     def go(free: Path, state: FilterState, p: float, t: int) -> None:
@@ -84,14 +84,14 @@ def test_the_posterior_is_invariant(options: dict[str, Any]) -> None:
     assert sweep(next(iter(gamma)), config) != pytest.approx({**dict.fromkeys(gamma, 0.0), next(iter(gamma)): 1.0})
 
 
-def test_a_reference_goes_with_independent_draws_only() -> None:
+def test_a_reference_requires_independent_draws() -> None:
     config = FilterConfig(weighting="incremental")
     with pytest.raises(ValueError, match="multinomial, not systematic"):
         step(start(2), observed([(0,), (1,)], last=False), np.random.default_rng(0), config, REFERENCE)
 
 
 @pytest.mark.parametrize("resample_finished", [True, False])
-def test_the_reference_continues_itself_however_bad_it_is(resample_finished: bool) -> None:
+def test_the_reference_always_continues_itself(resample_finished: bool) -> None:
     config = FilterConfig(
         weighting="incremental", resampling="multinomial", ess_threshold=1.0, resample_finished=resample_finished
     )

@@ -72,14 +72,14 @@ def test_all_dead(weighting: Weighting) -> None:
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
-def test_only_finished_particles_left_and_none_may_be_drawn(weighting: Weighting) -> None:
+def test_finished_particles_alone_are_not_drawn_if_they_do_not_take_part(weighting: Weighting) -> None:
     config = FilterConfig(weighting=weighting, resample_finished=False)
     state, info = step(start(2), seen([0.9, 0.5], finished=(0, 1)), rng(), config)
     assert not info.resampled
     np.testing.assert_allclose(state.log_weights, logit([0.9, 0.5]))
 
 
-def test_current_weighs_by_the_newest_odds_and_starts_anew() -> None:
+def test_current_weighs_by_the_newest_odds_and_resets_the_weights() -> None:
     config = FilterConfig(weighting="current", annealing="none")
     state, info = step(start(3), seen([0.9, 0.5, 0.1]), rng(), config)
     np.testing.assert_allclose(info.log_weights, logit([0.9, 0.5, 0.1]))
@@ -109,7 +109,7 @@ def test_a_finished_particle_keeps_its_incremental_weight() -> None:
     np.testing.assert_allclose(state.log_weights, logit([0.8, 0.3]))
 
 
-def test_what_a_tempered_draw_did_not_use_stays_on_the_survivors() -> None:
+def test_survivors_keep_what_a_tempered_draw_did_not_use() -> None:
     config = FilterConfig(weighting="incremental", annealing="base", ess_threshold=0.9, horizon=4)
     state, info = step(start(4), seen([0.99, 0.2, 0.2, 0.2]), rng(), config)
     assert info.temperature == pytest.approx(1.75)

@@ -22,7 +22,7 @@ Path = tuple[int, ...]
 
 
 class Tree:
-    """Transition probabilities and scores of every prefix; ``final`` prefixes go no further."""
+    """Transition probabilities and scores of every prefix; ``final`` prefixes end there."""
 
     def __init__(self, seed: int = 3) -> None:
         rng = np.random.default_rng(seed)
@@ -149,7 +149,7 @@ def test_one_particle_that_reuses_its_successor_is_exact() -> None:
 
 
 @pytest.mark.parametrize(("weighting", "most"), [("current", 0.08), ("incremental", 0.03)])
-def test_reused_lookahead_errs_by_little(weighting: Weighting, most: float) -> None:
+def test_reused_lookahead_has_a_small_error(weighting: Weighting, most: float) -> None:
     """Without the second-stage correction the total variation distances here are 0.11 and 0.06."""
     config = FilterConfig(weighting=weighting, annealing="none", lam=0.5, ess_threshold=0.8)
     table, exact = estimates(config, n=40, lookahead="reuse", n_seeds=300)

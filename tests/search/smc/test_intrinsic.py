@@ -16,7 +16,7 @@ def test_entropy_of_a_step_is_the_mean_negative_log_probability() -> None:
 
 
 @pytest.mark.parametrize("log_prob", [-math.inf, -1e9, math.nan])
-def test_an_impossible_token_is_held_at_the_clip(log_prob: float) -> None:
+def test_the_log_probability_of_an_impossible_token_is_clipped(log_prob: float) -> None:
     assert step_entropy([log_prob]) == pytest.approx(-math.log(1e-7))
 
 
@@ -26,7 +26,7 @@ def test_the_estimate_is_unbiased_at_temperature_one() -> None:
     assert step_entropy(np.log(p[drawn])) == pytest.approx(-(p * np.log(p)).sum(), abs=0.02)
 
 
-def test_entropies_weigh_as_they_are() -> None:
+def test_entropies_are_negative_log_potentials() -> None:
     np.testing.assert_allclose(log_potentials(ENTROPIES, MOVED, zscore=False), [-0.5, -1.25, 0.0, -2.0])
 
 
@@ -38,5 +38,5 @@ def test_z_scores_are_those_of_the_particles_that_moved() -> None:
 
 
 @pytest.mark.parametrize("moved", [MOVED, np.array([False, True, False, False]), np.zeros(4, dtype=bool)])
-def test_entropies_that_do_not_differ_weigh_alike(moved: BoolArray) -> None:
+def test_equal_entropies_give_equal_weights(moved: BoolArray) -> None:
     np.testing.assert_array_equal(log_potentials(np.full(4, 0.7), moved, zscore=True), np.zeros(4))

@@ -18,7 +18,7 @@ N = 5
 def simulate(
     fraction: float, threshold: float, schedule: Schedule, scheme: Scheme, rng: np.random.Generator
 ) -> tuple[list[tuple[Path, float]], int]:
-    """Paths and weights of the solutions, and how often a draw went back."""
+    """Paths and weights of the solutions, and the number of draws that went back."""
     pool, n_back = smc.start(), 0
     prefixes: list[Path] = []
     paths: list[Path] = [()] * N
@@ -75,7 +75,7 @@ def test_a_round_that_does_not_mix_leaves_the_pool_alone_and_solutions_their_wei
     np.testing.assert_allclose(np.exp(pool.solved), [4.0, 0.0, 0.0, 0.5])
 
 
-def test_a_disappointment_goes_back() -> None:
+def test_a_draw_goes_back_after_a_disappointment() -> None:
     rng = np.random.default_rng(0)
     draw: dict[str, Any] = {"n": 2, "temperature": 1.0, "scheme": "systematic", "rng": rng}
     pool, chosen, held = smc.draw(smc.start(), np.log([8.0, 2.0]), np.zeros(2, dtype=bool), fraction=0.0, **draw)
@@ -86,7 +86,7 @@ def test_a_disappointment_goes_back() -> None:
     np.testing.assert_allclose(np.exp(held), [2.5, 2.5], rtol=1e-4)
 
 
-def test_the_number_that_goes_on_is_right_on_average() -> None:
+def test_the_number_of_particles_that_continue_is_right_on_average() -> None:
     drawn = []
     for seed in range(600):
         draw: dict[str, Any] = {"fraction": 0.0, "temperature": 1.0, "scheme": "systematic", "rng": np.random.default_rng(seed)}

@@ -100,7 +100,7 @@ def test_one_particle_and_certain_weights(scheme: Scheme) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("weights", [[np.nan, 1.0], [np.inf, 0.0], [-0.5, 1.5], [0.0, 0.0], [2.0, 2.0], [], [[1.0]]], ids=repr)
-def test_what_is_no_distribution_is_refused(scheme: Scheme, weights: ArrayLike) -> None:
+def test_weights_that_are_not_a_distribution_are_refused(scheme: Scheme, weights: ArrayLike) -> None:
     with pytest.raises(ValueError, match="weights"):
         RESAMPLERS[scheme](weights, 2, np.random.default_rng(0))
 
