@@ -133,7 +133,7 @@ def test_box_appended_to_any_text_is_found(before: str, after: str) -> None:
     ],
 )
 def test_hostile_text_takes_linear_time(piece: str) -> None:
-    """Quadratic work on a million characters would not end."""
-    text = piece * (1_000_000 // len(piece))
+    """Quadratic work on 300,000 characters would not end."""
+    text = piece * (300_000 // len(piece))
     final_answer(text)
     final_answer(r"\boxed{1}" + text + r"\boxed{2}")
