@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.config import JsonDict
 
 from epf.core.errors import InvalidRequest
+from epf.search.smc.annealing import Schedule
+from epf.search.smc.filter import Weighting
+from epf.search.smc.weights import Scheme
 
 MethodName = Literal[
     "epf",
@@ -27,10 +30,7 @@ MethodName = Literal[
     "self_consistency",
     "sample",
 ]
-Annealing = Literal["ess", "entropy", "base", "cess", "none"]
-Resampling = Literal["systematic", "stratified", "residual", "multinomial"]
 LookAhead = Literal["none", "reuse", "redraw"]
-Weighting = Literal["current", "incremental"]
 AnswerSelection = Literal["weighted_vote", "probability_vote", "argmax", "sample", "majority"]
 Aggregation = Literal["last", "min", "product", "mean"]
 
@@ -93,7 +93,7 @@ class SearchOptions(BaseModel):
     stop: Annotated[tuple[Stop, ...], Field(max_length=MAX_STOPS, strict=False)] = Field(
         (), description="Texts that end a particle; its solution ends before the first of them."
     )
-    annealing: Annealing = _research("ess", "Schedule of the resampling temperature; none is plain particle filtering.")
+    annealing: Schedule = _research("ess", "Schedule of the resampling temperature; none is plain particle filtering.")
     ess_threshold: float = _research(
         0.5, "Anneal below this effective sample size, as a fraction of the number of particles.", ge=0, le=1
     )
@@ -104,7 +104,7 @@ class SearchOptions(BaseModel):
         "Score a state by one drawn successor: reuse keeps it for the first copy of the particle, redraw never does.",
     )
     lookahead_weight: float = _research(0.5, "Share of the successor's log odds in the resampling weight.", ge=0, le=1)
-    resampling: Resampling = _research("systematic", "Scheme that draws the ancestors.")
+    resampling: Scheme = _research("systematic", "Scheme that draws the ancestors.")
     weighting: Weighting = _research(
         "current",
         "current weighs by the newest score at every step; incremental accumulates weights and resamples when the effective "

@@ -30,8 +30,7 @@ from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.filtering import Potential, Sweep, run_filter
 from epf.search.methods.method import ANNEALING, RESAMPLING, Method
 from epf.search.result import StepRecord, StopReason
-from epf.search.smc.resampling import multinomial
-from epf.search.smc.weights import log_normalised, normalise
+from epf.search.smc.weights import log_normalised, multinomial, normalise
 
 
 async def run_particle_gibbs(run: SearchRun) -> Outcome:

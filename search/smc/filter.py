@@ -36,8 +36,7 @@ import numpy as np
 
 from epf.search.smc.annealing import Schedule, temperature
 from epf.search.smc.lookahead import guide
-from epf.search.smc.resampling import RESAMPLERS, Scheme
-from epf.search.smc.weights import BoolArray, FloatArray, IntArray, entropy, ess, log_mean, normalise
+from epf.search.smc.weights import RESAMPLERS, BoolArray, FloatArray, IntArray, Scheme, entropy, ess, log_mean, normalise
 
 Weighting = Literal["current", "incremental"]
 

@@ -23,8 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epf.search.smc.resampling import RESAMPLERS, Scheme
-from epf.search.smc.weights import BoolArray, FloatArray, IntArray, log_sum, normalise
+from epf.search.smc.weights import RESAMPLERS, BoolArray, FloatArray, IntArray, Scheme, log_sum, normalise
 
 
 @dataclass(frozen=True, slots=True)

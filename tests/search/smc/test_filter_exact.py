@@ -12,8 +12,7 @@ import pytest
 
 from epf.search.smc.annealing import Schedule
 from epf.search.smc.filter import FilterConfig, FilterState, Observation, Weighting, start, step
-from epf.search.smc.resampling import Scheme
-from epf.search.smc.weights import FloatArray, logit
+from epf.search.smc.weights import FloatArray, Scheme, logit
 
 DEPTH = 3
 N_SEEDS = 1200

@@ -7,8 +7,7 @@ import pytest
 
 from epf.search.smc import pool as smc
 from epf.search.smc.annealing import Schedule, temperature
-from epf.search.smc.resampling import Scheme
-from epf.search.smc.weights import ess
+from epf.search.smc.weights import Scheme, ess
 from tests.search.smc.test_filter_exact import MAX_Z, TREE, Path, worst_z
 
 ROUNDS = 40

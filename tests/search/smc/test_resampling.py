@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from epf.search.smc.resampling import RESAMPLERS, Scheme, multinomial
-from epf.search.smc.weights import FloatArray, IntArray
+from epf.search.smc.weights import RESAMPLERS, FloatArray, IntArray, Scheme, multinomial
 
 SCHEMES = sorted(RESAMPLERS)
 N_SEEDS = 6000
