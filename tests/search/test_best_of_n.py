@@ -101,12 +101,12 @@ def test_the_frequencies_of_answers_match_enumeration(method: str, choose: Choos
 def test_the_reward_model_is_called_no_more_than_needed(aggregation: str, n_calls: int) -> None:
     """All particles write the same three steps. A fourth step, beyond the limit of steps, is never scored."""
 
-    def twins(call: Call) -> Step:
+    def same_steps(call: Call) -> Step:
         return step(f"line {call.depth}") if call.depth < 2 else step("\\boxed{1}", "eos")
 
     async def main() -> None:
         reward_model = RewardModel()
-        models: Models = {"generator": Generator(twins), "reward_model": reward_model}
+        models: Models = {"generator": Generator(same_steps), "reward_model": reward_model}
         options: dict[str, Any] = {"method": "best_of_n", "aggregation": aggregation, "n_particles": 4, "seed": 1}
         events = [event async for event in stream("problem", **models, **options)]
         result = result_of(events)

@@ -30,13 +30,13 @@ def leaf_of(particle: Particle) -> int:
     return LEAVES.index("".join(s.text[0] for s in particle.steps))
 
 
-def trajectory(leaf: str) -> Trajectory:
-    chain = Trajectory()
+def trajectory_to(leaf: str) -> Trajectory:
+    trajectory = Trajectory()
     for t in range(1, len(leaf) + 1):
         made = step(f"{leaf[t - 1]}\\boxed{{{leaf}}}", "eos") if t == len(leaf) else step(leaf[t - 1])
-        longer = append_step(chain, made, "\n\n")
-        chain = Trajectory(longer.steps, (*chain.scores, judge(longer.texts)), status=longer.status)
-    return chain
+        longer = append_step(trajectory, made, "\n\n")
+        trajectory = Trajectory(longer.steps, (*trajectory.scores, judge(longer.texts)), status=longer.status)
+    return trajectory
 
 
 def posterior() -> FloatArray:
@@ -52,7 +52,7 @@ def test_a_sweep_leaves_the_posterior_as_it_is(annealing: Schedule) -> None:
         models: Models = {"generator": Generator(write), "reward_model": RewardModel(judge)}
         checker = AnswerChecker()
         for seed, row in enumerate(table):
-            reference = trajectory(LEAVES[np.random.default_rng([5, seed]).choice(len(LEAVES), p=posterior())])
+            reference = trajectory_to(LEAVES[np.random.default_rng([5, seed]).choice(len(LEAVES), p=posterior())])
 
             async def conditional(run: SearchRun, reference: Trajectory = reference) -> Outcome:
                 return await run_filter(run, Potential(run), Sweep((0, 1, 2), reference))
@@ -78,7 +78,7 @@ def test_many_sweeps_reach_the_posterior_and_the_first_one_s_evidence_is_unbiase
     n_seeds, iterations = 12, 40
     shares, evidence = np.zeros((n_seeds, len(LEAVES))), np.zeros(n_seeds)
 
-    async def chains() -> None:
+    async def sweeps() -> None:
         models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(judge), "checker": AnswerChecker()}
         options: dict[str, Any] = {
             "method": "particle_gibbs",
@@ -95,7 +95,7 @@ def test_many_sweeps_reach_the_posterior_and_the_first_one_s_evidence_is_unbiase
             evidence[seed] = math.exp(result.log_evidence)
         await models["checker"].aclose()
 
-    asyncio.run(chains())
+    asyncio.run(sweeps())
     burn_in = 0.5 / iterations
     standard_error = shares.std(axis=0, ddof=1) / math.sqrt(n_seeds)
     assert (np.abs(shares.mean(axis=0) - posterior()) < 4 * standard_error + burn_in).all()

@@ -10,36 +10,36 @@ from tests.search.scripted import step
 
 
 def after(*steps: Step) -> Trajectory:
-    chain = Trajectory()
+    trajectory = Trajectory()
     for s in steps:
-        assert chain.status == "running"
-        chain = append_step(chain, s, "\n\n")
-    return chain
+        assert trajectory.status == "running"
+        trajectory = append_step(trajectory, s, "\n\n")
+    return trajectory
 
 
 def test_tokens_and_texts() -> None:
-    chain = after(step("ab", "length"), step("cd"), step("e"), step("", "eos"))
-    assert chain.texts == ("abcd", "e")
-    assert chain.solution("\n\n") == "abcd\n\ne"
-    assert chain.token_ids == (97, 98, 99, 100, 0, 101, 0, 2)
-    assert chain.status == "finished"
+    trajectory = after(step("ab", "length"), step("cd"), step("e"), step("", "eos"))
+    assert trajectory.texts == ("abcd", "e")
+    assert trajectory.solution("\n\n") == "abcd\n\ne"
+    assert trajectory.token_ids == (97, 98, 99, 100, 0, 101, 0, 2)
+    assert trajectory.status == "finished"
 
 
 def test_a_cut_step_that_ends_exactly_at_its_separator_is_not_empty() -> None:
-    chain = after(step("ab", "length"), step(""))
-    assert (chain.status, chain.texts) == ("running", ("ab",))
+    trajectory = after(step("ab", "length"), step(""))
+    assert (trajectory.status, trajectory.texts) == ("running", ("ab",))
 
 
 def test_the_rest_of_a_step_begins_the_next_one() -> None:
-    chain = after(replace(step("a"), rest="\n"), step("b", "length"), step("c", "eos"))
-    assert chain.texts == ("a", "\nbc")
-    assert chain.solution("\n\n") == "a\n\n\nbc"
+    trajectory = after(replace(step("a"), rest="\n"), step("b", "length"), step("c", "eos"))
+    assert trajectory.texts == ("a", "\nbc")
+    assert trajectory.solution("\n\n") == "a\n\n\nbc"
     assert append_step(after(replace(step("a"), rest="\n")), step("", "eos"), "\n\n").texts == ("a",)
 
 
 def test_a_stop_can_lie_in_the_rest_of_a_step() -> None:
-    chain = append_step(after(replace(step("a"), rest="b")), step("c"), "\n\n", ("bc",))
-    assert (chain.status, chain.texts, chain.solution("\n\n")) == ("finished", ("a",), "a\n\n")
+    trajectory = append_step(after(replace(step("a"), rest="b")), step("c"), "\n\n", ("bc",))
+    assert (trajectory.status, trajectory.texts, trajectory.solution("\n\n")) == ("finished", ("a",), "a\n\n")
 
 
 def test_a_particle_dies_after_three_equal_steps() -> None:
@@ -69,16 +69,16 @@ def test_equal_steps_stay_separate_objects() -> None:
 
 @given(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["separator", "length", "eos"])), max_size=8))
 def test_any_text_leaves_a_trajectory_in_a_defined_state(pieces: list[tuple[str, Finish]]) -> None:
-    chain = Trajectory()
+    trajectory = Trajectory()
     for text, finish in pieces:
-        longer = append_step(chain, replace(step("x", finish), text=text), "\n\n")
+        longer = append_step(trajectory, replace(step("x", finish), text=text), "\n\n")
         assert longer.status in ("running", "finished", "dead")
         if longer.status == "dead":
-            assert longer.steps == chain.steps
+            assert longer.steps == trajectory.steps
             break
-        assert len(longer.steps) == len(chain.steps) + 1
+        assert len(longer.steps) == len(trajectory.steps) + 1
         assert (longer.status == "finished") == (longer.steps[-1].finish in ("eos", "answer"))
-        chain = longer
-        if chain.status == "finished":
-            assert chain.texts
+        trajectory = longer
+        if trajectory.status == "finished":
+            assert trajectory.texts
             break

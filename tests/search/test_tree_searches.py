@@ -69,7 +69,9 @@ def reference_beam(seed: int, n: int, width: int) -> list[str]:
         if not places:
             break
         survivors = sorted({beams[i] for i in places}, key=odds, reverse=True)[: math.ceil(len(places) / width)]
-        dealt = sorted((survivors * len(places))[: len(places)], key=beams.index)  # in turn, twins then side by side
+        dealt = sorted(
+            (survivors * len(places))[: len(places)], key=beams.index
+        )  # equal ones next to each other
         for i, survivor in zip(places, dealt, strict=True):
             beams[i] = survivor
     return beams
@@ -165,11 +167,11 @@ def test_equal_prefixes_are_one_beam() -> None:
     """Three of four particles write the best line, so the second best is kept too."""
     lines = iter(["good", "fair", "good", "good", "bad", "poor"])
 
-    def twins(call: Call) -> Step:
+    def same_line(call: Call) -> Step:
         return step(next(lines)) if call.depth == 0 else step(f"\\boxed{{{call.prefix.strip()}}}", "eos")
 
     value = {"good": 0.9, "fair": 0.7, "poor": 0.2, "bad": 0.1}
-    result = drive(searched("beam", lambda steps: value[steps[0]], twins, n_particles=6, beam_width=2, seed=1))
+    result = drive(searched("beam", lambda steps: value[steps[0]], same_line, n_particles=6, beam_width=2, seed=1))
     assert [p.answer for p in result.particles] == ["good", "good", "fair", "fair", "poor", "poor"]
     assert result.steps[0].distinct_ancestors == 3
 
