@@ -94,6 +94,8 @@ def run(argv: Sequence[str], load_models: "LoadModels | None") -> int:
         return 2
     except click.UsageError as error:
         message = error.format_message()
+        if isinstance(error, click.NoSuchOption) and any(one.startswith(error.option_name) and " " in one for one in argv):
+            message = "Write -- before a text that begins with a dash."
         stop = "" if message.endswith((".", "?", ")")) else "."
         command = "epf" if error.ctx is None else error.ctx.command_path
         print(f"epf: {message}{stop} Try: {command} --help", file=sys.stderr)
