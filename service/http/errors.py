@@ -102,7 +102,7 @@ def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str |
             return f"`{field}` may have at most {context['max_length']} characters: shorten it.", field, InvalidRequest.code
         case "string_too_short" | "string_pattern_mismatch":
             return f"`{field}` must not be empty: fill it in or leave it out.", field, InvalidRequest.code
-        case "literal_error":
+        case "literal_error" if isinstance(error.get("input", ""), str):
             return f"`{field}` must be one of {context['expected']}: choose one.", field, InvalidRequest.code
         case "int_type" | "int_from_float":
             return f"`{field}` must be a whole number, without quotes.", field, "invalid_type"
@@ -110,8 +110,12 @@ def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str |
             return f"`{field}` must be a finite number, without quotes.", field, "invalid_type"
         case "bool_type":
             return f"`{field}` must be true or false, without quotes.", field, "invalid_type"
-        case "string_type":
+        case "string_type" | "literal_error":
             return f"`{field}` must be a string.", field, "invalid_type"
+        case "list_type" | "tuple_type":
+            return f"`{field}` must be a list.", field, InvalidRequest.code
+        case "too_long":
+            return f"`{field}` may have at most {context['max_length']} items: shorten it.", field, InvalidRequest.code
     return f"`{field}`: {error['msg']}.", field, InvalidRequest.code
 
 

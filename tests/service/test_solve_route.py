@@ -113,6 +113,8 @@ def test_particles_on_request() -> None:
         ({"problem": "a", "n_particle": 8}, "n_particle", "n_particles"),
         ({"problem": "a", "seed": -1}, "seed", "at least 0"),
         ({"problem": "a", "seed": 10**30}, "seed", "at most"),
+        ({"problem": "a", "stop": "x"}, "stop", "a list"),
+        ({"problem": "a", "stop": ["x"] * 5}, "stop", "at most 4 items"),
     ],
 )
 def test_invalid_fields_are_named(sent: dict[str, Any], param: str, message: str) -> None:
@@ -122,6 +124,11 @@ def test_invalid_fields_are_named(sent: dict[str, Any], param: str, message: str
     assert error["param"] == param
     assert message in error["message"]
     assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("method", [None, 1, ["epf"]])
+def test_a_choice_of_another_type_has_the_code_of_its_type(method: Any) -> None:
+    assert failure(request(json={"problem": "a", "method": method}))["code"] == "invalid_type"
 
 
 @pytest.mark.parametrize(
