@@ -69,9 +69,7 @@ def reference_beam(seed: int, n: int, width: int) -> list[str]:
         if not places:
             break
         survivors = sorted({beams[i] for i in places}, key=odds, reverse=True)[: math.ceil(len(places) / width)]
-        dealt = sorted(
-            (survivors * len(places))[: len(places)], key=beams.index
-        )  # equal ones next to each other
+        dealt = sorted((survivors * len(places))[: len(places)], key=beams.index)  # equal ones next to each other
         for i, survivor in zip(places, dealt, strict=True):
             beams[i] = survivor
     return beams
