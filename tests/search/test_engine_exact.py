@@ -22,7 +22,7 @@ from tests.search.scripted import Call, Generator, RewardModel, step
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}
 SCORE = {"0": 0.5, "1": 0.7, "00": 0.35, "01": 0.6, "10": 0.3, "11": 0.75, "000": 0.2, "001": 0.7, "010": 0.8, "011": 0.4}
 LEAVES = ["10", "11", "000", "001", "010", "011"]
-N_SEEDS = 300
+N_SEEDS = 150
 
 
 def write(call: Call) -> Step:
