@@ -1,11 +1,13 @@
 """Settings of a command and the logs of a server."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from epf.core.errors import InvalidRequest
 from epf.service.settings import Settings, unknown_variables
@@ -48,5 +50,10 @@ def read_settings(**given: Any) -> Settings:
         variables = [f"--{name}" if name in given else f"EPF_{name.replace('.', '__').upper()}" for name in names]
         wrong = [f"{name} ({flag}): {one['msg']}" for name, flag, one in zip(names, variables, error.errors(), strict=True)]
         raise InvalidRequest("settings: " + "; ".join(wrong), param=names[0]) from None
-    except ValueError as error:  # the file is not TOML, or a variable is not JSON
+    except SettingsError as error:
+        (field,) = re.findall(r'field "(\w+)"', str(error))
+        names = sorted(name for name in os.environ if name.upper().startswith(f"EPF_{field.upper()}"))
+        message = f"settings: the value of {' or '.join(names)} is not valid JSON, as a list or table must be"
+        raise InvalidRequest(message, param=field) from None
+    except ValueError as error:  # the file is not TOML
         raise InvalidRequest(f"settings: {error}" + (f" (EPF_SETTINGS is {file})" if file else ""), param="settings") from None

@@ -76,6 +76,10 @@ def _digest(key: str, field: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
+TABLES = ("GENERATOR", "REWARD_MODEL", "SEARCH", "API_KEYS")
+"""Settings that hold others: two underscores lead to one of them."""
+
+
 class SearchDefaults(SearchOptions):
     """Default search options, used where a request does not set them; an unset field keeps the search's own default."""
 
@@ -153,7 +157,7 @@ def _check_names(environment: Mapping[str, str], file: Mapping[str, Any]) -> Non
     values = {name.upper(): value for name, value in environment.items()}
     for old, new in RENAMED.items():
         variable = f"EPF_{old.upper()}"
-        if not values.get(variable, "{").startswith("{"):  # EPF_GENERATOR may still hold the whole table as JSON
+        if not values.get(variable, "{").lstrip().startswith("{"):  # EPF_GENERATOR may still hold the whole table as JSON
             message = f"{variable} is now EPF_{new.upper().replace('.', '__')}: rename the variable"
         elif old in file and not isinstance(file[old], Mapping):
             message = f"`{old}` in the settings file is now `{new}`: rename it"
@@ -168,7 +172,8 @@ def unknown_variables(names: Iterable[str]) -> Iterator[str]:
     renamed = [name.upper() for name in RENAMED]
     for variable in sorted(names):
         prefix, _, rest = variable.upper().partition("_")
-        name = rest.partition("__")[0]
+        name, *inside = rest.split("__", 1)
         if prefix == "EPF" and rest and name not in known and rest not in renamed:
-            closest = get_close_matches(name, known, n=1, cutoff=0.8)
+            closest = [f"{table}__{name[len(table) + 1 :]}" for table in TABLES if name.startswith(f"{table}_")]
+            closest += ["__".join([match, *inside]) for match in get_close_matches(name, known, n=1, cutoff=0.8)]
             yield f"{variable} is not a setting and is ignored" + (f"; did you mean EPF_{closest[0]}?" if closest else "")

@@ -23,7 +23,7 @@ COMMANDS = ("serve", "serve-prm")
         ([], {"EPF_SEARCH__TOP_P": "7"}, "search.top_p (EPF_SEARCH__TOP_P): "),
         ([], {"EPF_API_KEYS": '{"alice": 12345}'}, "api_keys.alice (EPF_API_KEYS__ALICE): "),
         ([], {"EPF_API_KEYS__ALICE": "12345"}, "api_keys.alice"),
-        ([], {"EPF_API_KEYS": "{alice: 12345}"}, '"api_keys"'),
+        ([], {"EPF_API_KEYS": "{alice: 12345}"}, 'EPF_API_KEYS'),
         ([], {"EPF_SETTINGS": "no/such/file"}, "EPF_SETTINGS names no/such/file"),
         ([], {"EPF_SETTINGS": "{tmp}/settings.toml"}, "settings.toml"),
         ([], {"EPF_GENERATOR__NAEM": "12345"}, "generator.naem (EPF_GENERATOR__NAEM): "),
@@ -67,6 +67,7 @@ def test_unknown_variables_are_reported_with_the_closest_match(
         "EPF_API_KEY": "12345",
         "EPF_SERACH__TOP_P": "1",
         "EPF_2_SERVICE_HOST": "h",
+        "EPF_SEARCH_SEED": "1",
         "EPF_SEARCH__TOP_P": "1",
         "EPFL": "1",
     }
@@ -77,8 +78,18 @@ def test_unknown_variables_are_reported_with_the_closest_match(
     assert messages == [
         "epf: EPF_2_SERVICE_HOST is not a setting and is ignored",
         "epf: EPF_API_KEY is not a setting and is ignored; did you mean EPF_API_KEYS?",
-        "epf: EPF_SERACH__TOP_P is not a setting and is ignored; did you mean EPF_SEARCH?",
+        "epf: EPF_SEARCH_SEED is not a setting and is ignored; did you mean EPF_SEARCH__SEED?",
+        "epf: EPF_SERACH__TOP_P is not a setting and is ignored; did you mean EPF_SEARCH__TOP_P?",
     ]
+
+
+def test_a_table_that_is_not_json_names_its_variables(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EPF_GENERATOR__ENGINE", "12345x")
+    assert main(["serve"]) == 2
+    error = capsys.readouterr().err
+    assert error == "epf: settings: the value of EPF_GENERATOR__ENGINE is not valid JSON, as a list or table must be\n"
 
 
 def outcome(*arguments: str, **environment: str) -> tuple[int, str]:
