@@ -23,7 +23,7 @@ COMMANDS = ("serve", "serve-prm")
         ([], {"EPF_SEARCH__TOP_P": "7"}, "search.top_p (EPF_SEARCH__TOP_P): "),
         ([], {"EPF_API_KEYS": '{"alice": 12345}'}, "api_keys.alice (EPF_API_KEYS__ALICE): "),
         ([], {"EPF_API_KEYS__ALICE": "12345"}, "api_keys.alice"),
-        ([], {"EPF_API_KEYS": "{alice: 12345}"}, 'EPF_API_KEYS'),
+        ([], {"EPF_API_KEYS": "{alice: 12345}"}, "EPF_API_KEYS"),
         ([], {"EPF_SETTINGS": "no/such/file"}, "EPF_SETTINGS names no/such/file"),
         ([], {"EPF_SETTINGS": "{tmp}/settings.toml"}, "settings.toml"),
         ([], {"EPF_GENERATOR__NAEM": "12345"}, "generator.naem (EPF_GENERATOR__NAEM): "),

@@ -79,8 +79,8 @@ def test_the_regulariser_is_that_of_algorithm_1() -> None:
 )
 def test_bins_are_scale_invariant_and_include_their_lower_ends(heads: FloatArray, scale: float) -> None:
     bins = bins_of(heads)
-    assert (bins_of(heads * scale) == bins).all()
-    if heads.max() > 1e-300:
+    if heads.max() > 1e-300:  # below, scaling loses digits
+        assert (bins_of(heads * scale) == bins).all()
         assert bins.max() == 3
         assert (heads >= bins / 4 * heads.max() - 1e-12).all()
     assert bins_of(np.array([1.0, 2.0, 3.0, 4.0, 0.0])).tolist() == [1, 2, 3, 3, 0]
