@@ -1,6 +1,7 @@
 """Engines and servers that several modules share. All engines run in one event loop, since a search needs two in the same."""
 
 import asyncio
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Ignore warnings within vLLM and its dependencies."""
     config.addinivalue_line("filterwarnings", f"ignore:::({THEIRS})")
     config.addinivalue_line("filterwarnings", "ignore:Unclosed context <zmq:ResourceWarning")
+    # Objects that are collected after the last test are beyond the filters of pytest's configuration.
+    warnings.filterwarnings("ignore", "Unclosed context <zmq", ResourceWarning)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
