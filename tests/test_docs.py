@@ -37,6 +37,7 @@ def test_the_citation_names_this_version() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == VERSION
 
 
+@pytest.mark.slow
 def test_the_generated_parts_are_current() -> None:
     pages = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
     command = [sys.executable, "-m", "cogapp", "--check", "-I", "docs", *pages]

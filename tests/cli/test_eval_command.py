@@ -59,6 +59,7 @@ def test_rows_report_and_pictures(asked: tuple[str, ...], tmp_path: Path, capsys
     assert len(list((tmp_path / "run").glob("*.png"))) == 4, "six problems are too few for a calibration"
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_report_again_without_a_search(asked: tuple[str, ...], tmp_path: Path) -> None:
     assert scripted(*asked) == 0
     rows = (tmp_path / "run" / "results.jsonl").read_bytes()
@@ -78,6 +79,7 @@ def test_other_options_are_refused_by_name(asked: tuple[str, ...], capsys: pytes
     assert scripted(*asked, "--concurrency", "3", "--temperature", "0.8") == 0, "a default that is named is the same"
 
 
+@pytest.mark.slow
 def test_more_methods_seeds_and_problems_resume_from_the_rows_so_far(asked: tuple[str, ...], tmp_path: Path) -> None:
     assert scripted(*asked, "--limit", "4") == 0
     before = (tmp_path / "run" / "results.jsonl").read_bytes()
@@ -95,6 +97,7 @@ def test_more_methods_seeds_and_problems_resume_from_the_rows_so_far(asked: tupl
     assert len(results(tmp_path / "run")) == len(after.splitlines()) == 6 * 3 * 3 * 3
 
 
+@pytest.mark.slow
 def test_an_outage_ends_the_run_and_the_same_command_retries_the_failures(
     asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +157,7 @@ def test_bad_input_is_one_line_and_creates_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared(asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = [str(tmp_path / "other") if part == str(tmp_path / "run") else part for part in asked]
     assert scripted(*asked) == scripted(*other, "--horizon", "5") == 0
@@ -179,6 +183,7 @@ def begun(out: Path) -> "Iterator[subprocess.Popen[str]]":
         yield process
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_with_nothing_lost_or_done_twice(tmp_path: Path) -> None:
     with begun(tmp_path) as process:
         process.kill()
@@ -194,6 +199,7 @@ def test_a_killed_run_resumes_with_nothing_lost_or_done_twice(tmp_path: Path) ->
     assert len({row.key for row in rows}) == len(rows) == 40
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_a_report_on_the_rows_so_far(tmp_path: Path) -> None:
     with begun(tmp_path) as process:
         process.send_signal(signal.SIGINT)

@@ -100,6 +100,7 @@ def outcome(*arguments: str, **environment: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_named(command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -111,6 +112,7 @@ def test_a_port_that_is_taken_is_named(command: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_inconsistent_settings_of_a_model_are_reported() -> None:
     status, line = outcome("serve", "--port", "0", EPF_REWARD_MODEL__KIND="http")
     assert status == 2
@@ -118,6 +120,7 @@ def test_inconsistent_settings_of_a_model_are_reported() -> None:
 
 
 @pytest.mark.parametrize("name", ["EPF_MAX_PARTICLES_IN_FLIGHT", "EPF_MAX_PARTICLES_PER_KEY"])
+@pytest.mark.slow
 def test_limits_must_allow_the_largest_request(name: str) -> None:
     status, line = outcome("serve", **{name: "100"})
     assert status == 2

@@ -24,6 +24,8 @@ from cases import (
     url,
 )
 
+# The script runs in an environment without this project. Its root comes last, where it hides nothing.
+sys.path.append(str(Path(__file__).parents[2]))
 from tests.processes import running
 
 MODELS = {

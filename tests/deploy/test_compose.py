@@ -16,6 +16,8 @@ import yaml
 from epf.service.settings import Settings
 from tests.deploy.tools import GUARD_S, ROOT, compose
 
+pytestmark = pytest.mark.slow
+
 PROFILES = ("gpu", "monitoring")
 COMBINATIONS = ((), ("gpu",), ("monitoring",), PROFILES)
 SERVICES: dict[str | None, set[str]] = {

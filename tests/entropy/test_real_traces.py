@@ -52,6 +52,7 @@ def test_the_sample_is_small_and_complete() -> None:
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words[1] == "entropy"], ids=shlex.join)
+@pytest.mark.slow
 def test_the_commands_of_the_documentation_run_on_the_sample(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

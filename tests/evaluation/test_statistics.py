@@ -42,6 +42,7 @@ def gap(n: int, seeds: int, better: float, worse: float) -> Draw:
         (difference, gap(300, 3, 0.08, 0.05)),
     ],
 )
+@pytest.mark.slow
 def test_intervals_contain_the_truth_in_95_of_100_data_sets(interval: Callable[[FloatArray], Interval], draw: Draw) -> None:
     rng = np.random.default_rng(7)
     n_inside = 0
@@ -54,6 +55,7 @@ def test_intervals_contain_the_truth_in_95_of_100_data_sets(interval: Callable[[
 
 
 @pytest.mark.parametrize("draw", [gap(40, 3, 0.1, 0.1), gap(100, 1, 0.02, 0.02), gap(300, 3, 0.02, 0.02), gap(10, 1, 0.4, 0.4)])
+@pytest.mark.slow
 def test_methods_that_are_alike_rarely_differ(draw: Draw) -> None:
     rng = np.random.default_rng(8)
     n_different = sum(difference(draw(rng)[0]).verdict != "tie" for _ in range(N_DRAWN))

@@ -74,6 +74,7 @@ def test_a_sweep_leaves_the_posterior_as_it_is(annealing: Schedule) -> None:
     assert (np.abs(table.mean(axis=0) - posterior()) < 4 * standard_error).all()
 
 
+@pytest.mark.slow
 def test_many_sweeps_reach_the_posterior_and_the_first_one_s_evidence_is_unbiased() -> None:
     n_seeds, iterations = 12, 40
     shares, evidence = np.zeros((n_seeds, len(LEAVES))), np.zeros(n_seeds)

@@ -23,6 +23,8 @@ from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.processes import running
 from tests.service.serving import client_of, events_of, searches_of, until
 
+pytestmark = pytest.mark.slow
+
 GUARD_S = 60
 ROOT = Path(__file__).parents[2]
 MODELS = {"EPF_GENERATOR__KIND": "scripted", "EPF_REWARD_MODEL__KIND": "scripted", "EPF_PORT": "0"}

@@ -181,6 +181,7 @@ def test_a_call_that_is_cancelled_while_its_process_starts_leaves_none() -> None
     asyncio.run(cancel())
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_killed_is_replaced() -> None:
     async def kill() -> None:
         async with client_of(app(max_entropy_workers=1)) as client:

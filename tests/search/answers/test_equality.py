@@ -146,6 +146,7 @@ def test_answers_that_are_too_long_are_compared_as_text() -> None:
 
 
 @on_linux
+@pytest.mark.slow
 def test_hanging_worker_is_killed_and_the_next_verdict_is_right() -> None:
     async def run() -> None:
         async with checker(limit_s=2.0) as it:
@@ -159,6 +160,7 @@ def test_hanging_worker_is_killed_and_the_next_verdict_is_right() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_one_hanging_answer_costs_two_limits_and_affects_no_other() -> None:
     answers = [r"\sqrt{2}", r"\sqrt{3}", r"\sqrt{5}", r"\sqrt{7}", HANG, "2^{1/2}", "7^{1/2}", HANG, "3^{1/2}"]
 
@@ -172,6 +174,7 @@ def test_one_hanging_answer_costs_two_limits_and_affects_no_other() -> None:
 
 
 @on_linux
+@pytest.mark.slow
 def test_worker_killed_from_outside_is_replaced() -> None:
     async def run() -> None:
         async with checker() as it:
@@ -185,6 +188,7 @@ def test_worker_killed_from_outside_is_replaced() -> None:
 
 
 @on_linux
+@pytest.mark.slow
 def test_a_pair_that_kills_a_worker_twice_is_not_equal() -> None:
     async def run() -> None:
         async with checker() as it:
@@ -203,6 +207,7 @@ def test_a_pair_that_kills_a_worker_twice_is_not_equal() -> None:
 
 
 @on_linux
+@pytest.mark.slow
 def test_the_verdict_of_a_cancelled_call_is_not_returned_to_the_next() -> None:
     async def run() -> None:
         async with checker(limit_s=2.0) as it:
@@ -255,6 +260,7 @@ def test_one_checker_serves_several_event_loops() -> None:
     asyncio.run(it.aclose())
 
 
+@pytest.mark.slow
 def test_worker_that_cannot_start_is_logged_and_nothing_hangs(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
@@ -284,6 +290,7 @@ asyncio.run(it.equal({HANG!r}, r"\\sqrt{{2}}") if "hang" in sys.argv else asynci
 
 @on_linux
 @pytest.mark.parametrize("mode", ["idle", "hang"])
+@pytest.mark.slow
 def test_worker_of_a_script_without_main_guard_dies_with_it(mode: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
