@@ -66,8 +66,8 @@ def test_a_storm_of_disconnecting_clients_leaves_nothing_behind() -> None:
             assert n_vanished > 0, "it was no storm"
             assert searches_of(app).n_in_progress == 0
             await until(lambda: len(asyncio.all_tasks()) <= calm)
-            # The engine's thread drops a cancelled row at its next token, which precedes the answered request.
-            assert generator._stepper._rows == []
+            # The engine's thread drops a cancelled row at its next token. A client may have been missed just before the answer.
+            await until(lambda: generator._stepper._rows == [])
             assert not generator._stepper._waiting
             print(f"{n_vanished} of {N_CLIENTS} clients vanished unanswered; the next one was answered in {seconds:.3f} s")
 
