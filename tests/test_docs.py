@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
         ("vendor.dependabot", ".github/dependabot.yml"),
     ],
 )
+@pytest.mark.slow
 def test_files_for_the_hosting_platform_are_valid(schema: str, file: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, file]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -69,6 +69,7 @@ def test_the_same_command_writes_the_report_again_without_a_search(asked: tuple[
     assert (tmp_path / "run" / "report.md").exists()
 
 
+@pytest.mark.slow
 def test_other_options_are_refused_by_name(asked: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert scripted(*asked) == 0
     capsys.readouterr()

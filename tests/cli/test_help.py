@@ -126,6 +126,7 @@ def test_the_completion_script_asks_epf(shell: str, capsys: pytest.CaptureFixtur
         ("epf entropy rank", ["ranking"]),
     ],
 )
+@pytest.mark.slow
 def test_a_shell_gets_the_candidates_that_match(typed: str, expected: list[str]) -> None:
     words = typed.split()
     asked = {COMPLETION: "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}

@@ -233,6 +233,7 @@ def interrupted(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("more", [(), ("--file", "{path}")], ids=["one", "file"])
+@pytest.mark.slow
 def test_interrupt_cancels_the_search_and_exits_130_quietly(more: tuple[str, ...], tmp_path: Path) -> None:
     path = write(tmp_path / "p", '{"problem": "a"}', '{"problem": "b"}')
     arguments = [part.format(path=path) for part in more] or [PROBLEM]

@@ -121,6 +121,7 @@ def states(n_features: int, rng: np.random.Generator, d: int = 24) -> FloatArray
 
 
 @pytest.mark.parametrize("n_features", [10, 16, 22])
+@pytest.mark.slow
 def test_the_autoencoder_finds_the_number_of_features_in_the_states(n_features: int) -> None:
     x = states(n_features, np.random.default_rng(n_features))
     found = fit(x, width=48, sparsity=0.2, epochs=800, seed=0)

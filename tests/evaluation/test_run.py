@@ -46,6 +46,7 @@ def test_the_report_is_returned_and_written(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.md").exists()
 
 
+@pytest.mark.slow
 def test_a_complete_run_is_not_searched_again(tmp_path: Path) -> None:
     first = report(evaluation(tmp_path))
     assert report(evaluation(tmp_path), error=GeneratorError("no model may be called")) == first

@@ -85,6 +85,7 @@ def voted(leaves: Sequence[str], aggregation: str) -> str:
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 @pytest.mark.parametrize(("method", "choose"), [("best_of_n", best), ("weighted_best_of_n", voted)])
+@pytest.mark.slow
 def test_the_frequencies_of_answers_match_enumeration(method: str, choose: Choose, aggregation: str) -> None:
     exact = dict.fromkeys(LEAVES, 0.0)
     for leaves in product(LEAVES, repeat=N):

@@ -130,6 +130,7 @@ INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_thre
         "intrinsic, annealed",
     ],
 )
+@pytest.mark.slow
 def test_weighted_answers_match_enumeration(options: dict[str, Any], gamma: Callable[[], dict[str, float]]) -> None:
     table = asyncio.run(estimates(options))
     exact = np.array(list(gamma().values()))

@@ -45,6 +45,7 @@ async def in_chunks(n_bytes: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("announced", [True, False])
 @pytest.mark.parametrize(("build", "path"), POSTS)
+@pytest.mark.slow
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger(build: Any, path: str, announced: bool) -> None:
     async def scenario() -> None:
         async with (

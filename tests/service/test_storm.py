@@ -6,6 +6,7 @@ import threading
 from contextlib import aclosing
 
 import httpx
+import pytest
 
 from epf.generators.embedded import EmbeddedGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -25,6 +26,7 @@ BODIES = (
 )
 
 
+@pytest.mark.slow
 def test_a_storm_of_disconnecting_clients_leaves_nothing_behind() -> None:
     chance = random.Random(0)
     # Less capacity than all need, so that some are queued when they disconnect.

@@ -119,6 +119,7 @@ def test_distribution_and_evidence_are_exact(weighting: Weighting, resampling: S
 
 
 @pytest.mark.parametrize("annealing", ["ess", "entropy", "base", "cess"])
+@pytest.mark.slow
 def test_annealing_leaves_the_incremental_target_exact(annealing: Schedule) -> None:
     config = FilterConfig(weighting="incremental", annealing=annealing, ess_threshold=0.9, early_phase=1.0, horizon=6)
     assert worst_z(*estimates(config)) < MAX_Z
