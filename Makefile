@@ -21,6 +21,7 @@ ITS_HUB := $(ITS_HUB_VENV)/.installed
 PYTEST := $(VENV)/bin/python -m pytest
 # One process per core. Quick tests of one module stay together, for its fixtures; slow ones go to the next free process.
 QUICK := --numprocesses auto --dist worksteal -m "not slow"
+# Schemathesis names all its tests alike, and of tests with one name xdist's groups run only one: fuzz tests run in one process.
 SLOW := --numprocesses auto --dist loadgroup -m slow
 
 # Bytecode of the package and of rewritten tests is kept: else every process that a test starts compiles all of it again.
@@ -41,7 +42,8 @@ test: $(DEV) ## Run the quick tests, in about two minutes on two cores
 	@echo "Not run: the slow tests (make test-slow), the tests on vLLM (make test-vllm) and with real clients (make test-clients)."
 
 test-slow: $(DEV) ## Run the slow tests: soak, fuzz, README's commands, the image's installation, Ray
-	$(PYTEST) $(SLOW)
+	$(PYTEST) $(SLOW) --ignore tests/service/test_fuzz.py
+	$(PYTEST) tests/service/test_fuzz.py
 
 test-vllm: $(VLLM) ## Run the tests on the real vLLM, in an environment of its own with vLLM's build for CPUs
 	$(VLLM_VENV)/bin/python -m pytest tests/vllm
