@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from epf.core.errors import InvalidRequest
@@ -74,10 +74,6 @@ def _digest(key: str, field: str) -> str:
         message = f"{field} must have at least {MIN_KEY_CHARS} characters: generate one with `openssl rand -hex 32`."
         raise InvalidRequest(message, param=field)
     return sha256(key.encode()).hexdigest()
-
-
-TABLES = ("GENERATOR", "REWARD_MODEL", "SEARCH", "API_KEYS")
-"""Settings that hold others: two underscores lead to one of them."""
 
 
 class SearchDefaults(SearchOptions):
@@ -170,10 +166,11 @@ def unknown_variables(names: Iterable[str]) -> Iterator[str]:
     """A message for each name that begins like a setting's but is not one, with the closest match."""
     known = ["SETTINGS", *(name.upper() for name in Settings.model_fields)]
     renamed = [name.upper() for name in RENAMED]
+    tables = [name.upper() for name, field in Settings.model_fields.items() if isinstance(field.default, BaseModel | dict)]
     for variable in sorted(names):
         prefix, _, rest = variable.upper().partition("_")
         name, *inside = rest.split("__", 1)
         if prefix == "EPF" and rest and name not in known and rest not in renamed:
-            closest = [f"{table}__{name[len(table) + 1 :]}" for table in TABLES if name.startswith(f"{table}_")]
+            closest = [f"{table}__{name[len(table) + 1 :]}" for table in tables if name.startswith(f"{table}_")]
             closest += ["__".join([match, *inside]) for match in get_close_matches(name, known, n=1, cutoff=0.8)]
             yield f"{variable} is not a setting and is ignored" + (f"; did you mean EPF_{closest[0]}?" if closest else "")
