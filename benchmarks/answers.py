@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.output import RESULTS, save
-from epf.search.answers.equality import MAX_LENGTH, AnswerChecker, plain_number
+from epf.search.answers.checker import MAX_LENGTH, AnswerChecker
+from epf.search.answers.equality import plain_number
 from epf.search.answers.extract import boxed_answer, final_answer
 
 COMMAND = "python -m benchmarks.answers"

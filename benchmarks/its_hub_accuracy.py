@@ -36,7 +36,7 @@ from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchOptions, asolve
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.answers.extract import final_answer
 from epf.search.runner import SEED_BITS
 

@@ -40,7 +40,7 @@ from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from epf.search import SearchOptions
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.api import stream
 from epf.search.events import Answered, Resampled, Scored, StepTaken
 

@@ -35,7 +35,7 @@ from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchOptions, asolve
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.service.app import create_app
 from epf.service.server import listen
 from epf.service.settings import Settings

@@ -25,7 +25,7 @@ from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchOptions, asolve
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 
 NEW_TOKENS = 64
 N = 8

@@ -11,7 +11,7 @@ from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.plan import Task
 from epf.evaluation.rows import Failure, Row, failed_row, row_of
 from epf.search import runner
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.events import Event, StepTaken
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
 from epf.search import runner
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.engine.search_run import TimeLimit
 from epf.search.events import Answered, Event
 from epf.search.options import SearchOptions

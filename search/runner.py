@@ -11,7 +11,7 @@ from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, Sear
 from epf.core.generator import Generator, Message
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.engine.search_run import SearchRun, TimeLimit, UsageMeter
 from epf.search.engine.select_answer import select_answer
 from epf.search.events import Answered, Event, Started

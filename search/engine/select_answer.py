@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.answers.extract import final_answer
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory

@@ -9,7 +9,7 @@ from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.generators.registry import load_generator
 from epf.reward_models.registry import load_reward_model
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.settings import Settings
 

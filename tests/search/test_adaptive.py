@@ -10,7 +10,7 @@ import pytest
 
 from epf.core.generator import Step
 from epf.search import Event, Resampled, SearchResult, asolve, stream
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.smc.weights import FloatArray, IntArray
 from tests.search.scripted import Call, Generator, Models, RewardModel, drive, result_of, step
 from tests.search.test_engine_exact import LEAVES, judge, target, write

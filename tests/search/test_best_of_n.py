@@ -12,7 +12,7 @@ import pytest
 from epf.core.errors import ContextTooLong
 from epf.core.generator import Step
 from epf.search import Particle, Scored, SearchResult, asolve, stream
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from tests.search.scripted import Call, Generator, Models, RewardModel, drive, result_of, step
 
 P_ONE = {"": 0.3, "0": 0.6, "1": 0.5, "00": 0.4, "01": 0.8}

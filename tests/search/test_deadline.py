@@ -9,7 +9,7 @@ import pytest
 from epf.core.errors import DeadlineExceeded
 from epf.core.generator import Step
 from epf.search import SearchResult, asolve
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.service.operations.lifecycle import Deadline
 from tests.search.scripted import AT_ONCE, SEARCHES, Call, Generator, Models, RewardModel, Writer, drive, hold, step, ways
 

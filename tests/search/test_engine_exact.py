@@ -15,7 +15,7 @@ import pytest
 
 from epf.core.generator import Step
 from epf.search import asolve
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.smc.weights import FloatArray
 from tests.search.scripted import Call, Generator, RewardModel, step
 

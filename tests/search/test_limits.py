@@ -10,7 +10,7 @@ import pytest
 from epf.core.errors import ContextTooLong, DeadlineExceeded
 from epf.core.generator import Step
 from epf.search import SearchResult, asolve
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.smc.filter import Weighting
 from tests.search.scripted import SEARCHES, Call, Generator, Judge, RewardModel, Writer, drive, hold, solution, step, ways
 

@@ -11,7 +11,7 @@ import pytest
 
 from epf.core.generator import Step
 from epf.search import Event, Particle, Resampled, StepTaken, asolve, runner, stream
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory, append_step
 from epf.search.methods.filtering import Potential, Sweep, run_filter

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epf.search.answers.equality import MAX_LENGTH, AnswerChecker
+from epf.search.answers.checker import MAX_LENGTH, AnswerChecker
 from tests.processes import running
 from tests.search.answers.processes import state, wait_until, workers
 
@@ -280,7 +280,7 @@ def test_worker_that_cannot_start_is_logged_and_nothing_hangs(
 
 SCRIPT = f"""
 import asyncio, sys
-from epf.search.answers.equality import AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 it = AnswerChecker(limit_s=2.0)
 assert "sympy" not in sys.modules
 print(asyncio.run(it.equal("2^{{1/2}}", r"\\sqrt{{2}}")), flush=True)
