@@ -68,7 +68,7 @@ def _print_solution(result: SearchResult) -> None:
     console = Console(file=sys.stdout)
     print(f"\n{multiline(result.solution)}\n")
     if console.is_terminal:
-        console.print(summary(result))
+        console.print(summary(result), soft_wrap=True)
     else:
         print(summary(result).plain, flush=True)
 

@@ -116,12 +116,15 @@ def frame(view: View, *, height: int) -> RenderableType:
 
 
 def summary(result: SearchResult) -> Text:
-    """The answer as one line, with the confidence of the search and its cost."""
+    """The answer as one line, with its confidence, its share of the vote, and the cost of the search."""
     answer = printable(result.answer) if result.answer is not None else "none found"
     cost = f"{result.usage.generated_tokens} tokens in {result.usage.total_s:.1f} s, seed {result.seed}"
     cut = "" if result.stop_reason == "finished" else f", stopped early by {result.stop_reason}"
     return Text.assemble(
-        ("answer ", "dim"), (answer, "bold green"), f"   confidence {result.confidence:.0%}   ", (cost + cut, "dim")
+        ("answer ", "dim"),
+        (answer, "bold green"),
+        f"   confidence {result.confidence:.0%}   share {result.share:.0%}   ",
+        (cost + cut, "dim"),
     )
 
 

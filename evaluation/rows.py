@@ -71,6 +71,7 @@ class Row:
         error: why there is no answer, if the search failed; then ``correct`` is false.
         prm_tokens: number of tokens that the reward model computed, without those in its cache.
         seconds: duration of a search that ran alone, else None.
+        share: share of the vote that the answer got; None in rows of versions that did not record it.
     """
 
     problem: str
@@ -92,6 +93,7 @@ class Row:
     error: Failure | None
     prm_tokens: int
     seconds: float | None
+    share: float | None = None
 
     @property
     def key(self) -> Key:
@@ -124,6 +126,7 @@ def row_of(task: Task, result: SearchResult, *, correct: bool, right: tuple[bool
         traced=_traced(result, right),
         prm_tokens=used.prm_tokens,
         seconds=round(used.total_s, DECIMALS) if task.alone else None,
+        share=round(result.share, DECIMALS),
     )
 
 

@@ -94,6 +94,7 @@ class SearchResult:
     Attributes:
         answer: selected answer; None if no finished particle has one.
         confidence: share of the weight behind the answer, in [0, 1].
+        share: share of the vote that the answer got, in [0, 1]: its probability in ``distribution``.
         solution: full text of the best particle with that answer, steps joined by the separator.
         shown: index of that particle.
         distribution: all answers, most probable first; probabilities sum to one unless it is empty.
@@ -104,6 +105,7 @@ class SearchResult:
 
     answer: str | None
     confidence: float
+    share: float
     solution: str
     shown: int
     distribution: tuple[AnswerShare, ...]

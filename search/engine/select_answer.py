@@ -27,14 +27,14 @@ class Choice:
     Attributes:
         answer: as the best particle wrote it.
         particle: index of the heaviest particle with that answer, in 0..n-1.
-        confidence: share of the answer's class in ``distribution``, in [0, 1].
+        share: share of the answer's class in ``distribution``, in [0, 1].
         distribution: every class, most probable first; probabilities sum to one.
         entropy: entropy of ``distribution``, in nats.
     """
 
     answer: str
     particle: int
-    confidence: float
+    share: float
     distribution: tuple[AnswerShare, ...]
     entropy: float
 
@@ -54,7 +54,8 @@ async def select_answer(
     shown = _best(outcome) if choice is None else choice.particle
     return SearchResult(
         answer=None if choice is None else choice.answer,
-        confidence=0.0 if choice is None else choice.confidence,
+        confidence=0.0 if choice is None else choice.share,
+        share=0.0 if choice is None else choice.share,
         solution=outcome.trajectories[shown].solution(options.separator),
         shown=shown,
         distribution=() if choice is None else choice.distribution,

@@ -81,6 +81,7 @@ class SearchOut(BaseModel):
 
     answer: str | None = Field(description="Null if no finished particle has an answer.")
     confidence: float = Field(description="Share of the weight that supports the answer, in [0, 1].")
+    share: float = Field(description="Share of the vote that the answer got, in [0, 1]: its probability in the distribution.")
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
     answer_entropy: float = Field(description="Entropy of the distribution, in nats.")
     stop_reason: StopReason = Field(description="finished, or the limit that ended the search early.")
@@ -97,6 +98,7 @@ class SearchOut(BaseModel):
         return cls(
             answer=result.answer,
             confidence=result.confidence,
+            share=result.share,
             distribution=list(result.distribution),
             answer_entropy=result.answer_entropy,
             stop_reason=result.stop_reason,

@@ -65,6 +65,7 @@ class SolveResult(BaseModel):
 
     answer: str | None = Field(description="Null if no finished particle has an answer.")
     confidence: float = Field(description="Share of the weight that supports the answer, in [0, 1].")
+    share: float = Field(description="Share of the vote that the answer got, in [0, 1]: its probability in the distribution.")
     solution: str = Field(description="Full text of the best particle with that answer.")
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
     answer_entropy: float = Field(description="Entropy of the distribution, in nats.")
@@ -83,6 +84,7 @@ class SolveResult(BaseModel):
         return cls(
             answer=result.answer,
             confidence=result.confidence,
+            share=result.share,
             solution=result.solution,
             distribution=list(result.distribution),
             answer_entropy=result.answer_entropy,

@@ -47,7 +47,7 @@ def test_plain_lines_one_per_round_then_solution_and_answer(capsys: pytest.Captu
     assert rounds
     assert "best answer" in rounds[-1]
     assert any(r"\boxed{42}" in line for line in out)
-    assert re.fullmatch(r"answer 42   confidence \d+%   \d+ tokens in .* s, seed 3", out[-1])
+    assert re.fullmatch(r"answer 42   confidence \d+%   share \d+%   \d+ tokens in .* s, seed 3", out[-1])
 
 
 def test_json_is_alone_on_stdout_and_strict(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +58,7 @@ def test_json_is_alone_on_stdout_and_strict(capsys: pytest.CaptureFixture[str]) 
     assert found["answer"] == "42"
     assert isinstance(found["answer"], str)
     assert 0 < found["confidence"] <= 1
+    assert found["share"] == found["distribution"][0]["probability"]
     assert r"\boxed{42}" in found["solution"]
     assert found["seed"] == 7
     assert found["usage"]["generated_tokens"] > 0

@@ -38,6 +38,7 @@ def row(
         error=error,
         prm_tokens=1,
         seconds=seconds,
+        share=1.0,
     )
 
 

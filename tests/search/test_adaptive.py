@@ -65,7 +65,7 @@ def test_an_answer_that_leads_by_odds_and_not_by_votes_is_not_certain() -> None:
 
 def test_solutions_without_an_answer_do_not_vote() -> None:
     result, _ = run(" " * 4 + "a" * 12, {" ": 0.99, "a": 0.99})
-    assert (len(result.particles), result.answer, result.confidence) == (8, "a", 1.0)
+    assert (len(result.particles), result.answer, result.share) == (8, "a", 1.0)
 
 
 def test_sums_are_unbiased_per_solution_drawn() -> None:

@@ -239,7 +239,7 @@ def test_an_empty_or_open_box_does_not_end_a_particle(text: str) -> None:
 def test_scores_at_the_very_ends_of_their_range(method: str) -> None:
     result, *_ = run(solution(3, n_answers=1), lambda steps: float(sum(map(ord, steps[-1])) % 2), method=method)
     assert result.answer == "0"
-    assert result.confidence == pytest.approx(1.0)
+    assert result.share == pytest.approx(1.0)
 
 
 def test_a_method_that_needs_a_reward_model_and_one_that_does_not() -> None:

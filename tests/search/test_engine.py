@@ -328,7 +328,7 @@ def test_finished_particles_select_the_answer_with_untempered_weights() -> None:
     result, *_ = run(write, lambda steps: odds[int(steps[-1][7])] / (1 + odds[int(steps[-1][7])]), **options)
     total = 4.0 + 2 * 1.5 + 0.2
     assert result.answer == "1"
-    assert result.confidence == pytest.approx(4.0 / total)
+    assert result.share == pytest.approx(4.0 / total)
     assert [s.answer for s in result.distribution] == ["1", "2", "3"]
     assert [p.log_weight for p in result.particles] == pytest.approx([math.log(odds[a]) for a in (1, 2, 2, 3)])
 
@@ -343,7 +343,7 @@ def test_epf_adds_up_the_expected_number_of_right_particles_of_an_answer() -> No
     result, *_ = run(write, lambda steps: score[int(steps[-1][7])], n_particles=4)
     assert result.answer == "2"
     assert result.particles[result.shown].answer == "2"
-    assert result.confidence == pytest.approx(1.8 / (0.999 + 1.8 + 0.3))
+    assert result.share == pytest.approx(1.8 / (0.999 + 1.8 + 0.3))
     half = [math.log(score[a] / (1 - score[a])) / 2 for a in (1, 2, 2, 3)]
     assert [p.log_weight for p in result.particles] == pytest.approx(half)
 
@@ -358,7 +358,7 @@ def test_epf_that_accumulates_weights_votes_with_them() -> None:
     result, *_ = run(write, lambda steps: score[int(steps[-1][7])], n_particles=4, weighting="incremental")
     root = {a: math.sqrt(s / (1 - s)) for a, s in score.items()}
     assert result.answer == "1"
-    assert result.confidence == pytest.approx(root[1] / (root[1] + 2 * root[2] + root[3]))
+    assert result.share == pytest.approx(root[1] / (root[1] + 2 * root[2] + root[3]))
 
 
 def test_pf_neither_anneals_nor_looks_ahead() -> None:

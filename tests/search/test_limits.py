@@ -35,7 +35,7 @@ def endless(call: Call) -> Step:
 def test_max_steps_is_exact(method: str, lookahead: str, max_steps: int) -> None:
     result, generator, _ = run(endless, method=method, lookahead=lookahead, max_steps=max_steps, n_particles=3)
     assert result.stop_reason == "max_steps"
-    assert (result.answer, result.confidence, result.distribution) == (None, 0.0, ())
+    assert (result.answer, result.share, result.distribution) == (None, 0.0, ())
     assert {len(particle.steps) for particle in result.particles} == {max_steps}
     assert max(call.depth for call in generator.calls) == max_steps - 1
     assert result.solution.count("\n\n") == max_steps - 1
@@ -55,7 +55,7 @@ def test_unfinished_particles_have_no_vote(lookahead: str) -> None:
         return step("\\boxed{7}", "eos") if call.prefix.startswith("short") else endless(call)
 
     result, *_ = run(write, max_steps=6, n_particles=4, lookahead=lookahead, weighting="incremental", ess_threshold=0.0)
-    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "max_steps")
+    assert (result.answer, result.share, result.stop_reason) == ("7", 1.0, "max_steps")
 
 
 @pytest.mark.parametrize(("method", "lookahead"), ways(SEARCHES))
@@ -79,7 +79,7 @@ def test_a_spent_budget_answers_from_the_finished_particles(lookahead: str) -> N
         return step("\\boxed{7}", "eos") if call.n == 0 else endless(call)
 
     result, *_ = run(write, max_total_tokens=200, n_particles=3, resample_finished=False, lookahead=lookahead)
-    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "budget")
+    assert (result.answer, result.share, result.stop_reason) == ("7", 1.0, "budget")
 
 
 def test_a_budget_that_is_just_enough() -> None:
@@ -130,12 +130,12 @@ def test_at_the_deadline_a_particle_that_finished_in_the_cut_round_answers(weigh
         return step("\\boxed{7}", "eos") if call.n == 0 else hold()
 
     result, *_ = run(write, lambda steps: 0.8, n_particles=4, max_seconds=SOON_S, weighting=weighting)
-    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "deadline")
+    assert (result.answer, result.share, result.stop_reason) == ("7", 1.0, "deadline")
     assert sorted(len(particle.steps) for particle in result.particles) == [0, 0, 0, 1]
 
 
-@pytest.mark.parametrize(("weighting", "confidence"), [("current", 0.9 / (0.9 + 0.6)), ("incremental", 9.0 / (9.0 + 1.5))])
-def test_at_the_deadline_finished_particles_are_weighed_by_their_newest_score(weighting: Weighting, confidence: float) -> None:
+@pytest.mark.parametrize(("weighting", "share"), [("current", 0.9 / (0.9 + 0.6)), ("incremental", 9.0 / (9.0 + 1.5))])
+def test_at_the_deadline_finished_particles_are_weighed_by_their_newest_score(weighting: Weighting, share: float) -> None:
     def write(call: Call) -> Step | Awaitable[Step]:
         return step(f"\\boxed{{{call.n}}}", "eos") if call.n < 2 else hold()
 
@@ -144,7 +144,7 @@ def test_at_the_deadline_finished_particles_are_weighed_by_their_newest_score(we
     result, *_ = run(write, lambda steps: score[steps[0]], n_particles=3, max_seconds=SOON_S, **options)
     assert [math.exp(p.log_weight) for p in result.particles[:2]] == pytest.approx([1.5, 9.0])
     assert (result.answer, result.stop_reason) == ("1", "deadline")
-    assert result.confidence == pytest.approx(confidence)
+    assert result.share == pytest.approx(share)
 
 
 @pytest.mark.parametrize("method", ["best_of_n", "weighted_best_of_n", "self_consistency", "beam", "dvts"])

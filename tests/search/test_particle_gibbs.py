@@ -187,7 +187,7 @@ def test_a_sweep_in_which_all_die_has_no_reference() -> None:
 
     options: dict[str, Any] = {"method": "particle_gibbs", "n_particles": 4, "seed": 1}
     result = drive(asolve("p", generator=Generator(writes), reward_model=RewardModel(), **options))
-    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "finished")
+    assert (result.answer, result.share, result.stop_reason) == ("7", 1.0, "finished")
     assert [particle.log_weight for particle in result.particles] == [-math.inf, -math.inf, *[pytest.approx(math.log(0.5))] * 2]
 
 
@@ -197,4 +197,4 @@ def test_a_budget_spent_in_a_later_sweep_answers_from_all_that_finished() -> Non
 
     options: dict[str, Any] = {"method": "particle_gibbs", "n_particles": 4, "seed": 1, "max_total_tokens": 60}
     result = drive(asolve("p", generator=Generator(writes), reward_model=RewardModel(), **options))
-    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "budget")
+    assert (result.answer, result.share, result.stop_reason) == ("7", 1.0, "budget")

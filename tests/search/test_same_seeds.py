@@ -66,4 +66,4 @@ def exact(row: Mapping[str, Any]) -> dict[str, Any]:
 def floats(row: Mapping[str, Any]) -> list[float]:
     """All other numbers of a row."""
     rounds = [value for name in ("ess", "entropy", "temperature") for value in row["rounds"][name]]
-    return [row["confidence"], *rounds, *(score for traced in row["traced"] for score in traced["scores"])]
+    return [row["share"], *rounds, *(score for traced in row["traced"] for score in traced["scores"])]

@@ -114,7 +114,7 @@ def test_particles_and_votes_equal_those_of_the_reference_implementation(method:
         assert [particle.log_weight for particle in result.particles] == pytest.approx([math.log(odds(p)) for p in paths])
         votes = {answer(path): odds(path) * paths.count(path) for path in paths}
         assert result.answer == max(votes, key=votes.__getitem__)
-        assert result.confidence == pytest.approx(max(votes.values()) / sum(votes.values()))
+        assert result.share == pytest.approx(max(votes.values()) / sum(votes.values()))
         assert result.stop_reason == "finished"
 
 
@@ -268,7 +268,7 @@ def test_a_deadline_answers_from_the_beams_that_have_finished(method: str) -> No
         generator = Generator(lambda call: step("\\boxed{7}", "eos") if call.n == 0 else hold())
         models: Models = {"generator": generator, "reward_model": RewardModel(lambda steps: 0.8)}
         result = await asolve("problem", method=method, n_particles=4, seed=1, max_seconds=0.05, **models)
-        assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "deadline")
+        assert (result.answer, result.share, result.stop_reason) == ("7", 1.0, "deadline")
         assert (generator.in_flight, generator.n_cancelled) == (0, 3)
 
     drive(scenario())
@@ -282,7 +282,7 @@ def test_at_the_limit_of_steps_the_finished_particles_vote(method: str) -> None:
     result = drive(
         searched(method, lambda steps: 0.9 if steps == ("promising",) else 0.1, one_ends, n_particles=4, max_steps=1)
     )
-    assert (result.answer, result.confidence, result.stop_reason) == ("7", 1.0, "max_steps")
+    assert (result.answer, result.share, result.stop_reason) == ("7", 1.0, "max_steps")
 
 
 @pytest.mark.parametrize("method", REFERENCES)

@@ -29,7 +29,7 @@ def test_weighted_vote_sums_weights() -> None:
     choice = vote(["a", "b", "b", "c"], logs(0.4, 0.25, 0.3, 0.05))
     assert choice is not None
     assert (choice.answer, choice.particle) == ("b", 2)
-    assert choice.confidence == pytest.approx(0.55)
+    assert choice.share == pytest.approx(0.55)
     assert [(s.answer, s.n_particles) for s in choice.distribution] == [("b", 2), ("a", 1), ("c", 1)]
     assert [s.probability for s in choice.distribution] == pytest.approx([0.55, 0.4, 0.05])
     assert choice.entropy == pytest.approx(-sum(p * math.log(p) for p in (0.55, 0.4, 0.05)))
@@ -46,7 +46,7 @@ def test_argmax_takes_the_heaviest_particle_even_if_another_class_has_more_weigh
     choice = vote(["a", "b", "b"], logs(0.4, 0.3, 0.3), "argmax")
     assert choice is not None
     assert (choice.answer, choice.particle) == ("a", 0)
-    assert choice.confidence == pytest.approx(0.4)
+    assert choice.share == pytest.approx(0.4)
     assert choice.distribution[0].answer == "b"
 
 
@@ -61,14 +61,14 @@ def test_sample_draws_by_weight() -> None:
 def test_a_class_is_shown_as_its_heaviest_particle_wrote_it() -> None:
     choice = choose(["0.5", "1/2"], [0, 0], logs(0.3, 0.7), "weighted_vote", np.random.default_rng(0))
     assert choice is not None
-    assert (choice.answer, choice.particle, choice.confidence, choice.entropy) == ("1/2", 1, 1.0, 0.0)
+    assert (choice.answer, choice.particle, choice.share, choice.entropy) == ("1/2", 1, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_dead_and_unanswered_particles_have_no_vote(selection: AnswerSelection) -> None:
     choice = vote(["dead", None, "a"], [-INF, 5.0, -700.0], selection)
     assert choice is not None
-    assert (choice.answer, choice.particle, choice.confidence) == ("a", 2, 1.0)
+    assert (choice.answer, choice.particle, choice.share) == ("a", 2, 1.0)
     assert len(choice.distribution) == 1
 
 
@@ -84,7 +84,7 @@ def test_weights_far_below_the_smallest_float(selection: AnswerSelection) -> Non
     assert choice is not None
     assert [s.n_particles for s in choice.distribution if s.answer == "b"] == [2]
     if selection == "weighted_vote":
-        assert choice.confidence == pytest.approx(0.75)
+        assert choice.share == pytest.approx(0.75)
     assert all(math.isfinite(s.probability) for s in choice.distribution)
 
 
@@ -98,7 +98,7 @@ def test_a_tie_goes_to_the_class_with_the_heavier_best_particle() -> None:
 def test_a_full_tie_goes_to_the_lowest_index(selection: AnswerSelection) -> None:
     choice = vote(["a", "b", "b", "a"], [0.0] * 4, selection)
     assert choice is not None
-    assert (choice.answer, choice.particle, choice.confidence) == ("a", 0, 0.5)
+    assert (choice.answer, choice.particle, choice.share) == ("a", 0, 0.5)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -129,7 +129,7 @@ def test_any_vote_is_a_distribution_that_agrees_with_its_choice(
     assert 0.0 <= choice.entropy <= math.log(len(choice.distribution)) + 1e-9
     assert answers[choice.particle] == choice.answer
     assert weights[choice.particle] == max(weights[i] for i in voters if answers[i] == choice.answer)
-    assert choice.confidence == next(s.probability for s in choice.distribution if s.answer == choice.answer)
+    assert choice.share == next(s.probability for s in choice.distribution if s.answer == choice.answer)
     if selection in ("weighted_vote", "majority"):
         assert choice.answer == choice.distribution[0].answer
 
