@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.output import RESULTS, save
 from epf.search.answers.checker import MAX_LENGTH, AnswerChecker
-from epf.search.answers.equality import plain_number
+from epf.search.answers.numbers import plain_number
 from epf.search.answers.extract import boxed_answer, final_answer
 
 COMMAND = "python -m benchmarks.answers"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from epf.core.process_pool import ProcessPool, WorkerDied, WorkerUnavailable
-from epf.search.answers.equality import plain_number, spelling
+from epf.search.answers.numbers import plain_number, spelling
 
 logger = logging.getLogger(__name__)
 

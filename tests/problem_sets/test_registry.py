@@ -10,7 +10,7 @@ from epf.core.errors import InvalidRequest
 from epf.problem_sets.registry import SYNTHETIC_SEED, load_problems
 from epf.problem_sets.synthetic.problem import held_out_graph
 from epf.problem_sets.synthetic.problems import problems
-from epf.search.answers.equality import plain_number
+from epf.search.answers.numbers import plain_number
 
 
 @pytest.mark.parametrize(("name", "n", "gold"), [("gsm8k", 1319, "18"), ("svamp", 1000, "145"), ("synthetic", 500, None)])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epf.search.answers.equality import plain_number, spelling
+from epf.search.answers.numbers import plain_number, spelling
 
 READ = {
     "5": "5", "-5": "-5", "+7": "7", "−5": "-5", "0005": "5", ".5": "1/2", "5.": "5", "3.50": "7/2",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.answers import KNOWN, agreement, unread, verdicts
-from epf.search.answers.equality import plain_number
+from epf.search.answers.numbers import plain_number
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
