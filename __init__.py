@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from epf.search import Scored as Scored
     from epf.search import SearchOptions as SearchOptions
     from epf.search import SearchResult as SearchResult
+    from epf.search import SearchWarning as SearchWarning
     from epf.search import Started as Started
     from epf.search import StepRecord as StepRecord
     from epf.search import StepTaken as StepTaken
@@ -35,6 +36,7 @@ __all__ = [
     "Scored",
     "SearchOptions",
     "SearchResult",
+    "SearchWarning",
     "Started",
     "StepRecord",
     "StepTaken",

@@ -20,8 +20,8 @@ from typing import Any
 
 from benchmarks.output import RESULTS, save
 from epf.search.answers.checker import MAX_LENGTH, AnswerChecker
-from epf.search.answers.numbers import plain_number
 from epf.search.answers.extract import boxed_answer, final_answer
+from epf.search.answers.numbers import plain_number
 
 COMMAND = "python -m benchmarks.answers"
 LIMIT_S = 60.0

@@ -14,7 +14,7 @@ from epf.cli.loading import loaded
 from epf.cli.problems import ProblemRow
 from epf.cli.progress import progress
 from epf.cli.settings import read_settings
-from epf.cli.view import multiline, printable, summary
+from epf.cli.view import multiline, printable, summary, warning_lines
 from epf.core.errors import SearchServiceError
 from epf.evaluation.worker import LoadModels, Models
 from epf.search import SearchOptions, asolve, stream
@@ -69,8 +69,10 @@ def _print_solution(result: SearchResult) -> None:
     print(f"\n{multiline(result.solution)}\n")
     if console.is_terminal:
         console.print(summary(result), soft_wrap=True)
+        for line in warning_lines(result):
+            console.print(line)
     else:
-        print(summary(result).plain, flush=True)
+        print(*(line.plain for line in (summary(result), *warning_lines(result))), sep="\n", flush=True)
 
 
 async def solve_file(
@@ -115,7 +117,8 @@ def _result_line(row: ProblemRow, result: SearchResult, *, as_json: bool) -> str
     if as_json:
         response = SolveResult.of(result).model_dump(mode="json", exclude_unset=True)
         return dumps({"row": row.row, "problem": row.text, **response}, allow_nan=False)
-    return f"row {row.row}: {summary(result).plain}"
+    codes = ", ".join(warning.code for warning in result.warnings)
+    return f"row {row.row}: {summary(result).plain}{codes and f', warnings: {codes}'}"
 
 
 def _error_line(row: ProblemRow, error: SearchServiceError, *, as_json: bool) -> str:

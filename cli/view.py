@@ -128,6 +128,11 @@ def summary(result: SearchResult) -> Text:
     )
 
 
+def warning_lines(result: SearchResult) -> list[Text]:
+    """One line for each warning; empty without any."""
+    return [Text.assemble(("warning ", "bold yellow"), printable(warning.message)) for warning in result.warnings]
+
+
 def printable(text: str) -> str:
     """The text as one line without control characters, with which a model could control the terminal."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())

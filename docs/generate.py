@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from epf.core.errors import SearchServiceError
 from epf.reward_models.families.registry import FAMILIES
 from epf.reward_models.judge import PROMPTS
+from epf.search.engine.warnings import MEANINGS
 from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
@@ -126,6 +127,11 @@ def _subclasses(kind: type[SearchServiceError]) -> Iterator[type[SearchServiceEr
         if child.__module__.startswith("epf."):
             yield child
             yield from _subclasses(child)
+
+
+def warnings() -> str:
+    """Every warning of a result: code, meaning."""
+    return _table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in MEANINGS.items()])
 
 
 def metrics() -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from epf.evaluation.plan import Key, Task
-from epf.search.result import SearchResult, StepRecord
+from epf.search.result import SearchResult, StepRecord, WarningCode
 
 DECIMALS = 4
 
@@ -72,6 +72,7 @@ class Row:
         prm_tokens: number of tokens that the reward model computed, without those in its cache.
         seconds: duration of a search that ran alone, else None.
         share: share of the vote that the answer got; None in rows of versions that did not record it.
+        warnings: codes of the result's warnings; None in rows of versions that did not record them.
     """
 
     problem: str
@@ -94,6 +95,7 @@ class Row:
     prm_tokens: int
     seconds: float | None
     share: float | None = None
+    warnings: tuple[WarningCode, ...] | None = None
 
     @property
     def key(self) -> Key:
@@ -127,6 +129,7 @@ def row_of(task: Task, result: SearchResult, *, correct: bool, right: tuple[bool
         prm_tokens=used.prm_tokens,
         seconds=round(used.total_s, DECIMALS) if task.alone else None,
         share=round(result.share, DECIMALS),
+        warnings=tuple(warning.code for warning in result.warnings),
     )
 
 

@@ -4,7 +4,7 @@ from epf.search.api import asolve, solve, stream
 from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
 from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
-from epf.search.result import AnswerShare, Particle, SearchResult, StepRecord, Usage
+from epf.search.result import AnswerShare, Particle, SearchResult, SearchWarning, StepRecord, Usage
 
 __all__ = [
     "METHODS",
@@ -16,6 +16,7 @@ __all__ = [
     "Scored",
     "SearchOptions",
     "SearchResult",
+    "SearchWarning",
     "Started",
     "StepRecord",
     "StepTaken",

@@ -87,6 +87,18 @@ class Usage:
     total_s: float
 
 
+WarningCode = Literal["low_scores", "answers_differ", "few_answers", "temperature_zero", "no_reward_model", "compared_as_text"]
+"""Codes of :data:`epf.search.engine.warnings.MEANINGS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWarning:
+    """A reason to doubt the result: a code for programs; what happened, what it means and what to do, for people."""
+
+    code: WarningCode
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The answer, and how the search found it.
@@ -100,6 +112,7 @@ class SearchResult:
         distribution: all answers, most probable first; probabilities sum to one unless it is empty.
         answer_entropy: entropy of that distribution, in nats.
         stop_reason: ``finished``, or the limit that cut the search short; the answer is then the best so far.
+        warnings: reasons to doubt the result; usually empty.
         log_evidence: estimate of the log normalising constant of the weighting's target; NaN for a method without a target.
     """
 
@@ -111,6 +124,7 @@ class SearchResult:
     distribution: tuple[AnswerShare, ...]
     answer_entropy: float
     stop_reason: StopReason
+    warnings: tuple[SearchWarning, ...]
     method: str
     seed: int
     log_evidence: float

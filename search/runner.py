@@ -131,7 +131,14 @@ async def search(
     async with AsyncExitStack() as stack:
         if checker is None:
             checker = await stack.enter_async_context(aclosing(AnswerChecker()))
-        result = await select_answer(outcome, run, checker, method=method.name, prompt_tokens=len(prompt_ids))
+        result = await select_answer(
+            outcome,
+            run,
+            checker,
+            method=method.name,
+            has_reward_model=method.needs_reward_model,
+            prompt_tokens=len(prompt_ids),
+        )
     emit(Answered(result))
     return result
 

@@ -1,6 +1,6 @@
 """Figures of a run: accuracies with intervals, paired differences, and a recommended method and budget."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from epf.evaluation.report.calibration import Calibration, calibration
 from epf.evaluation.report.grid import CellName, Grid, grid_of
 from epf.evaluation.report.statistics import Interval, Verdict, accuracy, difference
 from epf.evaluation.rows import Row
+from epf.search.result import WarningCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,15 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class WarningSummary:
+    """The searches with one warning; ``code`` is None for those without any. ``right`` is the share with the right answer."""
+
+    code: WarningCode | None
+    n_searches: int
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that ``report.json`` holds in addition to the settings.
 
@@ -75,6 +85,7 @@ class Report:
         cells: methods and budgets.
         same_budget, same_tokens: comparisons with the first method.
         rounds: what happens over the resampling rounds.
+        warnings: how many searches had which warning, most frequent first; empty if no search had one.
         calibration: how well the scores predict the outcome.
     """
 
@@ -88,6 +99,7 @@ class Report:
     same_budget: tuple[Comparison, ...]
     same_tokens: tuple[Comparison, ...]
     rounds: tuple[RoundSummary, ...]
+    warnings: tuple[WarningSummary, ...]
     calibration: Calibration | None
 
 
@@ -106,6 +118,7 @@ def report_of(rows: Sequence[Row], cells: Sequence[CellName]) -> Report:
         same_budget=() if is_empty else tuple(_same_budget(grid)),
         same_tokens=() if is_empty else tuple(_same_tokens(grid)),
         rounds=() if is_empty else tuple(round_ for method in grid.methods for round_ in _rounds(grid, method)),
+        warnings=tuple(_warnings(grid.rows)),
         calibration=calibration(grid.rows),
     )
 
@@ -125,6 +138,17 @@ def _cell(grid: Grid, cell: CellName) -> CellSummary:
         n_timed=len(seconds),
         stop_reasons=dict(Counter(row.stop_reason or "failed" for row in mine)),
     )
+
+
+def _warnings(rows: Sequence[Row]) -> list[WarningSummary]:
+    right: dict[WarningCode | None, list[bool]] = defaultdict(list)
+    for row in rows:
+        if row.warnings is not None:
+            for code in row.warnings or (None,):
+                right[code].append(row.correct)
+    found = [WarningSummary(code, len(each), sum(each) / len(each)) for code, each in right.items()]
+    found.sort(key=lambda one: (one.code is None, -one.n_searches))
+    return [] if [one.code for one in found] == [None] else found
 
 
 def _same_budget(grid: Grid) -> list[Comparison]:

@@ -19,6 +19,7 @@ def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str
         _cells(report),
         _compared("At the same budget", report.same_budget),
         _compared("At the same number of generated tokens", report.same_tokens),
+        _warnings(report),
         _calibration(report),
         "\n\n".join(f"![{title}]({file})" for title, file in pictures.items()),
         _method(report) if report.cells else "",
@@ -115,6 +116,14 @@ def _compared(title: str, found: Sequence[Comparison]) -> str:
         for one in found
     ]
     return f"## {title}\n\n" + table(("method", "at", f"minus {found[0].reference}, in points", "verdict"), rows)
+
+
+def _warnings(report: Report) -> str:
+    if not report.warnings:
+        return ""
+    rows = [(f"`{w.code}`" if w.code else "none", w.n_searches, f"{100 * w.right:.1f}") for w in report.warnings]
+    note = "A search can have several warnings."
+    return f"## Warnings\n\n{note}\n\n" + table(("warning", "searches", "right in %"), rows)
 
 
 def _calibration(report: Report) -> str:

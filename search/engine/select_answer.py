@@ -12,6 +12,7 @@ from epf.search.answers.checker import AnswerChecker
 from epf.search.answers.extract import final_answer
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory
+from epf.search.engine.warnings import warnings_of
 from epf.search.options import AnswerSelection, SearchOptions
 from epf.search.result import AnswerShare, Particle, SearchResult, StopReason
 from epf.search.smc.weights import CLIP, FloatArray
@@ -40,18 +41,29 @@ class Choice:
 
 
 async def select_answer(
-    outcome: Outcome, run: SearchRun, checker: AnswerChecker, *, method: str, prompt_tokens: int
+    outcome: Outcome, run: SearchRun, checker: AnswerChecker, *, method: str, has_reward_model: bool, prompt_tokens: int
 ) -> SearchResult:
-    """Select the answer and build the result. Raises what :func:`stop_reason` raises."""
+    """Select the answer and build the result. ``has_reward_model`` is whether the method scores with one.
+
+    Raises what :func:`stop_reason` raises.
+    """
     options = run.options
     reason = stop_reason(outcome, options)
     answers = _answers(outcome.trajectories, options)
     votes = vote_weights(outcome.trajectories, outcome.log_weights, options)
     assert options.answer_selection is not None, "resolved options have a way to select the answer"
     with run.meter.measure("resampling"):
-        classes = await _classes(answers, checker, run)
+        classes, compared_as_text = await _classes(answers, checker, run)
         choice = choose(answers, classes, votes, options.answer_selection, run.rng("selection"))
     shown = _best(outcome) if choice is None else choice.particle
+    warnings = warnings_of(
+        options,
+        outcome.trajectories,
+        answers,
+        classes,
+        has_reward_model=has_reward_model,
+        compared_as_text=compared_as_text,
+    )
     return SearchResult(
         answer=None if choice is None else choice.answer,
         confidence=0.0 if choice is None else choice.share,
@@ -61,6 +73,7 @@ async def select_answer(
         distribution=() if choice is None else choice.distribution,
         answer_entropy=0.0 if choice is None else choice.entropy,
         stop_reason=reason,
+        warnings=warnings,
         method=method,
         seed=run.seed,
         log_evidence=outcome.log_evidence,
@@ -175,13 +188,13 @@ def stop_reason(outcome: Outcome, options: SearchOptions) -> StopReason:
     return "context"
 
 
-async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: SearchRun) -> Sequence[int]:
-    """Class of each answer. If grading takes too long, answers are equal only if their texts are."""
+async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: SearchRun) -> tuple[Sequence[int], bool]:
+    """Class of each answer, and whether grading took too long, so that answers are equal only if their texts are."""
     try:
         async with run.time_limit(GRADING_GRACE_S):
-            return await checker.classes(answers)
+            return await checker.classes(answers), False
     except TimeoutError:
-        return [answers.index(answer) for answer in answers]
+        return [answers.index(answer) for answer in answers], True
 
 
 def _answers(trajectories: Sequence[Trajectory], options: SearchOptions) -> list[str | None]:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from epf.core.errors import InvalidRequest
-from epf.search.result import AnswerShare, SearchResult, StepRecord, StopReason
+from epf.search.result import AnswerShare, SearchResult, SearchWarning, StepRecord, StopReason
 from epf.search.result import Usage as SearchUsage
 from epf.service.chat.tokens import Token
 from epf.service.solve.schemas import ParticleOut
@@ -85,6 +85,7 @@ class SearchOut(BaseModel):
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
     answer_entropy: float = Field(description="Entropy of the distribution, in nats.")
     stop_reason: StopReason = Field(description="finished, or the limit that ended the search early.")
+    warnings: list[SearchWarning] = Field(description="Reasons to doubt the result; usually empty.")
     method: str
     seed: int = Field(description="Seed of the search; the same seed gives the same answer with the embedded models.")
     usage: SearchUsage
@@ -102,6 +103,7 @@ class SearchOut(BaseModel):
             distribution=list(result.distribution),
             answer_entropy=result.answer_entropy,
             stop_reason=result.stop_reason,
+            warnings=list(result.warnings),
             method=result.method,
             seed=result.seed,
             usage=result.usage,

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from epf.core.generator import Finish
 from epf.search.options import SearchOptions
-from epf.search.result import AnswerShare, Particle, SearchResult, StepRecord, StopReason, Usage
+from epf.search.result import AnswerShare, Particle, SearchResult, SearchWarning, StepRecord, StopReason, Usage
 
 REQUEST_ID = "Id of the request, also in the x-request-id header; DELETE /solve/{id} cancels the request."
 
@@ -70,6 +70,7 @@ class SolveResult(BaseModel):
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
     answer_entropy: float = Field(description="Entropy of the distribution, in nats.")
     stop_reason: StopReason = Field(description="finished, or the limit that ended the search early.")
+    warnings: list[SearchWarning] = Field(description="Reasons to doubt the result; usually empty.")
     method: str
     seed: int = Field(description="Seed of the search; the same seed gives the same answer with the embedded models.")
     usage: Usage
@@ -89,6 +90,7 @@ class SolveResult(BaseModel):
             distribution=list(result.distribution),
             answer_entropy=result.answer_entropy,
             stop_reason=result.stop_reason,
+            warnings=list(result.warnings),
             method=result.method,
             seed=result.seed,
             usage=result.usage,

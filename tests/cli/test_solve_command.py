@@ -47,6 +47,7 @@ def test_plain_lines_one_per_round_then_solution_and_answer(capsys: pytest.Captu
     assert rounds
     assert "best answer" in rounds[-1]
     assert any(r"\boxed{42}" in line for line in out)
+    assert not any(line.startswith("warning") for line in out)
     assert re.fullmatch(r"answer 42   confidence \d+%   share \d+%   \d+ tokens in .* s, seed 3", out[-1])
 
 
@@ -153,6 +154,20 @@ def test_failure_of_a_model_is_one_line_and_exit_code_1(capsys: pytest.CaptureFi
 def write(path: Path, *rows: str) -> str:
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return str(path)
+
+
+def test_warnings_are_lines_after_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--temperature", "0", "--n-particles", "2", "--method", "self_consistency", "--seed", "1")
+    assert epf("solve", PROBLEM, *options)[0] == 0
+    answer, *warnings = capsys.readouterr().out.splitlines()[-3:]
+    assert answer.startswith("answer 42")
+    assert warnings[0].startswith("warning At temperature 0 all 2 particles write the same text")
+    assert warnings[1].startswith("warning Method 'self_consistency' does not use a reward model")
+    assert epf("solve", *options, "--file", write(tmp_path / "p", json.dumps({"problem": "a"})))[0] == 0
+    assert capsys.readouterr().out.rstrip().endswith(", warnings: temperature_zero, no_reward_model")
+    assert epf("solve", PROBLEM, "--json", *options)[0] == 0
+    found = json.loads(capsys.readouterr().out)["warnings"]
+    assert [warning["code"] for warning in found] == ["temperature_zero", "no_reward_model"]
 
 
 def test_file_answers_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

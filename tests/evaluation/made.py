@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 from epf.evaluation.rows import Failure, Rounds, Row, ScoredSolution
+from epf.search.result import WarningCode
 
 
 def row(
@@ -17,6 +18,7 @@ def row(
     rounds: Rounds | None = None,
     error: Failure | None = None,
     seconds: float | None = None,
+    warnings: tuple[WarningCode, ...] | None = (),
 ) -> Row:
     return Row(
         problem=problem,
@@ -39,6 +41,7 @@ def row(
         prm_tokens=1,
         seconds=seconds,
         share=1.0,
+        warnings=warnings,
     )
 
 

@@ -113,6 +113,20 @@ def test_the_page_names_what_is_missing() -> None:
     assert "Left out: beam at budget 1: too few" in page
 
 
+def test_warnings_are_counted_with_the_share_of_right_answers() -> None:
+    rows = [row("a", correct=False, warnings=("low_scores", "few_answers")), row("b", warnings=("few_answers",))]
+    rows += [row("c"), row("d"), row("e", correct=False, warnings=None)]
+    found = report_of(rows, [("epf", 4)])
+    assert [(w.code, w.n_searches, w.right) for w in found.warnings] == [
+        ("few_answers", 2, 0.5),
+        ("low_scores", 1, 0.0),
+        (None, 2, 1.0),
+    ]
+    page = markdown(found, SETTINGS, [], {})
+    assert "| `few_answers` | 2 | 50.0 |\n| `low_scores` | 1 | 0.0 |\n| none | 2 | 100.0 |" in page
+    assert "Warnings" not in markdown(report_of([row("a"), row("b")], [("epf", 4)]), SETTINGS, [], {})
+
+
 def test_a_run_without_a_complete_pair_has_a_page_too(tmp_path: Path) -> None:
     empty = report_of([row("a", *CELLS[0])], CELLS)
     assert "Nothing to report yet" in markdown(empty, SETTINGS, [], {})

@@ -102,6 +102,7 @@ def test_the_deadline_ends_the_grading_of_answers_too() -> None:
         until.set(now())
         result = await searching
         assert [(share.answer, share.n_particles) for share in result.distribution] == [("x", 2), ("y", 1)]
+        assert [warning.code for warning in result.warnings] == ["compared_as_text"]
 
     drive(scenario())
 

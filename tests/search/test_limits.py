@@ -122,6 +122,7 @@ def test_a_deadline_limits_the_grading_of_answers_too() -> None:
     models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(lambda steps: 0.5)}
     result = drive(asolve("problem", checker=NeverDone(), n_particles=3, seed=1, max_seconds=SOON_S, **models))
     assert [(share.answer, share.n_particles) for share in result.distribution] == [("x", 2), ("y", 1)]
+    assert [warning.code for warning in result.warnings] == ["compared_as_text"]
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])

@@ -71,6 +71,13 @@ def test_every_problem_has_the_answer_of_a_single_request() -> None:
         assert solved[0]["result"][name] == single[name], name
 
 
+def test_each_result_has_its_own_warnings() -> None:
+    events = events_for({"problems": ["one", {"problem": "two", "temperature": 0.0}], "n_particles": 2, "seed": 1})
+    solved = sorted((event for event in events if event["type"] == "solved"), key=lambda event: event["index"])
+    codes = [[warning["code"] for warning in event["result"]["warnings"]] for event in solved]
+    assert codes == [[], ["temperature_zero"]]
+
+
 def test_totals() -> None:
     events = events_for({"problems": ["one", "two", BAD], "n_particles": 2})
     usages = [event["result"]["usage"] for event in events if event["type"] == "solved"]

@@ -70,6 +70,7 @@ def test_a_problem_is_solved() -> None:
     body = response.json()
     assert body["answer"] == "42"
     assert 0 < body["confidence"] <= 1
+    assert body["warnings"] == []
     assert body["share"] == body["distribution"][0]["probability"]
     assert r"\boxed{42}" in body["solution"]
     assert body["seed"] == 3

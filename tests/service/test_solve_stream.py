@@ -61,6 +61,12 @@ def test_the_streamed_answer_equals_the_plain_one() -> None:
     assert events[0]["id"] == streamed["id"]
 
 
+def test_the_answer_carries_its_warnings() -> None:
+    (warning,) = streamed(temperature=0.0, n_particles=2, seed=1)[-1]["result"]["warnings"]
+    assert warning["code"] == "temperature_zero"
+    assert warning["message"].startswith("At temperature 0 all 2 particles write the same text")
+
+
 def test_particles_only_on_request() -> None:
     assert "particles" not in streamed()[-1]["result"]
     assert len(streamed(n_particles=2, return_particles=True)[-1]["result"]["particles"]) == 2

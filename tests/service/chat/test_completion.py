@@ -200,6 +200,8 @@ def test_the_extension_describes_the_search(client: httpx.Client) -> None:
     assert search["answer"] == "42"
     assert search["stop_reason"] == "finished"
     assert search["seed"] == 3
+    assert search["warnings"] == []
+    assert search["share"] == search["distribution"][0]["probability"]
     assert abs(sum(share["probability"] for share in search["distribution"]) - 1) < 1e-9
     assert len(search["particles"]) == 4
     assert "particles" not in completed(client)["choices"][0]["search"]
