@@ -28,7 +28,7 @@ SLOW := --numprocesses auto --dist loadgroup -m slow
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train constraints tools clean
+.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train train-plain constraints tools clean
 .PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 help: ## List these targets
@@ -79,6 +79,10 @@ check: lint site test coverage test-slow test-vllm test-clients ## Run everythin
 train: $(TRAIN) ## Repeat the training of the embedded models (needs torch, in an environment of its own)
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
 	$(TRAIN_VENV)/bin/python -m epf.training.reward_model
+
+GSM8K ?=
+train-plain: $(TRAIN) ## Train the pair plain, or go on with it: make train-plain GSM8K=train.jsonl (default: from the hub)
+	nice $(TRAIN_VENV)/bin/python -m epf.training.plain $(if $(GSM8K),--gsm8k "$(GSM8K)")
 
 # All methods, and all that the filter and best-of-n may be.
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess

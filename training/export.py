@@ -13,7 +13,8 @@ Bound to the same memory, new_k.i is past_k.i with the new tokens written in pla
 length need no padding. ONNX Runtime's GroupQueryAttention requires b = 1 or t = 1 unless the cache is empty.
 
 Linear weights are stored as (out, in), which Gemm reads with ``transB``; weights that read the same input are joined by Concat,
-which ONNX Runtime folds when it loads the model.
+which ONNX Runtime folds when it loads the model. It folds in the same way the Cast of weights that are stored in 16 bits: they
+are half as large on disk and compute in 32 bits.
 
     python -m epf.training.export DIRECTORY
 """
@@ -32,6 +33,7 @@ from epf.engines.onnx.config import ModelConfig, load_config
 
 WEIGHTS = "model.safetensors"
 MICROSOFT = "com.microsoft"
+_TYPES = {"F32": TensorProto.FLOAT, "F16": TensorProto.FLOAT16}
 
 
 @dataclass
@@ -55,9 +57,13 @@ class Graph:
         return outputs
 
     def weight(self, name: str) -> str:
-        """Use a tensor from the safetensors file."""
+        """Use a tensor from the safetensors file, in 32 bits."""
+        known = name in self.used
         self.used[name] = self.weights[name]
-        return name
+        if self.weights[name].data_type == TensorProto.FLOAT:
+            return name
+        wide = name + ".float32"
+        return wide if known else self.op("Cast", name, name=wide, to=TensorProto.FLOAT)
 
     def ints(self, *values: int) -> str:
         """Use a small int64 vector."""
@@ -73,7 +79,7 @@ def external_weights(path: Path) -> dict[str, onnx.TensorProto]:
     """Return initializers without data, each of which points to its tensor in the safetensors file ``path``.
 
     Raises:
-        ValueError: a tensor is not float32.
+        ValueError: a tensor has neither 32 nor 16 bits (``F32``, ``F16``).
     """
     with path.open("rb") as file:
         header_size = int.from_bytes(file.read(8), "little")
@@ -82,12 +88,14 @@ def external_weights(path: Path) -> dict[str, onnx.TensorProto]:
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        if entry["dtype"] != "F32":
+        if entry["dtype"] not in _TYPES:
             raise ValueError(
-                f"{path}: {name} is {entry['dtype']}, but the embedded runtime reads only F32; convert the weights"
+                f"{path}: {name} is {entry['dtype']}, but the embedded runtime reads F32 and F16; convert the weights"
             )
         begin, end = entry["data_offsets"]
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=entry["shape"], data_location=TensorProto.EXTERNAL)
+        tensor = TensorProto(
+            name=name, data_type=_TYPES[entry["dtype"]], dims=entry["shape"], data_location=TensorProto.EXTERNAL
+        )
         place = {"location": path.name, "offset": str(8 + header_size + begin), "length": str(end - begin)}
         for key, value in place.items():
             tensor.external_data.add(key=key, value=value)

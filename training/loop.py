@@ -14,17 +14,22 @@ Batch = TypeVar("Batch")
 LOG_EVERY = 50
 
 
-class Schedule(Protocol):
-    """The part of a recipe that the loop reads. All values except ``learning_rate`` are numbers of optimiser steps."""
+class Rates(Protocol):
+    """The part of a recipe that determines the learning rate of a step. All values are numbers of optimiser steps."""
 
     @property
     def steps(self) -> int: ...  # noqa: D102
     @property
-    def learning_rate(self) -> float: ...  # noqa: D102
-    @property
     def warmup(self) -> int: ...  # noqa: D102
     @property
     def decay_from(self) -> int: ...  # noqa: D102
+
+
+class Schedule(Rates, Protocol):
+    """The part of a recipe that the loop reads; ``checkpoint_every`` is a number of optimiser steps."""
+
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
     @property
     def checkpoint_every(self) -> int: ...  # noqa: D102
 
@@ -40,7 +45,7 @@ def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim
     ]
 
 
-def rate_factor(step: int, recipe: Schedule) -> float:
+def rate_factor(step: int, recipe: Rates) -> float:
     """Return the factor on the learning rate: linear warm-up, then constant, then a cosine to zero."""
     if step < recipe.warmup:
         return (step + 1) / recipe.warmup

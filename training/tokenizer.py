@@ -4,12 +4,14 @@ Every digit is one token, as are a blank line (the step separator) and each oper
 """
 
 import json
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
+from epf.problem_sets.synthetic.problem import SEPARATOR
 from epf.problem_sets.synthetic.problems import problems
 
 VOCABULARY = 1024
@@ -22,8 +24,22 @@ CHAT_TEMPLATE = (
 )
 
 
+class Solved(Protocol):
+    """A problem with the steps of its solution."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def solution(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
 def make_tokenizer(seed: int = 0, n_problems: int = 40_000) -> Tokenizer:
-    """Train the tokenizer on synthetic problems."""
+    """Train the tokenizer of the pair ``stories`` on synthetic problems."""
+    return train_tokenizer(islice(problems(seed, "train"), n_problems), VOCABULARY)
+
+
+def train_tokenizer(solved: Iterable[Solved], vocabulary: int) -> Tokenizer:
+    """Train a tokenizer with ``vocabulary`` tokens on problems and their solutions."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -33,15 +49,12 @@ def make_tokenizer(seed: int = 0, n_problems: int = 40_000) -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - len(ADDED),
+        vocab_size=vocabulary - len(ADDED),
         special_tokens=list(SPECIALS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = (
-        "user\n" + problem.text + "\nassistant\n" + "\n".join(problem.solution)
-        for problem in islice(problems(seed, "train"), n_problems)
-    )
+    texts = ("user\n" + problem.text + "\nassistant\n" + "\n".join(problem.solution) for problem in solved)
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in ADDED])
     return tokenizer
@@ -66,7 +79,7 @@ def solution_ids(tokenizer: Tokenizer, steps: tuple[str, ...], close: str) -> li
     return [[*tokenizer.encode(step).ids, end] for step, end in zip(steps, ends, strict=True)]
 
 
-def example(tokenizer: Tokenizer, problem: SyntheticProblem) -> tuple[list[int], int]:
+def example(tokenizer: Tokenizer, problem: Solved) -> tuple[list[int], int]:
     """Return the token ids of prompt and solution, and the length of the prompt."""
     prompt_ids = tokenizer.encode(prompt(problem.text)).ids
     return prompt_ids + [i for step in solution_ids(tokenizer, problem.solution, END) for i in step], len(prompt_ids)

@@ -10,7 +10,7 @@ import pytest
 
 from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
-from epf.training.export import build
+from epf.training.export import build, export
 from tests.tiny_model import VOCABULARY, forward, write_model, write_safetensors
 
 TOLERANCE = 1e-4
@@ -72,12 +72,23 @@ def test_the_graph_declares_its_inputs(directory: Path) -> None:
     assert names == ["input_ids", "seqlens", "total", "logits_at", *caches]
 
 
-def test_half_precision_is_rejected(tmp_path: Path) -> None:
-    tensors = write_model(tmp_path / "half", "generator")
+def test_weights_in_16_bits_compute_in_32(kind: str, tmp_path: Path) -> None:
+    tensors = write_model(tmp_path / kind, kind)
     halves = {name: tensor.astype(np.float16) for name, tensor in tensors.items()}
-    write_safetensors(tmp_path / "half" / "model.safetensors", halves, "F16")
-    with pytest.raises(ValueError, match="F16"):
-        build(tmp_path / "half")
+    write_safetensors(tmp_path / kind / "model.safetensors", halves, "F16")
+    export(tmp_path / kind)
+    decoder = Decoder(tmp_path / kind, load_config(tmp_path / kind), 1, 1)
+    ids = random_ids(40)
+    expected = forward({name: tensor.astype(np.float32) for name, tensor in halves.items()}, ids)
+    np.testing.assert_allclose(decoder.extend(0, 0, ids), expected[-1], atol=TOLERANCE)
+
+
+def test_other_precisions_are_rejected(tmp_path: Path) -> None:
+    tensors = write_model(tmp_path / "wide", "generator")
+    wide = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
+    write_safetensors(tmp_path / "wide" / "model.safetensors", wide, "F64")
+    with pytest.raises(ValueError, match="F64"):
+        build(tmp_path / "wide")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""Synthetic kinds: every form works out, every line is right, and the same seed draws the same problems."""
+
+import re
+
+import numpy as np
+import pytest
+
+from epf.training.plain.kinds.draw import EVENTS, SHARES, draw_kind, forms_of
+from epf.training.plain.kinds.form import Form, realise
+from tests.training.plain.lines import check_lines, numbers_of
+
+IN_WORDS = re.compile("two|three|four|five|six|seven|eight|nine|ten|eleven|twelve")
+
+
+def forms() -> list[Form]:
+    return [form for kind in SHARES if kind != EVENTS for form in forms_of(kind)]
+
+
+def test_the_shares_add_up() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1)
+
+
+def test_every_form_works_out_and_fills_all_slots() -> None:
+    rng = np.random.default_rng(0)
+    for form in forms():
+        found = 0
+        for _ in range(30):
+            try:
+                drawn = realise(rng, form)
+            except ValueError:
+                continue
+            found += 1
+            assert not set(drawn.text) & set("{}[]|"), drawn.text
+            assert "  " not in drawn.text
+            assert drawn.answer is not None or not form.lines
+            if drawn.answer is not None:
+                assert float(check_lines(drawn.lines)) == float(drawn.answer) >= 0
+        assert found >= 8, form.text
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_the_first_line_uses_numbers_of_the_text(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        drawn = draw_kind(rng, kind)
+        # A product may begin with a part of its factor.
+        if drawn.lines and " * " not in drawn.lines[0] and not IN_WORDS.search(drawn.text.lower()):
+            used = numbers_of(drawn.lines[0].split(" = ")[0])
+            assert used & numbers_of(drawn.text), (drawn.text, drawn.lines)
+
+
+def test_the_same_seed_draws_the_same_problems() -> None:
+    first, second = ([draw_kind(rng) for _ in range(50)] for rng in (np.random.default_rng(7), np.random.default_rng(7)))
+    assert first == second
+
+
+def test_one_to_three_events_change_a_quantity() -> None:
+    rng = np.random.default_rng(2)
+    drawn = [draw_kind(rng, EVENTS) for _ in range(300)]
+    assert {len(problem.lines) for problem in drawn} == {1, 2, 3}
+    assert all(check_lines(problem.lines) == int(problem.answer or -1) for problem in drawn)
+
+
+def test_a_form_with_an_unknown_slot_is_refused() -> None:
+    with pytest.raises(KeyError, match="nothing"):
+        realise(np.random.default_rng(0), Form("{A} has {nothing}.", "a:S", "a+1"))

@@ -1,0 +1,51 @@
+"""Sizes and schedule of the pair ``plain``: all numbers of its training in one place."""
+
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer
+from transformers import LlamaConfig
+
+from epf.training.tokenizer import END, SPECIALS
+
+VOCABULARY = 4096
+CONTEXT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast the generator trains. All but ``batch_size`` (problems) and ``learning_rate`` count steps.
+
+    Attributes:
+        growth: over this many steps, the solutions grow from 2 lines to :attr:`max_lines`.
+        decay_from: from here on, the learning rate falls to zero by a cosine.
+    """
+
+    steps: int = 20_000
+    decay_from: int = 15_000
+    warmup: int = 100
+    growth: int = 1_000
+    max_lines: int = 12
+    batch_size: int = 64
+    learning_rate: float = 4e-3
+    seed: int = 0
+
+    def lines_at(self, step: int) -> int:
+        """Return the maximum number of lines of a solution at a step."""
+        return 2 + int((self.max_lines - 2) * min(1.0, step / self.growth))
+
+
+def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
+    """Return the generator's shape: 8.9 million parameters."""
+    return LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=320,
+        intermediate_size=896,
+        num_hidden_layers=6,
+        num_attention_heads=5,
+        num_key_value_heads=5,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.token_to_id(END),
+        pad_token_id=tokenizer.token_to_id(SPECIALS[0]),
+    )
