@@ -26,18 +26,30 @@ from typing import ClassVar
 
 
 class SearchServiceError(Exception):
-    """Root of the tree. ``param`` names the offending input field, ``retry_after_s`` the seconds to wait, where known."""
+    """Root of the tree. ``param`` names the offending input field, ``retry_after_s`` the seconds to wait, where known.
+
+    ``retryable`` belongs to the class unless one error knows better: a server that rejects a key rejects it again.
+    """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = "internal_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
-    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
+        if retryable is not None:
+            self.retryable = retryable
 
 
 class InvalidRequest(SearchServiceError):

@@ -38,12 +38,14 @@ class Sampling:
         top_p: nucleus mass in (0, 1]; 1 samples from the whole vocabulary.
         max_tokens: maximum number of tokens in the step; a step that reaches it has finish ``length``.
         separator: text that ends the step. Empty means that only the model's own end or the token limit ends it.
+        stop: texts at which the search cuts the solution. A generator may end the step once its text holds one of them.
     """
 
     temperature: float = 0.8
     top_p: float = 1.0
     max_tokens: int = 256
     separator: str = "\n\n"
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

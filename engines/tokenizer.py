@@ -88,6 +88,15 @@ class ChatTokenizer:
             raise InvalidRequest("The problem contains a special token of the model. Remove it.", param="problem")
         return text
 
+    def before_special(self, text: str) -> str:
+        """Return ``text`` up to the first special token that it spells; all of it if it spells none."""
+        return self._special_pattern.split(text, maxsplit=1)[0] if self._special_pattern else text
+
+    def ends_prompt(self, prefix_ids: Sequence[int]) -> bool:
+        """Whether nothing has been sampled after the prompt, as far as the chat template shows it."""
+        data, ending = _id_bytes(prefix_ids), self._prompt_ending
+        return bool(ending) and data.endswith(ending)
+
     def tokens_with(self, text: str) -> tuple[int, ...]:
         """All tokens that contain ``text``, alone or with more around it."""
         data = text.encode()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from epf.core.errors import ContextTooLong, InvalidRequest, SearchServiceError
+from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
@@ -81,7 +81,9 @@ class Worker:
         except SearchServiceError as error:
             if isinstance(error, InvalidRequest) and not isinstance(error, ContextTooLong):
                 raise
-            return failed_row(task, Failure(error.code, error.message, error.retryable), n_generated)
+            # A server that rejects a key or a name does so until its settings are changed, and then the run is resumed.
+            retryable = error.retryable or isinstance(error, GeneratorError | RewardModelError)
+            return failed_row(task, Failure(error.code, error.message, retryable), n_generated)
         except Exception as error:  # an unexpected error of one search must not end the others
             message = f"{type(error).__name__}: {error}"
             return failed_row(task, Failure(SearchServiceError.code, message, retryable=True), n_generated)

@@ -2,10 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError
+from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.reward_model import Score
 from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.replicas import Upstream, is_number
@@ -26,14 +27,17 @@ def connect(urls: Sequence[str], *, api_key: str | None = None, timeout_s: float
     return Upstream(urls, RewardModelError, "the reward model", api_key=api_key, timeout_s=timeout_s)
 
 
-def error_of(rejected: UpstreamRejected) -> Exception:
-    """Return the error to raise for a rejected request: the caller's if the trace is at fault, else the reward model's."""
-    error = rejected.error
-    if rejected.too_long:
+def error_of(rejected: UpstreamRejected, upstream: Upstream, private: Iterable[str]) -> SearchServiceError:
+    """Return the error to raise for a rejected request: the caller's if the trace is at fault, else the reward model's.
+
+    ``private`` are the texts of the request, which the error does not repeat.
+    """
+    refusal = rejected.refusal
+    if refusal.too_long:
         return ContextTooLong("The trace is longer than the reward model or its server accepts.")
-    if rejected.status == 400 and error.get("code") == InvalidRequest.code and error.get("param") in ("problem", "steps"):
-        return InvalidRequest("The reward model's server rejected this trace.", param=error["param"])
-    return RewardModelError(f"The reward model's server rejected the request with status {rejected.status}.")
+    if refusal.status == 400 and refusal.code == InvalidRequest.code and refusal.param in ("problem", "steps"):
+        return InvalidRequest("The reward model's server rejected this trace.", param=refusal.param)
+    return upstream.rejection(rejected, private)
 
 
 class HttpRewardModel(SharedRewardModel):
@@ -47,9 +51,9 @@ class HttpRewardModel(SharedRewardModel):
         try:
             answer = await self._upstream.post("/score", {"problem": problem, "steps": list(steps)}, affinity=problem)
         except UpstreamRejected as rejected:
-            raise error_of(rejected) from None
+            raise error_of(rejected, self._upstream, (problem, *steps)) from None
         probability, n_tokens = answer.get("probability"), answer.get("n_tokens")
-        if not isinstance(probability, float | int) or not 0 <= probability <= 1:
+        if not isinstance(probability, float | int) or not is_number(probability) or not 0 <= probability <= 1:
             raise RewardModelError("The reward model's server returned no probability in [0, 1].")
         if not isinstance(n_tokens, int) or isinstance(n_tokens, bool) or n_tokens < 0:
             raise RewardModelError("The reward model's server returned no valid number of tokens.")
@@ -80,15 +84,15 @@ class VllmServerBackend:
         self._checked = family.read == "next_token"
 
     async def context_length(self) -> int:
-        """Maximum number of tokens of one prompt, as the server reports it."""
+        """Maximum number of tokens of one prompt, as the server reports it. A server that lists no models checks it itself."""
         if self._context_length is None:
-            answer = await self._get("/v1/models")
-            models = answer.get("data")
+            answer = await self._upstream.get_optional("/v1/models")
+            models = None if answer is None else answer.get("data")
             known = {m.get("id"): m for m in models if isinstance(m, dict)} if isinstance(models, list) else {}
             length = known.get(self._model, {}).get("max_model_len")
-            if not isinstance(length, int):
+            if answer is not None and type(length) is not int:
                 raise RewardModelError(f"The reward model's server lists no model {self._model!r} with a max_model_len.")
-            self._context_length = length
+            self._context_length = sys.maxsize if length is None else length
         return self._context_length
 
     async def values(self, ids: tuple[int, ...], problem: str) -> tuple[list[float], int]:
@@ -119,7 +123,7 @@ class VllmServerBackend:
         try:
             answer = await self._upstream.post(PATHS[self._family.read], body, affinity=problem)
         except UpstreamRejected as rejected:
-            raise error_of(rejected) from None
+            raise error_of(rejected, self._upstream, (problem,)) from None
         try:
             if self._family.read == "next_token":
                 (choice,) = answer["choices"]
@@ -157,9 +161,3 @@ class VllmServerBackend:
         if not abs(raw - activated) <= TOLERANCE:
             message = "The reward model's server does not support use_activation. Upgrade it to vLLM 0.11 or newer."
             raise RewardModelError(message)
-
-    async def _get(self, path: str) -> dict[str, Any]:
-        try:
-            return await self._upstream.get(path)
-        except UpstreamRejected as rejected:
-            raise error_of(rejected) from None

@@ -14,19 +14,26 @@ import logging
 import math
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
+import httpx
+
 from epf.core.errors import SearchServiceError
 from epf.engines.http.connections import MAX_RESPONSE_BYTES, Connections
-from epf.engines.http.errors import RetryableError
+from epf.engines.http.errors import RetryableError, UpstreamRejected
+from epf.engines.http.private import texts_of
+from epf.engines.http.wording import Wording
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Attempt = Callable[[str, asyncio.Timeout], Awaitable[T]]
+"""One attempt at the replica with this URL; it may reschedule the timeout."""
 
 MAX_IN_FLIGHT = 512
 MAX_ATTEMPTS = 4
@@ -38,6 +45,7 @@ RETRIES_PER_CALL = 0.1
 MAX_RETRIES_SAVED = 64.0
 """Limit of the retry budget: about the number of calls that a large search has under way when something breaks."""
 UNKNOWN_PATH_STATUSES = frozenset({404, 405, 501})
+OPTIONAL_TIMEOUT_S = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -70,13 +78,20 @@ class Upstream:
         api_key: str | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
+        if not urls or not all(map(_is_address, urls)):
             raise ValueError(f"The URL of {owner} must start with http:// or https://. Separate several URLs by commas.")
-        self._replicas = tuple(_Replica(number, url.rstrip("/")) for number, url in enumerate(urls))
+        self._replicas = tuple(_Replica(number, url.rstrip("/").removesuffix("/v1")) for number, url in enumerate(urls))
         self._error = error
         self._owner = owner
+        key = (api_key or "").strip()
+        self._wording = Wording(owner, key)
+        if not (key.isascii() and key.isprintable()):
+            message = (
+                f"The API key of {owner} has characters that a header cannot hold. Check {self._wording.setting('api_key')}."
+            )
+            raise ValueError(message)
         self._timeout_s = timeout_s
-        self._connections = Connections(error, owner, api_key)
+        self._connections = Connections(error, owner, key or None)
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._retries = MAX_RETRIES_SAVED
         self._random = random.Random()
@@ -88,14 +103,35 @@ class Upstream:
         """Return the response to ``body``. Calls with the same ``affinity`` go to the same replica while it is reachable.
 
         Raises:
-            UpstreamRejected: the server reports an error of the caller.
+            UpstreamRejected: the server refuses the request; :meth:`rejection` makes an error of it.
             SearchServiceError: of the class given; no attempt returned a JSON object.
         """
-        return await self._call(lambda url, _: self._connections.json("POST", url + path, body), affinity)
+        return await self._call(partial(self._json, "POST", path, body), affinity, private=partial(texts_of, body))
 
     async def get(self, path: str) -> dict[str, Any]:
         """Like :meth:`post`, without a body."""
-        return await self._call(lambda url, _: self._connections.json("GET", url + path), "")
+        return await self._call(partial(self._json, "GET", path, None), "")
+
+    async def get_optional(self, path: str) -> dict[str, Any] | None:
+        """Return the response to a GET of the first replica that has one; None if a server responds with anything else.
+
+        Each replica is asked once. Raises a ``SearchServiceError`` of the class given if none of them can be reached.
+        """
+        self._check_open()
+        failure: RetryableError | None = None
+        for replica in self._replicas:
+            try:
+                async with asyncio.timeout(OPTIONAL_TIMEOUT_S):
+                    return await self._connections.json("GET", replica.url + path)
+            except (UpstreamRejected, TimeoutError):
+                return None
+            except RetryableError as error:
+                if not error.unreachable:
+                    return None
+                failure = error
+        raise self._error(
+            self._wording.failed(self._replicas[-1].url, 1, str(failure)), retryable=not (failure and failure.lasting)
+        )
 
     async def stream(
         self,
@@ -106,31 +142,39 @@ class Upstream:
         affinity: str,
         deadline_s: float,
         max_bytes: int = MAX_RESPONSE_BYTES,
+        lasting: Collection[int] = (),
+        private: Callable[[], str] = str,
     ) -> T:
         """Return what ``read`` makes of the events of the response to ``body``.
 
         An attempt that breaks off is discarded, and ``read`` is called anew with the events of the next one. If ``read``
         returns before the events end, or this call is cancelled, the connection is closed, which makes the server stop.
 
-        ``deadline_s`` limits all attempts together, ``max_bytes`` the response of one attempt.
+        ``deadline_s`` limits all attempts together, ``max_bytes`` the response of one attempt. A status in ``lasting`` raises
+        ``UpstreamRejected`` at once. Errors and logs repeat no passage of the body, nor of the text that ``private`` returns.
         """
 
         async def attempt(url: str, timeout: asyncio.Timeout) -> T:
             async with (
-                self._connections.events(url + path, body, max_bytes) as events,
+                self._connections.events(url + path, body, max_bytes, lasting) as events,
                 aclosing(self._rescheduling(events, timeout)) as timely,
             ):
                 return await read(timely)
 
-        return await self._call(attempt, affinity, deadline_s)
+        return await self._call(attempt, affinity, deadline_s, private=lambda: [*texts_of(body), private()])
 
-    async def ready(self, *paths: str) -> None:
+    def rejection(self, rejected: UpstreamRejected, private: Iterable[str]) -> SearchServiceError:
+        """Return the error for a refused request, and log what the server said, both without passages of ``private`` texts."""
+        logger.warning(self._wording.log(rejected.url, f"status {rejected.refusal.status}: {rejected.refusal.words}", private))
+        return self._error(self._wording.rejected(rejected, private), retryable=False)
+
+    async def ready(self, *paths: str, unknown: bool = False) -> None:
         """Raise an error unless a replica is ready: it returns status 200 for the first of ``paths`` that it knows.
 
-        All replicas are asked concurrently, once each.
+        ``unknown`` is whether a replica that knows none of them is ready. All replicas are asked concurrently, once each.
         """
         self._check_open()
-        checks = [asyncio.create_task(self._is_ready(replica.url, paths)) for replica in self._replicas]
+        checks = [asyncio.create_task(self._is_ready(replica.url, paths, unknown)) for replica in self._replicas]
         try:
             for check in asyncio.as_completed(checks):
                 if await check:
@@ -152,8 +196,15 @@ class Upstream:
             await self._drained.wait()
         await self._connections.aclose()
 
+    async def _json(self, method: str, path: str, body: dict[str, Any] | None, url: str, _: asyncio.Timeout) -> dict[str, Any]:
+        return await self._connections.json(method, url + path, body)
+
     async def _call(
-        self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str, deadline_s: float | None = None
+        self,
+        attempt: Attempt[T],
+        affinity: str,
+        deadline_s: float | None = None,
+        private: Callable[[], Iterable[str]] = tuple,
     ) -> T:
         self._check_open()
         try:
@@ -161,7 +212,7 @@ class Upstream:
                 self._open.add(call)
                 try:
                     async with self._slots:
-                        return await self._retry(attempt, affinity)
+                        return await self._retry(attempt, affinity, private)
                 finally:
                     self._open.discard(call)
                     if not self._open:
@@ -170,7 +221,7 @@ class Upstream:
             self._check_open()
             raise self._error(f"The server of {self._owner} did not finish within {deadline_s:g} seconds.") from None
 
-    async def _retry(self, attempt: Callable[[str, asyncio.Timeout], Awaitable[T]], affinity: str) -> T:
+    async def _retry(self, attempt: Attempt[T], affinity: str, private: Callable[[], Iterable[str]]) -> T:
         """Make attempts until one succeeds or no further one is allowed."""
         self._retries = min(self._retries + RETRIES_PER_CALL, MAX_RETRIES_SAVED)
         order = self._rendezvous_order(affinity)
@@ -185,18 +236,19 @@ class Upstream:
                 replica.ejected_until_s = None
                 return result
             except TimeoutError:
-                failure = RetryableError("timed out", unreachable=True)
+                failure = RetryableError(f"no response within {self._timeout_s:g} seconds", unreachable=True)
             except RetryableError as error:
                 failure = error
-            self._record_failure(replica, failure)
+            self._record_failure(replica, failure, private)
             others = any(r not in tried and r.ejected_until_s is None for r in order)
             if not await self._may_retry(failure, len(tried), others=others):
-                raise self._error(f"The server of {self._owner} failed after {len(tried)} attempts: {failure}.")
+                message = self._wording.failed(replica.url, len(tried), str(failure), private())
+                raise self._error(message, retryable=not failure.lasting)
 
-    def _record_failure(self, replica: _Replica, failure: RetryableError) -> None:
+    def _record_failure(self, replica: _Replica, failure: RetryableError, private: Callable[[], Iterable[str]]) -> None:
         """Eject an unreachable replica. This is logged once, however many calls run into it."""
         if replica.ejected_until_s is None or not failure.unreachable:
-            logger.warning("replica %d of %s failed: %s", replica.number, self._owner, failure)
+            logger.warning("replica %d: %s", replica.number, self._wording.log(replica.url, str(failure), private()))
         if failure.unreachable:
             replica.ejected_until_s = time.monotonic() + EJECTION_S
 
@@ -206,7 +258,7 @@ class Upstream:
             return False
         if others and failure.unreachable:
             return True
-        if self._retries < 1:
+        if failure.lasting or self._retries < 1:
             return False
         self._retries -= 1
         backoff_s = min(INITIAL_BACKOFF_S * 2 ** (n_attempts - 1), MAX_BACKOFF_S) * self._random.random()
@@ -234,12 +286,12 @@ class Upstream:
         if healthy:
             logger.warning("replica %d of %s is reachable again", replica.number, self._owner)
 
-    async def _is_ready(self, url: str, paths: Sequence[str]) -> bool:
+    async def _is_ready(self, url: str, paths: Sequence[str], unknown: bool) -> bool:
         for path in paths:
             status = await self._connections.status(url + path)
             if status not in UNKNOWN_PATH_STATUSES:
                 return status == 200
-        return False
+        return unknown
 
     async def _rescheduling(self, events: AsyncIterator[T], timeout: asyncio.Timeout) -> AsyncGenerator[T, None]:
         """``events``, each of which restarts the timeout of its attempt."""
@@ -250,6 +302,13 @@ class Upstream:
     def _check_open(self) -> None:
         if self._closed:
             raise self._error(f"The connection to the server of {self._owner} is closed.")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return url.startswith(("http://", "https://")) and bool(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        return False
 
 
 def is_number(value: object) -> bool:

@@ -3,7 +3,8 @@
 After resampling, many particles hold the same tokens. A server that takes token ids, such as vLLM, draws ``n`` continuations of
 a prompt in one request and gives the i-th of them the request's seed plus i. Calls with the same prefix and sampling and with
 consecutive seeds therefore become one request, and each still gets exactly the step that it would have got alone. What they
-have in common is sent and read once.
+have in common is sent and read once. At temperature 0 the seed does not matter, so calls with the same prefix share one step;
+servers refuse to sample several of them.
 """
 
 import asyncio
@@ -50,10 +51,14 @@ class _Request:
 
 
 class RequestCoalescer:
-    """Collects the calls of one iteration of the event loop and sends them with ``sample``."""
+    """Collects the calls of one iteration of the event loop and sends them with ``sample``.
 
-    def __init__(self, sample: SampleSteps) -> None:
+    ``max_steps`` returns the maximum number of steps in one request.
+    """
+
+    def __init__(self, sample: SampleSteps, max_steps: Callable[[], int] = lambda: MAX_STEPS) -> None:
         self._sample = sample
+        self._max_steps = max_steps
         self._waiting: list[_Call] = []
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
@@ -77,27 +82,30 @@ class RequestCoalescer:
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for calls in _coalesced(call for call in waiting if not call.step.done()):
+        for calls in _coalesced((call for call in waiting if not call.step.done()), self._max_steps()):
             request = _Request(calls)
             for call in calls:
                 call.request = request
             request.task = asyncio.get_running_loop().create_task(self._run(calls))
 
     async def _run(self, calls: list[_Call]) -> None:
-        def on_step(i: int, step: Step) -> None:
-            if not calls[i].step.done():
-                calls[i].step.set_result(step)
-
         first = calls[0]
+        greedy = first.sampling.temperature == 0
+
+        def on_step(i: int, step: Step) -> None:
+            for call in calls if greedy else (calls[i],):
+                if not call.step.done():
+                    call.step.set_result(step)
+
         try:
-            await self._sample(first.prefix_ids, first.sampling, first.seed, len(calls), on_step)
+            await self._sample(first.prefix_ids, first.sampling, first.seed, 1 if greedy else len(calls), on_step)
         except Exception as error:
             for call in calls:
                 if not call.step.done():
                     call.step.set_exception(error)
 
 
-def _coalesced(calls: Iterable[_Call]) -> list[list[_Call]]:
+def _coalesced(calls: Iterable[_Call], max_steps: int) -> list[list[_Call]]:
     """Group calls that one request can serve, in the order of their seeds."""
     alike: defaultdict[tuple[tuple[int, ...], Sampling], list[_Call]] = defaultdict(list)
     for call in calls:
@@ -105,8 +113,11 @@ def _coalesced(calls: Iterable[_Call]) -> list[list[_Call]]:
     requests: list[list[_Call]] = []
     for group in alike.values():
         group.sort(key=lambda call: call.seed)
+        if group[0].sampling.temperature == 0:
+            requests.append(group)
+            continue
         for i, call in enumerate(group):
-            if i and call.seed == group[i - 1].seed + 1 and len(requests[-1]) < MAX_STEPS:
+            if i and call.seed == group[i - 1].seed + 1 and len(requests[-1]) < max_steps:
                 requests[-1].append(call)
             else:
                 requests.append([call])

@@ -1,20 +1,42 @@
-"""``/v1/completions`` of OpenAI-compatible servers: the request, the streamed response, and the step that it contains."""
+"""Streamed responses of ``/v1/completions``: what a server sampled, in whatever shape it sends it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, cast, get_args
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import Sampling, Step
-from epf.engines.http.errors import RetryableError
+from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamRejected
 from epf.engines.http.replicas import is_number
-from epf.engines.tokenizer import ChatTokenizer
-from epf.generators.steps import StepReader, read_step
+from epf.engines.http.sse import END_GRACE_S
 
-TOKENS_PER_EVENT = 16
-"""Only whole steps are used, so vLLM may send several tokens in one event."""
+End = Literal["separator", "stop", "length", "elsewhere"]
 
-End = Literal["separator", "stop", "length"]
+ENDS: dict[str, End] = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "completed"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_length", "max_new_tokens", "model_length", "token_limit"), "length"),
+}
+"""What the finish reasons of servers mean."""
+
+GAVE_UP = frozenset({"abort", "aborted", "cancelled", "error", "load", "unload"})
+"""Finish reasons of a server that gave up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where reading ends although the server goes on.
+
+    Attributes:
+        separator: text at which reading ends; empty for none.
+        stop: other texts at which reading ends.
+        after: text with which the response begins, which is not part of the completion; a response that begins otherwise is not
+            read on.
+    """
+
+    separator: str = ""
+    stop: tuple[str, ...] = ()
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +44,12 @@ class Completion:
     """What a server sampled.
 
     Attributes:
-        text: all of it, or up to the event that contains the separator if reading ended there.
-        token_ids: None if the server sends none. If they were requested, the rest of such a response is not read.
+        text: all of it, or up to the event at which reading ended.
+        token_ids: None if the server sends none.
+        log_prob_ids: ids that the log probabilities name; None if they name none.
         log_probs: one for each token id, or empty.
-        end: why it ended: the server's finish reason, or ``separator`` if reading ended there.
-        stop_reason: text or token at which vLLM stopped, None at the model's own end.
+        end: why it ended: at the server, at the ``separator``, or because it begins ``elsewhere`` than it should.
+        stop_reason: text or token at which the server stopped, None at the model's own end.
     """
 
     text: str
@@ -34,33 +57,7 @@ class Completion:
     log_probs: tuple[float, ...]
     end: End
     stop_reason: str | int | None
-
-
-def completion_request(
-    model: str, prompt: Sequence[int] | str, sampling: Sampling, max_tokens: int, seed: int, n: int = 1
-) -> dict[str, Any]:
-    """Return the body of a request for ``n`` continuations, without the fields that say where to stop.
-
-    Servers have defaults of their own, so whatever is not wanted is switched off. The log probabilities are those at
-    temperature 1. If a step stops at a text, the response includes the whole of its last token.
-    """
-    body: dict[str, Any] = {
-        "model": model,
-        "prompt": prompt,
-        "max_tokens": max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": -1,
-        "min_p": 0.0,
-        "repetition_penalty": 1.0,
-        "seed": seed,
-        "stream": True,
-        "stream_interval": TOKENS_PER_EVENT,
-        "return_token_ids": True,
-    }
-    if not isinstance(prompt, str):
-        body |= {"n": n, "logprobs": 0, "return_tokens_as_token_ids": True, "include_stop_str_in_output": True}
-    return body
+    log_prob_ids: tuple[int, ...] | None = None
 
 
 async def read_completions(
@@ -68,157 +65,214 @@ async def read_completions(
     on_completion: Callable[[int, Completion], None],
     *,
     n: int = 1,
-    separator: str | None = None,
+    cut: Cut | None = None,
+    needs_ids: bool = False,
+    max_tokens: int,
 ) -> None:
     """Read a streamed response with ``n`` choices and pass on each choice when it has ended.
 
-    Token ids are read to their end, or until an event has none. Text is read until it contains the separator, if one is given.
+    Args:
+        events: JSON objects of the response.
+        on_completion: gets the index of a choice and the choice.
+        n: number of choices.
+        cut: where reading ends before the server does.
+        needs_ids: do not read on when a text comes without token ids.
+        max_tokens: limit of the request, at which a choice without a finish reason was cut.
 
     Raises:
-        GeneratorError: the response does not have ``n`` choices.
-        RetryableError: the server gave up.
+        GeneratorError: the response does not have ``n`` choices, or a choice is invalid.
+        RetryableError: the server gave up, or the stream broke off.
     """
-    choices = [_Choice(separator) for _ in range(n)]
-    async for event in events:
+    choices = [_Choice(cut or Cut(), needs_ids) for _ in range(n)]
+
+    def read(event: dict[str, Any]) -> None:
         touched: list[int] = []
-        for content in _choices_of(event):
-            index = content.get("index", 0)
-            if type(index) is not int or not 0 <= index < n or choices[index].ended:
-                raise _wrong_choices()
-            choices[index].add(content)
-            touched.append(index)
+        for content in _contents(event):
+            index = content.get("index") or 0
+            if type(index) is not int or not 0 <= index < n:
+                raise GeneratorError(f"The generator's server sent a choice with index {index!r:.20} where {n} were requested.")
+            if choices[index].add(content):
+                touched.append(index)
         for index in touched:
             if choices[index].ended:
                 on_completion(index, choices[index].completion())
-        if any(choices[index].enough for index in touched):
-            return
-    if not all(choice.ended for choice in choices):
-        raise _unknown_end()
+
+    try:
+        async for event in events:
+            read(event)
+            if any(choice.enough for choice in choices):
+                return
+            if all(choice.ended for choice in choices):
+                await _read_on(events)
+                return
+    except StreamBrokeOff:
+        if not all(choice.ended for choice in choices):
+            raise
+    for index, choice in enumerate(choices):
+        if not choice.ended:
+            if not choice.begun:
+                raise GeneratorError("The generator's server did not return the requested number of choices.")
+            choice.end_at(max_tokens)
+            on_completion(index, choice.completion())
 
 
-def step_of_ids(
-    completion: Completion, ids: Sequence[int], prefix_ids: Sequence[int], separator: str, tokenizer: ChatTokenizer
-) -> Step:
-    """Return the step that ``ids`` begin with. The server may know more tokens that end the model's turn than ``tokenizer``.
-
-    Raises:
-        GeneratorError: there is no token, or the server stopped at a separator that the tokens do not spell.
-    """
-    if not ids:
-        raise GeneratorError("The generator's server responded without a token.")
-    reader = StepReader(prefix_ids, separator, tokenizer.eos_ids, tokenizer.token_bytes)
-    for n, token_id in enumerate(ids, 1):
-        if finish := reader.add(token_id):
-            return reader.step(finish, completion.log_probs[:n])
-    if completion.end == "stop" and separator and completion.stop_reason == separator:
-        raise _wrong_tokenizer()
-    return reader.step("eos" if completion.end == "stop" else "length", completion.log_probs)
-
-
-def step_of_text(
-    completion: Completion, prefix_ids: Sequence[int], separator: str, max_tokens: int, tokenizer: ChatTokenizer
-) -> Step:
-    """Return the step that the text begins with: what its first ``max_tokens`` tokens spell."""
-    text, found, _ = completion.text.partition(separator) if separator else (completion.text, "", "")
-    ids = tokenizer.encode(text + found)
-    step = read_step(ids[:max_tokens], (), prefix_ids, separator, (), tokenizer.token_bytes)
-    if step.finish == "separator" or completion.end != "stop" or len(ids) > max_tokens:
-        return step
-    return replace(step, finish="eos")
-
-
-def check_spelling(ids: Sequence[int], text: str, tokenizer: ChatTokenizer) -> bool:
-    """Check that ``ids`` spell the server's text. Returns False if there is nothing to compare, or a character is incomplete.
-
-    Raises:
-        GeneratorError: they spell something else.
-    """
-    spelled = b"".join(map(tokenizer.token_bytes, ids)).decode(errors="replace")
-    if "\ufffd" in spelled + text or not text.strip():
-        return False
-    if not spelled.strip().startswith(text.strip()):
-        raise _wrong_tokenizer()
-    return True
+async def _read_on(events: AsyncIterator[dict[str, Any]]) -> None:
+    """Read what follows the last choice, such as the usage, so that the connection can be reused."""
+    with suppress(TimeoutError, RetryableError, UpstreamRejected):
+        async with asyncio.timeout(END_GRACE_S):
+            async for event in events:
+                for content in _contents(event):
+                    if content.get("text"):
+                        raise GeneratorError("The generator's server sent text after its finish reason.")
 
 
 class _Choice:
     """One choice as far as it was read; ``enough`` is set when the rest of the response is not needed."""
 
-    def __init__(self, separator: str | None) -> None:
-        self._separator = separator
+    def __init__(self, cut: Cut, needs_ids: bool) -> None:
+        self._cut = cut
+        self._needs_ids = needs_ids
         self._text = ""
-        self._token_ids: list[int] | None = []
+        self._token_ids: list[int] | None = None
+        self._log_prob_ids: list[int] | None = None
         self._log_probs: list[float] = []
-        self._end: str | None = None
+        self._without_ids = False
+        self._end: End | None = None
+        self._finish = ""
         self._stop_reason: str | int | None = None
+        self.begun = False
         self.enough = False
 
     @property
     def ended(self) -> bool:
         return self._end is not None
 
-    def add(self, content: dict[str, Any]) -> None:
-        self._text += _text(content)
-        ids = content.get("token_ids")
-        if ids is None and self._separator is None:
-            self._token_ids, self._log_probs, self._end, self.enough = None, [], "stop", True
-            return
-        self._token_ids = None if self._token_ids is None or ids is None else [*self._token_ids, *_ids(ids)]
-        self._log_probs += _log_probs(content)
-        if self._separator and self._separator in self._text:
-            self._end, self.enough = "separator", True
+    def add(self, content: dict[str, Any]) -> bool:
+        """Add the content of an event. Returns False for what a server repeats after the end."""
+        text, ids = _text(content), _ids(content)
+        if self.ended:
+            if text or ids:
+                raise GeneratorError("The generator's server sent text after its finish reason.")
+            return False
+        self.begun = True
+        self._text += text
+        if ids is not None:
+            self._token_ids = [*(self._token_ids or []), *ids]
+        named, log_probs = _log_probs(content)
+        self._log_probs += log_probs
+        if named is not None:
+            self._log_prob_ids = [*(self._log_prob_ids or []), *named]
+        self._without_ids = self._without_ids or (bool(text) and ids is None)
+        if self._needs_ids and self._without_ids and self._log_prob_ids is None:
+            self._end, self.enough = "stop", True
+        elif (reached := self._reached()) is not None:
+            self._end, self.enough = reached, True
         else:
-            self._end, self._stop_reason = content.get("finish_reason"), content.get("stop_reason")
+            self._finish, self._stop_reason = _finish(content)
+            self._end = _end_of(self._finish)
+        return True
+
+    def end_at(self, max_tokens: int) -> None:
+        """End a choice of a server that sends no finish reason."""
+        n_tokens = len(self._token_ids or self._log_prob_ids or ())
+        self._end = "length" if n_tokens >= max_tokens else "stop"
 
     def completion(self) -> Completion:
-        if self._end == "abort":
-            raise RetryableError("the server aborted the request", unreachable=True)
-        if self._end not in get_args(End):
-            raise _unknown_end()
-        if self._token_ids is not None and len(self._log_probs) not in (0, len(self._token_ids)):
+        assert self._end is not None
+        if self._cut.after and self._end != "elsewhere" and not self._text.startswith(self._cut.after):
+            self._end = "elsewhere"
+        ids = None if self._without_ids else self._token_ids
+        counted = ids if ids is not None else self._log_prob_ids
+        if counted is not None and len(self._log_probs) not in (0, len(counted)):
             raise GeneratorError("The generator's server returned different numbers of log probabilities and tokens.")
-        ids = None if self._token_ids is None else tuple(self._token_ids)
-        return Completion(self._text, ids, tuple(self._log_probs), cast(End, self._end), self._stop_reason)
+        return Completion(
+            _joined(self._text.removeprefix(self._cut.after)),
+            None if ids is None else tuple(ids),
+            tuple(self._log_probs) if counted is not None else (),
+            self._end,
+            self._stop_reason,
+            None if self._log_prob_ids is None else tuple(self._log_prob_ids),
+        )
+
+    def _reached(self) -> End | None:
+        """Where reading ends, if it does."""
+        after, text = self._cut.after, self._text
+        if not text.startswith(after):
+            return None if after.startswith(text) else "elsewhere"
+        if self._cut.separator and text.find(self._cut.separator, len(after)) >= 0:
+            return "separator"
+        return "stop" if any(text.find(stop, len(after)) >= 0 for stop in self._cut.stop) else None
 
 
-def _choices_of(event: dict[str, Any]) -> list[dict[str, Any]]:
-    """Choices in an event; an event that only counts tokens has none."""
+def _contents(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Choices in an event; many servers send events without any, such as the usage."""
     choices = event.get("choices")
-    if choices == [] and event.get("usage"):
+    if choices is None:
         return []
-    if not isinstance(choices, list) or not choices or not all(isinstance(choice, dict) for choice in choices):
-        raise _wrong_choices()
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise GeneratorError("The generator's server sent choices that are not a list of objects.")
     return choices
 
 
 def _text(content: dict[str, Any]) -> str:
     text = content.get("text")
-    if not isinstance(text, str):
-        raise GeneratorError("The generator's server responded without text.")
-    return text
+    if text is None and ("delta" in content or "message" in content):
+        raise GeneratorError(
+            "The generator's server responded in the format of chat completions. It must serve /v1/completions."
+        )
+    if text is not None and not isinstance(text, str):
+        raise GeneratorError("The generator's server responded with a text that is not a string.")
+    return text or ""
 
 
-def _ids(ids: object) -> list[int]:
-    if not isinstance(ids, list) or not all(type(id_) is int and id_ >= 0 for id_ in ids):
+def _ids(content: dict[str, Any]) -> list[int] | None:
+    ids = content.get("token_ids")
+    if ids is not None and (not isinstance(ids, list) or not all(map(_is_id, ids))):
         raise GeneratorError("The generator's server returned invalid token ids.")
     return ids
 
 
-def _log_probs(content: dict[str, Any]) -> list[float]:
+def _log_probs(content: dict[str, Any]) -> tuple[list[int] | None, list[float]]:
+    """Log probabilities, and the ids that they name, in the form of completions or in that of chat completions."""
     log_probs = content.get("logprobs")
-    values = log_probs.get("token_logprobs") if isinstance(log_probs, dict) else []
+    if not isinstance(log_probs, dict):
+        return None, []
+    tokens = log_probs.get("content")
+    if isinstance(tokens, list) and all(isinstance(token, dict) for token in tokens):
+        ids: list[Any] = [token.get("id") for token in tokens]
+        values: Any = [token.get("logprob") for token in tokens]
+    else:
+        ids, values = [None], log_probs.get("token_logprobs") or []
     if not isinstance(values, list) or not all(map(is_number, values)):
         raise GeneratorError("The generator's server returned log probabilities that are not finite numbers.")
-    return [float(value) for value in values]
+    return (ids if all(map(_is_id, ids)) else None), [float(value) for value in values]
 
 
-def _wrong_choices() -> GeneratorError:
-    return GeneratorError("The generator's server did not return the requested number of choices.")
+def _is_id(value: object) -> bool:
+    return type(value) is int and value >= 0
 
 
-def _unknown_end() -> GeneratorError:
-    return GeneratorError("The generator's server ended its response without a known finish reason.")
+def _finish(content: dict[str, Any]) -> tuple[str, str | int | None]:
+    """Finish reason, empty if the choice goes on, and where the server stopped; SGLang's own format has both in one object."""
+    reason: Any = content.get("finish_reason")
+    stopped_at: Any = content.get("stop_reason") or content.get("matched_stop")
+    if isinstance(reason, dict):
+        reason, stopped_at = reason.get("type"), reason.get("matched", stopped_at)
+    if reason is not None and not isinstance(reason, str):
+        raise GeneratorError(f"The generator's server ended its response with the finish reason {reason!r:.60}.")
+    return reason or "", stopped_at if isinstance(stopped_at, str | int) else None
 
 
-def _wrong_tokenizer() -> GeneratorError:
-    return GeneratorError("The tokenizer does not belong to the served model: its tokens do not spell the server's text.")
+def _end_of(finish: str) -> End | None:
+    if not finish:
+        return None
+    if finish.lower() in GAVE_UP:
+        raise RetryableError(f"the server gave up with the finish reason {finish}", unreachable=True)
+    if finish.lower() not in ENDS:
+        raise GeneratorError(f"The generator's server ended its response with the unknown finish reason {finish!r:.60}.")
+    return ENDS[finish.lower()]
+
+
+def _joined(text: str) -> str:
+    """Text in which halves of characters that arrived one after the other are joined; a half without the other is replaced."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -183,6 +183,7 @@ class SearchRun:
             top_p=self.options.top_p,
             max_tokens=min(self.options.max_tokens_per_step, allowance, room),
             separator=self.options.separator,
+            stop=tuple(self.options.stop),
         )
         seed = call_seed(self.seed, "lookahead" if lookahead else "step", t, slot)
         try:

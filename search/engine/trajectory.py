@@ -10,7 +10,7 @@ from epf.search.result import StepRecord, StopReason
 from epf.search.smc.weights import FloatArray
 
 Status = Literal["running", "finished", "dead", "context_full"]
-"""``dead``: the newest step was empty, or steps repeat. ``context_full``: a model's context has no room for another step."""
+"""``dead``: it ended before any text, or its steps repeat. ``context_full``: a model's context has no room for another step."""
 
 REPEATS = 3
 """A particle repeats itself if this many steps in a row have the same text."""
@@ -79,7 +79,8 @@ def append_step(trajectory: Trajectory, step: Step, separator: str, stop: Sequen
     A step that completes a text of ``stop`` ends before that text, as if the model had ended there; its tokens stay as sampled.
 
     A step whose text holds a complete ``\boxed{}`` has finish ``answer``, unless it was cut at its token limit: then it
-    continues. An empty step, an end before any text, and repeated steps leave the steps as they were and the particle dead.
+    continues. A blank step is kept, since many models begin with one or separate steps twice. An end before any text, and
+    repeated steps, blank ones too, leave the steps as they were and the particle dead.
     """
     if trajectory.steps:
         step = replace(step, text=trajectory.steps[-1].rest + step.text)
@@ -94,8 +95,7 @@ def append_step(trajectory: Trajectory, step: Step, separator: str, stop: Sequen
     finished = step.finish in ("eos", "answer")
     last = (*trajectory.steps, step)[-REPEATS:]
     repeats = len(last) == REPEATS and len({s.text for s in last}) == 1
-    empty = step.finish == "separator" and not written[-1].strip()
-    if empty or (repeats and not finished) or (finished and not any(text.strip() for text in written)):
+    if (repeats and not finished) or (finished and not any(text.strip() for text in written)):
         return replace(trajectory, status="dead")
     return replace(trajectory, steps=(*trajectory.steps, step), status="finished" if finished else "running", end=end)
 

@@ -127,25 +127,132 @@ def test_the_last_verdict_counts(answer: Answer, probability: float) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        chat(""),
-        chat(None),
-        chat("I cannot say."),
-        chat("Is the solution correct? Yesterday"),
         Answer({"choices": []}),
         Answer({"choices": [{"message": "x"}]}),
         Answer({"choices": [{"message": {"content": 3}}]}),
         chat(TEXT, [{"token": 1}]),
-        chat(TEXT, [{"token": TEXT}]),
         chat("Is the solution correct? Yes", usage=None, logprobs=[1]),
         Answer({"error": {"message": "no such model"}}, 404),
     ],
 )
-def test_a_missing_verdict_is_an_error(answer: Answer) -> None:
+def test_what_is_no_chat_completion_is_an_error(answer: Answer) -> None:
     async def test(judge: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError):
             await judge.score("Why?", ["a"])
 
     run(lambda _: answer, test, "judge")
+
+
+@pytest.mark.parametrize(
+    "first", [chat(""), chat(None), chat("I cannot say."), chat("Is the solution correct? Yesterday"), chat(None, usage=None)]
+)
+@pytest.mark.parametrize(
+    ("second", "probability"),
+    [
+        (chat("Yes", [token("Yes", Yes=0.6, yes=0.1, No=0.2)]), 0.7 / 0.9),
+        (chat("\nNo", [token("\n", Maybe=0.9, Yes=0.001), token("No", No=0.9, Yes=0.1)]), 0.1),
+        (chat("Maybe", [token("Maybe", Maybe=0.5, No=0.3, Yes=0.1)]), 0.25),
+        (chat("**Yes**, it is."), 0.75),
+        (chat("no"), 0.25),
+        (chat("It is hard to say."), 0.5),
+        (chat("Nobody knows", [token("Nobody", Nobody=1.0)]), 0.5),
+        (chat(None), 0.5),
+        (Answer({"error": {"message": "roles must alternate"}}, 400), 0.5),
+    ],
+)
+def test_a_judge_without_a_verdict_is_asked_for_one_word_and_then_has_no_opinion(
+    first: Answer, second: Answer, probability: float
+) -> None:
+    def answer(request: Request) -> Answer:
+        return second if "one word" in request.body["messages"][-1]["content"] else first
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        assert (await judge.score("Why?", ["a"])).probability == pytest.approx(probability, abs=1e-9)
+        again = server.requests[1].body
+        assert again["max_tokens"] < 10
+        roles = [message["role"] for message in again["messages"]]
+        assert roles in (["user"], ["user", "assistant", "user"])
+
+    run(answer, test, "judge")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None, "reasoning_content": "Is the solution correct? Yes"},
+        {"content": "", "reasoning": "Is the solution correct? Yes"},
+        {"content": [{"type": "text", "text": "Is the solution "}, {"type": "text", "text": "correct? Yes"}]},
+    ],
+)
+def test_a_verdict_is_found_wherever_the_server_puts_it(message: dict[str, Any]) -> None:
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        assert (await judge.score("Why?", ["a"])).probability == 0.75
+
+    run(lambda _: chat(None, message=message), test, "judge")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 4096 tokens. However, you requested 8300 tokens.",
+        "max_tokens is too large: 8192. This model supports at most 4096 completion tokens.",
+        "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 108 `inputs` tokens and 8192 `max_new_tokens`",
+        "max_tokens must be less than or equal to 3000",
+    ],
+)
+def test_a_judge_with_a_short_context_gets_less_room_and_the_first_size_that_fits_is_kept(words: str) -> None:
+    def answer(request: Request) -> Answer:
+        fits = request.body["max_tokens"] <= 3000
+        return chat("Is the solution correct? Yes") if fits else Answer({"error": {"message": words}}, 400)
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        for step in "ab":
+            assert (await judge.score("Why?", [step])).probability == 0.75
+        assert [request.body["max_tokens"] for request in server.requests] == [8192, 4096, 2048, 2048]
+
+    run(answer, test, "judge")
+
+
+@pytest.mark.parametrize(
+    ("refused", "words", "accepted"),
+    [
+        (
+            "max_tokens",
+            "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+            {"max_completion_tokens": 8192},
+        ),
+        ("temperature", "Unsupported value: 'temperature' does not support 0 with this model.", {"max_tokens": 8192}),
+        ("logprobs", "logprobs are not supported with reasoning models", {"temperature": 0}),
+        ("top_logprobs", "Invalid value for 'logprobs'", {"temperature": 0}),
+        ("logprobs", "Bad request", {"temperature": 0}),
+    ],
+)
+def test_a_field_that_the_server_refuses_is_left_out_from_then_on(refused: str, words: str, accepted: dict[str, Any]) -> None:
+    def answer(request: Request) -> Answer:
+        bad = refused in request.body
+        return Answer({"error": {"message": words}}, 400) if bad else chat("Is the solution correct? Yes")
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        for step in "ab":
+            assert (await judge.score("Why?", [step])).probability == 0.75
+        assert len(server.requests) == 3
+        assert accepted.items() <= server.requests[-1].body.items()
+        assert refused not in server.requests[-1].body
+
+    run(answer, test, "judge")
+
+
+def test_a_server_that_returns_fewer_log_probabilities_is_asked_for_fewer() -> None:
+    def answer(request: Request) -> Answer:
+        if request.body.get("top_logprobs", 0) > 5:
+            return Answer({"error": {"message": "top_logprobs must be at most 5"}}, 400)
+        return chat("Is the solution correct? Yes", [token("Is the solution correct?"), token(" Yes", Yes=0.6, No=0.2)])
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        assert (await judge.score("Why?", ["a"])).probability == pytest.approx(0.75)
+        assert server.requests[-1].body["top_logprobs"] == 5
+
+    run(answer, test, "judge")
 
 
 def test_a_server_without_log_probabilities_is_asked_without_them(caplog: pytest.LogCaptureFixture) -> None:

@@ -57,9 +57,18 @@ def test_a_particle_that_repeats_cut_steps_dies_too() -> None:
     )
 
 
-@pytest.mark.parametrize("fatal", [step(""), step(" \t"), step("", "eos"), step("\n", "eos")])
+@pytest.mark.parametrize("fatal", [step("", "eos"), step("\n", "eos")])
 def test_a_particle_that_writes_nothing_dies(fatal: Step) -> None:
     assert after(fatal) == Trajectory(status="dead")
+
+
+@pytest.mark.parametrize("blank", [step(""), step(" \t")])
+def test_a_blank_step_is_no_reason_to_die(blank: Step) -> None:
+    """Models begin with a blank line, and write two where one would do."""
+    assert after(blank).status == "running"
+    longer = after(blank, step("1 + 1 = 2"), blank, blank, step("So 2", "eos"))
+    assert (longer.status, longer.texts) == ("finished", ("1 + 1 = 2", "So 2"))
+    assert after(step("1 + 1 = 2"), blank, blank, blank).status == "dead"
 
 
 def test_equal_steps_stay_separate_objects() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from epf.engines.http.connections import events_of
+from epf.engines.http.connections import checked_events
 from epf.engines.http.errors import RetryableError, UpstreamRejected
 
 
@@ -19,7 +19,7 @@ def read(body: bytes, size: int) -> list[dict[str, Any]]:
             yield body[at : at + size]
 
     async def main() -> list[dict[str, Any]]:
-        return [event async for event in events_of(chunks())]
+        return [event async for event in checked_events(chunks(), "http://x")]
 
     return asyncio.run(main())
 
@@ -43,7 +43,6 @@ def test_only_line_feeds_end_lines_and_chunks_end_anywhere(end: str) -> None:
     [
         (b"", RetryableError),
         (b'data: {"a": 1}\n\n', RetryableError),
-        (b"data: [DONE]", RetryableError),
         (b'data: "text"\n\ndata: [DONE]\n', RetryableError),
         (b"data: " + b"[" * 100_000 + b"\n\ndata: [DONE]\n", RetryableError),
         (b'data: {"error": "no"}\n\ndata: [DONE]\n', RetryableError),

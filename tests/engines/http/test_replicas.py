@@ -134,7 +134,7 @@ def test_the_connection_of_a_finished_stream_is_reused() -> None:
 
 
 def test_an_idle_connection_is_closed_before_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.connections.IDLE_S", -1.0)
+    monkeypatch.setattr("epf.engines.http.transport.IDLE_S", -1.0)
 
     async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         assert await ask(replicas) == [1, 2]

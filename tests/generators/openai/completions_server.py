@@ -43,7 +43,7 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
         ids = tuple(prompt if isinstance(prompt, list) else tokenizer.encode(prompt).ids)
         if len(ids) >= generator.context_length:
             return JSONResponse({"error": {"message": "too long", "type": "exceed_context_size_error", "code": 400}}, 400)
-        separator = "".join(body.get("stop", []))
+        separator = "".join(body.get("stop", [])[:1])
         sampling = Sampling(body["temperature"], body["top_p"], body["max_tokens"], separator)
         seeds = range(body["seed"], body["seed"] + body.get("n", 1))
         steps = await asyncio.gather(*(generator.step(ids, sampling, seed) for seed in seeds))

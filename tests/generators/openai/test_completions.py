@@ -4,7 +4,8 @@ import pytest
 
 from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
-from epf.generators.openai.completions import Completion, End, step_of_text
+from epf.generators.openai.completions import Completion, End
+from epf.generators.openai.step_reading import step_of_text
 
 TOKENIZER = ChatTokenizer(SHIPPED / "generator")
 
@@ -27,7 +28,8 @@ def test_a_text_is_cut_at_the_separator_and_at_the_limit(
     step = step_of_text(Completion(text, None, (), end, None), (5,), "\n\n", max_tokens, TOKENIZER)
     assert (step.text, step.finish, step.rest, step.log_probs) == (step_text, finish, "", ())
     assert len(step.token_ids) <= max_tokens
-    assert step.token_ids == TOKENIZER.encode(step_text + "\n\n" * (finish == "separator"))
+    ending = (min(TOKENIZER.eos_ids),) * (finish == "eos")
+    assert step.token_ids == TOKENIZER.encode(step_text + "\n\n" * (finish == "separator")) + ending
 
 
 def test_without_a_separator_the_text_is_whole() -> None:

@@ -54,16 +54,42 @@ def test_a_model_is_chosen_by_name_or_because_it_is_the_only_one(directory: Path
 
 
 @pytest.mark.parametrize(
+    "models",
+    [LISTED, [], Answer({}, 404), Answer({}, 401), Answer({}, 500), Answer(b"<html>"), Answer({"data": [{"id": True}]})],
+)
+def test_a_model_that_is_named_need_not_be_listed(directory: Path, models: Any) -> None:
+    assert loaded(models, directory, model="three") == "three"
+
+
+def test_a_named_model_of_a_server_that_is_down_is_an_error(directory: Path) -> None:
+    with pytest.raises(
+        GeneratorError, match=r"at http://127\.0\.0\.1:1 failed after 1 attempt: connection failed \(connection refused"
+    ):
+        load_openai(["http://127.0.0.1:1"], model="three", tokenizer=directory)
+
+
+@pytest.mark.parametrize("listed", [{"max_model_len": 77}, {"context_length": 77}, {"meta": {"n_ctx": 77}}])
+def test_the_context_is_read_from_the_list_if_it_is_there(directory: Path, listed: dict[str, Any]) -> None:
+    async def main() -> int:
+        async with upstream(lambda _: Answer({"data": [{"id": "one"} | listed]})) as server:
+            generator = await asyncio.to_thread(load_openai, [f"{server.url}/v1/"], tokenizer=directory, model="one")
+            await generator.aclose()
+            assert [request.path for request in server.requests] == ["/v1/models"]
+            return generator.context_length
+
+    assert asyncio.run(asyncio.wait_for(main(), 60)) == 77
+
+
+@pytest.mark.parametrize(
     ("models", "options", "error", "match"),
     [
         (LISTED, {}, GeneratorError, "has the models /models/two, one. Name one"),
-        (LISTED, {"model": "three"}, GeneratorError, "'three' is not one of them"),
         ([], {}, GeneratorError, "lists no models"),
         ({"one": 1}, {}, GeneratorError, "lists no models"),
         ([5, {"id": 5}], {}, GeneratorError, "lists no models"),
         (Answer({}, 401), {}, GeneratorError, "status 401"),
         (Answer({}, 200), {}, GeneratorError, "lists no models"),
-        (LISTED[:1], {"directory": None}, InvalidRequest, r"generator\.name"),
+        (LISTED[:1], {"directory": None}, InvalidRequest, "Set generator.tokenizer"),
     ],
 )
 def test_a_failure_to_load_says_why(

@@ -68,21 +68,21 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 NONSENSE = {
     "two choices": stream([choice("2", [TWO], [-0.5], "stop")] * 2),
-    "no choice": stream([], choice("2", [TWO], [-0.5], "stop")),
+    "no choice": stream([], []),
     "an invalid choice": stream(["2"]),
     "invalid choices": Answer(b'data: {"choices": 2}\n\ndata: [DONE]\n\n'),
-    "no text": stream(choice("2", [TWO], [-0.5], "stop") | {"text": None}),
+    "a text that is a number": stream(choice("2", [TWO], [-0.5], "stop") | {"text": 2}),
+    "a chat": stream({"index": 0, "delta": {"content": "2"}, "finish_reason": "stop"}),
     "ids in words": stream(choice("2", ["2"], [-0.5], "stop")),
     "ids below 0": stream(choice("2", [-1], [-0.5], "stop")),
     "one id": stream(choice("2", TWO, [-0.5], "stop")),
     "no ids any more": stream(choice("2", None, [-0.5], "stop")),
     "ids and then none": stream(choice("2", [TWO], [-0.5]), choice(".", None, [-0.5], "stop")),
-    "not a token": stream(choice("", [], [], "stop")),
+    "not a token": stream(choice("", [], [], "length")),
     "NaN": stream(choice("2", [TWO], [float("nan")], "stop")),
     "no number": stream(choice("2", [TWO], [None], "stop")),
     "fewer log probabilities": stream(choice("2.", [TWO, DOT], [-0.5], "stop")),
     "more log probabilities": stream(choice("2", [TWO], [-0.5, -0.5], "stop")),
-    "no reason to end": stream(choice("2", [TWO], [-0.5])),
     "an unknown reason to end": stream(choice("2", [TWO], [-0.5], "content_filter")),
     "a separator that was not sampled": stream(choice("2\n\n", [TWO], [-0.5], "stop", stop_reason="\n\n")),
     "huge": stream(choice("2" * 2 * MAX_RESPONSE_BYTES, [TWO], [-0.5], "stop")),
@@ -100,10 +100,9 @@ def test_an_invalid_response_fails_only_its_request(nonsense: str, caplog: pytes
             await generator.step(PREFIX, Sampling(), 0)
         assert await generator.step(PREFIX, Sampling(), 0) == STEP
         assert len(server.requests) == 3
-        assert server.url not in str(caught.value)
+        assert "secret" not in f"{caught.value} {caplog.text}"
 
     run(one_after_the_other(GOOD, NONSENSE[nonsense], GOOD), test, api_key="a-secret-key")
-    assert not caplog.records
 
 
 def test_an_aborted_response_is_requested_again() -> None:
@@ -134,8 +133,6 @@ def test_a_rejection_names_the_field_at_fault_and_repeats_no_server_text(
             await generator.step(PREFIX, Sampling(), 0)
         assert type(caught.value) is error
         assert caught.value.param == param
-        if error is not GeneratorError:
-            assert len(server.requests) == 1
         assert server.requests[0].headers["authorization"] == "Bearer a-secret-key"
         for text in (str(caught.value), repr(generator), caplog.text):
             assert "secret" not in text
@@ -143,16 +140,15 @@ def test_a_rejection_names_the_field_at_fault_and_repeats_no_server_text(
     run(lambda _: answer, test, api_key="a-secret-key")
 
 
-def test_a_server_that_returns_ids_for_text_supports_ids() -> None:
+@pytest.mark.parametrize("first", [Answer({"error": {"message": "prompt"}}, 400), Answer(b"", 500)])
+def test_a_server_that_returns_ids_for_text_supports_ids(first: Answer) -> None:
     """A server that returns token ids for a text supports them, whatever its reason to reject the first request."""
 
     async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
-        with pytest.raises(GeneratorError, match="rejects this request by token ids"):
-            await generator.step(PREFIX, Sampling(), 0)
         assert await generator.step(PREFIX, Sampling(), 0) == STEP
-        assert server.requests[2].body["prompt"] == list(PREFIX)
+        assert [type(request.body["prompt"]) for request in server.requests] == [list, str, list]
 
-    run(one_after_the_other(Answer({"error": {"code": 400}}, 400), GOOD, GOOD), test)
+    run(one_after_the_other(first, GOOD, GOOD), test)
 
 
 def test_a_server_that_supports_ids_is_never_asked_by_text() -> None:
@@ -160,9 +156,10 @@ def test_a_server_that_supports_ids_is_never_asked_by_text() -> None:
         await generator.step(PREFIX, Sampling(), 0)
         with pytest.raises(GeneratorError, match="status 400"):
             await generator.step(PREFIX, Sampling(), 0)
-        assert len(server.requests) == 2
+        assert all(request.body["prompt"] == list(PREFIX) for request in server.requests)
 
-    run(one_after_the_other(GOOD, Answer({"error": {"code": 400}}, 400)), test)
+    refused = iter([GOOD])
+    run(lambda _: next(refused, Answer({"error": {"code": 400}}, 400)), test)
 
 
 def test_a_stream_of_text_is_left_at_the_separator() -> None:

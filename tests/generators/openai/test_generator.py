@@ -97,12 +97,15 @@ def test_requests_by_ids_carry_the_ids_and_switch_off_server_defaults(directory:
 
     async def test(generator: OpenAiGenerator) -> None:
         prefix = generator.prompt_ids(PROMPT)
-        step = await generator.step(prefix, Sampling(temperature=0.5, top_p=0.9, max_tokens=7, separator="e"), 2**53 - 1)
+        await generator.step(prefix, Sampling(), 0)  # finds out that the server supports ids
+        del asked[:]
+        sampling = Sampling(temperature=0.5, top_p=0.9, max_tokens=7, separator="e", stop=("Question",))
+        step = await generator.step(prefix, sampling, 2**53 - 1)
         await generator.step((*prefix, *step.token_ids), Sampling(separator=""), 1)
         assert asked[1]["prompt"] == [*prefix, *step.token_ids]
 
     run(directory, test, by_ids=True, asked=asked)
-    expected = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 7, "stop": ["e"], "seed": 2**53 - 1, "stream": True}
+    expected = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 7, "stop": ["e", "Question"], "seed": 2**53 - 1, "stream": True}
     expected |= {"top_k": -1, "min_p": 0, "repetition_penalty": 1, "return_token_ids": True, "logprobs": 0}
     assert asked[0] | expected == asked[0]
     assert "stop" not in asked[1]
@@ -135,7 +138,7 @@ def test_a_server_without_ids_is_recognized_at_the_first_response_and_logged_onc
     async def test(generator: OpenAiGenerator) -> None:
         ids = generator.prompt_ids([Message("system", "Be \u201cbrief\u201d."), *PROMPT])
         for seed in range(4):
-            step = await generator.step(ids, Sampling(temperature=1.0, max_tokens=9), seed)
+            step = await generator.step(ids, Sampling(temperature=1.0, max_tokens=9, separator=""), seed)
             assert step.log_probs == ()
             ids += step.token_ids
             asked.append(ids)

@@ -1,0 +1,116 @@
+"""From what a server sampled to a step: by its token ids, or by its text, which is tokenized here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from epf.core.errors import GeneratorError
+from epf.core.generator import Step
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.openai.completions import Completion
+from epf.generators.steps import StepReader, read_step
+
+
+def step_of_ids(
+    completion: Completion, ids: Sequence[int], prefix_ids: Sequence[int], separator: str, tokenizer: ChatTokenizer
+) -> Step:
+    """Return the step that ``ids`` begin with. The server may know more tokens that end the model's turn than ``tokenizer``.
+
+    A server may stop at a text of its own and leave it out of its response. A separator, or blank space, is then put back: that
+    is not the model's end.
+
+    Raises:
+        GeneratorError: there is no token, or the server's text holds a separator that the tokens do not spell.
+    """
+    if not ids and completion.end != "stop":
+        raise GeneratorError("The generator's server responded without a token.")
+    step = _first_step(ids, completion.log_probs, prefix_ids, separator, tokenizer)
+    if step is not None:
+        return step
+    if separator and separator in completion.text:
+        raise wrong_tokenizer()
+    stop = completion.stop_reason
+    if completion.end == "stop" and isinstance(stop, str) and _is_within(stop, separator):
+        longer = (*ids, *tokenizer.encode(stop))
+        return read_step(longer, (), prefix_ids, separator, tokenizer.eos_ids, tokenizer.token_bytes)
+    step = read_step(ids, completion.log_probs, prefix_ids, separator, (), tokenizer.token_bytes)
+    if completion.end != "stop":
+        return step
+    return replace(step, finish="eos") if ids else _with_end(replace(step, finish="eos"), 1, tokenizer)
+
+
+def step_of_text(
+    completion: Completion, prefix_ids: Sequence[int], separator: str, max_tokens: int, tokenizer: ChatTokenizer
+) -> Step:
+    """Return the step that the text begins with: what its first ``max_tokens`` tokens spell.
+
+    A special token that the text spells ends the turn. If the log probabilities name tokens that spell the text, the step has
+    these tokens.
+    """
+    text = tokenizer.before_special(completion.text)
+    turn_ended = len(text) < len(completion.text)
+    stop, ended = completion.stop_reason, completion.end == "stop" or turn_ended
+    if completion.end == "stop" and not turn_ended and isinstance(stop, str) and _is_within(stop, separator):
+        text, ended = text.removesuffix(stop) + stop, False
+    if completion.log_prob_ids is not None and _spelled(completion.log_prob_ids, tokenizer) == text:
+        ids, log_probs = completion.log_prob_ids, completion.log_probs
+        step = _first_step(ids[:max_tokens], log_probs, prefix_ids, separator, tokenizer)
+        step = step or read_step(ids[:max_tokens], log_probs[:max_tokens], prefix_ids, separator, (), tokenizer.token_bytes)
+    else:
+        before, found, _ = text.partition(separator) if separator else (text, "", "")
+        ids = tokenizer.encode(before + found)
+        step = read_step(ids[:max_tokens], (), prefix_ids, separator, (), tokenizer.token_bytes)
+    if step.finish != "length" or not ended or len(ids) > max_tokens:
+        return step
+    return _with_end(replace(step, finish="eos"), max_tokens, tokenizer)
+
+
+def check_spelling(ids: Sequence[int], text: str, tokenizer: ChatTokenizer) -> bool:
+    """Check that ``ids`` spell the server's text. Returns False if there is nothing to compare, or a character is incomplete.
+
+    Raises:
+        GeneratorError: they spell something else.
+    """
+    spelled = _spelled(ids, tokenizer)
+    if "\ufffd" in spelled + text or not text.strip():
+        return False
+    if not spelled.strip().startswith(text.strip()):
+        raise wrong_tokenizer()
+    return True
+
+
+def wrong_tokenizer() -> GeneratorError:
+    """Return the error for tokens that do not spell what the server sampled."""
+    message = (
+        "The tokenizer does not belong to the served model: its tokens do not spell the server's text. Set generator.tokenizer."
+    )
+    return GeneratorError(message, retryable=False)
+
+
+def _first_step(
+    ids: Sequence[int], log_probs: Sequence[float], prefix_ids: Sequence[int], separator: str, tokenizer: ChatTokenizer
+) -> Step | None:
+    """The step that ends within ``ids``, None if none does."""
+    reader = StepReader(prefix_ids, separator, tokenizer.eos_ids, tokenizer.token_bytes)
+    for n, token_id in enumerate(ids, 1):
+        if finish := reader.add(token_id):
+            return reader.step(finish, log_probs[:n])
+    return None
+
+
+def _is_within(stop: str, separator: str) -> bool:
+    """Whether a text at which the server stopped belongs to the solution: the separator, or blank space."""
+    return bool(stop) and (stop == separator or not stop.strip())
+
+
+def _with_end(step: Step, max_tokens: int, tokenizer: ChatTokenizer) -> Step:
+    """``step`` with the token that ended the turn, which the server sampled and counts but does not show.
+
+    A step with log probabilities stays as it is, since that of this token is unknown.
+    """
+    if not tokenizer.eos_ids or step.log_probs or len(step.token_ids) >= max_tokens:
+        return step
+    return replace(step, token_ids=(*step.token_ids, min(tokenizer.eos_ids)))
+
+
+def _spelled(ids: Sequence[int], tokenizer: ChatTokenizer) -> str:
+    return b"".join(map(tokenizer.token_bytes, ids)).decode(errors="replace")
