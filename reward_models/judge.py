@@ -207,7 +207,7 @@ class _Judgement:
         return _observed(verdicts[-1][1])
 
     def forced_probability(self) -> float | None:
-        """Probability of "Yes" where one word was asked for; None if there is none."""
+        """Probability of "Yes" where one word was asked for; None without such a word."""
         for _, mass in self._tokens:
             if sum(mass) > MIN_MASS:
                 return mass[0] / sum(mass)

@@ -113,7 +113,7 @@ def test_searches_fail_while_no_replica_is_reachable(servers: tuple[VllmServer, 
         searches = asyncio.create_task(answers(generator, reward_model))
         await server.until(RUNNING, 1)
         server.kill()
-        with pytest.raises(GeneratorError, match="The server of the generator at .* failed"):
+        with pytest.raises(GeneratorError, match=r"The server of the generator at .* failed"):
             await searches
         with pytest.raises(GeneratorError, match="No server of the generator is ready"):
             await generator.ready()
