@@ -1,17 +1,20 @@
 """Accuracy and speed of answer comparison: ``python -m benchmarks.answers --data DIRECTORY``.
 
 Writes ``benchmarks/results/answers.json`` and ``.md``. The directory holds ``answer_equality.jsonl`` (pairs of answers with the
-verdict of the test suite that they come from: Math-Verify, NeMo-Skills, lighteval, open-r1, hendrycks/math), and
-``gsm8k_model_solutions.jsonl`` and ``gsm8k_test.jsonl`` from openai/grade-school-math. One ``AnswerChecker`` with one worker
-process gives every verdict. Times are CPU times, so other load on the machine does not count.
+verdict of the test suite that they come from: Math-Verify, NeMo-Skills, lighteval, open-r1, hendrycks/math),
+``answer_pairs.jsonl`` (pairs that graders confuse, by kind), and ``gsm8k_model_solutions.jsonl`` and ``gsm8k_test.jsonl`` from
+openai/grade-school-math. An ``AnswerChecker`` gives every verdict. Times are CPU times, so other load on the machine does not
+count.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import resource
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
@@ -20,7 +23,7 @@ from typing import Any
 
 from benchmarks.output import RESULTS, save
 from epf.search.answers.checker import MAX_LENGTH, AnswerChecker
-from epf.search.answers.extract import boxed_answer, final_answer
+from epf.search.answers.extract import final_answer
 from epf.search.answers.numbers import plain_number
 
 COMMAND = "python -m benchmarks.answers"
@@ -30,6 +33,7 @@ N_ROUNDS = 5
 KNOWN = {
     "eq-0005": "a decimal comma; `1000,99` could equally be the two numbers 1000 and 99",
     "eq-0006": "a decimal comma; `1,22` could equally be the two numbers 1 and 22",
+    "eq-0007": "a decimal comma, in running text",
     "eq-0031": "the suite expects a line break inside `$ $` to hide the 9, which a reader sees",
     "eq-0035": "no box: the answer is the right-hand side of an equation in running text, from which a search takes no answer",
     "eq-0061": "no box: a long text with the answer somewhere in the middle",
@@ -40,14 +44,24 @@ KNOWN = {
 """The pairs on which we disagree with the suite that they come from, and why we keep our verdict."""
 
 
+_NAMES = {True: "equal", False: "different"}
+
+KNOWN_PAIRS: dict[str, str] = {}
+"""The confusable pairs on which we are wrong, and why."""
+
+_FORMULA = re.compile(r"\$\$.+?\$\$|\$(?!\?)[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w.,/])-?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?(?:m²)?(?![\w/])")
+
+
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A pair whose verdict differs from its suite's."""
+    """A pair whose verdict differs from the one that is given for it."""
 
     id: str
     gold: str
     pred: str
     theirs: bool
+    kind: str = ""
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -57,16 +71,42 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def answer_in(row: dict[str, Any], key: str) -> str:
-    """Return the answer that a search would extract: the content of a box or, without one, the end of the text."""
+    """Return the answer that a search would extract from a text or, without one, the last formula or number.
+
+    The suites' graders read running text in that way, which a search does not do.
+    """
     text: str = row[key]
-    boxed = boxed_answer(text) if row["mode"] == "text" else None
-    return boxed or text[-MAX_LENGTH:]
+    if row["mode"] != "text":
+        return text
+    return final_answer(text) or _last_formula(text)[-MAX_LENGTH:]
+
+
+def _last_formula(text: str) -> str:
+    """The last formula or number of a text with words, else the whole text."""
+    words = re.sub(r"\\[A-Za-z]+|\b(?:and|or)\b", " ", _FORMULA.sub(" ", text))
+    if not re.search("[A-Za-z]{2,}", words):
+        return text
+    found = [*_FORMULA.finditer(text), *_NUMBER.finditer(text)]
+    return max(found, key=lambda match: match.end())[0] if found else text
+
+
+async def confusable(path: Path) -> tuple[Counter[str], list[Disagreement]]:
+    """Return the number of confusable pairs of each kind, and those that are wrong in one of the two orders."""
+    found: list[Disagreement] = []
+    kinds: Counter[str] = Counter()
+    async with aclosing(AnswerChecker(limit_s=LIMIT_S)) as checker:
+        for row in rows(path):
+            kinds[row["kind"]] += 1
+            verdicts = {await checker.equal(row["a"], row["b"]), await checker.equal(row["b"], row["a"])}
+            if verdicts != {row["equal"]}:
+                found.append(Disagreement(row["id"], row["a"], row["b"], row["equal"], row["kind"]))
+    return kinds, found
 
 
 async def agreement(path: Path) -> tuple[int, list[Disagreement]]:
     """Return the number of pairs and the disagreements."""
     pairs = [(row["id"], answer_in(row, "gold"), answer_in(row, "pred"), row["equal"]) for row in rows(path)]
-    async with aclosing(AnswerChecker(limit_s=LIMIT_S, n_workers=1)) as checker:
+    async with aclosing(AnswerChecker(limit_s=LIMIT_S)) as checker:
         found = [Disagreement(*pair) for pair in pairs if await checker.equal(pair[1], pair[2]) != pair[3]]
     return len(pairs), found
 
@@ -85,7 +125,7 @@ async def gsm8k_agreement(judged: list[tuple[str, str, bool]]) -> tuple[int, flo
     """Return the number of verdicts that agree with ours, and verdicts per second of CPU time, as the median of some rounds."""
     rates: list[float] = []
     for _ in range(N_ROUNDS):
-        async with aclosing(AnswerChecker(limit_s=LIMIT_S, n_workers=1)) as checker:
+        async with aclosing(AnswerChecker(limit_s=LIMIT_S)) as checker:
             start_s = time.process_time()
             same = sum([await checker.equal(answer, truth) == verdict for answer, truth, verdict in judged])
             rates.append(len(judged) / (time.process_time() - start_s))
@@ -102,6 +142,7 @@ async def measure(data: Path) -> dict[str, Any]:
     """Return all figures."""
     n_pairs, disagreements = await agreement(data / "answer_equality.jsonl")
     worker = resource.getrusage(resource.RUSAGE_CHILDREN)
+    kinds, confused = await confusable(data / "answer_pairs.jsonl")
     judged = verdicts(data / "gsm8k_model_solutions.jsonl")
     same, rate = await gsm8k_agreement(judged)
     return {
@@ -111,6 +152,15 @@ async def measure(data: Path) -> dict[str, Any]:
             "agreement_percent": 100 * (1 - len(disagreements) / n_pairs),
             "disagreements": [{**asdict(d), "reason": KNOWN.get(d.id)} for d in disagreements],
             "worker_cpu_s": worker.ru_utime + worker.ru_stime,
+        },
+        "confusable": {
+            "pairs": kinds.total(),
+            "right_percent": 100 * (1 - len(confused) / kinds.total()),
+            "called_equal_but_different": sum(not d.theirs for d in confused),
+            "kinds": {
+                kind: {"pairs": n, "right": n - sum(d.kind == kind for d in confused)} for kind, n in sorted(kinds.items())
+            },
+            "wrong": [{**asdict(d), "reason": KNOWN_PAIRS.get(d.id)} for d in confused],
         },
         "gsm8k": {
             "verdicts": len(judged),
@@ -123,11 +173,7 @@ async def measure(data: Path) -> dict[str, Any]:
 
 def page(result: dict[str, Any]) -> str:
     """Return the figures as a Markdown page."""
-    equality, gsm8k = result["equality"], result["gsm8k"]
-    listed = [
-        f"| {d['id']} | {_cell(d['gold'])} | {_cell(d['pred'])} | {'equal' if d['theirs'] else 'different'} | {d['reason']} |"
-        for d in equality["disagreements"]
-    ]
+    equality, confused, gsm8k = result["equality"], result["confusable"], result["gsm8k"]
     return "\n".join(
         [
             "# Answer comparison",
@@ -136,16 +182,33 @@ def page(result: dict[str, Any]) -> str:
             "",
             f"- {equality['agreement_percent']:.1f} % of {equality['pairs']} pairs from graders' test suites judged as the",
             f"  suites do, in {equality['worker_cpu_s']:.1f} s of CPU time of the worker process, with its start and imports.",
+            f"- {confused['right_percent']:.1f} % of {confused['pairs']} pairs that graders confuse judged right in both",
+            f"  orders; {confused['called_equal_but_different']} of the wrong ones are called equal.",
             f"- {gsm8k['agreement_percent']:.2f} % of {gsm8k['verdicts']} verdicts on GSM8K solutions of four models as their",
             f"  authors judge them, {gsm8k['verdicts_per_cpu_second']:.0f} verdicts per second on one core.",
             f"- {gsm8k['solutions_unread']} solutions in GSM8K's test split whose answer cannot be extracted.",
             "",
-            "| pair | gold | answer | suite | why we keep our verdict |",
-            "|---|---|---|---|---|",
-            *listed,
+            "Pairs of suites that are judged differently here:",
             "",
+            *_table(equality["disagreements"]),
+            "",
+            "Confusable pairs, by kind:",
+            "",
+            "| kind | right | pairs |",
+            "|---|---|---|",
+            *(f"| {kind} | {n['right']} | {n['pairs']} |" for kind, n in confused["kinds"].items()),
+            "",
+            *(("Wrong ones:", "", *_table(confused["wrong"]), "") if confused["wrong"] else ()),
         ]
     )
+
+
+def _table(pairs: list[dict[str, Any]]) -> list[str]:
+    return [
+        "| pair | one | other | right | why we keep our verdict |",
+        "|---|---|---|---|---|",
+        *(f"| {d['id']} | {_cell(d['gold'])} | {_cell(d['pred'])} | {_NAMES[d['theirs']]} | {d['reason']} |" for d in pairs),
+    ]
 
 
 def _cell(text: str) -> str:

@@ -1,10 +1,38 @@
-"""Search over reasoning steps with a language model and a process reward model."""
+"""Search over reasoning steps with a language model and a process reward model.
 
-from epf.search.api import asolve, solve, stream
-from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
-from epf.search.methods import METHODS
-from epf.search.options import SearchOptions
-from epf.search.result import AnswerShare, Particle, SearchResult, SearchWarning, StepRecord, Usage
+The names are imported when they are first used, so that the worker that reads answers imports no search.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from epf.search.api import asolve as asolve
+    from epf.search.api import solve as solve
+    from epf.search.api import stream as stream
+    from epf.search.events import Answered as Answered
+    from epf.search.events import Event as Event
+    from epf.search.events import Resampled as Resampled
+    from epf.search.events import Scored as Scored
+    from epf.search.events import Started as Started
+    from epf.search.events import StepTaken as StepTaken
+    from epf.search.methods import METHODS as METHODS
+    from epf.search.options import SearchOptions as SearchOptions
+    from epf.search.result import AnswerShare as AnswerShare
+    from epf.search.result import Particle as Particle
+    from epf.search.result import SearchResult as SearchResult
+    from epf.search.result import SearchWarning as SearchWarning
+    from epf.search.result import StepRecord as StepRecord
+    from epf.search.result import Usage as Usage
+
+_MODULES = {
+    "api": ("asolve", "solve", "stream"),
+    "events": ("Answered", "Event", "Resampled", "Scored", "Started", "StepTaken"),
+    "methods": ("METHODS",),
+    "options": ("SearchOptions",),
+    "result": ("AnswerShare", "Particle", "SearchResult", "SearchWarning", "StepRecord", "Usage"),
+}
+_HOMES = {name: f"epf.search.{module}" for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "METHODS",
@@ -25,3 +53,9 @@ __all__ = [
     "solve",
     "stream",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

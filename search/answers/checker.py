@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from epf.core.process_pool import ProcessPool, WorkerDied, WorkerUnavailable
-from epf.search.answers.numbers import plain_number, spelling
+from epf.search.answers.numbers import plain
+from epf.search.answers.reading import Reading, same
 
 logger = logging.getLogger(__name__)
 
@@ -28,21 +29,22 @@ _V = TypeVar("_V")
 
 class _Answer(NamedTuple):
     text: str
-    is_number: bool
+    number: Reading | None
 
 
 def _read(written: str) -> _Answer:
-    """An answer as it is compared: without extra spaces, and with one spelling for a plain number."""
-    number = plain_number(written)
-    return _Answer(" ".join(written.split()), False) if number is None else _Answer(spelling(number), True)
+    """An answer as it is compared: without extra spaces, and with one spelling for a plain number without units."""
+    number = plain(written)
+    is_bare = number is not None and not number.units
+    return _Answer(number.key if number and is_bare else " ".join(written.split()), number)
 
 
 class AnswerChecker:
     """Groups answers into classes of equal ones.
 
-    Answers with the same text, spaces apart, are equal; two plain numbers are compared by :func:`plain_number` only; every
-    other pair goes to a worker process. A pair over the limit is "not equal", and an answer that two pairs hung on is compared
-    as text from then on. Verdicts are remembered, so grouping a growing list again costs only its new pairs.
+    Answers with the same text, spaces apart, are equal; two plain numbers are compared at once; every other pair goes to a
+    worker process. A pair over the limit is "not equal", and an answer that two pairs hung on is compared as text from then on.
+    Verdicts are remembered, so grouping a growing list again costs only its new pairs.
 
     Workers start with the first pair that needs one and are killed by :meth:`aclose`. A worker whose call is cancelled finishes
     the pair or is killed at the limit, since a new process would cost more. Nothing is tied to an event loop.
@@ -93,7 +95,10 @@ class AnswerChecker:
     async def _find(self, answer: _Answer, first_members: Sequence[_Answer]) -> int:
         """Index of the class that ``answer`` belongs to, or ``len(first_members)`` for a new class."""
         for index, other in enumerate(first_members):
-            if not (answer.is_number and other.is_number) and await self._ask(other.text, answer.text):
+            if answer.number is not None and other.number is not None:
+                if same(answer.number, other.number):
+                    return index
+            elif await self._ask(other.text, answer.text):
                 return index
         return len(first_members)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epf.search.answers.numbers import plain_number, spelling
+from epf.search.answers.numbers import plain_number
 
 READ = {
     "5": "5", "-5": "-5", "+7": "7", "−5": "-5", "0005": "5", ".5": "1/2", "5.": "5", "3.50": "7/2",
@@ -16,14 +16,19 @@ READ = {
     "10%": "10", r"10\%": "10", "28 percent": "28", r"17\text{ any text}": "17", "185\\": "185",
     "3/4": "3/4", "3 / 4": "3/4", "-3/4": "-3/4", "1 1/2": "3/2", "1/2 cup": "1/2", r"\frac{3}{4}": "3/4", r"\dfrac34": "3/4",
     r"\frac{-3}{4}": "-3/4", r"\frac {3} {4}": "3/4", r"-1\frac{1}{2}": "-3/2", r"918\frac{1}{2}": "1837/2",
+    "0,111": "111/1000", "1e3": "1000", "6.02E23": "602000000000000000000000", "1e-05": "1/100000", "2.5e+2": "250",
+    r"0.\overline{3}": "1/3", r"0.1\overline{6}": "1/6", r"0.\overline{12}": "4/33", "0.(3)": "1/3", "0.333...": "1/3",
+    "5 million": "5000000", r"1.5 \text{ million}": "1500000", "2 dozen": "24", "nine": "9", "twenty-one": "21",
+    "one half": "1/2", "one and a half": "3/2", "one hundred and five": "105", "½": "1/2", "2½": "5/2", "٣": "3", "３": "3",
+    "5 AM": "5", "25th": "25", "0.5%": "1/200", "USD 18": "18", "Rs. 18": "18", "**18**": "18",
     "0.333333": "1/3", "0.666667": "2/3", "0.0833333333333333": "1/12", "0.33": "33/100", "0.123456": "1929/15625",
 }  # fmt: skip
 
 NOT_SURE = [
-    "", " ", "-", ".", "$", "$$", "--5", "x", "3x", "3xy", "3 m", "3 xy", "12,34", "1,22", "0,111", "32, 349", "1,234,5",
-    "(1,2)", "1,2,3", "12:00", "204_5", "5!", "2\\pi", "2 pi", "3i", "1e5", "2^3", "2 \\times 3", "x=5", "5 million", "2 dozen",
-    "3 or 4", r"3 \text{ or }", "5 AM", "12 hours 30 minutes", "1/2/3", "1.2.3", "3/0", r"\frac{1}{0}", r"1\frac{-1}{2}",
-    "½", "٣", "five", "≈5", "\x00", "\ud800",
+    "", " ", "-", ".", "$", "$$", "--5", "x", "3x", "3xy", "3 xy", "12,34", "1,22", "0,1", "32, 349", "1,234,5",
+    "(1,2)", "1,2,3", "12:00", "204_5", "5!", "2\\pi", "2 pi", "3i", "2e", "2^3", "2 \\times 3", "x=5", "3 or 4",
+    r"3 \text{ or }", "12 hours 30 minutes", "1/2/3", "1.2.3", "3/0", r"\frac{1}{0}", r"1\frac{-1}{2}",
+    "1st", "0.3...", "no. 5", "5 R 2", "≈5", "\x00", "\ud800",
 ]  # fmt: skip
 
 
@@ -64,13 +69,8 @@ def test_short_decimals_are_exact(value: object) -> None:
 
 @settings(deadline=None)
 @given(st.fractions())
-def test_spelling_is_read_back(value: Fraction) -> None:
-    """Exact for short decimals and for a/b; a long decimal that rounds a simple fraction is read as that fraction."""
-    text = spelling(value)
-    again = plain_number(text)
-    assert again is not None
-    assert abs(again - value) < Fraction(1, 10**6)
-    assert again == value or "." in text
+def test_the_key_of_a_fraction_is_read_back(value: Fraction) -> None:
+    assert plain_number(str(value)) == value
 
 
 @pytest.mark.parametrize("piece", ["a ", "\\text{a}", "1,", "1 ", "^2", " aaa", "{", "\\!"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.answers import KNOWN, agreement, unread, verdicts
+from benchmarks.answers import KNOWN, KNOWN_PAIRS, agreement, confusable, unread, verdicts
 from epf.search.answers.numbers import plain_number
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -13,6 +13,15 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason="needs the public data sets in ../shared/data, not in this repository"
 )
+
+
+@pytest.mark.slow
+def test_wrong_verdicts_on_confusable_pairs_are_the_known_ones() -> None:
+    """440 pairs of 37 kinds, both orders; no pair that differs is called equal."""
+    kinds, wrong = asyncio.run(confusable(DATA / "answer_pairs.jsonl"))
+    assert {pair.id for pair in wrong} == set(KNOWN_PAIRS)
+    assert len(wrong) <= 0.03 * kinds.total()
+    assert all(pair.theirs for pair in wrong)
 
 
 def test_disagreements_with_other_graders_are_the_known_ones() -> None:
