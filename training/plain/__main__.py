@@ -1,6 +1,11 @@
-"""Train the generator of the pair ``plain``: ``python -m epf.training.plain``. A run that was interrupted goes on."""
+"""Train the pair ``plain``: ``python -m epf.training.plain``. A run that was interrupted goes on where it was.
+
+The stages are the tokenizer, the generator, solutions sampled from it, and the reward model, which continues from the
+generator's weights. A stage whose result is in the folder is not repeated; the reward model's training starts anew.
+"""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,31 +13,57 @@ from tokenizers import Tokenizer
 
 from epf.training.plain.gsm8k.rows import templates
 from epf.training.plain.mixture import Mixture
-from epf.training.plain.recipe import VOCABULARY, Recipe
-from epf.training.plain.train import train
+from epf.training.plain.recipe import VOCABULARY, Recipe, reward_model_recipe
+from epf.training.plain.reward_model.rows import batches
+from epf.training.plain.reward_model.samples import write_samples
+from epf.training.plain.train import AVERAGED, train
+from epf.training.publish import publish
+from epf.training.reward_model.train import train_on
 from epf.training.tokenizer import save_tokenizer, train_tokenizer
 
 _TOKENIZER_PROBLEMS = 30_000
+_SAMPLED_PROBLEMS, _SAMPLES = 6_400, 6
 
 
 def main() -> None:
-    """Train the tokenizer and the generator, or go on where the last run ended."""
+    """Train both models and publish them, or go on where the last run ended."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--gsm8k", type=Path, help="JSON Lines file of GSM8K's training problems; default: from the hub")
-    parser.add_argument("--out", type=Path, default=Path("runs/plain"), help="folder for tokenizer, state, log and model")
+    parser.add_argument("--out", type=Path, default=Path("runs/plain"), help="folder for everything, the pair in OUT/pair")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps; three quarters at the full rate")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     args = parser.parse_args()
     mixture = Mixture(list(templates(args.gsm8k)))
-    recipe = Recipe(steps=args.steps, decay_from=args.steps * 3 // 4, seed=args.seed)
-    path = args.out / "tokenizer" / "tokenizer.json"
-    if not path.exists():
-        rng = np.random.default_rng(args.seed)
-        drawn = (mixture.draw(rng, recipe.max_lines) for _ in range(_TOKENIZER_PROBLEMS))
-        save_tokenizer(train_tokenizer(drawn, VOCABULARY), path.parent)
-    train(Tokenizer.from_file(str(path)), mixture, args.out / "generator", recipe).save_pretrained(
-        args.out / "generator" / "final"
+    recipe = replace(Recipe(), steps=args.steps, decay_from=args.steps * 3 // 4, seed=args.seed)
+    tokenizer = _tokenizer(args.out / "tokenizer", mixture, recipe)
+    train(tokenizer, mixture, args.out / "generator", recipe)
+    averaged, pair = args.out / "generator" / AVERAGED, args.out / "pair"
+    publish(averaged, args.out / "tokenizer", pair / "generator", "plain-generator")
+
+    samples = args.out / "samples.jsonl"
+    write_samples(
+        pair / "generator",
+        mixture,
+        samples,
+        n_problems=_SAMPLED_PROBLEMS,
+        n=_SAMPLES,
+        seed=args.seed + 1,
+        max_lines=recipe.max_lines,
     )
+    judge_recipe = reward_model_recipe(args.seed + 2)
+    stream = batches(tokenizer, mixture, samples, judge_recipe, recipe.max_lines)
+    model = train_on(stream, averaged, args.out / "reward_model", judge_recipe)
+    model.half().save_pretrained(args.out / "reward_model" / "final")
+    publish(args.out / "reward_model" / "final", args.out / "tokenizer", pair / "reward_model", "plain-reward-model")
+
+
+def _tokenizer(folder: Path, mixture: Mixture, recipe: Recipe) -> Tokenizer:
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        rng = np.random.default_rng(recipe.seed)
+        drawn = (mixture.draw(rng, recipe.max_lines) for _ in range(_TOKENIZER_PROBLEMS))
+        save_tokenizer(train_tokenizer(drawn, VOCABULARY), folder)
+    return Tokenizer.from_file(str(path))
 
 
 if __name__ == "__main__":

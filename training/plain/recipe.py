@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 from transformers import LlamaConfig
 
+from epf.training.reward_model.train import Recipe as RewardModelRecipe
 from epf.training.tokenizer import END, SPECIALS
 
 VOCABULARY = 4096
@@ -49,3 +50,8 @@ def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
         eos_token_id=tokenizer.token_to_id(END),
         pad_token_id=tokenizer.token_to_id(SPECIALS[0]),
     )
+
+
+def reward_model_recipe(seed: int) -> RewardModelRecipe:
+    """Return the reward model's recipe: two layers on the generator's weights, more of the rows sampled than written."""
+    return RewardModelRecipe(steps=1_500, decay_from=700, sampled_share=0.6, seed=seed)

@@ -2,12 +2,17 @@
 
 Muon trains the matrices and AdamW the rest (:mod:`epf.training.loop`). What ships is the exponential moving average of the
 weights, which is ready at any step. The state on disk is complete: a run that was killed goes on as if it had not been.
+
+The averaged model is written in 16 bits whenever the state is, so that it can be published and measured while training goes on:
+
+    python -m epf.training.publish runs/plain/generator/average runs/plain/tokenizer OUT plain-generator
 """
 
 import json
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from tokenizers import Tokenizer
@@ -20,6 +25,7 @@ from epf.training.plain.recipe import Recipe, generator_config
 
 AVERAGE = 0.998
 """Share of the old average that stays at each step."""
+AVERAGED = "average"
 SAVE_EVERY_S = 300.0
 LOG_EVERY = 20
 
@@ -52,7 +58,7 @@ class Trainer:
             self.step = state["step"]
 
     def save(self) -> None:
-        """Write the state; it replaces its predecessor only when it is complete."""
+        """Write the state and the averaged model; each file replaces its predecessor only when it is complete."""
         state = {
             "step": self.step,
             "model": self.model.state_dict(),
@@ -62,13 +68,14 @@ class Trainer:
         partial = self.path.with_suffix(".partial")
         torch.save(state, partial)
         os.replace(partial, self.path)
-
-    def averaged(self) -> LlamaForCausalLM:
-        """Return a model with the averaged weights, on the CPU."""
         model = LlamaForCausalLM(self.model.config)
         model.load_state_dict({name: value.cpu() for name, value in self.average.items()}, strict=False)
         model.tie_weights()
-        return model
+        with TemporaryDirectory(dir=self.folder) as written:
+            model.half().save_pretrained(written)
+            (self.folder / AVERAGED).mkdir(exist_ok=True)
+            for file in Path(written).iterdir():
+                os.replace(file, self.folder / AVERAGED / file.name)
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -78,8 +85,8 @@ class Trainer:
             self.average[name].lerp_(value, share)
 
 
-def train(tokenizer: Tokenizer, mixture: Mixture, folder: Path, recipe: Recipe) -> LlamaForCausalLM:
-    """Train up to ``recipe.steps`` and return the averaged model. ``folder`` receives ``state.pt`` and ``log.jsonl``."""
+def train(tokenizer: Tokenizer, mixture: Mixture, folder: Path, recipe: Recipe) -> None:
+    """Train up to ``recipe.steps``. ``folder`` receives ``state.pt``, ``log.jsonl`` and the averaged model in ``average``."""
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(tokenizer, folder, recipe)
     trainer.load()
@@ -118,4 +125,3 @@ def train(tokenizer: Tokenizer, mixture: Mixture, folder: Path, recipe: Recipe) 
         if time.perf_counter() - saved > SAVE_EVERY_S or trainer.step == recipe.steps:
             trainer.save()
             saved = time.perf_counter()
-    return trainer.averaged()

@@ -37,13 +37,19 @@ class Row:
 
 def row(tokenizer: Tokenizer, problem: SyntheticProblem, solutions: Sequence[tuple[str, ...]]) -> Row:
     """Return the tokens and labels of a problem with some of its solutions, each given as the texts of its steps."""
+    counts = [right_characters(problem, steps) for steps in solutions]
+    return labelled_row(tokenizer, problem.text, solutions, counts)
+
+
+def labelled_row(tokenizer: Tokenizer, text: str, solutions: Sequence[tuple[str, ...]], counts: Sequence[Sequence[int]]) -> Row:
+    """Return the tokens and labels of a text with some solutions; ``counts`` are the right leading characters of each step."""
     separator = token_id(tokenizer, SEPARATOR)
-    prompt_ids = tokenizer.encode(prompt(problem.text)).ids
+    prompt_ids = tokenizer.encode(prompt(text)).ids
     n = len(prompt_ids)
     out = Row(list(prompt_ids), list(range(n)), [0] * n, [-1] * n, [0.0] * n)
-    for segment, steps in enumerate(solutions, start=1):
+    for segment, (steps, n_rights) in enumerate(zip(solutions, counts, strict=True), start=1):
         position = n
-        for step, n_right in zip(steps, right_characters(problem, steps), strict=True):
+        for step, n_right in zip(steps, n_rights, strict=True):
             encoding = tokenizer.encode(step)
             right = n_right == len(step)
             ends = [end for _, end in encoding.offsets]

@@ -136,13 +136,19 @@ def look_back(model: LlamaForSequenceClassification, layer: int, batch: Batch) -
 def train_reward_model(
     tokenizer: Tokenizer, backbone_folder: Path, samples: Path, folder: Path, recipe: Recipe, teacher_folder: Path | None = None
 ) -> LlamaForSequenceClassification:
+    """Train and return the model of the pair ``stories``; see :func:`train_on`."""
+    return train_on(batches(tokenizer, recipe, samples), backbone_folder, folder, recipe, teacher_folder)
+
+
+def train_on(
+    stream: Iterator[Batch], backbone_folder: Path, folder: Path, recipe: Recipe, teacher_folder: Path | None = None
+) -> LlamaForSequenceClassification:
     """Train and return the model, also on the teacher's ranking if there is one; checkpoints and log go to ``folder``."""
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    language_model = LlamaForCausalLM.from_pretrained(backbone_folder).to(device)
+    language_model = LlamaForCausalLM.from_pretrained(backbone_folder).float().to(device)
     model = deepened(language_model, recipe.extra_layers)
     model.config._attn_implementation = "sdpa"
-    stream = batches(tokenizer, recipe, samples)
     look_back(model, language_model.config.num_hidden_layers, next(stream))
     model = model.to(device)
     backbone = torch.compile(model.model, dynamic=True)

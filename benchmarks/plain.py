@@ -1,0 +1,153 @@
+"""Measures a pair of models on problems that nobody trained on, with one sample, votes and search.
+
+    python -m benchmarks.plain --generator DIRECTORY [--reward-model DIRECTORY] [--set NAME] [--limit N]
+
+The sets are the battery of plain questions, by kind, SVAMP, and GSM8K's test problems of at most 160 characters. A question of
+the battery that cannot be answered is solved by no answer. Without a reward model, methods that need one are left out.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.output import RESULTS, save
+from epf.core.generator import Generator
+from epf.core.reward_model import RewardModel
+from epf.evaluation.memo import MemoGenerator, MemoRewardModel
+from epf.evaluation.report.statistics import accuracy
+from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.registry import DATA, load_problems
+from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search import SearchOptions, asolve
+from epf.search.answers.checker import AnswerChecker
+from epf.training.plain.json_lines import read_rows
+
+WITHOUT_PRM: Mapping[str, SearchOptions] = {
+    "one sample": SearchOptions(method="sample", n_particles=1),
+    "majority of 8": SearchOptions(method="self_consistency", n_particles=8),
+}
+WITH_PRM: Mapping[str, SearchOptions] = {
+    "best of 8": SearchOptions(method="best_of_n", n_particles=8),
+    "epf, 8 particles": SearchOptions(method="epf", n_particles=8),
+}
+ARITHMETIC = ("arithmetic", "equation")
+SHORT = 160
+N_PARALLEL = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A problem with its answer; ``None`` if it cannot be answered."""
+
+    kind: str
+    text: str
+    answer: str | None
+
+
+def questions(name: str) -> list[Question]:
+    """Return the questions of ``battery``, ``svamp`` or ``gsm8k_short``."""
+    if name == "battery":
+        return [Question(row["kind"], row["problem"], row["answer"]) for row in read_rows(DATA / "plain_questions.jsonl")]
+    problems = load_problems("gsm8k" if name == "gsm8k_short" else name)
+    return [Question(name, p.text, p.gold) for p in problems if name != "gsm8k_short" or len(p.text) <= SHORT]
+
+
+async def measure(
+    asked: Sequence[Question], generator: Generator, reward_model: RewardModel | None
+) -> dict[str, list[tuple[bool, float]]]:
+    """Return for each method whether it solves each question, and its confidence."""
+    shared, scores = MemoGenerator(generator), None if reward_model is None else MemoRewardModel(reward_model)
+    checker, slots = AnswerChecker(), asyncio.Semaphore(N_PARALLEL)
+
+    async def one(question: Question, options: SearchOptions, seed: int) -> tuple[bool, float]:
+        async with slots:
+            chosen = SearchOptions(**options.chosen(), seed=seed)
+            result = await asolve(question.text, options=chosen, generator=shared, reward_model=scores, checker=checker)
+        if question.answer is None or result.answer is None:
+            return question.answer is result.answer, result.confidence
+        return await checker.equal(question.answer, result.answer), result.confidence
+
+    methods = WITHOUT_PRM if reward_model is None else {**WITHOUT_PRM, **WITH_PRM}
+    try:
+        return {
+            name: list(await asyncio.gather(*(one(question, options, seed) for seed, question in enumerate(asked))))
+            for name, options in methods.items()
+        }
+    finally:
+        await checker.aclose()
+
+
+def summary(asked: Sequence[Question], outcomes: Mapping[str, Sequence[tuple[bool, float]]]) -> dict[str, Any]:
+    """Return the share of questions solved in percent, with its interval: all, by kind and by group of kinds."""
+    kinds = sorted({question.kind for question in asked})
+    groups = {kind: {kind} for kind in kinds} if len(kinds) > 1 else {}
+    if len(kinds) > 1:
+        groups["all word problems"] = set(kinds) - {*ARITHMETIC, "unanswerable"}
+    groups["all"] = set(kinds)
+    return {
+        method: {
+            name: _percent([right for question, (right, _) in zip(asked, rows, strict=True) if question.kind in members])
+            for name, members in groups.items()
+        }
+        | {"confident": _confident(rows)}
+        for method, rows in outcomes.items()
+    }
+
+
+def _percent(right: Sequence[bool]) -> dict[str, float]:
+    found = accuracy(np.array(right, dtype=np.float64))
+    return {"n": len(right), "percent": 100 * found.mean, "low": 100 * found.low, "high": 100 * found.high}
+
+
+def _confident(rows: Sequence[tuple[bool, float]]) -> dict[str, float]:
+    """Return the number of answers with a confidence above 0.9, and how many of them are right."""
+    confident = [right for right, confidence in rows if confidence > 0.9]
+    return {"n": len(confident), "right": sum(confident)}
+
+
+async def _run(args: argparse.Namespace) -> dict[str, Any]:
+    generator = EmbeddedGenerator(args.generator)
+    reward_model = EmbeddedRewardModel(args.reward_model) if args.reward_model else None
+    result = {}
+    for name in args.set or ("battery", "svamp", "gsm8k_short"):
+        asked = questions(name)[: args.limit]
+        result[name] = summary(asked, await measure(asked, generator, reward_model))
+    await generator.aclose()
+    if reward_model is not None:
+        await reward_model.aclose()
+    return result
+
+
+def _page(result: Mapping[str, Any]) -> str:
+    lines = ["| set | method | questions | solved, % | 95 % interval |", "|---|---|---|---|---|"]
+    for name, methods in result.items():
+        for method, groups in methods.items():
+            for group, row in groups.items():
+                if group != "confident":
+                    where = name if group == "all" else f"{name}: {group}"
+                    lines.append(
+                        f"| {where} | {method} | {row['n']} | {row['percent']:.1f} | {row['low']:.0f} to {row['high']:.0f} |"
+                    )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--generator", type=Path, required=True, help="model directory")
+    parser.add_argument("--reward-model", type=Path, help="model directory")
+    parser.add_argument("--set", action="append", choices=("battery", "svamp", "gsm8k_short"), help="default: all")
+    parser.add_argument("--limit", type=int, help="maximum number of questions of each set")
+    parser.add_argument("--out", type=Path, default=RESULTS / "plain.json")
+    args = parser.parse_args()
+    result = asyncio.run(_run(args))
+    save(args.out, result, _page(result))
+
+
+if __name__ == "__main__":
+    main()
