@@ -2,8 +2,9 @@
 
 ``platt`` fits ``sigmoid(slope * logit + bias)`` by maximum likelihood (Platt, 1999, without his smoothing of targets). A slope
 below 1 corrects an over-confident model; the order of the scores does not change. ``isotonic`` fits the best non-decreasing map
-(pool adjacent violators) and connects its levels by straight lines. It follows any shape, but needs more samples and may map
-different scores to the same value.
+by least squares (pool adjacent violators): each block of neighbouring scores is mapped to its fraction of correct steps, and
+straight lines connect the end of one block with the start of the next. It follows any shape, but needs more samples, maps
+different scores to the same value, and maps a block without a wrong step to almost 1.
 """
 
 import argparse
@@ -36,7 +37,7 @@ class Calibration:
         model: name of the reward model that it was fitted for.
         method: which of the following parameters it uses.
         slope, bias: parameters of ``platt``.
-        scores, shares: corners of the map of ``isotonic``, both ascending.
+        scores, shares: corners of the map of ``isotonic``, both ascending: the two ends of each block with its level.
         n: number of labelled steps that it was fitted on.
     """
 
@@ -163,17 +164,19 @@ def _platt(p: Floats, y: Floats) -> tuple[float, float]:
 
 
 def _isotonic(p: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Pool adjacent violators. Corners are the blocks' mean scores; a level is never quite 0 or 1 (Krichevsky-Trofimov)."""
+    """Pool adjacent violators: the first and last score of each block, once if they are the same, and its fraction correct."""
     values, place = np.unique(p, return_inverse=True)
-    count = np.bincount(place).astype(np.float64)
-    blocks: list[Floats] = []  # sum of scores, sum of labels, count
-    for block in np.column_stack([values * count, np.bincount(place, weights=y), count]):
-        blocks.append(block)
-        while len(blocks) > 1 and blocks[-2][1] * blocks[-1][2] >= blocks[-1][1] * blocks[-2][2]:
-            top = blocks.pop()
-            blocks[-1] = blocks[-1] + top
-    scores, right, n = np.array(blocks).T
-    return scores / n, np.maximum.accumulate((right + 0.5) / (n + 1))
+    right, count = np.bincount(place, weights=y), np.bincount(place)
+    blocks: list[tuple[float, float, float, int]] = []  # first score, last score, number correct, number
+    for value, n_right, n in zip(values.tolist(), right.tolist(), count.tolist(), strict=True):
+        first = value
+        while blocks and blocks[-1][2] * n >= n_right * blocks[-1][3]:
+            first, _, more_right, more = blocks.pop()
+            n_right, n = n_right + more_right, n + more
+        blocks.append((first, value, n_right, n))
+    corners = [(score, n_right / n) for first, last, n_right, n in blocks for score in sorted({first, last})]
+    scores, shares = np.array(corners).T
+    return scores, shares
 
 
 def main() -> None:

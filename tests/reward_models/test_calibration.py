@@ -46,17 +46,43 @@ def test_platt_is_the_optimum() -> None:
     assert (calibration.slope, calibration.bias) == pytest.approx(best.x, abs=1e-4)
 
 
-def test_isotonic_matches_scipy_except_at_the_ends() -> None:
-    scores, labels = over_confident(2000, 2)
-    scores = np.round(scores, 2)  # with many ties
-    _, place = np.unique(scores, return_inverse=True)
+def test_isotonic_by_hand() -> None:
+    scores = [0.1, 0.2, 0.3, 0.4, 0.4, 0.6, 0.9]
+    calibration = fit(scores, [0, 1, 0, 1, 0, 1, 1], model="m", method="isotonic")
+    # 0.2 to 0.4 violate the order and form one block of two right steps in four; 0.6 and 0.9 are both right.
+    assert calibration.scores == (0.1, 0.2, 0.4, 0.6, 0.9)
+    assert calibration.shares == (0.0, 0.5, 0.5, 1.0, 1.0)
+    asked = [0.0, 0.1, 0.15, 0.2, 0.25, 0.4, 0.5, 0.6, 1.0]
+    assert [calibration(p) for p in asked] == pytest.approx([0, 0, 0.25, 0.5, 0.5, 0.5, 0.75, 1, 1], abs=1e-6)
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 9])
+@pytest.mark.parametrize("n", [30, 2000])
+def test_isotonic_is_scipy_s(decimals: int, n: int) -> None:
+    scores, labels = over_confident(n, 2)
+    scores = np.round(scores, decimals)  # with few decimals there are many ties
+    values, place = np.unique(scores, return_inverse=True)
     weights = np.bincount(place)
     expected = optimize.isotonic_regression(np.bincount(place, labels) / weights, weights=weights)
     calibration = fit(scores, labels, model="m", method="isotonic")
-    assert len(calibration.shares) == len(expected.weights)
-    n = expected.weights
-    level = np.array([expected.x[block] for block in expected.blocks[:-1]])
-    assert calibration.shares == pytest.approx(np.maximum.accumulate((level * n + 0.5) / (n + 1)), abs=1e-12)
+    assert [calibration(value) for value in values] == pytest.approx(expected.x, abs=2e-7)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=40))
+def test_isotonic_is_calibrated_on_the_steps_that_it_was_fitted_on(drawn: list[tuple[float, bool]]) -> None:
+    scores, labels = np.array([*drawn, (0.3, True), (0.7, False)]).T
+    calibration = fit(scores, labels, model="m", method="isotonic")
+    mapped = np.array([calibration(score) for score in scores])
+    for level in np.unique(mapped):
+        assert labels[mapped == level].mean() == pytest.approx(level, abs=2e-7)
+    assert expected_calibration_error(mapped, labels) < 1e-6
+
+
+def test_a_map_of_an_earlier_version_is_loaded(tmp_path: Path) -> None:
+    """Its corners were the mean scores of the blocks."""
+    text = '{"model": "m", "method": "isotonic", "n": 9, "slope": 1.0, "bias": 0.0, "scores": [0.2, 0.8], "shares": [0.1, 0.9]}'
+    (tmp_path / "c.json").write_text(text)
+    assert [Calibration.load(tmp_path / "c.json")(p) for p in (0.0, 0.5, 1.0)] == pytest.approx([0.1, 0.5, 0.9])
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
