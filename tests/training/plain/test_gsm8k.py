@@ -102,6 +102,13 @@ def test_ordinals_fractions_and_times_of_day_are_no_slots() -> None:
     assert [slot.value for slot in found.slots] == [8]
 
 
+def test_thousands_keep_their_comma() -> None:
+    (slot,) = known(template_of("A farm has 1,250 hens. How many are 2/5?", "1250/5=<<1250/5=250>>250\n#### 250")).slots
+    assert slot.value == 1250
+    assert slot.write(14500) == "14,500"
+    assert slot.write(900) == "900"
+
+
 def test_a_problem_without_one_of_its_numbers_has_no_answer() -> None:
     drawn = without_a_number(np.random.default_rng(0), known(BEADS))
     assert drawn is not None

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from epf.training.plain.kinds.draw import EVENTS, SHARES, draw_kind, forms_of
+from epf.training.plain.kinds.draw import COMPOSED, SHARES, draw_kind, forms_of
 from epf.training.plain.kinds.form import Form, realise
 from tests.training.plain.lines import check_lines, numbers_of
 
@@ -13,7 +13,7 @@ IN_WORDS = re.compile("two|three|four|five|six|seven|eight|nine|ten|eleven|twelv
 
 
 def forms() -> list[Form]:
-    return [form for kind in SHARES if kind != EVENTS for form in forms_of(kind)]
+    return [form for kind in SHARES if kind not in COMPOSED for form in forms_of(kind)]
 
 
 def test_the_shares_add_up() -> None:
@@ -56,9 +56,18 @@ def test_the_same_seed_draws_the_same_problems() -> None:
 
 def test_one_to_three_events_change_a_quantity() -> None:
     rng = np.random.default_rng(2)
-    drawn = [draw_kind(rng, EVENTS) for _ in range(300)]
+    drawn = [draw_kind(rng, "events") for _ in range(300)]
     assert {len(problem.lines) for problem in drawn} == {1, 2, 3}
     assert all(check_lines(problem.lines) == int(problem.answer or -1) for problem in drawn)
+
+
+def test_a_scene_has_numbers_that_its_question_does_not_need() -> None:
+    rng = np.random.default_rng(3)
+    drawn = [draw_kind(rng, "scenes") for _ in range(300)]
+    assert all(check_lines(problem.lines) == int(problem.answer or -1) for problem in drawn)
+    assert {len(problem.lines) for problem in drawn} >= {1, 2, 3, 4}
+    unused = [numbers_of(problem.text) - numbers_of(" ".join(problem.lines)) for problem in drawn]
+    assert 60 < sum(map(bool, unused)) < 240
 
 
 def test_a_form_with_an_unknown_slot_is_refused() -> None:

@@ -51,17 +51,23 @@ _DEVELOPMENT_SHARE = 20
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A number of the text at characters ``start`` to ``end`` with its value and its number of decimals; -1 for a word."""
+    """A number of the text at characters ``start`` to ``end``.
+
+    Attributes:
+        decimals: number of decimals; -1 for a word.
+        comma: whether thousands are separated by a comma.
+    """
 
     start: int
     end: int
     value: float
     decimals: int
+    comma: bool = False
 
     def write(self, value: float) -> str:
         """Return another number in the spelling of this one."""
         if self.decimals >= 0:
-            return f"{value:.{self.decimals}f}"
+            return f"{value:{',' if self.comma else ''}.{self.decimals}f}"
         word = NUMBER_WORDS[int(value) - 2]
         return word.capitalize() if self.start == 0 else word
 
@@ -103,7 +109,7 @@ def slots_of(text: str) -> tuple[Slot, ...]:
             found.append(Slot(match.start(), match.end(), NUMBER_WORDS.index(word.lower()) + 2.0, -1))
         else:
             value = float(whole.replace(",", "") + (decimals or ""))
-            found.append(Slot(match.start(), match.end(), value, len(decimals or ".") - 1))
+            found.append(Slot(match.start(), match.end(), value, len(decimals or ".") - 1, "," in whole))
     return tuple(found)
 
 

@@ -1,6 +1,6 @@
 """Draws problems of the synthetic kinds. The forms of a kind lie in ``forms/KIND.tsv``: text, numbers and lines of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -9,20 +9,25 @@ import numpy as np
 
 from epf.training.plain.kinds.events import event_problem
 from epf.training.plain.kinds.form import Form, realise
+from epf.training.plain.kinds.scenes import scene_problem
 from epf.training.plain.problem import PlainProblem
 
-EVENTS = "events"
+COMPOSED: Mapping[str, Callable[[np.random.Generator], PlainProblem]] = MappingProxyType(
+    {"events": event_problem, "scenes": scene_problem}
+)
+"""Kinds that are put together from clauses; the others have forms."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        EVENTS: 0.16,
-        "stories": 0.18,
-        "comparisons": 0.13,
-        "groups": 0.12,
-        "money": 0.12,
-        "times": 0.08,
-        "percent": 0.05,
-        "arithmetic": 0.12,
-        "unanswerable": 0.04,
+        "events": 0.14,
+        "scenes": 0.16,
+        "stories": 0.15,
+        "comparisons": 0.11,
+        "groups": 0.11,
+        "money": 0.1,
+        "times": 0.06,
+        "percent": 0.04,
+        "arithmetic": 0.1,
+        "unanswerable": 0.03,
     }
 )
 _NAMES, _CUMULATIVE = tuple(SHARES), np.cumsum(list(SHARES.values()))
@@ -46,8 +51,8 @@ def draw_kind(rng: np.random.Generator, kind: str | None = None) -> PlainProblem
     chosen = kind or _NAMES[min(int(np.searchsorted(_CUMULATIVE, rng.random())), len(_NAMES) - 1)]
     for _ in range(_MAX_TRIES):
         try:
-            if chosen == EVENTS:
-                return event_problem(rng)
+            if chosen in COMPOSED:
+                return COMPOSED[chosen](rng)
             forms = forms_of(chosen)
             return realise(rng, forms[int(rng.integers(len(forms)))])
         except ValueError:
