@@ -95,7 +95,7 @@ class _Reader:
             self.kind, self.token = "end", ""
         else:
             self.kind, self.token, self.at = str(match.lastgroup), match[str(match.lastgroup)], match.end()
-            if self.kind == "name" and self.token not in _FUNCTIONS and self.token not in _OF_SEVERAL:
+            if self.kind == "name" and self.token not in _FUNCTIONS and self.token not in _OF_SEVERAL and self.token != "mod":
                 self._one_letter(match.start("name"))
 
     def _one_letter(self, start: int) -> None:
@@ -146,7 +146,7 @@ class _Reader:
             elif self.is_sign("/") or self.is_command("div"):
                 self.next()
                 value = value / self.signed_factor()
-            elif self.is_command("bmod", "mod") or (self.kind == "name" and self.text[self.start : self.at].strip() == "mod"):
+            elif self.is_command("bmod", "mod") or self.token == "mod":
                 self.next()
                 value = sympy.Mod(value, self.signed_factor())
             elif self.starts_factor():
@@ -165,7 +165,7 @@ class _Reader:
         if self.is_sign("|"):
             return not self.in_bars
         return (
-            self.kind == "name"
+            (self.kind == "name" and self.token != "mod")
             or self.is_sign("(", "{", "[")
             or (
                 self.kind == "command"
@@ -186,7 +186,9 @@ class _Reader:
                     value = value ** self.exponent()
             elif self.is_sign("!"):
                 self.next()
-                value = sympy.factorial(value)
+                if double := self.is_sign("!"):
+                    self.next()
+                value = sympy.factorial2(value) if double else sympy.factorial(value)
             else:
                 return value
 
@@ -320,7 +322,9 @@ class _Reader:
                 raise Unread(self.text)
             self.next()
             return sympy.floor(value) if name == "lfloor" else sympy.ceiling(value)
-        if name == "text" and (function := re.match(r"\\text\s*\{\s*(cis|sin|cos|tan|log|ln|exp)\s*\}", self.text[start:])):
+        if name == "text" and (
+            function := re.match(r"\\text\s*\{\s*(cis|sin|cos|tan|log|ln|exp|gcd|lcm|max|min)\s*\}", self.text[start:])
+        ):
             self.at = start + function.end()
             self.next()
             return self.applied(function[1])

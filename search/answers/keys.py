@@ -25,6 +25,7 @@ _POINT_KEY_DIGITS = 25
 _N_POINTS = 3
 _PLACES = range(6, 21)
 """A decimal with this number of places, and at least six digits, that rounds an irrational number equals it."""
+_UNIT_VECTORS = (r"\hat{i}", r"\hat{j}", r"\hat{k}")
 _LARGEST_DENOMINATOR = 10**9
 
 
@@ -132,6 +133,8 @@ def _rational(value: Expr) -> str:
 
 
 def _of_variables(value: Expr) -> Reading:
+    if (vector := _vector(value)) is not None:
+        return vector
     values = [_at(value, point) for point in range(_N_POINTS)]
     defined = [v for v in values if v.is_finite]
     if not defined:
@@ -140,6 +143,18 @@ def _of_variables(value: Expr) -> Reading:
     if len(set(keys)) == 1:  # a constant in disguise, such as sin(x)**2 + cos(x)**2
         return Reading(keys[0])
     return Reading("fn:" + ",".join(keys))
+
+
+def _vector(value: Expr) -> Reading | None:
+    """The tuple that an expression in unit vectors is, such as ``i + 2j`` in bold letters; None for any other."""
+    names = {s.name: s for s in value.free_symbols}
+    if not any(unit in names for unit in _UNIT_VECTORS):
+        return None
+    size = 3 if _UNIT_VECTORS[2] in names else 2
+    basis = [names.get(unit, Symbol(unit, real=True)) for unit in _UNIT_VECTORS[:size]]
+    parts = [sympy.expand(value).coeff(unit) for unit in basis]
+    rest = sympy.expand(value - sum(part * unit for part, unit in zip(parts, basis, strict=True)))
+    return sequence([reading(part) for part in parts]) if rest == 0 else None
 
 
 def _at(value: Expr, point: int) -> Expr:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from epf.search.answers.text import unwrapped
 
-_AND = re.compile(r"(?:,\s*)?(?:(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|\\text\s*\{\s*,?\s*(?:and|or)\s*,?\s*\})\s*")
+_AND = re.compile(r"(?:,\s*)?(?:(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|\\text\s*\{\s*,?\s*(?:and|or)\s*,?\s*\}| & )\s*")
 _RELATION = re.compile(
     r"\\(?P<command>approx|equiv|le|ge|ne|in)(?![A-Za-z])|(?P<sign><=|>=|!=|==|<|>|=(?!=))|(?P<negated>\\not)|(?P<almost>~=)"
 )
@@ -13,7 +13,10 @@ _SIGNS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "="}
 _INEQUALITIES = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
 _OPEN = {"(": 1, "[": 1, "{": 1}
 _CLOSE = {")": 1, "]": 1, "}": 1}
-_GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_STARTS = (r"\{", r"\langle", "(", "[", "{")
+_ENDS = (r"\}", r"\rangle", ")", "]", "}")
+_CURLY_OR_ANGLE = frozenset({(r"\{", r"\}"), (r"\langle", r"\rangle"), ("{", "}")})
+_GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?!\d|,\S)")
 
 
 class Chain(NamedTuple):
@@ -59,7 +62,7 @@ def elements(text: str, separators: str, *, grouping: bool = True) -> list[str]:
         grouping: whether ``1,234`` is one number.
     """
     depth = depths(text)
-    grouped = {at for m in _GROUPED.finditer(text) for at in range(*m.span())} if grouping and ", " not in text else set()
+    grouped = {at for m in _GROUPED.finditer(text) for at in range(*m.span())} if grouping else set()
     cuts = [(at, at + 1) for at, c in enumerate(text) if c in separators and depth[at] == 0 and at not in grouped]
     cuts += [match.span() for match in _AND.finditer(text) if depth[match.start()] == 0 and depth[match.end() - 1] <= 1]
     parts: list[str] = []
@@ -100,23 +103,10 @@ def at_top(text: str, separator: str) -> list[str]:
 
 
 def bracketed(text: str) -> tuple[str, str] | None:
-    r"""Return the two brackets that are around the whole of a text, or None. ``]`` may open and ``[`` close an interval."""
-    for start in (r"\{", r"\langle", "(", "[", "{", "]"):
-        if text.startswith(start):
-            break
-    else:
+    """Return the two brackets that are around the whole of a text, or None."""
+    start = next((b for b in _STARTS if text.startswith(b)), None)
+    end = next((b for b in _ENDS if text.endswith(b)), None)
+    if start is None or end is None or len(text) < len(start) + len(end):
         return None
-    for end in (r"\}", r"\rangle", ")", "]", "}", "["):
-        if text.endswith(end):
-            break
-    else:
-        return None
-    if len(text) < len(start) + len(end):
-        return None
-    if start == "]" or end == "[":
-        return (start, end) if start in "](" or end in "[)" else None
-    depth = depths(text)
-    inner = depth[len(start) : -len(end)]
-    balanced = all(d >= 1 for d in inner)
-    fits = (start, end) in {(r"\{", r"\}"), (r"\langle", r"\rangle"), ("{", "}")} or (start in "([" and end in ")]")
-    return (start, end) if balanced and fits else None
+    fits = (start, end) in _CURLY_OR_ANGLE or (start in "([" and end in ")]")
+    return (start, end) if fits and all(depths(text)[len(start) : -len(end)]) else None

@@ -40,6 +40,7 @@ _BASE = re.compile(
     r"\(?(?P<digits>[0-9A-Z][0-9A-Za-z]*)\)? ?_ ?"
     r"(?:(?P<digit>\d+)|\{ ?(?:\\text\{ ?)?(?P<base>\w+) ?\}?\}|\\text\{ ?(?P<word>\w+)\})"
 )
+_INDICES = re.compile(r"[_^] ?(?:\{[^{}]*\}|\w)|(?<=[A-Za-z}]) ?\([^()]*\)")
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10"}
 _SETS = {r"\mathbb{R}": S.Reals, r"\emptyset": S.EmptySet, r"\{\}": S.EmptySet, r"\{ \}": S.EmptySet}
 _POINT = re.compile(r"[A-Z](?:_?\d|')? ?(?=\(.*,.*\)$)")
@@ -48,7 +49,23 @@ _MATRIX = re.compile(
     r"\\begin\{(?P<kind>[pbBvV]?(?:small)?matrix|array)\}(?:\{[clr|]*\})?(?P<rows>(?:(?!\\begin).)*)\\end\{(?P=kind)\}",
     re.DOTALL,
 )
+_CHOICE = re.compile(
+    r"(?:\\text\{ ?)?\(([A-Z])\) ?(?:\} ?)?:?(?![-+=/*^_\s]|\\(?:cdot|times|cup|cap|in))(.+)|([A-Z])\)|\[([A-Z])\]"
+)
+_NO_ARITHMETIC = re.compile(r"\d+-\d+(?:-\d+)?(?: [A-Za-z ]+)?|\d+/\d+/\d+")
+_TRANSPOSED = re.compile(r"(.+?) ?\^ ?(?:T|\{ ?T ?\}|\\top|\{ ?\\top ?\}|\{?\\text\{T\}\}?)$")
+_REALS_WITHOUT = re.compile(r"^\\mathbb\{R\} ?- ?(?=\\\{)")
+_INTERVAL = re.compile(r"( *)([\[\]])([^\[\]]+[,;][^\[\]]+)([\[\]])( *)")
+_FRACTION_CALL = re.compile(r"(?:Fraction|Rational)\((-?\d+), ?(\d+)\)")
+_SET_PARTS = re.compile(r"(\\cup|\\in)(?![a-z])")
+_PHRASES = {
+    **dict.fromkeys(
+        ("no solution", "no solutions", "no real solution", "no real solutions", "empty set", "the empty set"), S.EmptySet
+    ),
+    **dict.fromkeys(("all real numbers", "all reals", "all real values", "the real numbers", "any real number"), S.Reals),
+}
 _PYTHON_INFINITY = re.compile(r"(?<![A-Za-z\\])(?:inf|infinity|oo)(?![A-Za-z])")
+_ROW_END = re.compile(r"\\\\(?:\[[^\[\]]*\])?")
 _CURRENCY = re.compile(r"(-?) ?((?:US|HK|CA|AU|NZ|[CAS])?\$|[€£¥₹])(?=[ \d\\(.-])")
 _INNER_CURRENCY = re.compile(r"(?:US)?[$€£](?=[ ]?\d)")
 _FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|text\{cis\})")
@@ -61,15 +78,36 @@ def read(answer: str) -> Reading:
     if len(answer) > MAX_LENGTH:
         return as_text(answer)
     try:
-        return _answer(_PYTHON_INFINITY.sub(r"\\infty ", tidy(answer)))
+        return _answer(_rewritten(tidy(answer)))
     except MemoryError:
         raise
     except Exception:  # SymPy raises many kinds on unusual input
         return as_text(answer)
 
 
+def _rewritten(text: str) -> str:
+    r"""What programs and other countries write, as it is written here: ``inf``, ``3 x 10^8``, ``]0, 1]``."""
+    text = _PYTHON_INFINITY.sub(r"\\infty ", text)
+    text = _FRACTION_CALL.sub(r"\\frac{\1}{\2}", text)
+    text = re.sub(r"(?<=\d) ?x ?(?=10 ?\^)", r" \\times ", text)
+    text = _REALS_WITHOUT.sub(r"\\mathbb{R} \\setminus ", text)
+    return "".join(
+        _INTERVAL.sub(_round_brackets, part) if _INTERVAL.fullmatch(part) else part for part in _SET_PARTS.split(text)
+    )
+
+
+def _round_brackets(match: re.Match[str]) -> str:
+    return f"{match[1]}{'(' if match[2] == ']' else '['}{match[3]}{')' if match[4] == '[' else ']'}{match[5]}"
+
+
 def _answer(text: str) -> Reading:
     """A list of values, or one value."""
+    if (phrase := _PHRASES.get(normalised(text))) is not None:
+        return keys.real_set(phrase)
+    if choice := _CHOICE.fullmatch(text):
+        return _choice(choice[1] or choice[3] or choice[4], choice[2])
+    if _NO_ARITHMETIC.fullmatch(text):
+        raise Unread("a score or a date")
     if (number := quantity(text)) is not None:
         return number
     if (compound := _compound(text)) is not None:
@@ -82,6 +120,15 @@ def _answer(text: str) -> Reading:
     if len(parts) == 1:
         return _one(parts[0])
     return _list(parts, union=bool(re.search(r"(?<![A-Za-z])or(?![A-Za-z])", text)))
+
+
+def _choice(letter: str, content: str | None) -> Reading:
+    """A choice such as ``(B) 12``: equal to its letter and to its content."""
+    of_letter = _value(letter)
+    if content is None:
+        return of_letter
+    value = read(content)
+    return Reading(f"choice:{letter} {keys.token(value)}", (of_letter.key, value.key, *value.also))
 
 
 def _compound(text: str) -> Reading | None:
@@ -196,6 +243,8 @@ def _equation(sides: tuple[str, ...]) -> Reading:
     first = _try(_value, left)
     if first is None or _is_label(left):
         return last
+    if _is_number_key(first) and len(sides) == 2 and _is_name(right):
+        return first
     if _is_number_key(first):
         numbers = [number for side in sides if (number := _try(_value, side)) is not None and _is_number_key(number)]
         if len(numbers) == len(sides) and _is_false(numbers):
@@ -210,9 +259,7 @@ def _equation(sides: tuple[str, ...]) -> Reading:
         return last
     if _is_name(left) and _is_number_key(last):
         return last._replace(also=(*last.also, key))
-    asks_for_left = _is_name(left) or (
-        _is_number_key(last) and not re.search(r"\d", left.replace("^2", "").replace("^{2}", ""))
-    )
+    asks_for_left = _is_name(left) or (_is_number_key(last) and not re.search(r"\d", _INDICES.sub("", left)))
     return Reading(key, (last.key, *last.also) if asks_for_left else ())
 
 
@@ -285,7 +332,7 @@ def _set(text: str) -> sympy.Set:
     if brackets is None:
         raise Unread(text)
     inner = elements(text[len(brackets[0]) : -len(brackets[1])], ",;", grouping=False)
-    if brackets == (r"\{", r"\}"):
+    if brackets in ((r"\{", r"\}"), ("{", "}")):
         return sympy.FiniteSet(*(_expression(element) for element in inner))
     if len(inner) != 2:
         raise Unread(text)
@@ -317,6 +364,8 @@ def _value(text: str) -> Reading:
         return keys.reading(_determinant(_MATRIX.fullmatch(text)["rows"]))  # type: ignore[index]
     if bracketed(text) is not None:
         return _in_brackets(text)
+    if (transposed := _TRANSPOSED.match(text)) and bracketed(transposed[1]) and "," in text:
+        return _in_brackets(transposed[1])
     if point := _POINT.match(text):
         return _in_brackets(text[point.end() :])
     ratio = at_top(text, ":")
@@ -335,10 +384,13 @@ def _with_units(text: str) -> Reading:
         text = sign[1] + text[sign.end() :]
     for match in re.finditer(r" |(?<=[\d}) ])(?=\\text|\\mu|\\Omega|%|\^\\circ|\\frac\{\\text|[A-Za-z])", text):
         after = units(text[match.start() :]) if match.start() else None
-        if after and not ("deg" in after and _FUNCTION.search(text)):
-            found = _try(lambda part: keys.reading(_expression(part)), text[: match.start()])
-            if found is not None and not re.search(r"[A-Za-z]$", text[: match.start()]):
-                return found._replace(units=before | after)
+        start = text[: match.start()].strip()
+        if after is None or ("deg" in after and _FUNCTION.search(text)) or (re.search("[A-Za-z]$", start) and len(text) < 3):
+            continue
+        found = _try(_in_brackets if bracketed(start) else lambda part: keys.reading(_expression(part)), start)
+        is_letter = re.fullmatch(r" ?[A-Za-z]", text[match.start() :])
+        if found is not None and (_is_number_key(found) or not is_letter):
+            return found._replace(units=before | after)
     return keys.reading(_expression(text))._replace(units=before)
 
 
@@ -362,16 +414,23 @@ def _in_brackets(text: str) -> Reading:
         if brackets in (("(", ")"), ("{", "}"), ("[", "]")):
             return keys.reading(_expression(text)) if brackets[0] != "{" else _one(inner)
         raise Unread(text)
-    if len(parts) == 2 and brackets[0] in "([]" and brackets[1] in ")][":
+    if brackets == ("[", "]") and len({len(row) for row in map(_row_of_list, parts)}) == 1 and _row_of_list(parts[0]):
+        return keys.matrix([[_one(entry) for entry in _row_of_list(part)] for part in parts])
+    if len(parts) == 2 and brackets[0] in "([" and brackets[1] in ")]":
         start, end = (_endpoint_reading(part) for part in parts)
-        shape = ("[" if brackets[0] == "[" else "(") + ("]" if brackets[1] == "]" else ")")
+        shape = brackets[0] + brackets[1]
         if shape == "()":
             values = [_without_names(part) for part in parts]
             return _tuples(values)
         return keys.interval(start, end, shape)
-    if brackets[0] == "]" or brackets[1] == "[" or (brackets[0] == "[") != (brackets[1] == "]"):
+    if (brackets[0] == "[") != (brackets[1] == "]"):
         raise Unread(text)
     return _tuples([_without_names(part) for part in parts])
+
+
+def _row_of_list(part: str) -> list[str]:
+    """The entries of a list in square brackets, as programs write the row of a matrix; empty for anything else."""
+    return elements(part[1:-1], ",", grouping=False) if bracketed(part) == ("[", "]") else []
 
 
 def _tuples(values: list[list[Reading]]) -> Reading:
@@ -380,14 +439,14 @@ def _tuples(values: list[list[Reading]]) -> Reading:
 
 
 def _matrix(rows: str) -> Reading:
-    cells = [[_one(cell.strip()) for cell in row.split("&")] for row in rows.split(r"\\") if row.strip()]
+    cells = [[_one(cell.strip()) for cell in row.split("&")] for row in _ROW_END.split(rows) if row.strip()]
     if len({len(row) for row in cells}) != 1:
         raise Unread(rows)
     return keys.matrix(cells)
 
 
 def _determinant(rows: str) -> Expr:
-    return sympy.Matrix([[_expression(cell) for cell in row.split("&")] for row in rows.split(r"\\") if row.strip()]).det()
+    return sympy.Matrix([[_expression(cell) for cell in row.split("&")] for row in _ROW_END.split(rows) if row.strip()]).det()
 
 
 def _inside(text: str) -> str:

@@ -41,21 +41,24 @@ _SAME = {
     "ldots": "dots", "cdots": "dots", "dotsc": "dots", "dotsb": "dots", "bar": "overline", "lvert": "|", "rvert": "|",
     "vert": "|", "land": "wedge", "lor": "vee", "ast": "*", "to": "rightarrow", "thickapprox": "approx", "dbinom": "binom",
     "tbinom": "binom", "varphi": "phi", "varepsilon": "epsilon", "smallsetminus": "setminus", "degree": "circ",
-    "overrightarrow": "vec", "colon": ":", "lbrack": "[", "rbrack": "]",
+    "overrightarrow": "vec", "colon": ":", "lbrack": "[", "rbrack": "]", "backslash": "setminus", "pounds": "£", "euro": "€",
+    "yen": "¥", "textdollar": "$",
 }  # fmt: skip
 _PLAIN = {"{", "}"}
 _DROPPED = re.compile(
     r"""\\(?: left | right | middle | [bB]igg?[lrm]? | displaystyle | textstyle | scriptstyle | limits | nolimits
     | (?:normal|foot|script)?size | large | Large | LARGE | huge | Huge | small | bf | rm | it | sf | tt | bfseries | centering
-    | color\s*\{[^{}]*\} )(?![A-Za-z])\.?""",
+    | color\s*\{[^{}]*\} | hspace\*?\s*\{[^{}]*\} | hfill | mathstrut | strut | noindent )(?![A-Za-z])\.?""",
     re.VERBOSE,
 )
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _STYLED = re.compile(
     r"""\\(?P<name> text(?:bf|it|rm|sf|tt|sc|up|md|normal)? | math(?:rm|bf|it|sf|tt|normal) | mbox | hbox | emph
-    | operatorname\*? | boldsymbol | bm | pmb | boxed | fbox | underline | (?:textcolor|colorbox)\s*\{[^{}]*\} )\s*(?=\{)""",
+    | ensuremath | operatorname\*? | boldsymbol | bm | pmb | boxed | fbox | underline
+    | (?:textcolor|colorbox)\s*\{[^{}]*\} )\s*(?=\{)""",
     re.VERBOSE,
 )
+_BOLD = frozenset({"mathbf", "boldsymbol", "bm", "pmb"})
 _WORDY = ("text", "mathrm", "mbox", "hbox", "emph", "operatorname")
 _SPACE = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|\\(?:thin|med|thick)?space(?![A-Za-z])|~|\s+")
 _NO_SPACE = re.compile(r"\\!\s*|\\n?phantom\{[^{}]*\}|\\/")
@@ -64,6 +67,11 @@ _DELIMITERS = (
     ("`", "`"), ('"', '"'), ("''", "''"), ("'", "'"), ("<b>", "</b>"),
 )  # fmt: skip
 _FINAL = " .;,\\"
+_SIGN_OFF = re.compile(r"\\(?:blacksquare|square|Box|qed|checkmark)\s*$")
+_LEAD_IN = re.compile(r"^\s*\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow)(?![A-Za-z])")
+_LINES = re.compile(r"\\begin\{(cases|aligned|align\*?|gathered|equation\*?|split)\}(.*)\\end\{\1\}", re.DOTALL)
+_INFIX = re.compile(r"\{([^{}]*)\\(over|choose)(?![a-z])([^{}]*)\}|^([^{}]*)\\(over|choose)(?![a-z])([^{}]*)$")
+_OVERLINED = re.compile("((?:\\d[\u0304\u0305])+)|(\\d)\u0307")
 _TIGHT = re.compile(r"\s*([^\w\s\\{}'\"]|\\\{|\\\})\s*|(?<=[{}])\s+|\s+(?=[{}])")
 _WORDS = re.compile(r"[^\\^_=<>|+*/(]*|\([A-Za-z]\)")
 
@@ -73,9 +81,13 @@ def tidy(text: str) -> str:
     text = _ascii(text).replace("{,}", ",")
     if "\\" not in text:
         return unwrapped(_SPACE.sub(" ", text))
+    text = _LINES.sub(
+        lambda match: re.sub(r"\\\\(?:\[[^\]]*\])?\s*", ", ", match[2].replace("&", " ").strip().rstrip("\\")), text
+    )
+    text = _INFIX.sub(_prefixed, text)
     if "matrix" not in text and "array" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z{}(\[])", r"\\", text)
-    text = unwrapped(text)
+    text = unwrapped(_LEAD_IN.sub("", _SIGN_OFF.sub("", unwrapped(text))))
     text = text.replace("{,}", ",").replace(r"\$", "$").replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&")
     text = _DROPPED.sub(" ", _NO_SPACE.sub("", text))
     text = _COMMAND.sub(_one_name, text)
@@ -142,6 +154,10 @@ def _ascii(text: str) -> str:
     """Unicode in the LaTeX that means the same."""
     if text.isascii():
         return text
+    text = _OVERLINED.sub(
+        lambda match: rf"\overline{{{re.sub('[^0-9]', '', match[1])}}}" if match[1] else rf"\dot{{{match[2]}}}", text
+    )
+    text = re.sub(r"(?<=\d)[–—](?=\d)", r"\\textendash ", text)  # a range or a score, and no difference
     text = _ROOT.sub(lambda match: _ROOTS[match[1]] + (f"{{{match[2]}}}" if match[2] else ""), text)
     text = _RAISED.sub(lambda match: "^{" + "".join(_SUPERSCRIPTS[c] for c in match[0]) + "}", text)
     text = _LOWERED.sub(lambda match: "_{" + "".join(_SUBSCRIPTS[c] for c in match[0]) + "}", text)
@@ -160,6 +176,11 @@ def _one_character(character: str) -> str:
     if fraction := _FRACTION.fullmatch(compatible):
         return rf"\frac{{{fraction[1]}}}{{{fraction[2]}}}"
     return "".join(_SYMBOLS.get(c) or _GREEK.get(c) or c for c in compatible)
+
+
+def _prefixed(match: re.Match[str]) -> str:
+    top, name, bottom = (match[k] or match[k + 3] for k in (1, 2, 3))
+    return rf"\{'frac' if name == 'over' else 'binom'}{{{top.strip()}}}{{{bottom.strip()}}}"
 
 
 def _one_name(match: re.Match[str]) -> str:
@@ -182,7 +203,9 @@ def _unstyled(text: str) -> str:
         stripped = inner.strip()
         if wordy and match["name"] != "text" and len(stripped) == 1 and stripped in "eid":
             inner = stripped
-        elif wordy and re.search("[A-Za-z°$%]", inner):
+        elif match["name"] in _BOLD and len(stripped) == 1 and stripped in "ijk":
+            inner = rf"\hat{{{stripped}}}"  # a unit vector, and no imaginary unit
+        elif wordy and re.search("[A-Za-z]", inner):
             # A letter after a value, as in ``5\text{ m}``, is a unit and no variable.
             inner = rf"\text{{{inner}}}"
             if match[0] + text[match.end() : end + 1] == inner:

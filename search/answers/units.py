@@ -83,7 +83,13 @@ def _is_unit(match: re.Match[str]) -> bool:
     if _NOT_UNITS.search(re.sub(r"[{}]", " ", written)):
         return False
     word = re.sub(r"[^A-Za-z\\]", "", written)
-    return not match["spaced"] or len(word) > 2 or word in _ONE_LETTER or word.startswith("\\") or word in {"BC", "AD", "CE"}
+    return (
+        not match["spaced"]
+        or len(word) > 2
+        or word in _ONE_LETTER
+        or word.startswith("\\")
+        or word in {"BC", "AD", "CE", "sq", "cu"}
+    )
 
 
 def _canonical(text: str) -> frozenset[str]:
