@@ -58,6 +58,18 @@ def kl(p: ArrayLike, q: ArrayLike) -> FloatArray:
     return np.asarray(np.maximum(0.0, (p_log_p(p) - cross).sum(axis=-1)))
 
 
+def kl_of_logs(log_p: ArrayLike, log_q: ArrayLike) -> FloatArray:
+    """KL(p || q) in nats, ``(...)``, of distributions given by their logarithms; inf where p has mass and q has none.
+
+    Probabilities that are too small for a floating-point number count: q may be exp(-1e9).
+    """
+    log_p, log_q = np.broadcast_arrays(np.asarray(log_p, dtype=np.float64), np.asarray(log_q, dtype=np.float64))
+    both = (log_p > -np.inf) & (log_q > -np.inf)
+    terms = np.exp(log_p) * (np.where(both, log_p, 0.0) - np.where(both, log_q, 0.0))
+    terms = np.where((log_p > -np.inf) & (log_q == -np.inf), np.inf, terms)
+    return np.asarray(np.maximum(0.0, terms.sum(axis=-1)))
+
+
 def hill(p: ArrayLike, order: float) -> FloatArray:
     """Hill number of ``order`` q >= 0, ``(...)``: the effective number of values, (sum p^q)^(1/(1-q)), in [1, k].
 
@@ -87,6 +99,8 @@ def logsumexp(x: ArrayLike, axis: int = -1) -> FloatArray:
 
 
 def log_softmax(x: ArrayLike) -> FloatArray:
-    """Logarithm of the Gibbs distribution exp(x) / sum exp(x) over the last axis; same shape."""
+    """Logarithm of the Gibbs distribution exp(x) / sum exp(x) over the last axis; same shape. x has a finite maximum."""
     x = np.asarray(x, dtype=np.float64)
-    return np.asarray(x - logsumexp(x)[..., None])
+    # The maximum goes first: added to the logarithm of the sum, a large one would take its digits.
+    below = x - x.max(axis=-1, keepdims=True)
+    return np.asarray(below - logsumexp(below)[..., None])

@@ -75,6 +75,8 @@ class Matches:
 
 def costs(x: FloatArray, y: FloatArray, metric: Metric) -> FloatArray:
     """c(x_i, y_j), ``(n, m)``, of vectors ``(n, d)`` and ``(m, d)``; the paper uses the Euclidean distance, not squared."""
+    if metric == "cosine":  # the length of a vector does not count, but its square may be too small for a number
+        x, y = (rows / np.abs(rows).max(axis=1, keepdims=True) for rows in (x, y))
     return np.asarray(import_extra("scipy.spatial.distance", "entropy").cdist(x, y, metric))
 
 

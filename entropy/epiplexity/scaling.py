@@ -17,6 +17,9 @@ from math import exp, log
 
 from epf.core.extras import import_extra
 
+LARGEST_LOG_ODDS = 700.0
+"""Bounds of ln(D / (D_test - D)); no exponent above 0.001 and amounts between 1e-9 and 1e30 lead to an optimum beyond them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScalingLaw:
@@ -66,7 +69,7 @@ def optimum(law: ScalingLaw, compute: float, test_tokens: float) -> Optimum:
         left = log(law.beta) + law.beta * log(law.d0) + log(test_tokens) + log_rest - (law.beta + 1.0) * log_d
         return left - right - (law.alpha - 1.0) * log(3.0 * exp(log_d) + test_tokens)
 
-    part = exp(-_softplus(-float(optimize.brentq(imbalance, -500.0, 500.0, xtol=1e-13))))
+    part = exp(-_softplus(-float(optimize.brentq(imbalance, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS, xtol=1e-13))))
     tokens = part * test_tokens
     parameters = compute / (2.0 * (3.0 * tokens + test_tokens))
     return Optimum(

@@ -10,7 +10,8 @@ from epf.entropy.core.schema import Result, Strict, example
 from epf.entropy.epiplexity.maths import AreaRule
 from epf.entropy.traces import TraceInput
 
-Amount = Annotated[float, Field(gt=0, le=1e30)]
+Amount = Annotated[float, Field(ge=1e-9, le=1e30)]
+Exponent = Annotated[float, Field(ge=1e-3, le=0.999)]
 Loss = Annotated[float, Field(ge=0, le=1e6)]
 Estimator = Literal["n-gram", "prequential", "requential", "scaling law"]
 
@@ -44,8 +45,8 @@ class Run(Strict):
 class Law(Strict):
     """Loss per token = e + (n0 / parameters)^alpha + (d0 / tokens)^beta."""
 
-    alpha: float = Field(gt=0, lt=1)
-    beta: float = Field(gt=0, lt=1)
+    alpha: Exponent
+    beta: Exponent
     n0: Amount
     d0: Amount
     e: Loss

@@ -65,8 +65,8 @@ def plot(found: MaxentOutput, figure: "Figure") -> None:
         shown = steps.pairs[:MAX_SHOWN]
         pairs_axes.barh([f"{pair.a} to {pair.b}" for pair in shown], [pair.production for pair in shown])
         pairs_axes.invert_yaxis()
-        pairs_axes.set_xlabel(f"entropy production, {found.unit} per step")
-        pairs_axes.set_title(f"{steps.production:.3g} in total")
+        pairs_axes.set_xlabel(f"stationary entropy production, {found.unit} per step")
+        pairs_axes.set_title(f"{steps.production_observed:.3g} observed, {steps.production:.3g} stationary")
 
 
 def _process_tables(steps: ProcessOut, unit: str) -> list[Table]:
@@ -74,12 +74,12 @@ def _process_tables(steps: ProcessOut, unit: str) -> list[Table]:
     shown = [
         Table(
             f"Entropy production of {steps.n_transitions:.0f} steps, {unit} per step, smoothing {steps.smoothing:g}",
-            ("stationary", "observed", "unsmoothed", "one-way pairs", "forgotten"),
+            ("observed", "unsmoothed", "stationary", "one-way pairs", "forgotten"),
             (
                 (
-                    steps.production,
                     steps.production_observed,
                     "infinite" if steps.production_unsmoothed is None else steps.production_unsmoothed,
+                    steps.production,
                     steps.n_one_way,
                     steps.forgotten,
                 ),

@@ -41,6 +41,7 @@ class Gibbs:
 
     Attributes:
         weights: p, ``(n,)``.
+        log_weights: ln p, ``(n,)``, finite where p is too small for a floating-point number.
         multipliers: l, ``(k,)``.
         log_z: ln Z in nats.
         means: means of the features, ``(k,)``.
@@ -49,6 +50,7 @@ class Gibbs:
     """
 
     weights: FloatArray
+    log_weights: FloatArray
     multipliers: FloatArray
     log_z: float
     means: FloatArray
@@ -60,10 +62,13 @@ def gibbs(features: FloatArray, multipliers: FloatArray, log_prior: FloatArray) 
     """The distribution of features ``(n, k)`` with these multipliers; ``log_prior``, ``(n,)``, has a finite entry."""
     # Features are centred, so that large values with small differences lose no digits.
     centre = features.mean(axis=0)
-    log_weights = log_prior - (features - centre) @ multipliers
-    weights, log_z = np.exp(log_softmax(log_weights)), float(logsumexp(log_weights) - centre @ multipliers)
+    tilted = log_prior - (features - centre) @ multipliers
+    log_weights, log_z = log_softmax(tilted), float(logsumexp(tilted) - centre @ multipliers)
+    weights = np.exp(log_weights)
     means, covariance = _moments(features, weights)
-    return Gibbs(weights, multipliers, log_z, means, covariance, entropy=log_z + float(multipliers @ means))
+    some = weights > 0
+    entropy = -float(weights[some] @ (log_weights[some] - log_prior[some]))
+    return Gibbs(weights, log_weights, multipliers, log_z, means, covariance, entropy)
 
 
 def _moments(features: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -94,7 +99,11 @@ def maxent(features: FloatArray, targets: FloatArray, log_prior: FloatArray) -> 
         reached, _ = _moments(scaled, np.exp(log_softmax(prior - scaled @ solved)))
         if np.abs(reached).max() > TOLERANCE or np.ptp(scaled @ solved) > STEEP:
             _check_together(scaled)
-        multipliers[wanted] = solved / scale
+        with np.errstate(over="ignore"):
+            multipliers[wanted] = solved / scale
+        for (k,) in np.argwhere(~np.isfinite(multipliers))[:1]:
+            complaint = "belongs to a feature that varies too little for a finite multiplier"
+            raise refuse(f"targets.{k}", complaint, "give the feature in a larger unit")
     return gibbs(features, multipliers, log_prior)
 
 

@@ -13,6 +13,8 @@ from epf.entropy.maxent.irreversibility import Process
 from epf.entropy.maxent.schema import MAX_STATES, DrivenOut, MaxentInput, PairOut, ProcessOut
 
 MAX_LABELS = 5_000_000
+LARGEST_STATE = 10**9
+"""Maximum size of a state in a process with a required drift."""
 
 
 def counted(given: MaxentInput) -> tuple[list[Label], FloatArray]:
@@ -50,16 +52,16 @@ def process_out(found: Process, states: Sequence[Label], counts: FloatArray, giv
     def converted(nats: float) -> float:
         return float(in_unit(nats, given.unit))
 
-    flow = found.flow
+    flow, log_flow = found.flow, found.log_flow
     pairs = [
         PairOut(
             a=states[i],
             b=states[j],
             forward=float(flow[i, j]),
             backward=float(flow[j, i]),
-            production=converted((flow[i, j] - flow[j, i]) * math.log(flow[i, j] / flow[j, i])),
+            production=converted((flow[i, j] - flow[j, i]) * (log_flow[i, j] - log_flow[j, i])),
         )
-        for i, j in np.argwhere((flow > flow.T) | np.triu((flow == flow.T) & (flow > 0), 1))
+        for i, j in np.argwhere((log_flow > log_flow.T) | np.triu((log_flow == log_flow.T) & (log_flow > -np.inf), 1))
     ]
     return ProcessOut(
         states=list(states),
@@ -67,8 +69,8 @@ def process_out(found: Process, states: Sequence[Label], counts: FloatArray, giv
         transition=found.transition.tolist(),
         observed=found.observed.tolist(),
         stationary=found.stationary.tolist(),
-        production=converted(found.production),
         production_observed=converted(found.production_observed),
+        production=converted(found.production),
         production_unsmoothed=converted(found.production_unsmoothed) if math.isfinite(found.production_unsmoothed) else None,
         smoothing=given.smoothing,
         n_one_way=found.n_one_way,
@@ -82,6 +84,8 @@ def _driven(found: Process, states: Sequence[Label], drift: float, given: Maxent
     numbers = [state for state in states if not isinstance(state, str)]
     if len(numbers) < len(states):
         raise refuse("drift", "needs states that are numbers", "use numbers as states, or leave it out")
+    if any(abs(number) > LARGEST_STATE for number in numbers):
+        raise refuse("drift", f"needs states between -{LARGEST_STATE:,} and {LARGEST_STATE:,}", "use smaller numbers as states")
     change = np.subtract.outer(np.array(numbers, dtype=np.float64), np.array(numbers, dtype=np.float64)).T
     driven = maximum_caliber(found.observed, found.transition, change, drift, field="drift")
     return DrivenOut(

@@ -125,10 +125,13 @@ class ProcessOut(Strict):
     transition: list[list[float]] = Field(description="Probability of the column's state after the row's, after smoothing.")
     observed: list[float] = Field(description="Share of the steps that begin in each state.")
     stationary: list[float]
-    production: float = Field(
-        description="Entropy production per step in the stationary distribution; 0 if the process looks the same backwards."
+    production_observed: float = Field(
+        description="Entropy production of a step from the observed distribution: how irreversible the steps are."
     )
-    production_observed: float = Field(description="Entropy production of a step from the observed distribution.")
+    production: float = Field(
+        description="Entropy production per step in the stationary distribution; 0 if the process looks the same backwards "
+        "there, as every process does whose states form no cycle."
+    )
     production_unsmoothed: float | None = Field(
         description="Entropy production of a step from the observed distribution without pseudo-counts; null if it is infinite."
     )

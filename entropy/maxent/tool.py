@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from epf.entropy.core.checks import at_most, matrix, refuse, same_length, too_few
-from epf.entropy.core.information import FloatArray, hill, in_unit, kl
+from epf.entropy.core.information import FloatArray, hill, in_unit, kl_of_logs
 from epf.entropy.maxent.display import plot, tables
 from epf.entropy.maxent.irreversibility import process
 from epf.entropy.maxent.maths import Gibbs, gibbs, maxent
@@ -38,6 +38,11 @@ def run(given: MaxentInput) -> MaxentOutput:
                 f"No step leaves {', '.join(never[:MAX_NAMED])}: transitions from there are pseudo-counts only, and the "
                 "entropy production is underestimated."
             )
+        if not found.has_cycle:
+            warnings.append(
+                "The states form no cycle, so `production`, the entropy production in the stationary distribution, is 0 by "
+                "construction. Read `production_observed` for the irreversibility of these steps."
+            )
     return MaxentOutput(
         unit=given.unit,
         fit=fit,
@@ -57,10 +62,10 @@ def _fit(given: MaxentInput) -> FitOut:
     before = np.exp(log_prior - log_prior.max())
     excess = None
     if given.compare:
-        compared = np.exp(_log_weights("compare", given.compare, n))
-        excess = float(in_unit(kl(compared, law.weights), given.unit))
+        compared = _log_weights("compare", given.compare, n)
+        excess = float(in_unit(kl_of_logs(compared, law.log_weights), given.unit))
         if not math.isfinite(excess):
-            i = int(np.argmax((compared > 0) & (law.weights == 0)))
+            i = int(np.argmax((compared > -np.inf) & (law.log_weights == -np.inf)))
             raise refuse(f"compare.{i}", "is positive in a row that the prior excludes", "set it to 0")
     return FitOut(
         weights=law.weights.tolist(),
@@ -70,7 +75,7 @@ def _fit(given: MaxentInput) -> FitOut:
                 before=float(before @ features[:, j] / before.sum()),
                 mean=float(law.means[j]),
                 multiplier=float(law.multipliers[j]),
-                temperature=-1.0 / float(law.multipliers[j]) if law.multipliers[j] else None,
+                temperature=_temperature(float(law.multipliers[j])),
             )
             for j in range(k)
         ],
@@ -82,6 +87,12 @@ def _fit(given: MaxentInput) -> FitOut:
         free_energy=-law.log_z,
         excess=excess,
     )
+
+
+def _temperature(multiplier: float) -> float | None:
+    """The temperature of a multiplier; None if it is infinite."""
+    temperature = -1.0 / multiplier if multiplier else math.inf
+    return temperature if math.isfinite(temperature) else None
 
 
 def _law(features: FloatArray, log_prior: FloatArray, given: MaxentInput) -> Gibbs:
@@ -117,7 +128,7 @@ def _log_weights(field: str, weights: Sequence[float], n: int) -> FloatArray:
     if not any(weights):
         raise refuse(field, "is zero everywhere", "give at least one row a positive weight")
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.array(weights) / np.sum(weights)))
+        return np.asarray(np.log(weights) - np.log(np.sum(weights)))
 
 
 TOOL = Tool(

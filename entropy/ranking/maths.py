@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epf.entropy.core.information import FloatArray, IntArray, kl, log_softmax
+from epf.entropy.core.information import FloatArray, IntArray, kl_of_logs, log_softmax
 from epf.entropy.ranking.kendall import kendall_tau
 
 
@@ -63,7 +63,9 @@ def target_order(teacher: FloatArray, right: IntArray) -> IntArray:
 def ranking(student: FloatArray, teacher: FloatArray, right: IntArray, *, tau: float = 1.0) -> Ranking:
     """Compares student and teacher, logits ``(n, c)`` with c >= 1; candidate ``right``, ``(n,)``, must come first."""
     order = target_order(teacher, right)
-    s = np.take_along_axis(np.asarray(student, dtype=np.float64), order, axis=1)
+    # Only differences of the student's logits count; relative to the largest, they lose no digits.
+    student = np.asarray(student, dtype=np.float64)
+    s = np.take_along_axis(student - student.max(axis=1, keepdims=True), order, axis=1)
     log_q = log_softmax(np.asarray(teacher) / tau)
     log_alpha = np.take_along_axis(log_q, order, axis=1)
     alpha = np.exp(log_alpha)
@@ -84,10 +86,10 @@ def ranking(student: FloatArray, teacher: FloatArray, right: IntArray, *, tau: f
         contributions=contributions,
         gradient=gradient,
         order=order,
-        kl=kl(np.exp(log_q), np.exp(log_softmax(student))),
+        kl=kl_of_logs(log_q, log_softmax(student)),
         decided=goal_in_order[:, 0] > goal_in_order[:, -1],
         same_best=(follows & (goal_in_order == goal_in_order[:, :1])).any(axis=1),
-        kendall_tau=kendall_tau(np.asarray(student), goal),
+        kendall_tau=kendall_tau(student, goal),
         diverges_at=np.where(follows.all(axis=1), s.shape[1], follows.argmin(axis=1)),
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epf.entropy.core.information import FloatArray, IntArray, kl, log_softmax
+from epf.entropy.core.information import FloatArray, IntArray, kl_of_logs, log_softmax
 from epf.entropy.rate_distortion.coding import encode, information, table
 from epf.entropy.rate_distortion.priors import Prior, probabilities, rounded
 from epf.entropy.rate_distortion.probe import probes
@@ -153,5 +153,5 @@ class Task:
         for rows in np.split(order, starts[1:]):
             old, new = before[rows], after[rows]
             same.append(old.argmax() == new.argmax())
-            divergence.append(float(kl(np.exp(log_softmax(old)), np.exp(log_softmax(new)))))
+            divergence.append(float(kl_of_logs(log_softmax(old), log_softmax(new))))
         return float(np.mean(same)), float(np.mean(divergence))

@@ -33,9 +33,11 @@ class Probe:
 class _Ridge:
     """All ridge regressions on one set of rows: ``y ~ (x - x_mean) vt' diag(s / (s^2 + penalty)) u' (y - y_mean) + y_mean``."""
 
-    def __init__(self, x: FloatArray, y: FloatArray) -> None:
+    def __init__(self, x: FloatArray, y: FloatArray, least: float) -> None:
+        """Learns from ``x`` and ``y``; a direction whose singular value is below ``least`` predicts nothing."""
         self.x_mean, self.y_mean = x.mean(axis=0), y.mean(axis=0)
-        u, self._s, self.vt = np.linalg.svd(x - self.x_mean, full_matrices=False)
+        u, s, self.vt = np.linalg.svd(x - self.x_mean, full_matrices=False)
+        self._s = np.where(s >= least, s, 0.0)
         self._projected_y = u.T @ (y - self.y_mean)
 
     def along(self, penalty: float) -> FloatArray:
@@ -49,7 +51,9 @@ def probes(x: FloatArray, y: FloatArray, folds: IntArray) -> list[Probe]:
 
     All folds share the penalty with the smallest squared error on the rows that a probe has not seen.
     """
-    ridges = [(folds == fold, _Ridge(x[folds != fold], y[folds != fold])) for fold in np.unique(folds)]
+    # Rows that differ less than the digits of the other rows would have weights without a bound.
+    least = float(np.finfo(np.float64).eps * np.abs(x).max())
+    ridges = [(folds == fold, _Ridge(x[folds != fold], y[folds != fold], least)) for fold in np.unique(folds)]
     penalty = float(PENALTIES[int(np.argmin(sum(_errors(x[rows], y[rows], ridge) for rows, ridge in ridges)))])
     return [_probe(rows, ridge, penalty) for rows, ridge in ridges]
 

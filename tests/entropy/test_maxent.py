@@ -1,5 +1,6 @@
 """Maximum entropy: known distributions, derivatives by finite differences, agreement with the weights of a search."""
 
+import math
 from random import Random
 from typing import Any
 
@@ -174,6 +175,26 @@ def test_another_distribution_has_more_free_energy() -> None:
     assert fit.excess == pytest.approx((np.log2(6) - np.log2(fit.weights).mean()) - 2 * np.log2(6))
     assert fit.excess > 0
     assert answer(features=DICE.tolist(), targets=[3.5], compare=[2.0] * 6).fit.excess == pytest.approx(0, abs=1e-12)
+
+
+def test_weights_too_small_for_a_number_are_still_compared() -> None:
+    features = [[0.0], [-1e5], [-2e5]]
+    fit = answer(features=features, multipliers=[-1.0], compare=[1.0, 1.0, 2.0]).fit
+    assert fit.weights == [1, 0, 0]
+    assert fit.entropy == pytest.approx(0, abs=1e-12)
+    assert fit.excess == pytest.approx(0.25 * 1e5 + 0.5 * 2e5 - float(entropy([0.25, 0.25, 0.5])))
+    # Just before they vanish, small weights have no more than a few bits; their logarithms have all.
+    near = answer(features=[[0.0], [-744.0]], multipliers=[-1.0], compare=[1.0, 1.0]).fit
+    assert near.excess == pytest.approx(372 - math.log(2), abs=1e-9)
+    cold = answer(traces=[{"scores": [0.9]}, {"scores": [0.1]}], temperature=1e-6).fit
+    assert cold.effective == 1
+    assert math.isfinite(cold.log_z)
+
+
+def test_the_entropy_of_extreme_weights_is_not_lost_in_the_partition_function() -> None:
+    fit = answer(features=[[1e9], [1e9], [0.0]], multipliers=[-1e9]).fit
+    assert fit.entropy == pytest.approx(math.log(2))
+    assert answer(features=[[1.0], [0.0]], multipliers=[1e-320]).fit.features[0].temperature is None
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])

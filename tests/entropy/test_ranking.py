@@ -74,6 +74,26 @@ def test_loss_is_the_weighted_sum_over_remaining_candidates(problem: Case) -> No
         assert loss == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 0.5), (-1000, 0), (-1000, -100), (-744, 0), (-745.5, 0), (-1e5, 0), (-1e9, 1e9)])
+def test_a_student_may_be_any_number_of_nats_from_its_teacher(low: float, high: float) -> None:
+    found = TOOL.answer(TOOL.input(student_scores=[[high, low]], teacher_scores=[[0, 1]]))
+    q, gap = special.softmax([0.0, 1.0]), high - low
+    expected = -special.entr(q).sum() + np.log1p(np.exp(-gap)) + q[1] * gap
+    assert found.kl == pytest.approx(expected, rel=1e-12)
+    known = {(-1000, 0): 730.4764, (-744, 0): 543.3254}
+    assert found.kl == pytest.approx(known.get((int(low), int(high)), found.kl), abs=5e-5)
+    # The candidate with the lower logit must come first.
+    assert found.loss == pytest.approx(q[1] * (gap + np.log1p(np.exp(-gap))), rel=1e-12)
+    assert found.problems[0].gradient == pytest.approx([q[1] / (1 + np.exp(-gap)), -q[1] / (1 + np.exp(-gap))])
+
+
+def test_large_logits_keep_small_differences() -> None:
+    near = TOOL.answer(TOOL.input(student_scores=[[1e9, 1e9 - 0.5]], teacher_scores=[[0, 1]]))
+    far = TOOL.answer(TOOL.input(student_scores=[[0.5, 0.0]], teacher_scores=[[0, 1]]))
+    assert (near.loss, near.kl) == pytest.approx((far.loss, far.kl), rel=1e-14)
+    assert near.problems[0].gradient == pytest.approx(far.problems[0].gradient, rel=1e-14)
+
+
 @given(problems())
 def test_gradient_agrees_with_finite_differences(problem: Case) -> None:
     student, teacher, right = problem
