@@ -2,7 +2,8 @@
 
 Each column is a step and each dot a particle with its newest line, coloured by the reward model's score. Lines connect an
 ancestor with the particles that continue from it, and crosses mark particles that resampling dropped. The chart below shows the
-effective sample size, the resampling temperature and the number of distinct ancestors.
+effective sample size, the resampling temperature and the number of distinct ancestors, also for the search with the same seed
+without annealing, which draws the same particles until the first annealed round.
 """
 
 import argparse
@@ -15,6 +16,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from epf.search import Answered, Resampled, Scored, SearchResult, StepTaken, stream
+from epf.search.smc.annealing import Schedule
 
 PROBLEM = (
     "Eli kept 5 stones in a basket. Then Eli tripled her stones. Eli saw 36 pencils on the way. Then Eli doubled the number of "
@@ -23,13 +25,13 @@ PROBLEM = (
 
 
 async def watch(
-    problem: str, n: int, seed: int
+    problem: str, n: int, seed: int, annealing: Schedule = "ess"
 ) -> tuple[dict[tuple[int, int], tuple[str, float, bool]], list[Resampled], SearchResult]:
     """Return text, score and whether the particle ended, by step and slot; the resampling rounds; the result."""
     texts: dict[tuple[int, int], tuple[str, bool]] = {}
     seen: dict[tuple[int, int], tuple[str, float, bool]] = {}
     rounds: list[Resampled] = []
-    async for event in stream(problem, n_particles=n, seed=seed):
+    async for event in stream(problem, n_particles=n, seed=seed, annealing=annealing):
         if isinstance(event, StepTaken) and not event.lookahead:
             texts[event.t, event.particle] = (event.text, event.finish in ("answer", "eos"))
         elif isinstance(event, Scored) and not event.lookahead and (event.t, event.particle) in texts:
@@ -45,6 +47,7 @@ async def watch(
 def draw(problem: str, n: int, seed: int, out: Path) -> None:
     """Run the search and draw it."""
     seen, rounds, result = asyncio.run(watch(problem, n, seed))
+    _, plain, _ = asyncio.run(watch(problem, n, seed, "none"))
     n_steps = len(rounds)
     figure, (tree, chart) = plt.subplots(
         2, 1, figsize=(1.9 * n_steps + 1.2, 0.42 * n + 3.2), height_ratios=[0.42 * n, 1.6], sharex=True
@@ -98,6 +101,8 @@ def draw(problem: str, n: int, seed: int, out: Path) -> None:
     chart.plot(ts, [r.record.ess for r in rounds], "o-", color="tab:blue", label="effective sample size")
     chart.plot(ts, [r.record.temperature for r in rounds], "s--", color="tab:red", label="resampling temperature")
     chart.plot(ts, [r.record.distinct_ancestors for r in rounds], "^:", color="0.4", label="distinct ancestors")
+    without = [r.record.distinct_ancestors for r in plain]
+    chart.plot([r.record.t for r in plain], without, "x:", color="tab:orange", label="the same without annealing")
     for round_ in rounds:
         if round_.record.temperature > 1:
             chart.axvspan(round_.record.t - 0.25, round_.record.t + 0.25, color="tab:red", alpha=0.12, lw=0)
