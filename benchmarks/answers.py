@@ -2,7 +2,8 @@
 
 Writes ``benchmarks/results/answers.json`` and ``.md``. The directory holds ``answer_equality.jsonl`` (pairs of answers with the
 verdict of the test suite that they come from: Math-Verify, NeMo-Skills, lighteval, open-r1, hendrycks/math),
-``answer_pairs.jsonl`` (pairs that graders confuse, by kind), and ``gsm8k_model_solutions.jsonl`` and ``gsm8k_test.jsonl`` from
+``answer_pairs.jsonl`` (pairs that graders confuse, by kind), ``final_answers.jsonl`` (ends of solutions with the answer in
+them, null without one), and ``gsm8k_model_solutions.jsonl``, ``gsm8k_train.jsonl`` and ``gsm8k_test.jsonl`` from
 openai/grade-school-math. An ``AnswerChecker`` gives every verdict. Times are CPU times, so other load on the machine does not
 count.
 """
@@ -35,8 +36,7 @@ KNOWN = {
     "eq-0006": "a decimal comma; `1,22` could equally be the two numbers 1 and 22",
     "eq-0007": "a decimal comma, in running text",
     "eq-0031": "the suite expects a line break inside `$ $` to hide the 9, which a reader sees",
-    "eq-0035": "no box: the answer is the right-hand side of an equation in running text, from which a search takes no answer",
-    "eq-0061": "no box: a long text with the answer somewhere in the middle",
+    "eq-0035": "no box: the answer is the right-hand side of an equation in running text, which announces no answer",
     "eq-0133": "the suite requires 2 decimal places, and here 0.33 is not 1/3",
     "eq-0139": "the suite requires 2 decimal places, and here 2.6667 is not 8/3 (it would be with 6 places or more)",
     "eq-0191": "`\\boxed{35 cm} ++++++ \\boxed{4}`: two boxes that nothing joins are not one answer here",
@@ -138,6 +138,34 @@ def unread(path: Path) -> int:
     return sum(answer is None or plain_number(answer) is None for answer in answers)
 
 
+def misread(path: Path) -> list[str]:
+    """Return the texts whose extracted answer is not the recorded one."""
+    return [row["text"] for row in rows(path) if final_answer(row["text"]) != row["answer"]]
+
+
+async def extraction(data: Path) -> dict[str, Any]:
+    """Return how many answers are found in whole texts, and whether real solutions are right as their authors judge them."""
+    n_solutions = n_answers = n_agreed = 0
+    async with aclosing(AnswerChecker(limit_s=LIMIT_S, n_workers=1)) as checker:
+        for row in rows(data / "gsm8k_model_solutions.jsonl"):
+            truth = final_answer(row["ground_truth"])
+            for solution in (value for value in row.values() if isinstance(value, dict)):
+                answer = final_answer(solution["solution"])
+                is_right = answer is not None and truth is not None and await checker.equal(truth, answer)
+                n_solutions += 1
+                n_answers += answer is not None
+                n_agreed += is_right == solution["is_correct"]
+    texts = [row["text"] for row in rows(data / "final_answers.jsonl")]
+    return {
+        "texts": len(texts),
+        "misread": misread(data / "final_answers.jsonl"),
+        "solutions": n_solutions,
+        "with_answer": n_answers,
+        "judged_as_authors": n_agreed,
+        "gsm8k_unread": sum(unread(data / f"gsm8k_{split}.jsonl") for split in ("train", "test")),
+    }
+
+
 async def measure(data: Path) -> dict[str, Any]:
     """Return all figures."""
     n_pairs, disagreements = await agreement(data / "answer_equality.jsonl")
@@ -162,11 +190,11 @@ async def measure(data: Path) -> dict[str, Any]:
             },
             "wrong": [{**asdict(d), "reason": KNOWN_PAIRS.get(d.id)} for d in confused],
         },
+        "extraction": await extraction(data),
         "gsm8k": {
             "verdicts": len(judged),
             "agreement_percent": 100 * same / len(judged),
             "verdicts_per_cpu_second": rate,
-            "solutions_unread": unread(data / "gsm8k_test.jsonl"),
         },
     }
 
@@ -174,6 +202,7 @@ async def measure(data: Path) -> dict[str, Any]:
 def page(result: dict[str, Any]) -> str:
     """Return the figures as a Markdown page."""
     equality, confused, gsm8k = result["equality"], result["confusable"], result["gsm8k"]
+    found = result["extraction"]
     return "\n".join(
         [
             "# Answer comparison",
@@ -186,7 +215,11 @@ def page(result: dict[str, Any]) -> str:
             f"  orders; {confused['called_equal_but_different']} of the wrong ones are called equal.",
             f"- {gsm8k['agreement_percent']:.2f} % of {gsm8k['verdicts']} verdicts on GSM8K solutions of four models as their",
             f"  authors judge them, {gsm8k['verdicts_per_cpu_second']:.0f} verdicts per second on one core.",
-            f"- {gsm8k['solutions_unread']} solutions in GSM8K's test split whose answer cannot be extracted.",
+            f"- {found['texts'] - len(found['misread'])} of {found['texts']} ends of solutions read as recorded, those without",
+            "  an answer included.",
+            f"- An answer found in {found['with_answer']} of these {found['solutions']} solutions, the others are cut off;",
+            f"  {found['judged_as_authors']} judged as their authors do when the answer is extracted from the whole text.",
+            f"- {found['gsm8k_unread']} solutions of GSM8K whose answer cannot be extracted, train and test.",
             "",
             "Pairs of suites that are judged differently here:",
             "",

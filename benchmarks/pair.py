@@ -25,7 +25,7 @@ from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.calibration import expected_calibration_error
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.search.answers.extract import boxed_answer
+from epf.search.answers.extract import final_answer
 from epf.training.reward_model.labels import step_labels
 from epf.training.reward_model.samples import sample_many
 
@@ -66,7 +66,7 @@ def auc_within(tested: Sequence[SyntheticProblem], solutions: Solutions, scores:
 
 def answer_is_right(problem: SyntheticProblem, steps: Sequence[str]) -> bool:
     """Whether the solution ends with the right number in a box."""
-    return bool(steps) and boxed_answer(steps[-1]) == str(problem.answer)
+    return bool(steps) and final_answer(steps[-1]) == str(problem.answer)
 
 
 def strength(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: Scores) -> dict[str, float]:
@@ -74,9 +74,9 @@ def strength(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: S
     rows = []
     for problem, group, group_scores in zip(tested, solutions, scores, strict=True):
         right = np.array([answer_is_right(problem, steps) for steps in group])
-        answers = Counter(a for steps in group if (a := boxed_answer(steps[-1])) is not None)
+        answers = Counter(a for steps in group if (a := final_answer(steps[-1])) is not None)
         top = answers.most_common(1)[0][0] if answers else None
-        final = [s[-1] if boxed_answer(steps[-1]) else 0.0 for steps, s in zip(group, group_scores, strict=True)]
+        final = [s[-1] if final_answer(steps[-1]) else 0.0 for steps, s in zip(group, group_scores, strict=True)]
         rows.append((right.mean(), right.any(), top == str(problem.answer), right[int(np.argmax(final))]))
     single, any_, majority, best = 100 * np.array(rows, dtype=np.float64).mean(axis=0)
     return {"one_sample": single, "any_of_n": any_, "majority_of_n": majority, "best_of_n_by_prm": best}
@@ -150,7 +150,7 @@ async def measure(
         asked = [SyntheticProblem(text, (), 0) for text, _ in rows]
         solved = await sample_many(generator, asked, 1, seed=13, temperature=0.0)
         right = [
-            _number(boxed_answer(g[0][-1]) if g[0] else None) == answer for g, (_, answer) in zip(solved, rows, strict=True)
+            _number(final_answer(g[0][-1]) if g[0] else None) == answer for g, (_, answer) in zip(solved, rows, strict=True)
         ]
         result[name] = {"n": len(rows), "greedy_right_percent": 100 * float(np.mean(right))}
     return result

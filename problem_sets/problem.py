@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from epf.core.errors import InvalidRequest
-from epf.search.answers.extract import boxed_answer
+from epf.search.answers.extract import final_answer
 
 TEXT_FIELDS = ("problem", "question")
 ID_FIELDS = ("id", "unique_id")
@@ -70,7 +70,7 @@ def with_distinct_ids(problems: Iterable[Problem], source: str) -> list[Problem]
 def _gold(row: Mapping[str, Any], where: str) -> str:
     answer = row.get("answer")
     if answer is None and isinstance(row.get("solution"), str):
-        boxed = boxed_answer(row["solution"])
+        boxed = final_answer(row["solution"])
         if boxed is None:
             raise InvalidRequest(
                 f"{where}: `solution` contains no \\boxed{{}}. Add the gold answer as `answer`.", param="solution"
@@ -80,7 +80,7 @@ def _gold(row: Mapping[str, Any], where: str) -> str:
         raise InvalidRequest(f"{where} needs the gold answer as `answer`, a string or a number.", param="answer")
     is_small_integer = isinstance(answer, float) and answer.is_integer() and abs(answer) < 1e6
     text = f"{answer:g}" if is_small_integer else str(answer)
-    gold = text.rsplit(GSM8K_MARK, 1)[1] if GSM8K_MARK in text else boxed_answer(text) or text
+    gold = text.rsplit(GSM8K_MARK, 1)[1] if GSM8K_MARK in text else final_answer(text) or text
     if not gold.strip():
         raise InvalidRequest(f"{where}: `answer` is empty.", param="answer")
     return gold.strip()

@@ -20,7 +20,7 @@ class Particle:
             method without a reward model none.
         lineage: index of the ancestor at each resampling, oldest first.
         finished: whether the model ended it, or it has an answer; false after a step that was cut at its token limit.
-        answer: text of the last non-empty ``\boxed{}``; None without one.
+        answer: the answer that its text states; None without one. An unfinished particle has one only if it is settled.
         log_weight: final untempered log weight; -inf for a dead particle.
     """
 

@@ -1,96 +1,126 @@
-r"""Finds the answer in a solution text: its last ``\boxed{}``, or the last line ``#### n`` of solutions of GSM8K.
+r"""Finds the answer in a solution: the last one that the text states in one of these forms.
 
-A regular expression such as ``\\boxed\{([^}]+)\}`` cuts ``\boxed{\frac{1}{2}}`` at the first closing brace; here braces are
-matched as TeX matches them (``\{`` and ``\}`` are characters, not braces), in one pass over the text.
+- A box: ``\boxed{5}``, also ``\fbox``, ``\boxed5`` and, if the text ends in it, ``\boxed{5``. Boxes with only a comma, "and" or
+  "or" between them are one answer: ``\boxed{1} and \boxed{-2}`` is ``1, -2``.
+- A tag: ``<answer>5</answer>``.
+- GSM8K's mark: ``#### 5`` at the end of a line, with or without a unit; headings such as ``#### 5. Check`` are no marks.
+- An announcement in words: ``The answer is 5.``, ``**Final answer:** 5`` (:mod:`epf.search.answers.announcements`).
+- Nothing but a number.
+
+A later statement replaces an earlier one, whatever their forms, but one that is only words, such as ``The answer is positive``,
+replaces nothing. What a model thinks between ``<think>`` and ``</think>`` counts only if nothing follows it; a next question
+that a model invents after its answer is not read. Everything in the project that reads an answer, gold answers included, calls
+:func:`final_answer`, or :func:`settled_answer` while the text may continue.
 """
 
 import re
-from itertools import pairwise
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Iterator
 
-_TOKEN = re.compile(
-    r"""
-    (?P<box> \\\\?(?:boxed|fbox)\s*\{ )                                           # also the doubled backslash of escaped text
-  | \\\\?boxed\s+(?P<bare> [-+]?\d+(?:[.,/]\d+)* (?=[.,;]?(?:\s|\$|\\|\Z)) )      # \boxed 42, where it is clear what is meant
-  | (?P<macro> \\. )
-  | (?P<open> \{ )
-  | (?P<close> \} )
-  | (?P<content> [^\\{}\s] )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_SPACES = r"(?:\s|[$~]|\\q?quad(?![A-Za-z])|\\[,;:!()\[\]\ ])*"
-_JOINED = re.compile(
-    rf"""
-    {_SPACES}
-    (?:[A-Za-z]+{_SPACES})??                                                    # a unit: \boxed{{3}} boys and \boxed{{4}} girls
-    (?: ,\s*(?:and|or)\b | \b(?:and|or)\b | [,;] | \\(?:text|textrm|mathrm|mbox)\{{\s*,?\s*(?:and|or)\s*\}} )
-    {_SPACES}
-    """,
-    re.VERBOSE,
-)
-_HASHED = re.compile(r"\#{4}[ \t]*(?P<number>[-+]?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)[ \t]*\.?")
+from epf.search.answers.announcements import announced
+from epf.search.answers.boxes import find_boxes, joined
+from epf.search.answers.values import MAX_LENGTH, has_content, read_value, without_unit
+from epf.search.answers.vocabulary import VERDICTS
 
+THINKING = "<think>"
+THOUGHT = "</think>"
+MARK = "####"
 
-class _Box(NamedTuple):
-    """A box that is not empty: its start, content and end."""
+_TURN_END = re.compile(r"<\|[A-Za-z_]+\|>|</s>|^(?:Q|Question|Problem)(?: \d+)?:", re.MULTILINE)
+_OPENING = re.compile(r"<(?:final[_-]?)?answer>", re.IGNORECASE)
+_CLOSING = re.compile(r"</(?:final[_-]?)?answer>", re.IGNORECASE)
+_MARKED = re.compile(r"(?<!\#)\#{4}(?!\#)(?P<line>[^\n]*)(?P<newline>\n?)")
+_CAPITALIZED = re.compile(r"\d\S* (?:\S+ )*[A-Z][a-z]")  # a heading such as 2 Adding the parts
+_BOX_END = re.compile(r"(?:\\[)\]}]|[$.\s])+$")
+_CALCULATION = re.compile(r"=| [-+*/×·] ")
+_MAX_TRIED = 100
+"""Number of tags and of marks, from the last one, that are tried in a text."""
 
-    start: int
-    content: str
-    end: int
+Statement = tuple[int, str]
+"""Where a statement begins in the text, and its answer."""
 
 
 def final_answer(text: str) -> str | None:
-    r"""The answer that :func:`boxed_answer` finds, or else the one that :func:`hashed_answer` finds, or None."""
-    boxed = boxed_answer(text)
-    return hashed_answer(text) if boxed is None else boxed
+    """The answer in a text that its writer has ended; None without one. Never raises; linear in ``len(text)``."""
+    thinking, _, rest = text.rpartition(THOUGHT)
+    text = rest if rest.strip() else thinking
+    end = next((match.start() for match in _TURN_END.finditer(text) if text[: match.start()].strip()), None)
+    answer = None if end is None else _answer(text[:end])
+    return _answer(text) if answer is None else answer
 
 
-def hashed_answer(text: str) -> str | None:
-    """The number in a last line ``#### 1,234``; None for any other line, such as a Markdown heading. Never raises."""
-    match = _HASHED.fullmatch(text.rstrip().rpartition("\n")[2].strip())
-    return None if match is None else match["number"]
+def settled_answer(text: str) -> str | None:
+    """The answer that a text states already, whatever follows: a closed box or tag, or a complete line with GSM8K's mark.
 
-
-def boxed_answer(text: str) -> str | None:
-    r"""Content of the last box in ``text`` that is closed and not empty, stripped; None without such a box.
-
-    ``\boxed{...}`` and ``\fbox{...}`` count, and ``\boxed 42`` with a plain number. The inner one of nested boxes counts. A box
-    that holds only spaces, braces and boxes is empty, so a text that merely mentions ``\boxed{}`` has no answer. Boxes with
-    only a comma, "and" or "or" between them, such as ``\boxed{1} and \boxed{-2}``, are one answer: ``1, -2``, each content
-    once. Never raises; linear in ``len(text)``.
+    An announcement in words may be a thought on the way, so it settles nothing. Never raises; linear in ``len(text)``.
     """
-    if "box" not in text:  # nearly every step, which then need not be read token by token
+    if is_thinking(text):
         return None
-    boxes = _boxes(text)
-    if not boxes:
-        return None
-    contents = [boxes[-1].content]
-    for following, box in pairwise(reversed(boxes)):
-        if not _JOINED.fullmatch(text, box.end, following.start):
-            break
-        contents.append(box.content)
-    return ", ".join(dict.fromkeys(reversed(contents)))
+    text = text.rpartition(THOUGHT)[2]
+    stated = [*_boxed(text, ended=False), *_tagged(text, ended=False), *_marked(text, ended=False)]
+    return max(stated)[1] if stated else None
 
 
-def _boxes(text: str) -> list[_Box]:
-    """All closed boxes with content, in order; only the inner one of nested boxes."""
-    boxes: list[_Box] = []
-    open_braces: list[tuple[bool, int, int, int]] = []
-    n_content = 0
-    for token in _TOKEN.finditer(text):
-        kind = token.lastgroup
-        if kind in ("box", "open"):
-            open_braces.append((kind == "box", *token.span(), n_content))
-        elif kind == "bare":
-            n_content += 1
-            boxes.append(_Box(token.start(), token["bare"], token.end()))
-        elif kind == "close":
-            if open_braces:
-                is_box, start, begin, n_before = open_braces.pop()
-                is_outer = bool(boxes) and boxes[-1].start > start
-                if is_box and n_content > n_before and not is_outer:
-                    boxes.append(_Box(start, text[begin : token.start()].strip(), token.end()))
-        else:
-            n_content += 1
-    return boxes
+def is_thinking(text: str) -> bool:
+    """Whether the text has begun to think and not ended that, so that its boxes are drafts."""
+    return text.rfind(THINKING) > text.rfind(THOUGHT)
+
+
+def _answer(text: str) -> str | None:
+    stated = [*_boxed(text, ended=True), *_tagged(text, ended=True), *_marked(text, ended=True)]
+    announcement = announced(text)
+    if announcement is not None and not (announcement.value.is_words and stated):
+        stated.append((announcement.start, announcement.value.text))
+    return max(stated)[1] if stated else _all_of(text)
+
+
+def _boxed(text: str, *, ended: bool) -> Iterator[Statement]:
+    """Yield the last box, with those that it is joined to."""
+    closed, unclosed = find_boxes(text)
+    boxes = [box for box in closed if has_content(box.content) and (ended or box.is_settled)]
+    if ended and unclosed is not None:
+        line = _BOX_END.sub("", unclosed.content[:MAX_LENGTH].partition("\n")[0])
+        if (value := read_value(line)) is not None:
+            boxes.append(unclosed._replace(content=value.text))
+    if boxes:
+        yield boxes[-1].start, ", ".join(joined(text, boxes))
+
+
+def _tagged(text: str, *, ended: bool) -> Iterator[Statement]:
+    """Yield what the last tag holds that holds an answer."""
+    for opening in reversed(deque(_OPENING.finditer(text), maxlen=_MAX_TRIED)):
+        closing = _CLOSING.search(text, opening.end())
+        if closing is None and not ended:
+            continue
+        content = text[opening.end() : None if closing is None else closing.start()].strip()
+        value = read_value(content)
+        if value is not None and (closing is not None or not value.is_words):
+            is_verbatim = closing is not None and value.rest.strip(". ") and "\n" not in content and not value.is_words
+            yield opening.start(), content if is_verbatim else value.text
+            return
+
+
+def _marked(text: str, *, ended: bool) -> Iterator[Statement]:
+    """Yield the last line with GSM8K's mark. Several numbers that are marked within a text are headings."""
+    if MARK not in text:
+        return
+    found: list[tuple[re.Match[str], str]] = []
+    for match in deque(_MARKED.finditer(text), maxlen=_MAX_TRIED):
+        value = read_value(match["line"])
+        if value is None or value.rest.strip(".*_ ") or (not ended and not match["newline"]):
+            continue
+        if not _CAPITALIZED.match(value.text) and (not value.is_words or value.text.lower() in VERDICTS):
+            found.append((match, without_unit(value.text)))
+    are_headings = len(found) > 1 and all(answer.isdecimal() for _, answer in found) and text[found[-1][0].end() :].strip()
+    if found and not are_headings:
+        yield found[-1][0].start(), found[-1][1]
+
+
+def _all_of(text: str) -> str | None:
+    """A number or a formula that is the whole text."""
+    text = text.strip("` \n")
+    value = read_value(text)
+    is_formula = text.startswith(("$", "\\(", "\\["))
+    if value is None or value.is_words or value.rest.strip(".") or not (is_formula or text[:1] in "-−+0123456789\\"):
+        return None
+    return None if _CALCULATION.search(value.text) else value.text

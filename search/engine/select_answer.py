@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed
 from epf.search.answers.checker import AnswerChecker
-from epf.search.answers.extract import final_answer
+from epf.search.answers.extract import final_answer, settled_answer
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.engine.warnings import warnings_of
@@ -213,11 +213,12 @@ def _best(outcome: Outcome) -> int:
 
 
 def _particle(trajectory: Trajectory, log_weight: float, options: SearchOptions) -> Particle:
+    finished, solution = trajectory.status == "finished", trajectory.solution(options.separator)
     return Particle(
         steps=trajectory.steps,
         scores=trajectory.scores,
         lineage=trajectory.lineage,
-        finished=trajectory.status == "finished",
-        answer=final_answer(trajectory.solution(options.separator)),
+        finished=finished,
+        answer=final_answer(solution) if finished else settled_answer(solution),
         log_weight=float(log_weight),
     )

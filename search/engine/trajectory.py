@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from epf.core.generator import Step
-from epf.search.answers.extract import final_answer
+from epf.search.answers.extract import is_thinking, settled_answer
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc.weights import FloatArray
 
@@ -78,9 +78,9 @@ def append_step(trajectory: Trajectory, step: Step, separator: str, stop: Sequen
 
     A step that completes a text of ``stop`` ends before that text, as if the model had ended there; its tokens stay as sampled.
 
-    A step whose text holds a complete ``\boxed{}`` has finish ``answer``, unless it was cut at its token limit: then it
-    continues. A blank step is kept, since many models begin with one or separate steps twice. An end before any text, and
-    repeated steps, blank ones too, leave the steps as they were and the particle dead.
+    A step that settles the answer (:func:`~epf.search.answers.extract.settled_answer`) has finish ``answer``, unless it was cut
+    at its token limit: then it continues. A blank step is kept, since many models begin with one or separate steps twice. An
+    end before any text, and repeated steps, blank ones too, leave the steps as they were and the particle dead.
     """
     if trajectory.steps:
         step = replace(step, text=trajectory.steps[-1].rest + step.text)
@@ -88,16 +88,19 @@ def append_step(trajectory: Trajectory, step: Step, separator: str, stop: Sequen
     if end is not None:
         step = replace(step, text=step.text[: max(0, end - len(_written(trajectory.steps, separator)))], finish="eos")
     written = _joined((*trajectory.steps, step))
-    if step.finish == "separator" and final_answer(written[-1]) is not None:
-        step = replace(step, finish="answer")
-    else:
-        step = replace(step)
+    settled = step.finish == "separator" and _is_settled(written, separator)
+    step = replace(step, finish="answer" if settled else step.finish)
     finished = step.finish in ("eos", "answer")
     last = (*trajectory.steps, step)[-REPEATS:]
     repeats = len(last) == REPEATS and len({s.text for s in last}) == 1
     if (repeats and not finished) or (finished and not any(text.strip() for text in written)):
         return replace(trajectory, status="dead")
     return replace(trajectory, steps=(*trajectory.steps, step), status="finished" if finished else "running", end=end)
+
+
+def _is_settled(written: Sequence[str], separator: str) -> bool:
+    """Whether the newest of the written steps states an answer that does not belong to the model's thinking."""
+    return settled_answer(written[-1] + separator) is not None and not is_thinking("".join(written))
 
 
 def _written(steps: Sequence[Step], separator: str) -> str:

@@ -171,8 +171,8 @@ def test_an_end_without_text_keeps_its_score() -> None:
 
     result, _, reward_model = run(write, lambda steps: 0.7)
     particle = result.particles[0]
-    assert (particle.finished, particle.answer, particle.scores) == (True, None, (0.7, 0.7))
-    assert (result.answer, result.stop_reason, result.solution) == (None, "finished", "The answer is 3")
+    assert (particle.finished, particle.answer, particle.scores) == (True, "3", (0.7, 0.7))
+    assert (result.answer, result.stop_reason, result.solution) == ("3", "finished", "The answer is 3")
     assert reward_model.calls == [("The answer is 3",)]
 
 

@@ -57,6 +57,23 @@ def test_a_particle_that_repeats_cut_steps_dies_too() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["so \\boxed{5}.", "so\n#### 5", "<answer>5</answer>"])
+def test_a_step_that_settles_the_answer_ends_the_particle(text: str) -> None:
+    trajectory = after(step("2 + 3 = 5"), step(text))
+    assert (trajectory.status, trajectory.steps[-1].finish) == ("finished", "answer")
+    assert append_step(Trajectory(), step(text, "length"), "\n\n").status == "running"
+
+
+@pytest.mark.parametrize("text", ["The answer is 5.", "**Final answer:** 5", "so \\boxed{5", "#### 5. Add", "A: 5"])
+def test_a_particle_goes_on_after_a_step_that_may_be_on_the_way_to_the_answer(text: str) -> None:
+    assert after(step(text), step("That is wrong."), step("so \\boxed{6}")).status == "finished"
+
+
+def test_what_a_model_thinks_ends_no_particle() -> None:
+    trajectory = after(step("<think>maybe \\boxed{4}"), step("or \\boxed{5}</think>"), step("So \\boxed{6}."))
+    assert [s.finish for s in trajectory.steps] == ["separator", "separator", "answer"]
+
+
 @pytest.mark.parametrize("fatal", [step("", "eos"), step("\n", "eos")])
 def test_a_particle_that_writes_nothing_dies(fatal: Step) -> None:
     assert after(fatal) == Trajectory(status="dead")
