@@ -178,8 +178,6 @@ class _Process:
     """
 
     def __init__(self, command: tuple[str, ...]) -> None:
-        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        path = os.pathsep.join(entry for entry in sys.path if entry)
         self.timed_out = False
         self._popen = subprocess.Popen(
             command,
@@ -187,7 +185,7 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env={**os.environ, **threads, "PYTHONPATH": path},
+            env=worker_environment(),
         )
 
     @property
@@ -237,6 +235,13 @@ class _Process:
     def _expire(self) -> None:
         self.timed_out = True
         self.kill()
+
+
+def worker_environment() -> dict[str, str]:
+    """Environment of a worker process: it imports what this process can import, and computes in one thread."""
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**os.environ, **threads, "PYTHONPATH": path}
 
 
 async def _settled(future: "Future[bytes]") -> None:

@@ -21,9 +21,9 @@ def main() -> None:
     """Serve requests from standard input until it ends."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    handler, limit_s = _load(Path(sys.argv[1])), float(sys.argv[2])
+    handler, limit_s = load(Path(sys.argv[1])), float(sys.argv[2])
     if sys.platform == "linux":
-        _limit_memory(handler.MEMORY_BYTES)
+        limit_memory(handler.MEMORY_BYTES)
     handle: Callable[[bytes], bytes] = handler.start()
     _send(replies, b"ready")
     requests = sys.stdin.buffer
@@ -34,7 +34,8 @@ def main() -> None:
         _set_alarm(0)
 
 
-def _load(path: Path) -> Any:
+def load(path: Path) -> Any:
+    """Import the handler at ``path``."""
     spec = importlib.util.spec_from_file_location("handler", path)
     assert spec is not None
     assert spec.loader is not None
@@ -43,8 +44,8 @@ def _load(path: Path) -> Any:
     return module
 
 
-def _limit_memory(n_bytes: int) -> None:
-    """What needs more raises MemoryError instead of taking the machine with it."""
+def limit_memory(n_bytes: int) -> None:
+    """Limit the address space: what needs more raises MemoryError instead of taking the machine with it."""
     import resource
 
     _, allowed = resource.getrlimit(resource.RLIMIT_AS)

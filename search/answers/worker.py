@@ -1,34 +1,33 @@
-r"""Reads answers in a worker process; a handler of :class:`~epf.core.process_pool.ProcessPool`.
+r"""Reads answers in a worker process; a handler of :class:`~epf.core.fork_server.ForkServer`.
 
-A request is ``[a, b]`` in JSON, the reply ``true`` or ``false``.
+A request is an answer, the reply its reading in JSON, or ``null`` where reading it takes too much memory.
 """
 
 import json
 import logging
 from collections.abc import Callable
-from functools import lru_cache
 
-from epf.search.answers import symbolic
-from epf.search.answers.reading import same
+from epf.search.answers.reading import Reading
+from epf.search.answers.symbolic import read
 
-MEMORY_BYTES = 2 * 1024**3
+MEMORY_BYTES = 512 * 1024**2
 """Address space of a worker: a number with a billion digits raises MemoryError instead of taking the machine with it."""
 
-_read = lru_cache(maxsize=256)(symbolic.read)
+EXAMPLE = rb"\frac{x}{2} < \sqrt{2}"
 
 
 def start() -> Callable[[bytes], bytes]:
     """Return the function that handles a request."""
     logging.disable()
-    # SymPy imports and compiles much when first used, which must not count as the time of the first request.
-    _read(r"\frac{x}{2} < \sqrt{2}")
+    # SymPy imports and compiles much when first used, which must not count as the time of the first answer.
+    _handle(EXAMPLE)
     return _handle
 
 
 def _handle(request: bytes) -> bytes:
-    a, b = json.loads(request)
+    reading: Reading | None
     try:
-        verdict = same(_read(a), _read(b))
+        reading = read(request.decode("utf-8", "surrogatepass"))
     except MemoryError:
-        verdict = False
-    return json.dumps(verdict).encode()
+        reading = None
+    return json.dumps(None if reading is None else reading.to_json()).encode()

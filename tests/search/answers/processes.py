@@ -14,13 +14,16 @@ def state(pid: int) -> tuple[str, int]:
     return fields[0], int(fields[1])
 
 
-def workers(parent: int | None = None) -> list[int]:
-    """Pids of the answer workers of a process (by default this one), including dead ones that are not reaped."""
-    parent = os.getpid() if parent is None else parent
-    children = [
-        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and state(int(entry.name))[1] == parent
-    ]
-    return [pid for pid in children if state(pid)[0] == "Z" or b"worker.py" in _command(pid)]
+def children(parent: int) -> set[int]:
+    """Pids of the children of a process, including dead ones that are not reaped."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {pid for pid in pids if state(pid)[1] == parent}
+
+
+def workers(parent: int | None = None) -> set[int]:
+    """Pids of the processes that read answers for a process (by default this one), without the one that forks them."""
+    servers = {pid for pid in children(os.getpid() if parent is None else parent) if b"fork_worker.py" in _command(pid)}
+    return set().union(*map(children, servers))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
