@@ -146,7 +146,7 @@ def misread(path: Path) -> list[str]:
 async def extraction(data: Path) -> dict[str, Any]:
     """Return how many answers are found in whole texts, and whether real solutions are right as their authors judge them."""
     n_solutions = n_answers = n_agreed = 0
-    async with aclosing(AnswerChecker(limit_s=LIMIT_S, n_workers=1)) as checker:
+    async with aclosing(AnswerChecker(limit_s=LIMIT_S)) as checker:
         for row in rows(data / "gsm8k_model_solutions.jsonl"):
             truth = final_answer(row["ground_truth"])
             for solution in (value for value in row.values() if isinstance(value, dict)):

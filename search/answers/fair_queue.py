@@ -62,7 +62,7 @@ class FairQueue:
         heapq.heappush(self._levels[job.level].setdefault(job.request, []), (len(job.text), next(self._counter), job))
 
     def pop(self, level: int) -> Job | None:
-        """Take the next job of a level that was not dropped; None if there is none."""
+        """Take the next job of a level that was not dropped; None without one."""
         waiting = self._levels[level]
         while waiting:
             request = min(waiting, key=lambda request: request.served_s)  # the first of equals, thus the first that came

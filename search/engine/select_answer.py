@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed
-from epf.search.answers.checker import AnswerChecker
+from epf.search.answers.checker import AnswerChecker, classes_at_once
 from epf.search.answers.extract import final_answer, settled_answer
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory
@@ -189,12 +189,12 @@ def stop_reason(outcome: Outcome, options: SearchOptions) -> StopReason:
 
 
 async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: SearchRun) -> tuple[Sequence[int], bool]:
-    """Class of each answer, and whether grading took too long, so that answers are equal only if their texts are."""
+    """Class of each answer, and whether grading took too long, so that only plain numbers are compared by value."""
     try:
         async with run.time_limit(GRADING_GRACE_S):
             return await checker.classes(answers), False
     except TimeoutError:
-        return [answers.index(answer) for answer in answers], True
+        return classes_at_once(answers), True
 
 
 def _answers(trajectories: Sequence[Trajectory], options: SearchOptions) -> list[str | None]:
