@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 HANG = "9^{9^{9}}"
 """Evaluated inside one byte code that would take years and all memory."""
 
-HANGING = [f"{base}^{{9^{{{exponent}}}}}" for base in range(3, 9) for exponent in range(9, 13)]
+HANGING = [f"{base}^{{9^{{9}}}}" for base in range(2, 10)]
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -225,12 +225,12 @@ def test_verdicts_are_the_same_in_the_company_of_hanging_answers() -> None:
     async def run() -> None:
         async with checker() as alone:
             expected = await alone.classes(innocent)
-        async with checker(limit_s=0.5) as it:
+        async with checker(limit_s=0.25) as it:
             attack = [asyncio.create_task(it.classes(HANGING[n::4])) for n in range(4)]
-            met = asyncio.create_task(it.classes([*HANGING[:4], *innocent]))
+            met = asyncio.create_task(it.classes([*HANGING[:2], *innocent]))
             assert await it.classes(innocent) == expected
             assert not any(task.done() for task in attack)
-            assert [index - 4 for index in (await met)[4:]] == list(expected)
+            assert [index - 2 for index in (await met)[2:]] == list(expected)
             for classes in await asyncio.gather(*attack):
                 assert classes == tuple(range(len(classes))), "hanging answers equal only themselves"
             assert await it.classes(innocent) == expected
