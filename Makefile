@@ -28,8 +28,8 @@ SLOW := --numprocesses auto --dist loadgroup -m slow
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train train-plain constraints tools clean
-.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-calibration bench-service bench-overhead bench-speed docs-figures
+.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
+.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -84,6 +84,9 @@ GSM8K ?=
 train-plain: $(TRAIN) ## Train the pair plain, or go on with it: make train-plain GSM8K=train.jsonl (default: from the hub)
 	nice $(TRAIN_VENV)/bin/python -m epf.training.plain $(if $(GSM8K),--gsm8k "$(GSM8K)")
 
+calibrate-confidence: $(DEV) ## Fit the confidence map of the embedded pair: DATA=DIRECTORY holds gsm8k_train.jsonl (half an hour)
+	$(VENV)/bin/python -m epf.training.confidence --data $(DATA)
+
 # All methods, and all that the filter and best-of-n may be.
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess
 CONTENDERS := $(CONTENDERS),epf+weighting=incremental,epf+odds_power=1+answer_selection=weighted_vote,best_of_n+aggregation=min,best_of_n+aggregation=product,best_of_n+aggregation=mean,weighted_best_of_n+aggregation=product
@@ -112,6 +115,9 @@ bench-its-hub: $(ITS_HUB) ## Measure accuracy and seconds against its_hub
 
 bench-pair: $(DEV) ## Measure the embedded generator and reward model
 	$(VENV)/bin/python -m benchmarks.pair
+
+bench-confidence: $(DEV) ## Measure the confidence of the embedded pair on problems that its map was not fitted on
+	$(VENV)/bin/python -m benchmarks.confidence --limit 200
 
 bench-calibration: $(DEV) ## Fit and measure a calibration of the embedded reward model
 	$(VENV)/bin/python -m benchmarks.calibration

@@ -54,8 +54,9 @@ def show_comparison(a: Path, b: Path) -> int:
 
 
 def identities(settings: Settings) -> dict[str, dict[str, Any]]:
-    """What identifies the two models in ``run.json``; no addresses and no keys."""
+    """What identifies the two models, and their confidence map if there is one, in ``run.json``; no addresses and no keys."""
     generator, reward_model = settings.generator, settings.reward_model
+    confidence = {} if settings.confidence is None else {"confidence": {"file": str(settings.confidence)}}
     return {
         "generator": {"kind": generator.kind, "name": generator.name},
         "reward_model": {
@@ -64,6 +65,7 @@ def identities(settings: Settings) -> dict[str, dict[str, Any]]:
             "family": reward_model.family,
             "calibration": None if reward_model.calibration is None else str(reward_model.calibration),
         },
+        **confidence,
     }
 
 

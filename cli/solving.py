@@ -53,6 +53,7 @@ async def solve_problem(problem: str, options: SearchOptions, models: OpenModels
                 generator=found.generator,
                 reward_model=found.reward_model,
                 checker=found.checker,
+                confidence=found.confidence,
             ):
                 show(event)
                 if isinstance(event, Answered):
@@ -92,6 +93,7 @@ async def solve_file(
                     generator=found.generator,
                     reward_model=found.reward_model,
                     checker=found.checker,
+                    confidence=found.confidence,
                 )
                 written = _result_line(row, result, as_json=as_json)
             except SearchServiceError as error:

@@ -150,6 +150,12 @@ def results() -> str:
     return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
 
 
+def confidence() -> str:
+    """The table of what ``make bench-confidence`` measured."""
+    text = (ROOT / "benchmarks" / "results" / "confidence.md").read_text(encoding="utf-8")
+    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
+
+
 def epf_help(*command: str) -> str:
     """What ``epf COMMAND --help`` prints, 80 columns wide and without colours."""
     plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "PATH": os.environ["PATH"]}

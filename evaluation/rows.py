@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from epf.evaluation.plan import Key, Task
+from epf.search.confidence.evidence import Evidence
 from epf.search.result import SearchResult, StepRecord, WarningCode
 
 DECIMALS = 4
+EVIDENCE_DECIMALS = 6
+"""Scores near 0 and 1 keep more decimals, because their log odds matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Row:
         seconds: duration of a search that ran alone, else None.
         share: share of the vote that the answer got; None in rows of versions that did not record it.
         warnings: codes of the result's warnings; None in rows of versions that did not record them.
+        evidence: what ``confidence`` was computed from; None without an answer, and in rows of versions that did not record it.
+        models: names of the generator and the reward model, where there is evidence.
     """
 
     problem: str
@@ -96,6 +101,8 @@ class Row:
     seconds: float | None
     share: float | None = None
     warnings: tuple[WarningCode, ...] | None = None
+    evidence: Evidence | None = None
+    models: tuple[str, str] | None = None
 
     @property
     def key(self) -> Key:
@@ -111,7 +118,9 @@ class Row:
 ROW = TypeAdapter(Row)
 
 
-def row_of(task: Task, result: SearchResult, *, correct: bool, right: tuple[bool, ...]) -> Row:
+def row_of(
+    task: Task, result: SearchResult, *, correct: bool, right: tuple[bool, ...], models: tuple[str, str] | None = None
+) -> Row:
     """The row of a search that ended; ``right`` states for each particle whether its answer is right."""
     used = result.usage
     return replace(
@@ -128,6 +137,8 @@ def row_of(task: Task, result: SearchResult, *, correct: bool, right: tuple[bool
         traced=_traced(result, right),
         prm_tokens=used.prm_tokens,
         seconds=round(used.total_s, DECIMALS) if task.alone else None,
+        evidence=None if result.evidence is None else _rounded(result.evidence),
+        models=None if result.evidence is None else models,
         share=round(result.share, DECIMALS),
         warnings=tuple(warning.code for warning in result.warnings),
     )
@@ -169,6 +180,20 @@ def _rounds(records: tuple[StepRecord, ...]) -> Rounds:
         entropy=tuple(round(record.entropy, DECIMALS) for record in records),
         temperature=tuple(round(record.temperature, DECIMALS) for record in records),
         distinct_ancestors=tuple(record.distinct_ancestors for record in records),
+    )
+
+
+def _rounded(evidence: Evidence) -> Evidence:
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, EVIDENCE_DECIMALS)
+
+    return replace(
+        evidence,
+        score=rounded(evidence.score),
+        rival=rounded(evidence.rival),
+        support=round(evidence.support, EVIDENCE_DECIMALS),
+        answered=round(evidence.answered, EVIDENCE_DECIMALS),
+        log_prob=rounded(evidence.log_prob),
     )
 
 

@@ -12,6 +12,7 @@ from epf.evaluation.plan import Task
 from epf.evaluation.rows import Failure, Row, failed_row, row_of
 from epf.search import runner
 from epf.search.answers.checker import AnswerChecker
+from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.events import Event, StepTaken
 
 
@@ -29,6 +30,10 @@ class Models(Protocol):
     @property
     def checker(self) -> AnswerChecker:
         """Compares answers."""
+
+    @property
+    def confidence(self) -> ConfidenceMap | None:
+        """A confidence map fitted for these models; None is the search's own choice."""
 
 
 LoadModels = Callable[[], AbstractAsyncContextManager[Models]]
@@ -72,6 +77,7 @@ class Worker:
                 generator=self._models.generator if task.alone else self._generator,
                 reward_model=self._models.reward_model if task.alone else self._reward_model,
                 checker=self._models.checker,
+                confidence=self._models.confidence,
                 emit=count,
             )
             right = [
@@ -87,7 +93,8 @@ class Worker:
         except Exception as error:  # an unexpected error of one search must not end the others
             message = f"{type(error).__name__}: {error}"
             return failed_row(task, Failure(SearchServiceError.code, message, retryable=True), n_generated)
-        return row_of(task, result, correct=correct, right=tuple(right))
+        names = (self._models.generator.name, self._models.reward_model.name)
+        return row_of(task, result, correct=correct, right=tuple(right), models=names)
 
     async def _is_right(self, answer: str | None, gold: str) -> bool:
         return answer is not None and await self._models.checker.equal(gold, answer)

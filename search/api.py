@@ -10,6 +10,7 @@ from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
 from epf.search import runner
 from epf.search.answers.checker import AnswerChecker
+from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.engine.search_run import TimeLimit
 from epf.search.events import Answered, Event
 from epf.search.options import SearchOptions
@@ -23,6 +24,7 @@ def solve(
     options: SearchOptions | None = None,
     generator: Generator | None = None,
     reward_model: RewardModel | None = None,
+    confidence: ConfidenceMap | None = None,
     **choices: Any,
 ) -> SearchResult:
     """Solve ``problem`` and wait for the result, even where an event loop is already running, as in a notebook.
@@ -30,13 +32,23 @@ def solve(
     ``options`` holds the method and the other options of the search. Single options may be given by name and win over it, as
     in ``solve(text, method="pf", n_particles=8)``; see :class:`SearchOptions` for all of them. Without a ``generator`` or a
     ``reward_model`` the embedded one is loaded for this call and freed afterwards. A model that you pass must not be tied to an
-    event loop, since this call runs its own.
+    event loop, since this call runs its own. ``confidence`` is a map that ``epf calibrate`` fitted for these models, from
+    ``ConfidenceMap.load``; the embedded pair has one of its own.
 
     Raises what :func:`asolve` raises.
     """
 
     def work() -> SearchResult:
-        return asyncio.run(asolve(problem, options=options, generator=generator, reward_model=reward_model, **choices))
+        return asyncio.run(
+            asolve(
+                problem,
+                options=options,
+                generator=generator,
+                reward_model=reward_model,
+                confidence=confidence,
+                **choices,
+            )
+        )
 
     if not _loop_runs():
         return work()
@@ -52,6 +64,7 @@ async def asolve(
     reward_model: RewardModel | None = None,
     prompt: Sequence[Message] = (),
     checker: AnswerChecker | None = None,
+    confidence: ConfidenceMap | None = None,
     until: TimeLimit | None = None,
     **choices: Any,
 ) -> SearchResult:
@@ -68,7 +81,9 @@ async def asolve(
     """
     request = _request(problem, options, choices, prompt)
     async with _models(request, generator, reward_model) as (gen, prm):
-        return await runner.search(request, generator=gen, reward_model=prm, checker=checker, until=until)
+        return await runner.search(
+            request, generator=gen, reward_model=prm, checker=checker, confidence=confidence, until=until
+        )
 
 
 async def stream(
@@ -79,6 +94,7 @@ async def stream(
     reward_model: RewardModel | None = None,
     prompt: Sequence[Message] = (),
     checker: AnswerChecker | None = None,
+    confidence: ConfidenceMap | None = None,
     until: TimeLimit | None = None,
     **choices: Any,
 ) -> AsyncGenerator[Event, None]:
@@ -90,7 +106,9 @@ async def stream(
     answered: Answered | None = None
     async with (
         _models(request, generator, reward_model) as (gen, prm),
-        aclosing(runner.stream(request, generator=gen, reward_model=prm, checker=checker, until=until)) as events,
+        aclosing(
+            runner.stream(request, generator=gen, reward_model=prm, checker=checker, confidence=confidence, until=until)
+        ) as events,
     ):
         async for event in events:
             if isinstance(event, Answered):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from epf.core.generator import Step
+from epf.search.confidence.evidence import Evidence
 
 StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context"]
 """``finished``, or the limit that ended the search. With ``max_tokens`` no particle finished within
@@ -87,7 +88,9 @@ class Usage:
     total_s: float
 
 
-WarningCode = Literal["low_scores", "answers_differ", "few_answers", "temperature_zero", "no_reward_model", "compared_as_text"]
+WarningCode = Literal[
+    "low_scores", "answers_differ", "few_answers", "temperature_zero", "no_reward_model", "compared_as_text", "outside_training"
+]
 """Codes of :data:`epf.search.engine.warnings.MEANINGS`."""
 
 
@@ -105,7 +108,7 @@ class SearchResult:
 
     Attributes:
         answer: selected answer; None if no finished particle has one.
-        confidence: share of the weight behind the answer, in [0, 1].
+        confidence: probability that the answer is right, in [0, 1]; 0 without an answer. See :mod:`epf.search.confidence`.
         share: share of the vote that the answer got, in [0, 1]: its probability in ``distribution``.
         solution: full text of the best particle with that answer, steps joined by the separator.
         shown: index of that particle.
@@ -113,6 +116,7 @@ class SearchResult:
         answer_entropy: entropy of that distribution, in nats.
         stop_reason: ``finished``, or the limit that cut the search short; the answer is then the best so far.
         warnings: reasons to doubt the result; usually empty.
+        evidence: what the confidence was computed from; None without an answer.
         log_evidence: estimate of the log normalising constant of the weighting's target; NaN for a method without a target.
     """
 
@@ -131,3 +135,4 @@ class SearchResult:
     usage: Usage
     steps: tuple[StepRecord, ...]
     particles: tuple[Particle, ...]
+    evidence: Evidence | None = None

@@ -12,6 +12,8 @@ from epf.core.generator import Generator, Message
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
 from epf.search.answers.checker import AnswerChecker
+from epf.search.confidence.fitted import ConfidenceMap
+from epf.search.confidence.shipped import shipped_map
 from epf.search.engine.search_run import SearchRun, TimeLimit, UsageMeter
 from epf.search.engine.select_answer import select_answer
 from epf.search.events import Answered, Event, Started
@@ -98,23 +100,32 @@ async def search(
     generator: Generator,
     reward_model: RewardModel | None,
     checker: AnswerChecker | None = None,
+    confidence: ConfidenceMap | None = None,
     until: TimeLimit | None = None,
     emit: Callable[[Event], None] = lambda event: None,
 ) -> SearchResult:
     """Solve what ``request`` asks for. Cancelling the call cancels every upstream call.
 
     The reward model scores by the request's problem alone, whatever its prompt. ``checker`` groups equal answers; None starts
-    one for this search. ``until`` is a time limit in addition to that of the request. ``emit`` receives each event
-    as it happens, ``Answered`` last.
+    one for this search. ``confidence`` is a map fitted for these models; None takes the one that ships with the embedded pair,
+    and for other models the unfitted form. ``until`` is a time limit in addition to that of the request. ``emit`` receives each
+    event as it happens, ``Answered`` last.
 
     Raises:
-        InvalidRequest: a prompt too long for the generator, or no reward model where the method needs one.
+        InvalidRequest: a prompt too long for the generator, no reward model where the method needs one, or a confidence map
+            that was fitted for other models.
         GeneratorError, RewardModelError: a model failed or returned an invalid value.
         SearchFailed, DeadlineExceeded: no particle has produced anything to answer from.
     """
     method, options = request.method, request.options
     if method.needs_reward_model and reward_model is None:
         raise InvalidRequest(f"reward_model must be given: method {method.name!r} needs one", param="reward_model")
+    scored_by = reward_model if method.needs_reward_model else None
+    names = generator.name, None if scored_by is None else scored_by.name
+    if confidence is None:
+        confidence = shipped_map(*names)
+    else:
+        confidence.check(*names)
     loop = asyncio.get_running_loop()
     meter = UsageMeter(loop.time)
     seed = secrets.randbits(SEED_BITS) if options.seed is None else options.seed
@@ -135,6 +146,7 @@ async def search(
             outcome,
             run,
             checker,
+            confidence=confidence,
             method=method.name,
             has_reward_model=method.needs_reward_model,
             prompt_tokens=len(prompt_ids),
@@ -149,6 +161,7 @@ def stream(
     generator: Generator,
     reward_model: RewardModel | None,
     checker: AnswerChecker | None = None,
+    confidence: ConfidenceMap | None = None,
     until: TimeLimit | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Yield the events of :func:`search` as they happen, then raise its error if it has one.
@@ -162,6 +175,7 @@ def stream(
             generator=generator,
             reward_model=reward_model,
             checker=checker,
+            confidence=confidence,
             until=until,
             emit=emit,
         )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from hashlib import sha256
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -93,6 +94,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     generator: GeneratorOptions = Field(GeneratorOptions(), description="The generator.")
     reward_model: RewardModelOptions = Field(RewardModelOptions(), description="The reward model.")
+    confidence: Path | None = Field(
+        None, description="Confidence map for these models, written by `epf calibrate`. The embedded pair has its own."
+    )
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
         {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from epf.evaluation.report.calibration import Calibration, calibration
+from epf.evaluation.report.confidence import Confidence, confidence
 from epf.evaluation.report.grid import CellName, Grid, grid_of
 from epf.evaluation.report.statistics import Interval, Verdict, accuracy, difference
 from epf.evaluation.rows import Row
@@ -86,6 +87,7 @@ class Report:
         same_budget, same_tokens: comparisons with the first method.
         rounds: what happens over the resampling rounds.
         warnings: how many searches had which warning, most frequent first; empty if no search had one.
+        confidence: how well the confidence predicts whether the answer is right; None for rows of version 0.1.0.
         calibration: how well the scores predict the outcome.
     """
 
@@ -100,6 +102,7 @@ class Report:
     same_tokens: tuple[Comparison, ...]
     rounds: tuple[RoundSummary, ...]
     warnings: tuple[WarningSummary, ...]
+    confidence: Confidence | None
     calibration: Calibration | None
 
 
@@ -119,6 +122,7 @@ def report_of(rows: Sequence[Row], cells: Sequence[CellName]) -> Report:
         same_tokens=() if is_empty else tuple(_same_tokens(grid)),
         rounds=() if is_empty else tuple(round_ for method in grid.methods for round_ in _rounds(grid, method)),
         warnings=tuple(_warnings(grid.rows)),
+        confidence=confidence(grid.rows, cells),
         calibration=calibration(grid.rows),
     )
 

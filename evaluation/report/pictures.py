@@ -122,6 +122,25 @@ def _calibration(report: Report, figure: Any) -> bool:
     return True
 
 
+def _confidence(report: Report, figure: Any) -> bool:
+    """Draw the reliability diagram above the histogram of the confidences."""
+    if report.confidence is None:
+        return False
+    figure.set_size_inches(5, 6)
+    upper, lower = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
+    bins = report.confidence.bins
+    upper.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="calibrated")
+    label = f"all searches, ECE {100 * report.confidence.ece:.1f} %"
+    upper.plot([b.mean for b in bins], [b.right for b in bins], label=label, **_style(0))
+    upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share of answers that are right")
+    upper.legend(loc="upper left", frameon=False, fontsize=9)
+    lower.bar([b.mean for b in bins], [b.share for b in bins], width=0.05, color="C0")
+    lower.set(xlabel="confidence", ylabel="share of searches")
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    return True
+
+
 def _latency(report: Report, figure: Any) -> bool:
     timed = [cell for cell in report.cells if cell.seconds is not None and cell.slowest_seconds is not None]
     if not timed:
@@ -170,6 +189,7 @@ PICTURES: Mapping[str, tuple[str, Callable[[Report, Any], bool]]] = MappingProxy
         "Accuracy against budget": ("accuracy_by_budget.png", _accuracy_by_budget),
         "Accuracy against generated tokens": ("accuracy_by_tokens.png", _accuracy_by_tokens),
         "Diversity over steps": ("diversity.png", _diversity),
+        "Confidence": ("confidence.png", _confidence),
         "The reward model by depth": ("calibration.png", _calibration),
         "Latency": ("latency.png", _latency),
     }

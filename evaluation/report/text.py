@@ -20,6 +20,7 @@ def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str
         _compared("At the same budget", report.same_budget),
         _compared("At the same number of generated tokens", report.same_tokens),
         _warnings(report),
+        _confidence(report),
         _calibration(report),
         "\n\n".join(f"![{title}]({file})" for title, file in pictures.items()),
         _method(report) if report.cells else "",
@@ -124,6 +125,30 @@ def _warnings(report: Report) -> str:
     rows = [(f"`{w.code}`" if w.code else "none", w.n_searches, f"{100 * w.right:.1f}") for w in report.warnings]
     note = "A search can have several warnings."
     return f"## Warnings\n\n{note}\n\n" + table(("warning", "searches", "right in %"), rows)
+
+
+def _confidence(report: Report) -> str:
+    if report.confidence is None:
+        return ""
+    rows = [
+        (
+            cell.method,
+            cell.budget,
+            f"{100 * cell.mean:.1f}",
+            f"{100 * cell.right:.1f}",
+            f"{100 * cell.ece:.1f}",
+            cell.n_sure,
+            "" if cell.sure_right is None else f"{100 * cell.sure_right:.1f}",
+        )
+        for cell in report.confidence.cells
+    ]
+    header = ("method", "budget", "mean confidence in %", "right in %", "ECE in %", "searches above 0.9", "of them right in %")
+    note = (
+        "The expected calibration error (ECE) is the mean gap between the confidence of the searches and the share of them "
+        f"that is right, over ten bins of equal width; over all searches together it is {100 * report.confidence.ece:.1f} %. "
+        "A search without an answer has confidence 0. `epf calibrate` fits the confidence to these models."
+    )
+    return "## Confidence\n\n" + note + "\n\n" + table(header, rows)
 
 
 def _calibration(report: Report) -> str:

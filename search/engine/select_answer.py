@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed
 from epf.search.answers.checker import AnswerChecker, classes_at_once
 from epf.search.answers.extract import final_answer, settled_answer
+from epf.search.confidence.fitted import ConfidenceMap
+from epf.search.engine.confidence import evidence_for, probability
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.engine.warnings import warnings_of
@@ -41,9 +43,19 @@ class Choice:
 
 
 async def select_answer(
-    outcome: Outcome, run: SearchRun, checker: AnswerChecker, *, method: str, has_reward_model: bool, prompt_tokens: int
+    outcome: Outcome,
+    run: SearchRun,
+    checker: AnswerChecker,
+    *,
+    confidence: ConfidenceMap | None,
+    method: str,
+    has_reward_model: bool,
+    prompt_tokens: int,
 ) -> SearchResult:
-    """Select the answer and build the result. ``has_reward_model`` is whether the method scores with one.
+    """Select the answer and build the result.
+
+    Without a map ``confidence`` the result's confidence is unfitted. ``has_reward_model`` is whether the method scores with a
+    reward model.
 
     Raises what :func:`stop_reason` raises.
     """
@@ -55,6 +67,11 @@ async def select_answer(
     with run.meter.measure("resampling"):
         classes, compared_as_text = await _classes(answers, checker, run)
         choice = choose(answers, classes, votes, options.answer_selection, run.rng("selection"))
+        evidence = (
+            None
+            if choice is None
+            else evidence_for(classes[choice.particle], outcome.trajectories, votes, answers, classes, run)
+        )
     shown = _best(outcome) if choice is None else choice.particle
     warnings = warnings_of(
         options,
@@ -62,11 +79,12 @@ async def select_answer(
         answers,
         classes,
         has_reward_model=has_reward_model,
+        outside=0.0 if confidence is None else confidence.outside(run.problem),
         compared_as_text=compared_as_text,
     )
     return SearchResult(
         answer=None if choice is None else choice.answer,
-        confidence=0.0 if choice is None else choice.share,
+        confidence=probability(run.problem, evidence, confidence),
         share=0.0 if choice is None else choice.share,
         solution=outcome.trajectories[shown].solution(options.separator),
         shown=shown,
@@ -80,6 +98,7 @@ async def select_answer(
         usage=run.meter.usage(prompt_tokens, (step for trajectory in outcome.trajectories for step in trajectory.steps)),
         steps=outcome.records,
         particles=tuple(_particle(c, w, options) for c, w in zip(outcome.trajectories, outcome.log_weights, strict=True)),
+        evidence=evidence,
     )
 
 

@@ -20,6 +20,9 @@ MIN_SOLUTIONS: Final = 3
 MIN_SHARE_ANSWERED: Final = 0.5
 """With a smaller fraction of particles that answered, those without an answer could outvote the others."""
 
+UNKNOWN_WORDING: Final = 0.95
+"""Many short problems in known words could as well be from elsewhere; above this probability there is little doubt."""
+
 GREEDY: Final = 0.01
 """Below this sampling temperature, tokens a tenth of a nat apart differ 20,000 times in probability: all particles write the
 same text."""
@@ -30,6 +33,7 @@ MEANINGS: Final[Mapping[WarningCode, str]] = {
     "few_answers": "Fewer than half of the particles answered. The others do not vote.",
     "temperature_zero": f"The sampling temperature is below {GREEDY}, so that all particles are the same solution.",
     "no_reward_model": "The method does not use a reward model: nothing but agreement supports the answer.",
+    "outside_training": "The problem is not worded like those that the models were trained on.",
     "compared_as_text": "There was no time to compare the answers as mathematics: equal ones may be counted apart.",
 }
 """What each code means, for the documentation."""
@@ -42,6 +46,7 @@ def warnings_of(
     classes: Sequence[int],
     *,
     has_reward_model: bool,
+    outside: float,
     compared_as_text: bool,
 ) -> tuple[SearchWarning, ...]:
     """The warnings about a finished search, in the order of :data:`MEANINGS`.
@@ -52,6 +57,7 @@ def warnings_of(
         answers: answer of each particle, ``(n,)``; None for a particle that has none or did not finish.
         classes: class of each answer, ``(n,)``; ignored where the answer is None.
         has_reward_model: whether the method scores with a reward model.
+        outside: probability that the problem is unlike those that the models were trained on, in [0, 1].
         compared_as_text: whether answers count as equal only if their texts are.
     """
     n = len(answers)
@@ -96,6 +102,13 @@ def warnings_of(
                 "no_reward_model",
                 f"Method {options.method!r} does not use a reward model, so that no solution was checked: share counts "
                 "agreement only. If you have a reward model, choose a method that uses it, such as epf.",
+            )
+        if outside > UNKNOWN_WORDING:
+            yield SearchWarning(
+                "outside_training",
+                "The problem is not worded like those that the models were trained on. Their answers to such problems are "
+                "often wrong, also where all scores are high; the confidence allows for it. Use your own models for such "
+                "problems (see docs/models.md).",
             )
         if compared_as_text:
             yield SearchWarning(

@@ -80,7 +80,7 @@ class SearchOut(BaseModel):
     """How the search found the answer of a choice, beyond the OpenAI API. ``particles`` is present only if requested."""
 
     answer: str | None = Field(description="Null if no finished particle has an answer.")
-    confidence: float = Field(description="Share of the weight that supports the answer, in [0, 1].")
+    confidence: float = Field(description="Probability that the answer is right, in [0, 1]; 0 without an answer.")
     share: float = Field(description="Share of the vote that the answer got, in [0, 1]: its probability in the distribution.")
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
     answer_entropy: float = Field(description="Entropy of the distribution, in nats.")

@@ -58,6 +58,7 @@ class Lease:
                 generator=self._models.generator,
                 reward_model=self._models.reward_model,
                 checker=self._models.checker,
+                confidence=self._models.confidence,
                 until=self._closing.limit,
                 emit=observe,
             )
@@ -72,6 +73,7 @@ class Lease:
             generator=self._models.generator,
             reward_model=self._models.reward_model,
             checker=self._models.checker,
+            confidence=self._models.confidence,
             until=self._closing.limit,
         )
         with self._overloaded_on_shutdown(), self._metrics.search(request.method.name) as observe:

@@ -10,34 +10,49 @@ from epf.core.reward_model import RewardModel
 from epf.generators.registry import load_generator
 from epf.reward_models.registry import load_reward_model
 from epf.search.answers.checker import AnswerChecker
+from epf.search.confidence.file import load_map
+from epf.search.confidence.fitted import ConfidenceMap
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """One generator, the reward model that scores its steps, and the checker that groups equal answers."""
+    """One generator, the reward model that scores its steps, and the checker that groups equal answers.
+
+    ``confidence`` is a map fitted for these models; None is the search's own choice.
+    """
 
     generator: Generator
     reward_model: RewardModel
     checker: AnswerChecker
+    confidence: ConfidenceMap | None = None
 
 
 @asynccontextmanager
-async def with_checker(generator: Generator, reward_model: RewardModel) -> AsyncIterator[Models]:
+async def with_checker(
+    generator: Generator, reward_model: RewardModel, confidence: ConfidenceMap | None = None
+) -> AsyncIterator[Models]:
     """The given models, which the caller closes, with a checker that is closed at the end."""
     async with aclosing(AnswerChecker()) as checker:
-        yield Models(generator, reward_model, checker)
+        yield Models(generator, reward_model, checker, confidence)
 
 
 @asynccontextmanager
 async def open_models(settings: Settings) -> AsyncIterator[Models]:
-    """The models of the settings, closed at the end."""
+    """The models of the settings, closed at the end.
+
+    Raises:
+        InvalidRequest: a model's options or the confidence map are not valid, or the map was fitted for other models.
+    """
+    confidence = None if settings.confidence is None else await asyncio.to_thread(load_map, settings.confidence)
     async with (
         aclosing(await asyncio.to_thread(load_generator, settings.generator)) as generator,
         aclosing(await asyncio.to_thread(load_reward_model, settings.reward_model)) as reward_model,
-        with_checker(generator, reward_model) as models,
+        with_checker(generator, reward_model, confidence) as models,
     ):
+        if confidence is not None:
+            confidence.check(generator.name, reward_model.name)
         yield models
 
 

@@ -64,7 +64,7 @@ class SolveResult(BaseModel):
     """The answer and how the search found it. ``particles`` is present only if requested."""
 
     answer: str | None = Field(description="Null if no finished particle has an answer.")
-    confidence: float = Field(description="Share of the weight that supports the answer, in [0, 1].")
+    confidence: float = Field(description="Probability that the answer is right, in [0, 1]; 0 without an answer.")
     share: float = Field(description="Share of the vote that the answer got, in [0, 1]: its probability in the distribution.")
     solution: str = Field(description="Full text of the best particle with that answer.")
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import answers, calibration, methods, overconfidence, search_overhead, service_overhead
+from benchmarks import answers, calibration, confidence, methods, overconfidence, search_overhead, service_overhead
 from benchmarks.output import RESULTS
 from epf.evaluation.report.statistics import Interval
 
@@ -30,6 +30,7 @@ def page_on_overconfidence() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "answers": lambda: answers.page(recorded("answers")),
     "calibration": lambda: calibration.page(recorded("calibration")),
+    "confidence": lambda: confidence.page(recorded("confidence")),
     "methods/table": lambda: methods.short_table(recorded("methods/report")) + "\n",
     "overconfidence": page_on_overconfidence,
     "search_overhead": lambda: search_overhead.page(recorded("search_overhead")["lines"]),

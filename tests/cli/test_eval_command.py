@@ -56,7 +56,7 @@ def test_rows_report_and_pictures(asked: tuple[str, ...], tmp_path: Path, capsys
     report = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
     assert report["n_searches"] == 12
     assert report["settings"]["methods"] == ["epf", "best_of_n"]
-    assert len(list((tmp_path / "run").glob("*.png"))) == 4, "six problems are too few for a calibration"
+    assert len(list((tmp_path / "run").glob("*.png"))) == 5, "six problems are too few for a calibration"
 
 
 @pytest.mark.slow

@@ -3,7 +3,10 @@
 from dataclasses import fields
 
 from epf.evaluation.rows import Failure, Rounds, Row, ScoredSolution
+from epf.search.confidence.evidence import Evidence
 from epf.search.result import WarningCode
+
+EVIDENCE = Evidence(4, 4, 4, 0.9, None, 3.6, 3.6, -0.1, 2, 2, 0, 0, 0)
 
 
 def row(
@@ -19,6 +22,8 @@ def row(
     error: Failure | None = None,
     seconds: float | None = None,
     warnings: tuple[WarningCode, ...] | None = (),
+    confidence: float = 1.0,
+    evidence: Evidence | None = EVIDENCE,
 ) -> Row:
     return Row(
         problem=problem,
@@ -29,7 +34,7 @@ def row(
         gold="42",
         answer="42" if correct else "41",
         correct=correct,
-        confidence=1.0,
+        confidence=confidence,
         stop_reason="finished",
         prompt_tokens=10,
         generated_tokens=tokens,
@@ -42,6 +47,8 @@ def row(
         seconds=seconds,
         share=1.0,
         warnings=warnings,
+        evidence=evidence,
+        models=None if evidence is None else ("generator", "prm"),
     )
 
 

@@ -148,6 +148,29 @@ def test_the_page_does_not_compare_the_cheapest_with_anything_cheaper() -> None:
     assert "**epf at 4** was right most often: 0.0 %, 100 tokens per search. Nothing is cheaper." in page
 
 
+def test_the_confidence_is_compared_with_what_is_right() -> None:
+    rows = [row(str(i), correct=i < 8, confidence=0.95) for i in range(10)]
+    rows += [row(str(i), budget=1, correct=i < 1, confidence=0.25) for i in range(10)]
+    found = report_of(rows, [("epf", 4), ("epf", 1)]).confidence
+    assert found is not None
+    large, small = found.cells
+    assert (large.mean, large.right, large.ece, large.n_sure, large.sure_right) == pytest.approx((0.95, 0.8, 0.15, 10, 0.8))
+    assert (small.mean, small.right, small.ece) == pytest.approx((0.25, 0.1, 0.15))
+    assert (small.n_sure, small.sure_right) == (0, None)
+    assert found.ece == pytest.approx(0.15)
+    assert [(b.mean, b.right, b.share) for b in found.bins] == [
+        pytest.approx((0.25, 0.1, 0.5)),
+        pytest.approx((0.95, 0.8, 0.5)),
+    ]
+    page = markdown(report_of(rows, [("epf", 4), ("epf", 1)]), SETTINGS, [], {})
+    assert "| epf | 4 | 95.0 | 80.0 | 15.0 | 10 | 80.0 |" in page
+    assert "over all searches together it is 15.0 %" in page
+
+
+def test_shares_of_older_runs_are_not_taken_for_confidences() -> None:
+    assert report_of([row(str(i), evidence=None) for i in range(N)], [("epf", 4)]).confidence is None
+
+
 def test_every_picture_is_drawn(report: Report, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     assert list(draw(report, tmp_path)) == list(PICTURES)

@@ -19,6 +19,7 @@ def codes(
     *,
     temperature: float = 0.8,
     has_reward_model: bool = True,
+    outside: float = 0.0,
     compared_as_text: bool = False,
 ) -> list[str]:
     """Codes for particles that are sure of their answers, unless ``scores`` are given. Equal texts are one class."""
@@ -31,6 +32,7 @@ def codes(
         answers,
         [answers.index(answer) for answer in answers],
         has_reward_model=has_reward_model,
+        outside=outside,
         compared_as_text=compared_as_text,
     )
     assert all(warning.message.endswith(".") for warning in found)
@@ -63,7 +65,7 @@ def test_answers_and_scores(answers: list[str | None], scores: list[tuple[float,
 
 def test_copies_are_one_solution() -> None:
     a, b, c = (Trajectory(steps=(step(text, "eos"),), scores=(0.9,)) for text in "abc")
-    rest: Any = {"has_reward_model": True, "compared_as_text": False}
+    rest: Any = {"has_reward_model": True, "outside": 0.0, "compared_as_text": False}
     (found,) = warnings_of(SearchOptions(), [a, a, b, b, c], ["a", "a", "b", "b", "c"], [0, 0, 1, 1, 2], **rest)
     assert found.code == "answers_differ"
     assert warnings_of(SearchOptions(), [a, a, b, b], ["a", "a", "b", "b"], [0, 0, 1, 1], **rest) == ()
@@ -74,8 +76,13 @@ def test_temperatures_at_which_all_particles_are_one() -> None:
     assert codes(["7"], temperature=0.0) == []
 
 
+def test_a_wording_must_be_unknown_almost_surely() -> None:
+    assert [codes(["7"], outside=p) for p in (0.95, 0.951)] == [[], ["outside_training"]]
+
+
 def test_several_warnings_come_in_the_documented_order() -> None:
-    found = codes(["1", "2", "3", None] + [None] * 3, [()] * 7, temperature=0.0, has_reward_model=False, compared_as_text=True)
+    rest: Any = {"temperature": 0.0, "has_reward_model": False, "outside": 1.0, "compared_as_text": True}
+    found = codes(["1", "2", "3", None] + [None] * 3, [()] * 7, **rest)
     assert found == [code for code in MEANINGS if code in found]
     assert set(found) == set(MEANINGS) - {"low_scores"}
 
@@ -113,4 +120,4 @@ def test_the_embedded_pair_knows_a_story_and_no_arithmetic(seed: int) -> None:
     known = solve("There are 45 birds on a wire. 17 fly away. How many are left?", n_particles=4, seed=seed)
     assert (known.answer, known.warnings) == ("28", ())
     unknown = solve("17 * 24 = ?", n_particles=4, seed=seed)
-    assert "low_scores" in [warning.code for warning in unknown.warnings]
+    assert {"low_scores", "outside_training"} <= {warning.code for warning in unknown.warnings}

@@ -1,0 +1,193 @@
+"""How well the confidence of the embedded pair predicts whether its answers are right: ``python -m benchmarks.confidence``.
+
+Searches with ``epf`` and eight particles on the first problems of four sets on which the map was not fitted: ``synthetic``,
+which the pair knows; SVAMP and the short problems of GSM8K's test split (at most 160 characters), which it mostly does not
+know; and 60 plain questions (arithmetic, algebra, other languages, no mathematics). The rows are kept in
+``runs/confidence/measured``; their confidence is computed with the map that ships now. Writes
+``benchmarks/results/confidence.json``, ``.md`` and ``.png``.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.output import RESULTS, save
+from epf.evaluation.report.confidence import SURE
+from epf.evaluation.report.text import table
+from epf.evaluation.rows import Row
+from epf.evaluation.run import Evaluation, evaluate
+from epf.evaluation.store import read_run
+from epf.problem_sets.problem import Problem
+from epf.problem_sets.registry import load_problems
+from epf.reward_models.calibration import expected_calibration_error, reliability
+from epf.search.confidence.file import load_map
+from epf.search.confidence.shipped import FILE
+from epf.service.searches.models import open_models
+from epf.service.settings import Settings
+from epf.training.confidence.problems import MAX_GSM8K_CHARS, write
+
+COMMAND = "python -m benchmarks.confidence"
+PLAIN = Path(__file__).parent / "data" / "confidence_questions.jsonl"
+N_PARTICLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One set, or several: figures of their searches, in percent where they are fractions."""
+
+    name: str
+    n: int
+    right: float
+    mean_confidence: float
+    ece: float
+    mean_share: float
+    ece_of_share: float
+    n_sure: int
+    sure_right: int
+
+
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Confidence, share of the vote, and whether the answer is right, each ``(n,)``."""
+
+
+def sets(limit: int) -> Mapping[str, list[Problem]]:
+    """Return the first ``limit`` problems of each set."""
+    short = [problem for problem in load_problems("gsm8k") if len(problem.text) <= MAX_GSM8K_CHARS]
+    return {
+        "synthetic": load_problems("synthetic", limit),
+        "SVAMP": load_problems("svamp", limit),
+        "GSM8K, short": short[:limit],
+        "plain questions": load_problems(str(PLAIN)),
+    }
+
+
+async def search(problems: Sequence[Problem], directory: Path) -> list[Row]:
+    """Search on every problem, or go on where an earlier call stopped, and return the rows."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write(list(problems), directory / "problems.jsonl")
+    evaluation = Evaluation(str(directory / "problems.jsonl"), directory / "run", "epf", (N_PARTICLES,), seeds=1, timed=0)
+    await evaluate(evaluation, lambda: open_models(Settings()))
+    return read_run(directory / "run")[1]
+
+
+def found(rows: Sequence[Row], problems: Sequence[Problem]) -> Found:
+    """Return the confidences by the map that ships; a search without an answer has confidence 0."""
+    shipped, texts = load_map(FILE), {problem.id: problem.text for problem in problems}
+    confidence = [0.0 if row.evidence is None else shipped(texts[row.problem], row.evidence) for row in rows]
+    return np.array(confidence), np.array([row.share for row in rows]), np.array([row.correct for row in rows], np.float64)
+
+
+def line(name: str, values: Found) -> Line:
+    """Return the figures of a set."""
+    confidence, share, right = values
+    sure = confidence > SURE
+    return Line(
+        name=name,
+        n=len(right),
+        right=100 * float(right.mean()),
+        mean_confidence=100 * float(confidence.mean()),
+        ece=100 * expected_calibration_error(confidence, right),
+        mean_share=100 * float(share.mean()),
+        ece_of_share=100 * expected_calibration_error(share, right),
+        n_sure=int(sure.sum()),
+        sure_right=int(right[sure].sum()),
+    )
+
+
+def joined(values: Sequence[Found]) -> Found:
+    """Return several sets as one."""
+    confidence, share, right = (np.concatenate(arrays) for arrays in zip(*values, strict=True))
+    return confidence, share, right
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Return the figures as a Markdown page."""
+    header = (
+        "problems",
+        "n",
+        "right",
+        "mean confidence",
+        "ECE",
+        "mean share",
+        "ECE of the share",
+        "above 0.9",
+        "of them right",
+    )
+    rows = [
+        (
+            one["name"],
+            one["n"],
+            *(f"{one[name]:.1f}" for name in ("right", "mean_confidence", "ece", "mean_share", "ece_of_share")),
+            one["n_sure"],
+            one["sure_right"],
+        )
+        for one in result["lines"]
+    ]
+    return "\n".join(
+        [
+            "# Confidence of the embedded pair",
+            "",
+            f"`{result['command']}`: one search with `epf` and {N_PARTICLES} particles per problem, on problems that the map",
+            "was not fitted on. In percent but for the numbers of searches. The expected calibration error (ECE) is over ten",
+            "bins of equal width; the share of the vote is what the confidence was until version 0.1.0.",
+            "",
+            table(header, rows),
+            "",
+            "![Reliability diagram](confidence.png)",
+            "",
+        ]
+    )
+
+
+def draw(values: Mapping[str, Found], path: Path) -> None:
+    """Draw the reliability diagrams of the pair's own problems and of all others, and the histograms of their confidences."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    parts = {"synthetic": values["synthetic"], "all others": joined([v for name, v in values.items() if name != "synthetic"])}
+    figure, panels = pyplot.subplots(2, 2, figsize=(9, 5.5), height_ratios=(4, 1), sharex=True, layout="constrained")
+    for column, (name, (confidence, share, right)) in enumerate(parts.items()):
+        upper, lower = panels[0, column], panels[1, column]
+        upper.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="calibrated")
+        for i, (label, value) in enumerate((("confidence", confidence), ("share of the vote", share))):
+            score, is_right, fraction = reliability(value, right).T
+            ece = 100 * expected_calibration_error(value, right)
+            upper.plot(score, is_right, marker="o", markersize=4, color=f"C{i}", label=f"{label}: ECE {ece:.1f} %")
+            lower.plot(score, fraction, marker="o", markersize=4, color=f"C{i}")
+        upper.set(title=f"{name}, {len(right)} searches", xlim=(0, 1), ylim=(0, 1))
+        upper.legend(loc="upper left", frameon=False, fontsize=9)
+        lower.set(ylim=(0, 1))
+    panels[0, 0].set_ylabel("share of answers that are right")
+    panels[1, 0].set_ylabel("share of searches")
+    figure.supxlabel("confidence, or share of the vote")
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def main() -> None:
+    """Search, compute the figures, write them and draw the diagram."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=int, default=500, help="number of problems of each set, from the first")
+    parser.add_argument("--runs", type=Path, default=Path("runs/confidence/measured"), help="directory of the searches")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    values: dict[str, Found] = {}
+    for name, problems in sets(arguments.limit).items():
+        directory = arguments.runs / name.lower().replace(", ", "-").replace(" ", "-")
+        values[name] = found(asyncio.run(search(problems, directory)), problems)
+    lines = [line(name, one) for name, one in values.items()]
+    lines.append(line("all but synthetic", joined([one for name, one in values.items() if name != "synthetic"])))
+    lines.append(line("all", joined(list(values.values()))))
+    result = {"command": f"{COMMAND} --limit {arguments.limit}", "lines": [asdict(one) for one in lines]}
+    draw(values, arguments.out / "confidence.png")
+    save(arguments.out / "confidence", result, page(result))
+
+
+if __name__ == "__main__":
+    main()

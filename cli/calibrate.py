@@ -1,0 +1,45 @@
+"""``epf calibrate``: a confidence map for the models of an evaluation."""
+
+from pathlib import Path
+
+import click
+
+from epf.cli.command import Command
+
+
+@click.command(
+    "calibrate",
+    cls=Command,
+    examples=(
+        "epf eval --dataset problems.jsonl --methods epf --budgets 1,8 --out runs/mine",
+        "epf calibrate runs/mine --out confidence.json",
+        "EPF_CONFIDENCE=confidence.json epf serve",
+    ),
+)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File of the map. Without it, confidence.json in RUN.",
+)
+def calibrate(run: Path, out: Path | None) -> int:
+    """Fit the confidence to your models on RUN, a directory of epf eval.
+
+    RUN needs answers to at least 50 problems like those that you will ask, some right and some wrong. Evaluate the methods and
+    budgets that you will use. EPF_CONFIDENCE names the map for the other commands.
+    """
+    from epf.evaluation.calibrate import calibrate as fit_map
+    from epf.evaluation.store import read_run
+    from epf.search.confidence.file import save_map
+
+    file = run / "confidence.json" if out is None else out
+    _, rows = read_run(run)
+    fitted = fit_map(rows, f"epf calibrate {run.name}")
+    save_map(fitted.map, file)
+    print(
+        f"{file}: the confidence of {fitted.map.generator} with {fitted.map.reward_model}, fitted on {fitted.n_searches} "
+        f"searches on {fitted.n_problems} problems.\nExpected calibration error, unfitted: {100 * fitted.ece_unfitted:.1f} %; "
+        f"fitted, on problems that were held out: {100 * fitted.ece_held_out:.1f} %.\nTo use it: EPF_CONFIDENCE={file}"
+    )
+    return 0
