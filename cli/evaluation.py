@@ -1,5 +1,6 @@
 """``epf eval``: methods and budgets on a data set, with a report, or the comparison of two such runs."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import click
 
 from epf.cli.command import Command, escaped, field_options, given_options
 from epf.core.errors import InvalidRequest
+from epf.problem_sets.columns import parse_columns
 from epf.search.options import SearchOptions
 
 NOT_SHARED = ("method", "n_particles", "seed")
@@ -29,6 +31,7 @@ def _budgets(text: str) -> tuple[int, ...]:
     examples=(
         "epf eval --dataset synthetic --limit 20 --seeds 1 --methods epf,pf,best_of_n --budgets 1,4 --out runs/first",
         "epf eval --dataset gsm8k --methods pf,epf+lookahead=reuse --temperature 0.6 --out runs/lookahead",
+        "epf eval --dataset problems.csv --columns problem=Prompt,answer=Target --out runs/table",
         "epf eval --dataset problems.jsonl --ray local --workers 4 --out runs/mine",
         "epf eval --compare runs/first runs/lookahead",
     ),
@@ -36,7 +39,14 @@ def _budgets(text: str) -> tuple[int, ...]:
 @click.option(
     "--dataset",
     metavar="SET",
-    help="Problems with answers: synthetic, gsm8k, svamp, math500, aime24, hf:NAME[:CONFIG][@SPLIT], or a file .jsonl.",
+    help="Problems with answers: synthetic, gsm8k, svamp, math500, aime24, hf:NAME[:CONFIG][@SPLIT], or a file .jsonl, .json, "
+    ".csv, .tsv or .parquet, also with .gz.",
+)
+@click.option(
+    "--columns",
+    type=parse_columns,
+    metavar="MAP",
+    help="Columns of a file or of a set on the hub, where they have other names: problem=Prompt,answer=Target,id=Key.",
 )
 @click.option(
     "--out",
@@ -109,6 +119,7 @@ def evaluate(
     context: click.Context,
     /,
     dataset: str | None,
+    columns: Mapping[str, str] | None,
     out: Path | None,
     methods: str,
     budgets: tuple[int, ...],
@@ -150,6 +161,7 @@ def evaluate(
         timed=max(0, timed),
         options={**defaults, **given_options(context, SearchOptions)},
         models=identities(settings),
+        columns=columns or {},
     )
     cluster = None if ray is None else Cluster(ray, workers, worker_gpus)
     return run(evaluation, context.obj or partial(open_models, settings), cluster, concurrency=concurrency)

@@ -30,7 +30,7 @@ from epf.search.options import SearchOptions
     "--file",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Solve every row of this JSON Lines file, which has `problem` or `question`.",
+    help="Solve every row of this file (JSON Lines, JSON, CSV, Parquet), which has `problem` or `question`.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output and the search on standard error.")
 @click.option(

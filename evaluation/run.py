@@ -35,7 +35,7 @@ class Evaluation:
     """Methods and budgets to compare on the problems of a data set.
 
     Attributes:
-        dataset: name of a data set, ``hf:NAME[:CONFIG][@SPLIT]``, or path of a JSON Lines file.
+        dataset: name of a data set, ``hf:NAME[:CONFIG][@SPLIT]``, or path of a data file.
         directory: holds rows and report. If it holds rows of the same evaluation, or of a part of it, the run resumes.
         methods: see :func:`epf.evaluation.plan.read_contenders`; the first is the reference of the comparisons.
         budgets: numbers of particles.
@@ -44,6 +44,8 @@ class Evaluation:
         timed: number of problems, from the first, whose first searches run alone, to measure their latency.
         options: options of a search that all methods share.
         models: what identifies the generator and the reward model in ``run.json``.
+        columns: the columns of the file or of the set on the hub that hold ``problem``, ``answer`` and ``id``, where they have
+            other names.
     """
 
     dataset: str
@@ -55,6 +57,7 @@ class Evaluation:
     timed: int = 5
     options: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: EMBEDDED)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class WrittenReport(NamedTuple):
@@ -125,7 +128,7 @@ def open_run(evaluation: Evaluation) -> Iterator[Run]:
         NotInstalled: the library that reads the hub is missing.
     """
     plan = make_plan(
-        load_problems(evaluation.dataset, evaluation.limit),
+        load_problems(evaluation.dataset, evaluation.limit, evaluation.columns),
         read_contenders(evaluation.methods),
         evaluation.budgets,
         seeds=evaluation.seeds,

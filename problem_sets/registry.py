@@ -1,22 +1,24 @@
 """Problem sets by name: generated here, shipped here, read from a file, or from the Hugging Face hub or its local cache."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from epf.core.errors import InvalidRequest
 from epf.core.extras import import_extra
-from epf.problem_sets.problem import Problem, read_problem, with_distinct_ids
+from epf.problem_sets.columns import USUAL, Columns
+from epf.problem_sets.files import ENDINGS, SourceRow, is_data_file, read_rows
+from epf.problem_sets.problem import Problem, read_problem, with_ids
 from epf.problem_sets.synthetic.problems import problems
 
 DATA = Path(__file__).parent / "data"
 HUB_PREFIX = "hf:"
 N_SYNTHETIC = 500
 SYNTHETIC_SEED = 12_000_001
+N_SHOWN = 10
+"""Maximum number of further refused rows that a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,53 +39,55 @@ class HubDataset:
         return cls(name, config or None, split or None)
 
 
-def load_problems(dataset: str, limit: int | None = None) -> list[Problem]:
-    """Load the first ``limit`` problems of a set: a name in ``PROBLEM_SETS``, ``hf:NAME``, or the path of a JSON Lines file.
+def load_problems(dataset: str, limit: int | None = None, columns: Columns = USUAL) -> list[Problem]:
+    """Load the first ``limit`` problems of a set: a name in ``PROBLEM_SETS``, ``hf:NAME``, or the path of a data file.
+
+    ``columns`` maps ``problem``, ``answer`` and ``id`` to the columns of a file or of a set on the hub that hold them. All rows
+    of a file are checked, also those after ``limit``.
 
     Raises:
         InvalidRequest: the set does not exist, or one of its rows is not a problem with a gold answer.
-        NotInstalled: the library that reads from the hub is missing.
+        NotInstalled: the library that reads Parquet, or from the hub, is missing.
     """
+    if dataset in PROBLEM_SETS:
+        if columns:
+            raise InvalidRequest(f"--columns is for files and hf:NAME, and {dataset} has its own columns.", param="columns")
+        return PROBLEM_SETS[dataset](limit)
     if dataset.startswith(HUB_PREFIX):
-        found = _from_hub(HubDataset.parse(dataset.removeprefix(HUB_PREFIX)))
-    elif dataset in PROBLEM_SETS:
-        found = PROBLEM_SETS[dataset]()
-    elif dataset.endswith(".jsonl"):
-        found = _from_file(Path(dataset))
-    else:
-        known = ", ".join(sorted(PROBLEM_SETS))
-        raise InvalidRequest(
-            f"Unknown data set {dataset!r}: choose {known}, hf:NAME or the path of a .jsonl file.", param="dataset"
-        )
-    return with_distinct_ids(islice(found, limit), dataset)
+        return _from_hub(HubDataset.parse(dataset.removeprefix(HUB_PREFIX)), limit, columns)
+    if is_data_file(dataset):
+        return _from_file(Path(dataset), limit, columns)
+    known = ", ".join(sorted(PROBLEM_SETS))
+    endings = ", ".join(ENDINGS)
+    raise InvalidRequest(
+        f"Unknown data set {dataset!r}: choose {known}, hf:NAME or the path of a file ({endings}, each also with .gz).",
+        param="dataset",
+    )
 
 
-def _from_file(path: Path) -> Iterator[Problem]:
-    """Yield the rows of a file of JSON objects, one per line; blank lines are skipped."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    where = f"Row {number} of {path}"
-                    yield read_problem(_parse_object(line, where), where=where, number=number)
-    except OSError as error:
-        raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="dataset") from error
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{path} is not UTF-8 text: save it as UTF-8.", param="dataset") from error
+def _from_file(path: Path, limit: int | None, columns: Columns = USUAL) -> list[Problem]:
+    return _problems(read_rows(path), str(path), columns)[:limit]
 
 
-def _parse_object(line: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InvalidRequest(f"{where} is not valid JSON: {error}.", param="dataset") from error
-    if not isinstance(row, dict):
-        raise InvalidRequest(f"{where} must be a JSON object.", param="dataset")
-    return row
+def _problems(rows: Iterable[SourceRow], source: str, columns: Columns) -> list[Problem]:
+    """The problems of all rows. A message about refused rows has the reason for the first and the numbers of the others."""
+    found: list[tuple[int, Problem]] = []
+    refused: list[tuple[int, InvalidRequest]] = []
+    for number, values in rows:
+        try:
+            found.append((number, read_problem(values, where=f"Row {number} of {source}", columns=columns)))
+        except InvalidRequest as error:
+            refused.append((number, error))
+    if refused:
+        (_, first), *others = refused
+        numbers = ", ".join(str(number) for number, _ in others[:N_SHOWN]) + (", ..." if len(others) > N_SHOWN else "")
+        more = f" Rows that are refused too: {numbers} ({len(others)} in all)." if others else ""
+        raise InvalidRequest(first.message + more, param=first.param)
+    return with_ids(found, source)
 
 
-def _from_hub(dataset: HubDataset) -> Iterator[Problem]:
-    """Yield the rows of a set on the hub, or of its copy in the local cache if the hub cannot be reached."""
+def _from_hub(dataset: HubDataset, limit: int | None, columns: Columns = USUAL) -> list[Problem]:
+    """The first rows of a set on the hub, or of its copy in the local cache if the hub cannot be reached."""
     library = import_extra("datasets", "datasets")
     library.disable_progress_bars()
     try:
@@ -100,22 +104,23 @@ def _from_hub(dataset: HubDataset) -> Iterator[Problem]:
             f"hf:{dataset.name} has the splits {', '.join(sorted(splits))}: choose one with hf:{dataset.name}@SPLIT.",
             param="dataset",
         )
-    for number, row in enumerate(splits[name], start=1):
-        yield read_problem(row, where=f"Row {number} of hf:{dataset.name}", number=number)
+    rows = (SourceRow(number, row) for number, row in enumerate(islice(splits[name], limit), start=1))
+    return _problems(rows, f"hf:{dataset.name}", columns)
 
 
-def _synthetic() -> Iterator[Problem]:
-    """Yield stories of 4 to 8 steps whose graphs of quantities are held out from the embedded pair's training."""
-    for number, problem in enumerate(islice(problems(SYNTHETIC_SEED, "test", 4, 8), N_SYNTHETIC), start=1):
-        yield Problem(f"synthetic-{number}", problem.text, str(problem.answer))
+def _synthetic(limit: int | None) -> list[Problem]:
+    """Stories of 4 to 8 steps whose graphs of quantities are held out from the embedded pair's training."""
+    n = N_SYNTHETIC if limit is None else min(limit, N_SYNTHETIC)
+    found = enumerate(islice(problems(SYNTHETIC_SEED, "test", 4, 8), n), start=1)
+    return [Problem(f"synthetic-{number}", problem.text, str(problem.answer)) for number, problem in found]
 
 
-PROBLEM_SETS: Mapping[str, Callable[[], Iterator[Problem]]] = MappingProxyType(
+PROBLEM_SETS: Mapping[str, Callable[[int | None], list[Problem]]] = MappingProxyType(
     {
         "synthetic": _synthetic,
-        "gsm8k": lambda: _from_file(DATA / "gsm8k.jsonl"),
-        "svamp": lambda: _from_file(DATA / "svamp.jsonl"),
-        "math500": lambda: _from_hub(HubDataset("HuggingFaceH4/MATH-500", split="test")),
-        "aime24": lambda: _from_hub(HubDataset("HuggingFaceH4/aime_2024", split="train")),
+        "gsm8k": lambda limit: _from_file(DATA / "gsm8k.jsonl", limit),
+        "svamp": lambda limit: _from_file(DATA / "svamp.jsonl", limit),
+        "math500": lambda limit: _from_hub(HubDataset("HuggingFaceH4/MATH-500", split="test"), limit),
+        "aime24": lambda limit: _from_hub(HubDataset("HuggingFaceH4/aime_2024", split="train"), limit),
     }
 )

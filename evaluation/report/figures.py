@@ -58,10 +58,17 @@ class RoundSummary:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """``best`` is the most accurate cell; ``cheapest`` generates the fewest tokens of all cells that tie with it."""
+    """Which cells to choose from.
+
+    Attributes:
+        best: the most accurate cell; of several with the same accuracy, the one that generates the fewest tokens.
+        cheapest: the cell that generates the fewest tokens of all that tie with ``best``.
+        as_accurate: all other cells with exactly the accuracy of ``best``.
+    """
 
     best: CellName
     cheapest: CellName
+    as_accurate: tuple[CellName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +188,11 @@ def _same_tokens(grid: Grid) -> list[Comparison]:
 
 
 def _advice(grid: Grid) -> Advice:
-    best = max(grid.right, key=lambda cell: (float(grid.right[cell].mean()), -grid.tokens[cell]))
+    share = {cell: round(float(right.mean()), 12) for cell, right in grid.right.items()}
+    best = max(share, key=lambda cell: (share[cell], -grid.tokens[cell]))
     ties = [cell for cell in grid.right if difference(grid.right[cell] - grid.right[best]).verdict == "tie"]
-    return Advice(best, min(ties, key=lambda cell: grid.tokens[cell]))
+    equal = tuple(cell for cell in share if cell != best and share[cell] == share[best])
+    return Advice(best, min(ties, key=lambda cell: (grid.tokens[cell], cell != best)), equal)
 
 
 def _rounds(grid: Grid, method: str) -> list[RoundSummary]:

@@ -70,19 +70,34 @@ def _missing(report: Report, left_out: Sequence[str]) -> str:
 
 
 def _advice(report: Report) -> str:
-    if report.advice is None:
+    """Which cells were right most often, and which cheaper one ties with them; nothing that the run does not show."""
+    advice = report.advice
+    if advice is None:
         return "Nothing to report yet."
-    (best, n_best), (cheapest, n_cheapest) = report.advice.best, report.advice.cheapest
     by_name = {(cell.method, cell.budget): cell for cell in report.cells}
-    top, cheap = by_name[report.advice.best], by_name[report.advice.cheapest]
-    share = 100 * top.accuracy.mean
-    advice = f"**{best} at {n_best}** was right most often: {share:.1f} %, {top.generated_tokens:.0f} tokens per search."
-    if report.advice.cheapest == report.advice.best:
-        has_cheaper = any(cell.generated_tokens < top.generated_tokens for cell in report.cells)
-        return f"{advice} It is better than everything cheaper." if has_cheaper else f"{advice} Nothing is cheaper."
-    share = 100 * cheap.accuracy.mean
-    tie = f"is the cheapest that ties with it: {share:.1f} %, {cheap.generated_tokens:.0f} tokens per search."
-    return f"{advice} **{cheapest} at {n_cheapest}** {tie}"
+    top, cheap = by_name[advice.best], by_name[advice.cheapest]
+    if top.accuracy.mean == 0:
+        return "No search was right, so there is no method or budget to prefer."
+    share, cost = f"{100 * top.accuracy.mean:.1f} %", f"{top.generated_tokens:.0f} tokens per search"
+    names = [_named(cell) for cell in (advice.best, *advice.as_accurate)]
+    if len(by_name) == 1:
+        return f"{names[0]} is the only method and budget: {share} right, {cost}."
+    if len(names) == len(by_name):
+        return f"All methods and budgets were right equally often, {share}; the cheapest is {names[0]}, {cost}."
+    if len(names) == 1:
+        first = f"{names[0]} was right most often: {share}, {cost}."
+    else:
+        listed = f"{', '.join(names[:-1])} and {names[-1]}"
+        first = f"{listed} were right most often, {share} each; the cheapest of them is {names[0]}, {cost}."
+    if advice.cheapest != advice.best:
+        tie = f"{100 * cheap.accuracy.mean:.1f} %, {cheap.generated_tokens:.0f} tokens per search"
+        return f"{first} {_named(advice.cheapest)} is the cheapest that ties with {'it' if len(names) == 1 else 'them'}: {tie}."
+    has_cheaper = any(cell.generated_tokens < top.generated_tokens for cell in report.cells)
+    return f"{first} It is better than everything cheaper." if has_cheaper else f"{first} Nothing is cheaper."
+
+
+def _named(cell: tuple[str, int]) -> str:
+    return f"**{cell[0]} at {cell[1]}**"
 
 
 def _cells(report: Report) -> str:

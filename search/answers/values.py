@@ -53,7 +53,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_JOINER = re.compile(r",?\s+(?:and|or)\s+(?=[^\w\s]|\d|\w\b)|,\s+(?=[-−+√(\[{\\$\d]|\w\s*=)", re.IGNORECASE)
+_JOINER = re.compile(r",?\s+(?:and|or)\s+(?!a\b)(?=[^\w\s]|\d|\w\b)|,\s+(?=[-−+√(\[{\\$\d]|\w\s*=)", re.IGNORECASE)
 _DOLLAR = re.compile(r"(?<!\\)\$(?=\s?[\d.])|\\\$\s?(?=[\d.])")
 _GROUPING = re.compile(r"(?<=\d)(?:\{,\}|\\[,!]\s?)(?=\d{3})")
 _WITH_UNIT = re.compile(r"(?P<number>[-−+]?\d[\d.,/]*)(?P<unit>(?: [a-zA-Z]+)+)")

@@ -158,6 +158,41 @@ def test_bad_input_is_one_line_and_creates_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_table_with_columns_of_other_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set.csv").write_text("Body,Target\nWhat is 1 + 1?,42\n", encoding="utf-8")
+    asked = ("--dataset", str(tmp_path / "set.csv"), "--out", str(tmp_path / "run"), "--methods", "epf", "--budgets", "1")
+    assert scripted(*asked) == 2
+    assert "It has 'Body', 'Target'. Add it, or name its column with --columns problem=COLUMN" in capsys.readouterr().err
+    assert scripted(*asked, "--columns", "problem:Body") == 2
+    assert capsys.readouterr().err.startswith("epf: --columns: 'problem:Body' is not FIELD=COLUMN.")
+    assert scripted(*asked, "--columns", "problem=Body,answer=Target", "--seeds", "1") == 0
+    assert [(row.problem, row.gold) for row in written(tmp_path / "run")] == [("1", "42")]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"problem": "a?", "answer": NaN}', "`answer` is nan, which is no answer"),
+        ('{"problem": "a?", "answer": -Infinity}', "`answer` is -inf, which is no answer"),
+        ('{"problem": "a?", "answer": null}', "has no gold answer in `answer`"),
+        ('{"problem": "\\ud83d", "answer": 1}', "character 1 of `problem` is \\ud83d, half of a surrogate pair"),
+        ('{"problem": "a?", "answer": "\\ude00"}', "character 1 of `answer` is \\ude00, half of a surrogate pair"),
+    ],
+)
+def test_a_row_that_cannot_be_graded_is_named_before_anything_is_generated(
+    row: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "set.jsonl"
+    path.write_text(f'{{"problem": "a?", "answer": 1}}\n{row}\n', encoding="utf-8")
+    asked = ("--dataset", str(path), "--out", str(tmp_path / "run"), "--limit", "1")
+    assert scripted(*asked, error=GeneratorError("no model may be called")) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"epf: Row 2 of {path}")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_two_runs_are_compared(asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = [str(tmp_path / "other") if part == str(tmp_path / "run") else part for part in asked]

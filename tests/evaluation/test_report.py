@@ -143,9 +143,29 @@ def test_the_page_shows_the_figures_of_the_report(report: Report) -> None:
     json.dumps(asdict(report), allow_nan=False)
 
 
-def test_the_page_does_not_compare_the_cheapest_with_anything_cheaper() -> None:
-    page = markdown(report_of([row(str(i), correct=False) for i in range(N)], [("epf", 4)]), SETTINGS, [], {})
-    assert "**epf at 4** was right most often: 0.0 %, 100 tokens per search. Nothing is cheaper." in page
+def advice(*cells: tuple[str, int, float]) -> str:
+    """What the page advises for methods at budget 4 with these tokens per search and shares of right answers."""
+    names = [(method, 4) for method, _, _ in cells]
+    rows = [row(str(i), m, 4, tokens=tokens, correct=i < share * N) for m, tokens, share in cells for i in range(N)]
+    return markdown(report_of(rows, names), SETTINGS, [], {}).split("\n\n")[2]
+
+
+def test_the_advice_shows_ties_as_ties_and_claims_no_more_than_the_run_shows() -> None:
+    assert advice(("epf", 100, 0.9)) == "**epf at 4** is the only method and budget: 90.0 % right, 100 tokens per search."
+    assert advice(("epf", 100, 0.0)) == "No search was right, so there is no method or budget to prefer."
+    assert advice(("epf", 100, 0.0), ("pf", 90, 0.0)) == "No search was right, so there is no method or budget to prefer."
+    all_equal = "All methods and budgets were right equally often, 60.0 %; the cheapest is **pf at 4**, 90 tokens per search."
+    assert advice(("epf", 100, 0.6), ("pf", 90, 0.6)) == all_equal
+    names = "**pf at 4** and **epf at 4**"
+    two = f"{names} were right most often, 60.0 % each; the cheapest of them is **pf at 4**, 90 tokens per search."
+    assert advice(("epf", 100, 0.6), ("pf", 90, 0.6), ("beam", 50, 0.2)) == f"{two} It is better than everything cheaper."
+    assert advice(("epf", 100, 0.6), ("pf", 90, 0.6), ("beam", 150, 0.2)) == f"{two} Nothing is cheaper."
+    tied = "**beam at 4** is the cheapest that ties with them: 55.0 %, 50 tokens per search."
+    assert advice(("epf", 100, 0.6), ("pf", 90, 0.6), ("beam", 50, 0.55)) == f"{two} {tied}"
+    one = "**epf at 4** was right most often: 60.0 %, 100 tokens per search."
+    assert advice(("epf", 100, 0.6), ("beam", 50, 0.2)) == f"{one} It is better than everything cheaper."
+    assert advice(("epf", 100, 0.6), ("beam", 100, 0.2)) == f"{one} Nothing is cheaper."
+    assert advice(("epf", 100, 0.6), ("beam", 50, 0.55)) == f"{one} {tied.replace('them', 'it')}"
 
 
 def test_the_confidence_is_compared_with_what_is_right() -> None:
