@@ -117,7 +117,7 @@ bench-pair: $(DEV) ## Measure the embedded generator and reward model
 	$(VENV)/bin/python -m benchmarks.pair
 
 bench-confidence: $(DEV) ## Measure the confidence of the embedded pair on problems that its map was not fitted on
-	$(VENV)/bin/python -m benchmarks.confidence --limit 200
+	$(VENV)/bin/python -m benchmarks.confidence
 
 bench-calibration: $(DEV) ## Fit and measure a calibration of the embedded reward model
 	$(VENV)/bin/python -m benchmarks.calibration

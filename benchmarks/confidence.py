@@ -1,6 +1,6 @@
 """How well the confidence of the embedded pair predicts whether its answers are right: ``python -m benchmarks.confidence``.
 
-Searches with ``epf`` and eight particles on the first problems of four sets on which the map was not fitted: ``synthetic``,
+Searches with ``epf`` and eight particles on problems of four sets on which the map was not fitted: ``synthetic``,
 which the pair knows; SVAMP and the short problems of GSM8K's test split (at most 160 characters), which it mostly does not
 know; and 60 plain questions (arithmetic, algebra, other languages, no mathematics). The rows are kept in
 ``runs/confidence/measured``; their confidence is computed with the map that ships now. Writes
@@ -56,10 +56,10 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def sets(limit: int) -> Mapping[str, list[Problem]]:
-    """Return the first ``limit`` problems of each set."""
+    """Return all problems of ``synthetic`` and of the plain questions, and the first ``limit`` of the two others."""
     short = [problem for problem in load_problems("gsm8k") if len(problem.text) <= MAX_GSM8K_CHARS]
     return {
-        "synthetic": load_problems("synthetic", limit),
+        "synthetic": load_problems("synthetic"),
         "SVAMP": load_problems("svamp", limit),
         "GSM8K, short": short[:limit],
         "plain questions": load_problems(str(PLAIN)),
@@ -173,7 +173,7 @@ def draw(values: Mapping[str, Found], path: Path) -> None:
 def main() -> None:
     """Search, compute the figures, write them and draw the diagram."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, default=500, help="number of problems of each set, from the first")
+    parser.add_argument("--limit", type=int, default=200, help="number of problems of SVAMP and GSM8K, from the first")
     parser.add_argument("--runs", type=Path, default=Path("runs/confidence/measured"), help="directory of the searches")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()

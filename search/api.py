@@ -32,8 +32,8 @@ def solve(
     ``options`` holds the method and the other options of the search. Single options may be given by name and win over it, as
     in ``solve(text, method="pf", n_particles=8)``; see :class:`SearchOptions` for all of them. Without a ``generator`` or a
     ``reward_model`` the embedded one is loaded for this call and freed afterwards. A model that you pass must not be tied to an
-    event loop, since this call runs its own. ``confidence`` is a map that ``epf calibrate`` fitted for these models, from
-    ``ConfidenceMap.load``; the embedded pair has one of its own.
+    event loop, since this call runs its own. ``confidence`` is a map that ``epf calibrate`` fitted for these models, read
+    with :func:`epf.search.confidence.file.load_map`; the embedded pair has one of its own.
 
     Raises what :func:`asolve` raises.
     """

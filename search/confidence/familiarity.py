@@ -13,6 +13,9 @@ from functools import cached_property
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[^\w\s]")
 NUMBER, KNOWN, UNKNOWN, START, END = "#", "_", "<?>", "<s>", "</s>"
 
+MAX_CHARS = 4000
+"""Number of characters of a text that are read, from its start."""
+
 N_FREQUENT = 150
 MIN_COUNT = 3
 """Known words and triples occur in at least this many of the known problems."""
@@ -70,4 +73,4 @@ class Wordings:
 
 
 def _tokens(text: str) -> list[str]:
-    return [NUMBER if token.isdigit() else token for token in _TOKEN.findall(text.lower())]
+    return [NUMBER if token.isdigit() else token for token in _TOKEN.findall(text[:MAX_CHARS].lower())]

@@ -8,7 +8,7 @@ from epf.search.confidence.evidence import Evidence
 from epf.search.confidence.familiarity import Novelty
 
 MAX_LOGIT = 8.0
-MIN_LOG_PROB = -2.0
+MAX_SURPRISE = 2.0
 
 SIGNS: Mapping[str, int] = MappingProxyType(
     {
@@ -17,7 +17,7 @@ SIGNS: Mapping[str, int] = MappingProxyType(
         "agreement": 1,
         "answered": 1,
         "supporters": 1,
-        "log_prob": 1,
+        "doubt": -1,
         "steps": 0,
         "unused": -1,
         "foreign": -1,
@@ -35,6 +35,7 @@ def features(evidence: Evidence) -> dict[str, float]:
     """Features by name; without scores there is neither ``score`` nor ``rival``.
 
     Scores are log odds, cut at +-8. ``agreement`` and ``answered`` are fractions of all solutions, ``supporters`` a logarithm;
+    ``doubt`` is the root of the mean negative log probability of the tokens, in nats, cut at 2 nats;
     ``false`` and ``numberless`` are 1 for a false equation and for a problem without a number.
     """
     found = {
@@ -51,7 +52,7 @@ def features(evidence: Evidence) -> dict[str, float]:
         found["score"] = _logit(evidence.score)
         found["rival"] = -MAX_LOGIT if evidence.rival is None else _logit(evidence.rival)
     if evidence.log_prob is not None:
-        found["log_prob"] = max(evidence.log_prob, MIN_LOG_PROB)
+        found["doubt"] = math.sqrt(min(max(-evidence.log_prob, 0.0), MAX_SURPRISE))
     return found
 
 

@@ -94,7 +94,8 @@ def test_a_map_of_other_models_is_refused() -> None:
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 8), st.integers(0, 8))
 def test_higher_scores_never_lower_the_shipped_confidence(a: float, b: float, n_others: int, n_rivals: int) -> None:
-    shipped = load_map(FILE)
+    shipped = shipped_map(*PAIR)
+    assert shipped is not None
     low, high = sorted((a, b))
     values = [shipped(PROBLEM, evidence(*[score] * (n_others + 1), n_rivals=n_rivals)) for score in (low, high)]
     assert 0 <= values[0] <= values[1] + 1e-9
