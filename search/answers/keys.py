@@ -15,8 +15,8 @@ import sympy
 from sympy import Expr, Float, MatrixBase, Rational, S, Symbol
 from sympy.core.function import AppliedUndef
 
-from epf.search.answers.expression import Unread
 from epf.search.answers.reading import Reading
+from epf.search.answers.tokens import Unread
 
 _DIGITS = 120
 _KEY_DIGITS = 60

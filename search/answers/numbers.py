@@ -20,7 +20,7 @@ from fractions import Fraction
 
 from epf.search.answers.reading import Reading
 from epf.search.answers.text import tidy
-from epf.search.answers.units import currency, units
+from epf.search.answers.units import SIGNS, currency, units
 from epf.search.answers.words import SCALES, spelled_number
 
 _MAX_NUMBER_LENGTH = 200
@@ -28,9 +28,10 @@ _ROUNDED_PLACES = 6
 _ROUNDED_DENOMINATOR = 30
 
 _QUICK = re.compile(r"\s*(-?)(\\?\$)?([1-9]\d{0,2}(?:,\d{3})+|\d{1,15})(\.\d{1,5})?\s*", re.ASCII)
+_NO_SEPARATORS = str.maketrans("", "", ",.' ")
 _NO_UNITS: frozenset[str] = frozenset()
 _DOLLAR = frozenset("$")
-_CURRENCY = r"(?:(?:US|HK|CA|AU|NZ|[CAS])?\$|[€£¥₹]|(?:USD|EUR|GBP|JPY|CNY|INR|CHF|AUD|CAD|Rs\.?|RM)\ )"
+_CURRENCY = rf"(?:(?:US|HK|CA|AU|NZ|[CAS])?\$|[{SIGNS}]|(?:USD|EUR|GBP|JPY|CNY|INR|CHF|AUD|CAD|Rs\.?|RM)\ )"
 _NUMERAL = re.compile(
     r"""
     (?:(?P<whole>\d+)[ ]?)?\\frac[ ]?(?:\{[ ]?(?P<top>[-+]?\d+)[ ]?\}|(?P<top_digit>\d))
@@ -38,13 +39,16 @@ _NUMERAL = re.compile(
   | (?:(?P<slash_whole>\d+)[ ])?(?P<slash_top>\d+)[ ]?/[ ]?(?P<slash_bottom>\d+)(?![\d.]|[ ]?/[ ]?\d)
   | (?P<before>\d*)\.(?P<fixed>\d*)(?:\\overline[ ]?\{(?P<block>\d+)\}|\\overline[ ]?(?P<digit>\d)
         |\\dot\{?(?P<dotted>\d)\}?|\((?P<bracketed>\d+)\)|(?P<dots>[ ]?(?:\.\.\.|\\dots)))
-  | (?P<integer>[1-9]\d{0,2}(?:,\d{3})+(?![\d,]) | [1-9]\d{0,2}(?:[ ]\d{3})+(?!\d) | \d{1,3}(?:\.\d{3}){2,}(?![\d.])
+  | (?P<integer>[1-9]\d{0,2}(?:(?:,\d{3})+|(?:'\d{3})+)(?![\d,])
+        | [1-9]\d{0,2}(?:[ ]\d{3})+(?!\d) | \d{1,3}(?:\.\d{3}){2,}(?![\d.])
         | \d+)?
         (?P<decimals>\.\d*(?!\.)|(?<=(?<!\d)0),\d{3,}(?![\d,]))? (?:[eE](?P<exponent>[-+]?\d{1,3})(?![\w.]))?
     """,
     re.VERBOSE | re.ASCII,
 )
-_START = re.compile(rf"(?P<sign>[-+]?)[ ]?(?P<currency>{_CURRENCY})?[ ]?(?P<late_sign>[-+]?)[ ]?", re.VERBOSE)
+_START = re.compile(
+    rf"(?P<sign>(?:minus|negative)\ |[-+]?)[ ]?(?P<currency>{_CURRENCY})?[ ]?(?P<late_sign>[-+]?)[ ]?", re.VERBOSE
+)
 _SCALE = re.compile(rf"[ ]?(?:\\text\{{[ ]?({'|'.join(SCALES)})s?[ ]?(?P<rest>[^{{}}]*)\}}|({'|'.join(SCALES)})s?)(?![A-Za-z])")
 
 
@@ -88,7 +92,7 @@ def quantity(text: str) -> Reading | None:
     after = units(text[end:])
     if after is None:
         return None
-    value = -value if "-" in (start["sign"], start["late_sign"]) else value
+    value = -value if start["sign"] not in ("", "+") or start["late_sign"] == "-" else value
     if start["currency"]:
         after |= {currency(start["currency"])}
     if "%" not in after:
@@ -133,7 +137,7 @@ def _value(parts: dict[str, str | None]) -> Fraction | None:
     block = parts["block"] or parts["digit"] or parts["dotted"] or parts["bracketed"]
     if block:
         return _repeating(parts["before"] or "0", parts["fixed"] or "", block)
-    integer = (parts["integer"] or "").replace(",", "").replace(" ", "").replace(".", "")
+    integer = (parts["integer"] or "").translate(_NO_SEPARATORS)
     if not integer and (parts["decimals"] or ".") == ".":
         return None
     power = int(parts["exponent"] or 0)

@@ -48,9 +48,10 @@ _PLAIN = {"{", "}"}
 _DROPPED = re.compile(
     r"""\\(?: left | right | middle | [bB]igg?[lrm]? | displaystyle | textstyle | scriptstyle | limits | nolimits
     | (?:normal|foot|script)?size | large | Large | LARGE | huge | Huge | small | bf | rm | it | sf | tt | bfseries | centering
-    | color\s*\{[^{}]*\} | hspace\*?\s*\{[^{}]*\} | hfill | mathstrut | strut | noindent )(?![A-Za-z])\.?""",
+    | color(?:\[\w+\])?\s*\{[^{}]*\} | hspace\*?\s*\{[^{}]*\} | hfill | mathstrut | strut | noindent )(?![A-Za-z])\.?""",
     re.VERBOSE,
 )
+_COMMA = re.compile(r"\s*\{\s*,\s*\}\s*")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _STYLED = re.compile(
     r"""\\(?P<name> text(?:bf|it|rm|sf|tt|sc|up|md|normal)? | math(?:rm|bf|it|sf|tt|normal) | mbox | hbox | emph
@@ -63,10 +64,10 @@ _WORDY = ("text", "mathrm", "mbox", "hbox", "emph", "operatorname")
 _SPACE = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|\\(?:thin|med|thick)?space(?![A-Za-z])|~|\s+")
 _NO_SPACE = re.compile(r"\\!\s*|\\n?phantom\{[^{}]*\}|\\/")
 _DELIMITERS = (
-    ("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("__", "__"), ("*", "*"), ("```", "```"),
-    ("`", "`"), ('"', '"'), ("''", "''"), ("'", "'"), ("<b>", "</b>"),
+    ("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"),
+    ("```", "```"), ("`", "`"), ('"', '"'), ("''", "''"), ("'", "'"), ("<b>", "</b>"),
 )  # fmt: skip
-_FINAL = " .;,\\"
+_FINAL = " .;:,\\"
 _SIGN_OFF = re.compile(r"\\(?:blacksquare|square|Box|qed|checkmark)\s*$")
 _LEAD_IN = re.compile(r"^\s*\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow)(?![A-Za-z])")
 _LINES = re.compile(r"\\begin\{(cases|aligned|align\*?|gathered|equation\*?|split)\}(.*)\\end\{\1\}", re.DOTALL)
@@ -78,17 +79,17 @@ _WORDS = re.compile(r"[^\\^_=<>|+*/(]*|\([A-Za-z]\)")
 
 def tidy(text: str) -> str:
     r"""Return an answer in one spelling: ``**½**``, ``$\dfrac{1}{2}$.`` and ``\boxed{\frac{1}{2}}`` are ``\frac{1}{2}``."""
-    text = _ascii(text).replace("{,}", ",")
+    text = _COMMA.sub(",", _ascii(text))
     if "\\" not in text:
         return unwrapped(_SPACE.sub(" ", text))
     text = _LINES.sub(
         lambda match: re.sub(r"\\\\(?:\[[^\]]*\])?\s*", ", ", match[2].replace("&", " ").strip().rstrip("\\")), text
     )
-    text = _INFIX.sub(_prefixed, text)
+    text = _INFIX.sub(_prefixed, re.sub(r"\\vec\s*\{([ijk])\}", r"\\hat{\1}", text))
     if "matrix" not in text and "array" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z{}(\[])", r"\\", text)
     text = unwrapped(_LEAD_IN.sub("", _SIGN_OFF.sub("", unwrapped(text))))
-    text = text.replace("{,}", ",").replace(r"\$", "$").replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&")
+    text = text.replace(r"\$", "$").replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&")
     text = _DROPPED.sub(" ", _NO_SPACE.sub("", text))
     text = _COMMAND.sub(_one_name, text)
     text = re.sub(
@@ -135,7 +136,7 @@ def unwrapped(text: str) -> str:
     while True:
         before = text
         text = text.strip()
-        while text and text[-1] in _FINAL and not text.endswith((r"\,", r"\;", "..", r"\\")):
+        while text and text[-1] in _FINAL and not text.endswith((r"\,", r"\;", r"\:", "..")):
             text = text[:-1]
         for start, end in _DELIMITERS:
             inner = text[len(start) : -len(end)]

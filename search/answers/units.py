@@ -14,11 +14,14 @@ _NAMES = {
     "mg": "milligram", "lb": "pound", "oz": "ounce", "l": "liter litre L", "ml": "milliliter millilitre mL",
     "s": "second sec", "min": "minute", "h": "hour hr", "day": "", "week": "wk", "month": "", "year": "yr",
     "%": "percent pct percentage", "$": "dollar usd buck", "€": "euro eur", "£": "gbp sterling", "¥": "yen jpy yuan rmb cny",
-    "₹": "rupee inr r rs", "cent": "¢", "deg": "degree circ", "degC": "celsius", "degF": "fahrenheit",
+    "₹": "rupee inr r rs", "₩": "won krw", "cent": "¢", "deg": "degree circ", "degC": "celsius", "degF": "fahrenheit",
     "Hz": "hertz hz", "N": "newton", "J": "joule", "W": "watt", "V": "volt", "A": "ampere amp", "K": "kelvin",
-    "Pa": "pascal", "ohm": "omega", "mol": "mole", "person": "people", "man": "men", "woman": "women", "child": "children",
+    "gal": "gallon", "pt": "pint", "qt": "quart", "rad": "radian", "Pa": "pascal", "ohm": "omega",
+    "mol": "mole", "person": "people", "man": "men", "woman": "women", "child": "children",
 }  # fmt: skip
 _CANONICAL = {word: unit for unit, words in _NAMES.items() for word in [unit, *words.split()]}
+SIGNS = "$€£¥₹₩₽₺₫₦₱₪₿"
+"""Currency signs."""
 _RATES = {"mph": ("mi", "h^-1"), "kph": ("km", "h^-1"), "kmh": ("km", "h^-1"), "kmph": ("km", "h^-1"), "mps": ("m", "s^-1")}
 _FILLERS = frozenset("a an the of unit old in total th about altogether".split()) - {"in"}
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
@@ -27,7 +30,7 @@ _LATER_POWERS = {"squared": 2, "cubed": 3}
 _NOT_UNITS = re.compile(
     r"""(?i)(?<![A-Za-z])(?: hundreds? | thousands? | (?:m|b|tr)illions? | dozens? | half | halves | thirds? | quarters? | pi
     | tau | phi | inf(?:inity)? | sqrt | sin | cos | tan | cot | csc | sec(?=[ ]*\() | log | ln | exp | mod | base
-    | factorial | remainder
+    | factorial | remainder | tens
     | and | or | to | than | more | less | fewer | least | most | not | times | over | plus | minus | divided | out | by | if
     | when | where | is | are | st | [nr]d | e | i | x | y | z )(?![A-Za-z])""",
     re.VERBOSE,
@@ -42,7 +45,8 @@ _TEXT = r"\\text\{[A-Za-z .,/\-^\d{}²³$%°]*?\}"
 _JOIN = r"[ ]?(?:/|\\cdot|\\times|\*|-)?[ ]?"
 _SUFFIX = re.compile(
     rf"""
-    (?P<tight> [ ]? (?: %|[$€£¥₹¢] | \^\\circ[ ]?(?:\\text\{{[ ]?[CF]\}}|[CF](?![A-Za-z]))? | \^\{{?(?:\\text\{{)?th\}}?\}}?
+    (?P<tight> [ ]? (?: %|[{SIGNS}¢] | ['"](?!\d)
+        | \^\\circ[ ]?(?:\\text\{{[ ]?[CF]\}}|[CF](?![A-Za-z]))? | \^\{{?(?:\\text\{{)?th\}}?\}}?
         | (?:\\mu[ ]?|\\Omega[ ]?)?{_TEXT}{_POWER}? | \\Omega | \\frac\{{{_TEXT}\}}\{{{_TEXT}{_POWER}?\}}
         | \\frac\{{[a-z]{{1,2}}\}}\{{[a-z]{{1,2}}{_POWER}?\}} ) )
   | (?P<short> [ ]? (?:{_SHORT})(?![A-Za-z]){_POWER}? )
@@ -52,7 +56,7 @@ _SUFFIX = re.compile(
     """,
     re.VERBOSE,
 )
-_PIECE = re.compile(rf"(?P<word>[A-Za-z]+(?:\.[A-Za-z]+)*\.?|[%$€£¥₹¢])(?P<power>{_POWER})?|(?P<per>/)")
+_PIECE = re.compile(rf"(?P<word>[A-Za-z]+(?:\.[A-Za-z]+)*\.?|[%{SIGNS}¢])(?P<power>{_POWER})?|(?P<per>/)")
 _ONE_LETTER = frozenset("mgshlLNJWVAKCF")
 
 
@@ -93,7 +97,13 @@ def _is_unit(match: re.Match[str]) -> bool:
 
 
 def _canonical(text: str) -> frozenset[str]:
-    text = text.replace("^\\circ", " deg ").replace("\\Omega", " ohm ").replace("\\mu", " micro ")
+    text = (
+        text.replace("'", " ft ")
+        .replace('"', " in ")
+        .replace("^\\circ", " deg ")
+        .replace("\\Omega", " ohm ")
+        .replace("\\mu", " micro ")
+    )
     text = re.sub(r"\}?\^\{?(-?\d)\}?", r"^\1 ", text.replace("²", "^2").replace("³", "^3"))
     text = re.sub(r"\\frac\{(.*)\}\{(.*)\}?", r" \1 / \2 ", text)
     text = re.sub(r"\\text|\\cdot|\\times|[{}]", " ", text)

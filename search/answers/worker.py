@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from epf.search.answers.reading import Reading
-from epf.search.answers.symbolic import read
+from epf.search.answers.symbolic import read, warm_up
 
 MEMORY_BYTES = 512 * 1024**2
 """Address space of a worker: a number with a billion digits raises MemoryError instead of taking the machine with it."""
@@ -19,8 +19,7 @@ EXAMPLE = rb"\frac{x}{2} < \sqrt{2}"
 def start() -> Callable[[bytes], bytes]:
     """Return the function that handles a request."""
     logging.disable()
-    # SymPy imports and compiles much when first used, which must not count as the time of the first answer.
-    _handle(EXAMPLE)
+    warm_up()  # which must not count as the time of the first answer
     return _handle
 
 

@@ -33,6 +33,7 @@ def pairs() -> dict[str, list[Pair]]:
 
 
 PAIRS = pairs()
+QUICK = [kind for kind in PAIRS if " set" not in kind and "Math-Verify" not in kind]
 
 
 @cache
@@ -40,7 +41,7 @@ def reading(answer: str) -> Reading:
     return plain(answer) or read(answer)
 
 
-@pytest.mark.parametrize("kind", PAIRS)
+@pytest.mark.parametrize("kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in PAIRS])
 def test_pairs_that_graders_confuse(kind: str) -> None:
     for a, b, equal in PAIRS[kind]:
         assert same(reading(a), reading(b)) is equal, (a, b, reading(a), reading(b))
@@ -48,7 +49,8 @@ def test_pairs_that_graders_confuse(kind: str) -> None:
 
 
 def test_equality_is_reflexive_and_symmetric() -> None:
-    readings = [reading(text) for kind in PAIRS.values() for pair in kind for text in (pair.a, pair.b)]
+    texts = [text for kind in QUICK for pair in PAIRS[kind] for text in (pair.a, pair.b)]
+    readings = list({reading(text) for text in random.Random(1).sample(texts, 300)})
     for a, b in product(readings, readings):
         assert same(a, b) is same(b, a)
     assert all(same(a, a) for a in readings)
@@ -60,7 +62,7 @@ def test_a_reading_survives_json() -> None:
 
 
 def test_plain_numbers_are_read_the_same_with_and_without_a_worker() -> None:
-    for text in [text for kind in PAIRS.values() for pair in kind for text in (pair.a, pair.b)]:
+    for text in [text for kind in QUICK for pair in PAIRS[kind] for text in (pair.a, pair.b)]:
         if (number := plain(text)) is not None:
             assert read(text) == number, text
 
