@@ -115,6 +115,7 @@ def test_a_plain_sample_is_not_checked() -> None:
     assert found_by("sample", n_particles=1) == ["no_reward_model"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_embedded_pair_knows_a_story_and_no_arithmetic(seed: int) -> None:
     known = solve("There are 45 birds on a wire. 17 fly away. How many are left?", n_particles=4, seed=seed)
