@@ -69,7 +69,7 @@ def test_whether_to_mix_is_known_before_the_particles_move() -> None:
 
 def test_if_all_particles_die_the_pruned_ones_continue() -> None:
     def write(call: Call) -> Step:
-        return step("") if 4 <= call.n < 8 else disappointing(call)
+        return step("", "eos") if 4 <= call.n < 8 else disappointing(call)
 
     result, _, generator = run(write, SCORES)
     assert {call.prefix for call in generator.calls[8:]} == {"good\n"}

@@ -183,7 +183,7 @@ def test_the_reference_is_drawn_by_weight() -> None:
 
 def test_a_sweep_in_which_all_die_has_no_reference() -> None:
     def writes(call: Call) -> Step:
-        return step("") if call.n < 2 else step("\\boxed{7}", "eos")
+        return step("", "eos") if call.n < 2 else step("\\boxed{7}", "eos")
 
     options: dict[str, Any] = {"method": "particle_gibbs", "n_particles": 4, "seed": 1}
     result = drive(asolve("p", generator=Generator(writes), reward_model=RewardModel(), **options))

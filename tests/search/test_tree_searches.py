@@ -239,7 +239,7 @@ def test_every_round_is_reported_as_in_a_filter(method: str) -> None:
 def test_particles_that_cannot_continue_give_their_slots_to_others(method: str, width: int, kept: set[str]) -> None:
     def troubled(call: Call) -> Step:
         if call.depth == 0:
-            return step(["", "wordy", "brief", "brief too"][call.n % 4])
+            return [step("", "eos"), step("wordy"), step("brief"), step("brief too")][call.n % 4]
         if call.prefix.startswith("wordy"):
             raise ContextTooLong("full")
         return step("\\boxed{7}", "eos") if call.depth == 2 else step(f"more {call.seed}")
@@ -254,7 +254,7 @@ def test_particles_that_cannot_continue_give_their_slots_to_others(method: str, 
 
 def test_a_subtree_that_died_does_not_affect_the_others() -> None:
     def half(call: Call) -> Step:
-        return step("") if call.depth == 0 and call.n < 2 else solution(3, n_answers=1)(call)
+        return step("", "eos") if call.depth == 0 and call.n < 2 else solution(3, n_answers=1)(call)
 
     result = drive(searched("dvts", lambda steps: 0.5, half, n_particles=4, beam_width=2, seed=1))
     assert [particle.answer for particle in result.particles] == [None, None, "0", "0"]
