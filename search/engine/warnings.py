@@ -58,7 +58,7 @@ def warnings_of(
         classes: class of each answer, ``(n,)``; ignored where the answer is None.
         has_reward_model: whether the method scores with a reward model.
         outside: probability that the problem is unlike those that the models were trained on, in [0, 1].
-        compared_as_text: whether answers count as equal only if their texts are.
+        compared_as_text: whether answers that are not plain numbers count as equal only if their texts are.
     """
     n = len(answers)
     answered = [i for i, answer in enumerate(answers) if answer is not None]
@@ -113,8 +113,8 @@ def warnings_of(
         if compared_as_text:
             yield SearchWarning(
                 "compared_as_text",
-                "There was no time left to compare the answers as mathematics, so that only equal texts count as one answer. "
-                "Forms of one answer, such as 1/2 and 0.5, may be counted apart. Raise max_seconds.",
+                "There was no time left to compare the answers as mathematics: only plain numbers and equal texts count as one "
+                "answer. Other forms of one answer, such as (x+1)^2 and x^2+2x+1, may be counted apart. Raise max_seconds.",
             )
 
     return tuple(find())
