@@ -14,6 +14,12 @@ from epf.search.answers.values import MAX_LENGTH, Value, read_value, without_uni
 _MAX_TRIED = 100
 """Number of announcements, from the last one, that are tried in a text; with it, the work is linear in the text's length."""
 
+_MAX_BEFORE = 120
+"""Maximum number of characters of an announcement before the word that it is recognised by."""
+
+_WORD = re.compile(
+    "answer|ans[^a-z]|result|option|choice|答案|答え|réponse|antwort|respuesta|resposta|risposta|ответ", re.IGNORECASE
+)
 _ADJECTIVES = r"(?:(?:final|correct|right|exact|numerical|numeric|overall|required|desired|simplified)\s{1,3}){0,2}"
 _COPULA = r"(?:is|are|equals|becomes|(?:will|would|should|must|has\ to)\ be|(?:comes|works|turns)\ out\ to(?:\ be)?|comes\ to)"
 _SENTENCE = re.compile(
@@ -27,15 +33,16 @@ _SENTENCE = re.compile(
 )
 _LABEL = re.compile(
     rf"""
-    (?: ^[ \t>#*_\-\[【{{"']*(?:(?:so|thus|hence|therefore),?\ )?{_ADJECTIVES}(?:answer|ans\b\.?)
-      | (?<=[.!?\])}}$*>]\s)\**{_ADJECTIVES}answer
-      | \b(?:the|my|our)\s{{1,3}}{_ADJECTIVES}answer | \bfinal\ answer )
+    (?: ^(?:[^\w\n]|_){{0,9}}(?:(?:so|thus|hence|therefore),?\ )?{_ADJECTIVES}(?:answers?|ans\b\.?)
+      | (?<=[.!?\])}}$*>]\s)\**{_ADJECTIVES}answers?
+      | \b(?:the|my|our)\s{{1,3}}{_ADJECTIVES}answers? | \bfinal\ (?:answers?|result) )
+    (?:\ ?\([^()\n]{{1,40}}\))?
     (?: [*_\]】"']*\s{{0,3}}[:：=][*_]* | [*_]*\s{{1,3}}[-–—]\s )
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _TITLE = re.compile(
-    rf"^[ \t>#*_\-\[【]*{_ADJECTIVES}(?:answer|ans\b\.?)[*_\]】]*[ \t]*(?:(?P<same_line>(?<=[ \t])(?=[$\\(]|-?\d))|$)",
+    rf"^(?:[^\w\n]|_){{0,9}}{_ADJECTIVES}(?:answers?|ans\b\.?)[*_\]】]*[ \t]*(?:(?P<same_line>(?<=[ \t])(?=[$\\(]|-?\d))|$)",
     re.IGNORECASE | re.MULTILINE,
 )
 _FOREIGN = re.compile(
@@ -49,8 +56,16 @@ _FOREIGN = re.compile(
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _LAST_LINE = re.compile(r"[ \t*_]*A[*_]*:[*_]*\s?(?P<value>\S.*)")
-_CONDITION = re.compile(r"\b(?:if|whether|suppose|assume|assuming|unless|when|until|say)[ \t]+(?:that[ \t]+)?$", re.IGNORECASE)
-_DOUBT = re.compile(r"\b(?:not|cannot|unsure|unclear|maybe|perhaps|step|part|case|equation|page)\b|n['’]t\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"(?:\b(?:if|whether|suppose|assume|assuming|unless|when|until|say)"
+    r"|(?:\b(?:not|might|may|could|would)|n['’]t)[ \t]+(?:think|believe|say|expect|true|mean))[ \t]+(?:that[ \t]+)?$",
+    re.IGNORECASE,
+)
+_IF = re.compile(r"\bif\b", re.IGNORECASE)
+_DOUBT = re.compile(
+    r"\b(?:not|cannot|unsure|unclear|maybe|perhaps|step|part|case|equation|page|let|if|first|assume|suppose)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*_]|\Z)|\n")
 _STATES = re.compile(r"(?:\b(?:is|are|was|were|equals|costs?)\b|=)\s*")
 _NUMBER = re.compile(r"(?<![\w.,])[-−]?\$?\d[\d.,/]*(?![^\s.])")
@@ -71,9 +86,25 @@ def announced(text: str) -> Announcement | None:
     return tried[-1] if tried else None
 
 
+def _spans(text: str) -> list[tuple[int, int]]:
+    """The parts of a text that may hold an announcement, each to the end of the line after its word; the rest costs no time."""
+    found: list[tuple[int, int]] = []
+    for word in _WORD.finditer(text):
+        start, line_end = max(0, word.start() - _MAX_BEFORE), text.find("\n", word.end())
+        end = text.find("\n", line_end + 1) if line_end >= 0 else -1
+        end = len(text) if end < 0 else end
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
 def _announcements(text: str) -> Iterator[Announcement]:
+    spans = _spans(text)
     for pattern, read in ((_SENTENCE, _after_copula), (_LABEL, _after_label), (_TITLE, _after_title), (_FOREIGN, _number)):
-        for match in deque(pattern.finditer(text), maxlen=_MAX_TRIED):
+        matches = (match for start, end in spans for match in pattern.finditer(text, start, end))
+        for match in deque(matches, maxlen=_MAX_TRIED):
             if not _CONDITION.search(text[max(0, match.start() - 40) : match.start()]) and (value := read(match)) is not None:
                 yield Announcement(match.start(), value)
     before, _, line = text.rstrip().rpartition("\n")
@@ -84,16 +115,18 @@ def _announcements(text: str) -> Iterator[Announcement]:
 
 
 def _after_copula(match: re.Match[str]) -> Value | None:
+    value = read_value(_window(match))
+    if value is None or "would" not in match.group().lower():
+        return value
     before = match.string[max(0, match.start() - 100) : match.start()]
-    if "would" in match.group().lower() and re.search(r"\bif\b", before, re.IGNORECASE):
-        return None
-    return read_value(_window(match))
+    return None if _IF.search(before) or _IF.match(value.rest) else value
 
 
 def _after_label(match: re.Match[str]) -> Value | None:
     """A value or, after ``Final answer:``, a sentence that states one."""
     window = _window(match)
-    return read_value(window) or _stated(window.lstrip())
+    value = read_value(window)
+    return value if value is not None and not value.is_words else _stated(window.lstrip()) or value
 
 
 def _after_title(match: re.Match[str]) -> Value | None:
@@ -115,7 +148,7 @@ def _stated(text: str) -> Value | None:
     """The value with which the first sentence of ``text`` ends, or the only one that it stresses or has."""
     end = _SENTENCE_END.search(text)
     sentence = text if end is None else text[: end.start()]
-    if _DOUBT.search(sentence):
+    if _DOUBT.search(sentence) or not any(character.isalpha() for character in sentence):
         return None
     stressed = [match.group() for match in _STRESSED.finditer(sentence)]
     numbers = [sentence[match.start() :] for match in _NUMBER.finditer(sentence)]

@@ -57,7 +57,9 @@ class Boxes(NamedTuple):
 def find_boxes(text: str) -> Boxes:
     """All boxes with content, in order; only the inner one of nested boxes. Linear in ``len(text)``; never raises."""
     boxes: list[Box] = []
-    if "box" not in text:  # nearly every step, which then need not be read token by token
+    if not any(
+        name in text for name in ("\\boxed", "\\fbox", "\\framebox")
+    ):  # nearly every step, which then need not be read token by token
         return Boxes(boxes, None)
     open_braces: list[tuple[bool, int, int, int]] = []
     n_content = 0

@@ -26,11 +26,12 @@ THINKING = "<think>"
 THOUGHT = "</think>"
 MARK = "####"
 
-_TURN_END = re.compile(r"<\|[A-Za-z_]+\|>|</s>|^(?:Q|Question|Problem)(?: \d+)?:", re.MULTILINE)
+_TURN_END = re.compile(r"<\|[A-Za-z_]+\|>|</s>|^(?:Q|Question|Problem|Exercise|Example|Human|User)(?: \d+)?:", re.MULTILINE)
 _OPENING = re.compile(r"<(?:final[_-]?)?answer>", re.IGNORECASE)
 _CLOSING = re.compile(r"</(?:final[_-]?)?answer>", re.IGNORECASE)
-_MARKED = re.compile(r"(?<!\#)\#{4}(?!\#)(?P<line>[^\n]*)(?P<newline>\n?)")
+_MARKED = re.compile(r"(?<!\#)\#{4}(?!\#)(?P<line>(?:(?!\#{4})[^\n])*)(?P<newline>\n?)")
 _CAPITALIZED = re.compile(r"\d\S* (?:\S+ )*[A-Z][a-z]")  # a heading such as 2 Adding the parts
+_HEADING = re.compile(r"[.):]\s*\S|\W*[A-Z]")  # what follows the number of a heading
 _BOX_END = re.compile(r"(?:\\[)\]}]|[$.\s])+$")
 _CALCULATION = re.compile(r"=| [-+*/×·] ")
 _MAX_TRIED = 100
@@ -107,7 +108,10 @@ def _marked(text: str, *, ended: bool) -> Iterator[Statement]:
     found: list[tuple[re.Match[str], str]] = []
     for match in deque(_MARKED.finditer(text), maxlen=_MAX_TRIED):
         value = read_value(match["line"])
-        if value is None or value.rest.strip(".*_ ") or (not ended and not match["newline"]):
+        if value is None or (not ended and not match["newline"]):
+            continue
+        is_last = ended and not text[match.end() :].strip()
+        if value.rest.strip(".*_ ") and not (is_last and not value.is_words and not _HEADING.match(value.rest)):
             continue
         if not _CAPITALIZED.match(value.text) and (not value.is_words or value.text.lower() in VERDICTS):
             found.append((match, without_unit(value.text)))

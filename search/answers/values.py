@@ -24,13 +24,13 @@ _MAX_WORDS = 3
 """Maximum number of words in a name or in a unit."""
 
 _MARKS = re.compile(r"(?<![\w)])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w({\\])|_{2,}|[`\"“”]")  # but not 6 * 7, x**2 or x_1
-_LIST_ITEM = re.compile(r"\s*\n\s*\d+[.)]\s+\S")
+_LIST_ITEM = re.compile(r"\s*\n\s*\d+[.)]\s+\S|\s*1[.)]\s.{1,400}?\s2[.)]\s", re.DOTALL)
 _FILLERS = re.compile(
     r"""
-    (?: \n\s*[>•-][ \t] | [-=]{3,} | [\s:：=≈,]+ | \\approx(?![A-Za-z])
+    (?: \n\s*[>•-][ \t] | [-=]{3,} | [\s:：=≈~,]+ | \\approx(?![A-Za-z])
       | (?: still | also | thus | therefore | hence | then | indeed | simply | just | exactly | precisely | approximately
-          | about | roughly | around | only | now | clearly | of\ course | in\ fact | equal\ to | given\ by | option | choice
-          | USD | EUR | Rs\.? )(?=[\s:,])[\s:,]*
+          | (?:about|roughly|around|only)(?=\s+[^a-z\s]) | now | clearly | of\ course | in\ fact | equal\ to | given\ by
+          | option | choice | USD | EUR | Rs\.? )(?=[\s:,])[\s:,]*
       | (?-i:an?|the)\s+(?=\w\w)
     )*
     """,
@@ -43,7 +43,8 @@ _TOKEN = re.compile(
   | (?P<formula> \\begin\{(?P<env>\w+\*?)\}.*?\\end\{(?P=env)\} | \\(?:text|textbf|textit|mathrm|mathbf|mbox)\{[^{}]*\}
       | \\[a-zA-Z]+ | \\[^\s\w] )
   | (?P<number> \d+(?:[.,:/]\d+)* | [∞∅π] )
-  | (?P<end> [.!;…]+(?=[\s'’)\]<]|\Z) | [?。！？；\n] | <(?=[/|A-Za-z]) | :(?=\s) | [–—-](?=\s+[^\W\d_]{2}) )
+  | (?P<end> (?:[.;…]|!(?!\.))+(?=[\s'’)\]<]|\Z) | [?。！？；\n] | <(?=[/|A-Za-z]) | :(?=\s)
+      | [–—-](?=\s+[^\W\d_]{2}) )
   | (?P<word> [^\W\d_]+(?:['’-][^\W\d_]+|\.(?=[mM]\b)[mM]\.?)* )
   | (?P<remark> (?<=\s)\((?=[^\W\d_]{2}) )
   | (?P<open> [(\[{] )
@@ -54,8 +55,10 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _JOINER = re.compile(r",?\s+(?:and|or)\s+(?!a\b)(?=[^\w\s]|\d|\w\b)|,\s+(?=[-−+√(\[{\\$\d]|\w\s*=)", re.IGNORECASE)
+_JOINED = re.compile(r"(?:and|or)\b")
+_TAKEN_BACK = re.compile(r"[?？]|and\s+(?:an?|one|two|three)\b")  # a question, or 12 and a half
 _DOLLAR = re.compile(r"(?<!\\)\$(?=\s?[\d.])|\\\$\s?(?=[\d.])")
-_GROUPING = re.compile(r"(?<=\d)(?:\{,\}|\\[,!]\s?)(?=\d{3})")
+_GROUPING = re.compile(r"(?<=\d)\s?(?:\{,\s?\}|\\[,!])\s?(?=\d{3})")
 _WITH_UNIT = re.compile(r"(?P<number>[-−+]?\d[\d.,/]*)(?P<unit>(?: [a-zA-Z]+)+)")
 
 _LAYOUT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|[lcd]?dots|q?quad)(?![A-Za-z])|\\[,;:!]")
@@ -77,6 +80,7 @@ class _Piece(NamedTuple):
 
     text: str
     is_words: bool
+    has_unit: bool = False
 
 
 def read_value(text: str) -> Value | None:
@@ -86,21 +90,25 @@ def read_value(text: str) -> Value | None:
     window = _MARKS.sub("", text[:MAX_LENGTH])
     lead = _FILLERS.match(window)
     position = end = lead.end() if lead else 0
-    found: list[tuple[str, bool]] = []
+    found: list[_Piece] = []
     while (piece := _value_of(window[position : _end_of(window, position)])) is not None:
-        found.append((_tidied(piece.text), piece.is_words))
+        if found and (piece.is_words != found[0].is_words or (found[0].has_unit and not piece.has_unit)):
+            break
+        found.append(piece)
         end = position + len(piece.text)
         joiner = _JOINER.match(window, end)
         if joiner is None:
             break
         position = joiner.end()
     rest = window[end:].lstrip()
-    if not found or rest.startswith(("?", "？")):
+    if not found or _TAKEN_BACK.match(rest):
         return None
-    name, is_words = found[0]
-    if is_words and not (rest[:1] in (".", "!", "") or window[end] == "\n" or name[0].isupper() or name.lower() in VERDICTS):
+    name, is_words = found[0].text, found[0].is_words
+    if is_words and _JOINED.match(rest):
         return None
-    return Value(", ".join(piece for piece, _ in found), is_words, rest)
+    if is_words and not (rest[:1] in ".!(" or window[end] == "\n" or name[0].isupper() or name.lower() in VERDICTS):
+        return None
+    return Value(", ".join(_tidied(piece.text) for piece in found), is_words, rest)
 
 
 def without_unit(value: str) -> str:
@@ -158,7 +166,7 @@ def _value_of(piece: str) -> _Piece | None:
     if any(token.lastgroup in ("math", "formula", "number") for token in tokens):
         if words and words[0] is tokens[0]:
             return None
-        return _Piece(piece[: words[0].start()].rstrip() if is_sentence else piece, False)
+        return _Piece(piece[: words[0].start()].rstrip() if is_sentence else piece, False, bool(words))
     if is_sentence or piece in ("a", "i"):
         return None
     return _Piece(piece, bool(words))

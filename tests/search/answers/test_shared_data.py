@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.answers import KNOWN, KNOWN_PAIRS, agreement, confusable, unread, verdicts
+from benchmarks.answers import KNOWN, KNOWN_PAIRS, agreement, confusable, extraction, unread, verdicts
 from epf.search.answers.numbers import plain_number
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -43,3 +43,12 @@ def test_verdicts_on_real_solutions_follow_from_plain_numbers() -> None:
 @pytest.mark.parametrize("split", ["gsm8k_train.jsonl", "gsm8k_test.jsonl"])
 def test_every_answer_of_gsm8k_is_read(split: str) -> None:
     assert unread(DATA / split) == 0
+
+
+@pytest.mark.slow
+def test_answers_are_found_in_whole_texts_and_none_where_there_is_no_answer() -> None:
+    """22 ends of solutions, and 5276 solutions of four models of which 10 are cut off before their answer."""
+    found = asyncio.run(extraction(DATA))
+    assert found["misread"] == []
+    assert (found["solutions"], found["with_answer"], found["judged_as_authors"]) == (5276, 5266, 5276)
+    assert found["gsm8k_unread"] == 0
