@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-speed docs-figures
+.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -124,6 +124,9 @@ bench-calibration: $(DEV) ## Fit and measure a calibration of the embedded rewar
 
 bench-answers: $(DEV) ## Measure how well and how fast answers are compared (needs public data sets)
 	$(VENV)/bin/python -m benchmarks.answers
+
+bench-hanging: $(DEV) ## Measure what a stranger notices of answers that hang
+	$(VENV)/bin/python -m benchmarks.hanging_answers
 
 bench-service: $(DEV) ## Measure what HTTP adds to a search
 	$(VENV)/bin/python -m benchmarks.service_overhead

@@ -47,7 +47,7 @@ class AnswerChecker:
         readings = {text: plain(text) for text in texts if text is not None}
         unread = [text for text, reading in readings.items() if reading is None and len(text) <= MAX_LENGTH]
         if len(readings) > 1 and unread:
-            request = Request()
+            request = Request.of(len(unread))
             found = await asyncio.gather(*(self._reader.read(text, request) for text in unread))
             readings.update(zip(unread, found, strict=True))
         return group([None if text is None else readings[text] or as_text(text) for text in texts])

@@ -2,10 +2,11 @@
 
 Nobody knows beforehand how long an answer takes. So each starts at level 0, where it may use a small slice of CPU time; one
 that needs more starts again at the next level, where slices are four times as long. Each level has its own process, so that an
-answer waits only for answers that are not much longer than itself. Starting again costs at most a third of a slice.
+answer waits only for answers that are not much longer than itself. All attempts before the last take a third of its slice.
 
-A request that had one long answer has its others start at level 1, so that it cannot keep the process of level 0 busy. Among
-requests the one that has used the least CPU time comes first, and within a request the shortest text.
+Answers of a request that has many of them, or that had a long one, start at level 1, so that none can keep the process of
+level 0 busy. Among requests the one that has used the least CPU time, in whole slices, comes first; among these the one with
+the fewest answers; and within a request the shortest text.
 """
 
 import heapq
@@ -17,7 +18,10 @@ from epf.search.answers.reading import Reading
 
 N_LEVELS = 5
 SLICE_FACTOR = 4.0
-_AFTER_A_LONG_ANSWER = 1
+_FEW = 8
+"""Maximum number of answers of a request that start at level 0."""
+_HEAVY = 1
+"""Where the answers of other requests start."""
 
 
 def slices_s(limit_s: float) -> tuple[float, ...]:
@@ -37,6 +41,11 @@ class Request:
     served_s: float = 0.0
     first_level: int = 0
 
+    @classmethod
+    def of(cls, n_answers: int) -> "Request":
+        """Return a new request with ``n_answers`` that were not read before."""
+        return cls(first_level=0 if n_answers <= _FEW else _HEAVY)
+
 
 @dataclass(eq=False, slots=True)
 class Job:
@@ -51,8 +60,13 @@ class Job:
 
 @dataclass(slots=True)
 class FairQueue:
-    """Jobs that wait, by level. Its length is bounded by the answers of open requests."""
+    """Jobs that wait, by level. Its length is bounded by the answers of open requests.
 
+    Attributes:
+        slices_s: maximum CPU time of an answer at each level, in seconds.
+    """
+
+    slices_s: tuple[float, ...]
     _levels: list[dict[Request, list[tuple[int, int, Job]]]] = field(default_factory=lambda: [{} for _ in range(N_LEVELS)])
     _counter: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -65,7 +79,7 @@ class FairQueue:
         """Take the next job of a level that was not dropped; None without one."""
         waiting = self._levels[level]
         while waiting:
-            request = min(waiting, key=lambda request: request.served_s)  # the first of equals, thus the first that came
+            request = min(waiting, key=lambda request: (request.served_s // self.slices_s[level], len(waiting[request])))
             jobs = waiting[request]
             job = heapq.heappop(jobs)[2]
             if not jobs:
@@ -83,7 +97,7 @@ class FairQueue:
         request = job.request
         if job.level + 1 == N_LEVELS:
             return False
-        request.first_level = max(request.first_level, _AFTER_A_LONG_ANSWER)
+        request.first_level = max(request.first_level, _HEAVY)
         for _, _, other in self._levels[0].pop(request, ()):
             self.push(other)
         job.level += 1

@@ -37,7 +37,7 @@ class Reader:
         lanes = [Lane(*lane) for lane in zip(self._slices_s, _NICENESS, _N_PROCESSES, strict=True)]
         self._processes = ForkServer(_HANDLER, lanes)
         self._changed = threading.Condition()
-        self._queue = FairQueue()
+        self._queue = FairQueue(self._slices_s)
         self._remembered: dict[str, Reading | None] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
