@@ -10,6 +10,7 @@ different scores to the same value, and maps a block without a wrong step to alm
 import argparse
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class Calibration:
     def __call__(self, probability: float) -> float:
         """Return the calibrated probability, which is never quite 0 or 1."""
         if self.method == "isotonic":
-            value = float(np.interp(probability, self.scores, self.shares))
+            value = _interpolate(probability, self.scores, self.shares)
         else:
             p = min(max(probability, CLIP), 1 - CLIP)
             value = sigmoid(self.slope * math.log(p / (1 - p)) + self.bias)
@@ -72,6 +73,8 @@ class Calibration:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             loaded = cls(**(fields | {"scores": tuple(fields["scores"]), "shares": tuple(fields["shares"])}))
+            if loaded.method == "isotonic" and not 0 < len(loaded.scores) == len(loaded.shares):
+                raise ValueError("a map needs a share for each of its scores")
             sound = loaded.method in ("platt", "isotonic") and all(0 <= loaded(p) <= 1 for p in (0.0, 0.5, 1.0))
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"{path} is not a calibration file ({type(error).__name__}).") from error
@@ -161,6 +164,18 @@ def _platt(p: Floats, y: Floats) -> tuple[float, float]:
         if np.abs(step).max() < 1e-10:
             break
     return float(w[0]), float(w[1])
+
+
+def _interpolate(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Height at ``x`` of the lines through ascending corners, level beyond them.
+
+    Unlike ``np.interp`` it has no slope, which overflows between corners as close as 1e-310.
+    """
+    above = bisect_right(xs, x)
+    if above in (0, len(xs)):
+        return ys[max(above - 1, 0)]
+    (x0, x1), (y0, y1) = xs[above - 1 : above + 1], ys[above - 1 : above + 1]
+    return min(y0 + (x - x0) / (x1 - x0) * (y1 - y0), y1)
 
 
 def _isotonic(p: Floats, y: Floats) -> tuple[Floats, Floats]:

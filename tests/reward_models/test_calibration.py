@@ -78,6 +78,11 @@ def test_isotonic_is_calibrated_on_the_steps_that_it_was_fitted_on(drawn: list[t
     assert expected_calibration_error(mapped, labels) < 1e-6
 
 
+def test_scores_that_are_almost_the_same_keep_their_order() -> None:
+    calibration = fit([0.0, 1e-310, 1.0], [0, 1, 1], model="m", method="isotonic")
+    assert [calibration(p) for p in (0.0, 5e-311, 1e-310)] == pytest.approx([0, 0.5, 1], abs=1e-6)
+
+
 def test_a_map_of_an_earlier_version_is_loaded(tmp_path: Path) -> None:
     """Its corners were the mean scores of the blocks."""
     text = '{"model": "m", "method": "isotonic", "n": 9, "slope": 1.0, "bias": 0.0, "scores": [0.2, 0.8], "shares": [0.1, 0.9]}'
