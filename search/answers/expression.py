@@ -1,8 +1,8 @@
 r"""Reads one mathematical expression, whole or not at all.
 
-The parser is our own, since Math-Verify's reads prefixes and worse: ``2(3)`` as 5, ``A^T`` as ``A``, ``0.1`` as a binary float,
-each in a tenth of a second. What ours does not know, such as sums, integrals, limits and products of matrices, :func:`parsed`
-leaves to Math-Verify, in parentheses, so that it cannot stop early.
+The parser is our own, since Math-Verify's reads prefixes and worse: ``2(3)`` as 5, ``A^T`` as ``A``, ``0.1`` as a binary float.
+What ours does not know, such as sums, integrals, limits and products of matrices, :func:`parsed` leaves to Math-Verify, in
+parentheses, so that it cannot stop early. See docs/decisions/answers-by-key.md.
 
 Letters are variables and multiply; ``e`` and ``i`` are the constants. Decimals are exact.
 """

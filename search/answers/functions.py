@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
-from sympy import S
+from sympy import Integer, S
 
 LETTERS = {"pi": sympy.pi, "e": S.Exp1, "i": S.ImaginaryUnit}
 GREEK = frozenset(
@@ -21,4 +21,10 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "cbrt": sympy.cbrt, "cis": lambda x: sympy.exp(S.ImaginaryUnit * x),
 }  # fmt: skip
 INVERSES = {"sin": sympy.asin, "cos": sympy.acos, "tan": sympy.atan, "cot": sympy.acot, "sec": sympy.asec, "csc": sympy.acsc}
-OF_SEVERAL: dict[str, Callable[..., Any]] = {"max": sympy.Max, "min": sympy.Min, "gcd": sympy.gcd, "lcm": sympy.lcm}
+OF_SEVERAL: dict[str, Callable[..., Any]] = {
+    "max": sympy.Max,
+    "min": sympy.Min,
+    "gcd": lambda *numbers: Integer(sympy.igcd(*numbers)),
+    "lcm": lambda *numbers: Integer(sympy.ilcm(*numbers)),
+}
+"""The greatest common divisor and the least common multiple of variables have no value: the functions raise an error."""

@@ -1,9 +1,10 @@
 """Keys of mathematical values: equal keys mean equal values.
 
 A number that is rational has its fraction as a key, any other number its first 60 digits, real and imaginary part. An
-expression with variables is evaluated to 25 digits at three points that follow from the names of its variables, one of them all
-positive and one all negative. Expressions that agree there are equal: two different polynomials of degree d agree at a random
-point of 50 digits with a chance below d / 10**50. No simplification can hang or depend on the order of the two sides.
+expression with variables is evaluated to 25 digits at eight points that follow from the names of its variables, small and
+large, one of them all positive and one all negative. Expressions that agree there are equal: two different polynomials of
+degree d agree at a random point of 50 digits with a chance below d / 10**50. No simplification can hang or depend on the order
+of the two sides. Functions with steps, which may agree at many points, are compared as they are written, with sorted terms.
 """
 
 import hashlib
@@ -22,7 +23,9 @@ _DIGITS = 120
 _KEY_DIGITS = 60
 _POINT_DIGITS = 50
 _POINT_KEY_DIGITS = 25
-_N_POINTS = 3
+_SCALES = (1, 1, 1, 1, 20, 20, 500, 500)
+"""Size of the coordinates of each point."""
+_STEPS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.sign, sympy.Max, sympy.Min)
 _PLACES = range(6, 21)
 """A decimal with this number of places, and at least six digits, that rounds an irrational number equals it."""
 _UNIT_VECTORS = (r"\hat{i}", r"\hat{j}", r"\hat{k}")
@@ -54,7 +57,7 @@ def reading(value: Expr | MatrixBase) -> Reading:
 def equation(left: Expr, right: Expr) -> str:
     """Return the key of ``left = right``, the same after multiplication by a constant or by the denominators."""
     difference = sympy.fraction(sympy.together(left - right))[0]
-    values = [_at(difference, point) for point in range(_N_POINTS + 1)]
+    values = [_at(difference, point) for point in range(len(_SCALES))]
     if values[0].is_zero or any(not v.is_finite for v in values):
         raise Unread(f"{left} = {right}")
     return "eq:" + ",".join(_number(v / values[0], _POINT_KEY_DIGITS)[0] for v in values[1:]) + _names(difference)
@@ -62,7 +65,7 @@ def equation(left: Expr, right: Expr) -> str:
 
 def inequality(smaller: Expr, larger: Expr, *, strict: bool) -> str:
     """Return the key of ``smaller < larger`` or ``smaller <= larger``, the same after multiplication by a positive number."""
-    values = [_at(larger - smaller, point) for point in range(_N_POINTS)]
+    values = [_at(larger - smaller, point) for point in range(len(_SCALES))]
     if any(not v.is_extended_real or not v.is_finite or v.is_zero for v in values):
         raise Unread(f"{smaller} < {larger}")
     return ("<" if strict else "<=") + ",".join(_number(v / abs(values[0]), _POINT_KEY_DIGITS)[0] for v in values)
@@ -135,9 +138,8 @@ def _rational(value: Expr) -> str:
 def _of_variables(value: Expr) -> Reading:
     if (vector := _vector(value)) is not None:
         return vector
-    values = [_at(value, point) for point in range(_N_POINTS)]
-    defined = [v for v in values if v.is_finite]
-    if not defined:
+    values = [] if value.has(*_STEPS) else [_at(value, point) for point in range(len(_SCALES))]
+    if not any(v.is_finite for v in values):
         return Reading(f"tree:{sympy.srepr(value)}")
     keys = [_number(v, _POINT_KEY_DIGITS)[0] if v.is_finite else "" for v in values]
     if len(set(keys)) == 1:  # a constant in disguise, such as sin(x)**2 + cos(x)**2
@@ -164,9 +166,9 @@ def _at(value: Expr, point: int) -> Expr:
 
 
 def _coordinate(name: str, point: int) -> Float:
-    digest = int.from_bytes(hashlib.sha256(f"{name} {point}".encode()).digest())
-    size = Rational(digest, 2**256) + Rational(1, 2)
-    negative = point == 1 or (point > 1 and digest % 2)
+    digest, pair = (int.from_bytes(hashlib.sha256(f"{name} {k}".encode()).digest()) for k in (point, point // 2))
+    size = _SCALES[point] * (Rational(digest, 2**256) + Rational(1, 2))
+    negative = (point + pair) % 2 if point > 1 else point  # of each two points one has a variable negative
     return Float(-size if negative else size, _POINT_DIGITS)
 
 

@@ -21,6 +21,7 @@ from epf.search.answers.text import normalised
 from epf.search.answers.tokens import Unread
 
 _INDICES = re.compile(r"[_^] ?(?:\{[^{}]*\}|\w)|(?<=[A-Za-z}]) ?\([^()]*\)")
+_CURVE = re.compile(r"[xyz] ?\^")  # such an equation is an answer of its own, and not only a name for its right side
 _INEQUALITIES: dict[str, Callable[[Expr, Expr], sympy.Basic]] = {
     "<": sympy.Lt, ">": sympy.Gt, r"\le": sympy.Le, r"\ge": sympy.Ge, r"\ne": sympy.Ne,
 }  # fmt: skip
@@ -104,7 +105,9 @@ def _equation(sides: tuple[str, ...]) -> Reading:
         return last
     if is_name(left) and is_number(last):
         return last._replace(also=(*last.also, key))
-    asks_for_left = is_name(left) or (is_number(last) and not re.search(r"\d", _INDICES.sub("", left)))
+    asks_for_left = is_name(left) or (
+        is_number(last) and not _CURVE.search(left) and not re.search(r"\d", _INDICES.sub("", left))
+    )
     return Reading(key, (last.key, *last.also) if asks_for_left else ())
 
 
