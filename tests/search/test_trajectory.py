@@ -70,8 +70,9 @@ def test_a_particle_goes_on_after_a_step_that_may_be_on_the_way_to_the_answer(te
 
 
 def test_what_a_model_thinks_ends_no_particle() -> None:
-    trajectory = after(step("<think>maybe \\boxed{4}"), step("or \\boxed{5}</think>"), step("So \\boxed{6}."))
-    assert [s.finish for s in trajectory.steps] == ["separator", "separator", "answer"]
+    drafts = (step("<think>maybe \\boxed{3}"), step("\\boxed{4}"), step("or \\boxed{5}</think>"))
+    trajectory = after(*drafts, step("So \\boxed{6}."))
+    assert [s.finish for s in trajectory.steps] == ["separator", "separator", "separator", "answer"]
 
 
 @pytest.mark.parametrize("fatal", [step("", "eos"), step("\n", "eos")])
