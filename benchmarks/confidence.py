@@ -1,6 +1,6 @@
 """How well the confidence of the embedded pair predicts whether its answers are right: ``python -m benchmarks.confidence``.
 
-Searches with ``epf`` and eight particles on problems of four sets on which the map was not fitted: ``synthetic``,
+Searches with ``epf`` and eight particles on the first problems of four sets on which the map was not fitted: ``synthetic``,
 which the pair knows; SVAMP and the short problems of GSM8K's test split (at most 160 characters), which it mostly does not
 know; and 60 plain questions (arithmetic, algebra, other languages, no mathematics). The rows are kept in
 ``runs/confidence/measured``; their confidence is computed with the map that ships now. Writes
@@ -34,17 +34,23 @@ from epf.training.confidence.problems import MAX_GSM8K_CHARS, write
 COMMAND = "python -m benchmarks.confidence"
 PLAIN = Path(__file__).parent / "data" / "confidence_questions.jsonl"
 N_PARTICLES = 8
+SEED = 5
+N_DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One set, or several: figures of their searches, in percent where they are fractions."""
+    """One set, or several: figures of their searches, in percent where they are fractions.
+
+    ``ece_by_chance`` is the median ECE of as many searches if their confidence were exactly the probability to be right.
+    """
 
     name: str
     n: int
     right: float
     mean_confidence: float
     ece: float
+    ece_by_chance: float
     mean_share: float
     ece_of_share: float
     n_sure: int
@@ -56,10 +62,10 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def sets(limit: int) -> Mapping[str, list[Problem]]:
-    """Return all problems of ``synthetic`` and of the plain questions, and the first ``limit`` of the two others."""
+    """Return the first ``limit`` problems of each set, and all plain questions."""
     short = [problem for problem in load_problems("gsm8k") if len(problem.text) <= MAX_GSM8K_CHARS]
     return {
-        "synthetic": load_problems("synthetic"),
+        "synthetic": load_problems("synthetic", limit),
         "SVAMP": load_problems("svamp", limit),
         "GSM8K, short": short[:limit],
         "plain questions": load_problems(str(PLAIN)),
@@ -92,11 +98,18 @@ def line(name: str, values: Found) -> Line:
         right=100 * float(right.mean()),
         mean_confidence=100 * float(confidence.mean()),
         ece=100 * expected_calibration_error(confidence, right),
+        ece_by_chance=100 * chance(confidence),
         mean_share=100 * float(share.mean()),
         ece_of_share=100 * expected_calibration_error(share, right),
         n_sure=int(sure.sum()),
         sure_right=int(right[sure].sum()),
     )
+
+
+def chance(confidence: np.ndarray) -> float:
+    """Return the median ECE over outcomes that are drawn with the confidences as their probabilities."""
+    drawn = np.random.default_rng(SEED).random((N_DRAWS, len(confidence))) < confidence
+    return float(np.median([expected_calibration_error(confidence, right) for right in drawn]))
 
 
 def joined(values: Sequence[Found]) -> Found:
@@ -113,6 +126,7 @@ def page(result: Mapping[str, Any]) -> str:
         "right",
         "mean confidence",
         "ECE",
+        "by chance",
         "mean share",
         "ECE of the share",
         "above 0.9",
@@ -122,7 +136,10 @@ def page(result: Mapping[str, Any]) -> str:
         (
             one["name"],
             one["n"],
-            *(f"{one[name]:.1f}" for name in ("right", "mean_confidence", "ece", "mean_share", "ece_of_share")),
+            *(
+                f"{one[name]:.1f}"
+                for name in ("right", "mean_confidence", "ece", "ece_by_chance", "mean_share", "ece_of_share")
+            ),
             one["n_sure"],
             one["sure_right"],
         )
@@ -134,7 +151,8 @@ def page(result: Mapping[str, Any]) -> str:
             "",
             f"`{result['command']}`: one search with `epf` and {N_PARTICLES} particles per problem, on problems that the map",
             "was not fitted on. In percent but for the numbers of searches. The expected calibration error (ECE) is over ten",
-            "bins of equal width; the share of the vote is what the confidence was until version 0.1.0.",
+            "bins of equal width; *by chance* is the median ECE that as many searches would have if their confidence were",
+            "exactly the probability to be right. The share of the vote is what the confidence was until version 0.1.0.",
             "",
             table(header, rows),
             "",
@@ -173,7 +191,7 @@ def draw(values: Mapping[str, Found], path: Path) -> None:
 def main() -> None:
     """Search, compute the figures, write them and draw the diagram."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, default=200, help="number of problems of SVAMP and GSM8K, from the first")
+    parser.add_argument("--limit", type=int, default=200, help="number of problems of each set, from the first")
     parser.add_argument("--runs", type=Path, default=Path("runs/confidence/measured"), help="directory of the searches")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
