@@ -23,7 +23,7 @@ from epf.service.operations.workers import Workers
 from epf.service.score import router as score
 from epf.service.searches.admission import admission_of
 from epf.service.searches.lease import Searches
-from epf.service.searches.models import Models, in_background, open_models, with_checker
+from epf.service.searches.models import Models, in_background, load_confidence, open_models, with_checker
 from epf.service.settings import Settings
 from epf.service.solve import router as solve
 from epf.service.solve.events import SolveEvent
@@ -64,7 +64,8 @@ def create_app(
                 async with in_background(open_models(settings), begin, state.lifecycle):
                     yield
             else:
-                async with with_checker(generator, reward_model) as models:
+                confidence = await load_confidence(settings, generator, reward_model)
+                async with with_checker(generator, reward_model, confidence) as models:
                     begin(models)
                     yield
 

@@ -45,15 +45,25 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
     Raises:
         InvalidRequest: a model's options or the confidence map are not valid, or the map was fitted for other models.
     """
-    confidence = None if settings.confidence is None else await asyncio.to_thread(load_map, settings.confidence)
     async with (
         aclosing(await asyncio.to_thread(load_generator, settings.generator)) as generator,
         aclosing(await asyncio.to_thread(load_reward_model, settings.reward_model)) as reward_model,
-        with_checker(generator, reward_model, confidence) as models,
+        with_checker(generator, reward_model, await load_confidence(settings, generator, reward_model)) as models,
     ):
-        if confidence is not None:
-            confidence.check(generator.name, reward_model.name)
         yield models
+
+
+async def load_confidence(settings: Settings, generator: Generator, reward_model: RewardModel) -> ConfidenceMap | None:
+    """The confidence map that the settings name, or None.
+
+    Raises:
+        InvalidRequest: the file cannot be read, is not a map, or was fitted for other models.
+    """
+    if settings.confidence is None:
+        return None
+    found = await asyncio.to_thread(load_map, settings.confidence)
+    found.check(generator.name, reward_model.name)
+    return found
 
 
 @asynccontextmanager
