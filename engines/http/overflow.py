@@ -10,7 +10,7 @@ TOO_LONG_NAMES = frozenset({"context_length_exceeded", "exceed_context_size_erro
 """Codes, types and parameters that mean it: our own, OpenAI's, llama.cpp's and vLLM's."""
 
 _LONGER = (
-    r"(?:exceed\w*|longer than|too (?:long|large|many|big)|greater than|larger than|more than|overflow\w*|truncat\w*"
+    r"(?:exceed\w*|longer than|too (?:long|large|many|big)|greater than|larger than|more than|overflow\w*|truncated?"
     r"|(?:cannot|not) fit|(?:is|supports|has) only|not enough)"
 )
 _CONTEXT = (

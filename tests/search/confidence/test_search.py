@@ -68,7 +68,7 @@ def test_a_solution_without_an_answer_counts_in_full_against_it() -> None:
     assert result.confidence == pytest.approx(0.8 * 0.8 / 1.8)
 
 
-def test_there_is_none_without_an_answer() -> None:
+def test_without_an_answer_there_is_no_confidence() -> None:
     result = search(lambda call: step("nothing to see", "eos"), lambda steps: 0.9, n_particles=2)
     assert (result.answer, result.confidence, result.evidence) == (None, 0.0, None)
 
