@@ -49,6 +49,7 @@ _NUMERAL = re.compile(
 _START = re.compile(
     rf"(?P<sign>(?:minus|negative)\ |[-+]?)[ ]?(?P<currency>{_CURRENCY})?[ ]?(?P<late_sign>[-+]?)[ ]?", re.VERBOSE
 )
+_LETTER = re.compile(r" ?[A-Za-z](?:\^.*)?")
 _SCALE = re.compile(rf"[ ]?(?:\\text\{{[ ]?({'|'.join(SCALES)})s?[ ]?(?P<rest>[^{{}}]*)\}}|({'|'.join(SCALES)})s?)(?![A-Za-z])")
 
 
@@ -90,7 +91,7 @@ def quantity(text: str) -> Reading | None:
         if scale["rest"]:
             text = f"{text[:end]} {scale['rest']}{text[end:]}"
     after = units(text[end:])
-    if after is None:
+    if after is None or (text[end - 1] == "}" and _LETTER.fullmatch(text, end)):  # \frac{1}{2} h may be a product
         return None
     value = -value if start["sign"] not in ("", "+") or start["late_sign"] == "-" else value
     if start["currency"]:

@@ -32,7 +32,8 @@ _MODULUS = re.compile(r"(.+?) ?(?:\\pmod ?(?:\{ ?(\d+) ?\}|(\d+))|\( ?(?:\\bmod|
 _CURRENCY = re.compile(rf"(-?) ?((?:US|HK|CA|AU|NZ|[CAS])?\$|[{SIGNS}])(?=[ \d\\(.-])")
 _INNER_CURRENCY = re.compile(rf"(?:US)?[{SIGNS}](?=[ ]?\d)")
 _UNIT_START = re.compile(r" |(?<=[\d}) ])(?=\\text|\\mu|\\Omega|%|\^\\circ|\\frac\{\\text|[A-Za-z])")
-_ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|text\{cis\})")
+_LETTER = re.compile(r" ?[A-Za-z](?:\^.*)?")
+_ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|text\{ ?cis ?\})")
 _WORDS = re.compile(r"[A-Za-z]+(?:(?: |(?<=[a-z]{2})-)[A-Za-z']+)*|(?:\\text\{[^{}]*\} ?)+")
 _SHORT_WORDS = frozenset("no on is so or of to in it at as he me we us by be do go my an ox am up if hi ok".split())
 
@@ -167,10 +168,14 @@ def _with_units(text: str) -> Reading:
         if after is None or ("deg" in after and _ANGLE.search(text)):
             continue
         found = attempt(_in_brackets if bracketed(start) else _bare, start)
-        # A letter after variables is one more of them.
-        if found is not None and (is_number(found) or not re.fullmatch(r" ?[A-Za-z]", end)):
+        # A single letter is a unit after a decimal, as in ``5 \times 10^3 m``, and a variable after anything else.
+        if found is not None and (_is_decimal(found) or not _LETTER.fullmatch(end)):
             return found._replace(units=before | after)
     return _bare(text)._replace(units=before)
+
+
+def _is_decimal(reading: Reading) -> bool:
+    return re.fullmatch(r"-?\d+(?:/\d*0)?", reading.key) is not None
 
 
 def _bare(text: str) -> Reading:

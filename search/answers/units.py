@@ -14,7 +14,7 @@ _NAMES = {
     "mg": "milligram", "lb": "pound", "oz": "ounce", "l": "liter litre L", "ml": "milliliter millilitre mL",
     "s": "second sec", "min": "minute", "h": "hour hr", "day": "", "week": "wk", "month": "", "year": "yr",
     "%": "percent pct percentage", "$": "dollar usd buck", "€": "euro eur", "£": "gbp sterling", "¥": "yen jpy yuan rmb cny",
-    "₹": "rupee inr r rs", "₩": "won krw", "cent": "¢", "deg": "degree circ", "degC": "celsius", "degF": "fahrenheit",
+    "₹": "rupee inr rs Rs", "₩": "won krw", "cent": "¢", "deg": "degree circ", "degC": "celsius", "degF": "fahrenheit",
     "Hz": "hertz hz", "N": "newton", "J": "joule", "W": "watt", "V": "volt", "A": "ampere amp", "K": "kelvin",
     "gal": "gallon", "pt": "pint", "qt": "quart", "rad": "radian", "Pa": "pascal", "ohm": "omega",
     "mol": "mole", "person": "people", "man": "men", "woman": "women", "child": "children",
@@ -90,6 +90,7 @@ def _is_unit(match: re.Match[str]) -> bool:
     return (
         not match["spaced"]
         or len(word) > 2
+        or (len(word) == 2 and word in _CANONICAL)
         or word in _ONE_LETTER
         or word.startswith("\\")
         or word in {"BC", "AD", "CE", "sq", "cu"}
