@@ -47,7 +47,7 @@ async def search(found: list[Problem], directory: Path, pair: Path) -> None:
         BUDGETS,
         seeds=1,
         timed=0,
-        models={"pair": {"name": pair.name}},
+        models={name: {"kind": "embedded", "name": pair.name} for name in ("generator", "reward_model")},
     )
     await evaluate(evaluation, load_models)
 
