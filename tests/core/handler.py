@@ -27,6 +27,9 @@ def _handle(request: bytes) -> bytes:
         case b"hang":
             while True:
                 time.sleep(3600)
+        case b"wait":
+            time.sleep(0.2)
+            return b"waited"
         case b"compute":
             return str(9**9**9).encode()  # inside one byte code
         case b"fill":

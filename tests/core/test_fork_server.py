@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from epf.core.fork_server import ForkServer, Lane, OverCpuLimit, Stalled
+from epf.core.fork_server import ForkServer, Lane, OverCpuLimit, Reply, Stalled, _Channel
+from epf.core.fork_worker import DIED, MAX_MESSAGE, REPLY
 from epf.core.process_pool import WorkerDied, WorkerUnavailable
 from tests.processes import running
 from tests.search.answers.processes import children, state, wait_until
@@ -76,14 +78,9 @@ def test_a_lane_has_spares_again_after_each_death() -> None:
 
 
 def test_waiting_is_not_computing() -> None:
-    """A process that is stopped, as a busy machine does for moments, does not use up its CPU time."""
-    with opened(HASTY) as server, ThreadPoolExecutor(1) as thread:
-        pid = pid_of(server)
-        os.kill(pid, signal.SIGSTOP)
-        reply = thread.submit(server.ask, 0, b"abc")
-        wait_until(lambda: state(pid)[0] == "T")
-        os.kill(pid, signal.SIGCONT)
-        assert reply.result().body == b"cba"
+    """On a busy machine a request waits for its turn; that does not use up its CPU time."""
+    with opened(HASTY) as server:
+        assert server.ask(0, b"wait").body == b"waited"
 
 
 def test_the_cpu_time_of_a_reply_is_reported() -> None:
@@ -104,6 +101,30 @@ def test_only_a_second_death_is_blamed_on_the_request() -> None:
         with pytest.raises(WorkerDied, match="exit code 3"):
             server.ask(0, b"die")
         assert server.ask(0, b"abc").body == b"cba"
+
+
+def test_the_reply_to_a_request_that_was_sent_twice_is_not_taken_for_the_next_one() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    channel = _Channel(ours)
+
+    def number() -> bytes:
+        return theirs.recv(MAX_MESSAGE)[:8]
+
+    def reply(to: bytes, body: bytes) -> None:
+        theirs.send(REPLY + to + (0).to_bytes(8) + body)
+
+    with theirs, ThreadPoolExecutor(1) as thread:
+        first = thread.submit(channel.ask, b"first")
+        sent = number()
+        theirs.send(DIED + (1).to_bytes(8) + (-9).to_bytes(8, signed=True))
+        sent_again = number()
+        reply(sent, b"first reply")
+        assert first.result() == Reply(b"first reply", 0.0)
+        second = thread.submit(channel.ask, b"second")
+        reply(sent_again, b"first reply")
+        reply(number(), b"second reply")
+        assert second.result() == Reply(b"second reply", 0.0)
+        channel.close()
 
 
 def test_memory_is_limited_and_a_process_that_has_grown_is_replaced() -> None:
