@@ -16,7 +16,8 @@ from epf.search.answers.reading import Reading
 logger = logging.getLogger(__name__)
 
 _HANDLER = Path(__file__).with_name("worker.py")
-_NICENESS = (0, 4, 8, 12, 16)
+_NICENESS = (0, 4, 6, 15, 19)
+"""At the last two levels are answers that hang, nearly always: they leave the processor to all others."""
 _N_PROCESSES = (2, 1, 1, 1, 1)
 _MAX_REMEMBERED = 4096
 
