@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.output import RESULTS, save
-from epf.search.answers.checker import MAX_LENGTH, AnswerChecker
+from epf.search.answers.checker import AnswerChecker
 from epf.search.answers.extract import final_answer
 from epf.search.answers.numbers import plain_number
+from epf.search.answers.text import MAX_LENGTH
 
 COMMAND = "python -m benchmarks.answers"
 LIMIT_S = 60.0

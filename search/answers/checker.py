@@ -12,10 +12,7 @@ from epf.search.answers.classes import group
 from epf.search.answers.fair_queue import Request
 from epf.search.answers.numbers import plain
 from epf.search.answers.reader import Reader
-from epf.search.answers.text import as_text
-
-MAX_LENGTH = 1000
-"""Answers with more characters are compared as text."""
+from epf.search.answers.text import MAX_LENGTH, as_text
 
 LIMIT_S = 2.5
 """Maximum CPU time to read one answer, in seconds."""

@@ -22,11 +22,8 @@ from epf.search.answers.relations import described_set, relation, system
 from epf.search.answers.spellings import PHRASES, rewritten
 from epf.search.answers.split import at_top, bracketed, chain, elements
 from epf.search.answers.terms import element, is_word, value, values
-from epf.search.answers.text import as_text, normalised, tidy
+from epf.search.answers.text import MAX_LENGTH, as_text, normalised, tidy
 from epf.search.answers.tokens import Unread
-
-MAX_LENGTH = 1000
-"""Answers with more characters are compared as text."""
 
 _OR = re.compile(r"(?<![A-Za-z\\])or(?![A-Za-z])|\\text\{ ?,? ?or ?\}")
 _CHOICE = re.compile(

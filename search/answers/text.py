@@ -9,6 +9,9 @@ import unicodedata
 
 from epf.search.answers.reading import Reading
 
+MAX_LENGTH = 1000
+"""Answers with more characters are compared as text, as they are written."""
+
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", strict=True))
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ₙ", "0123456789+-n", strict=True))
 _SYMBOLS = {
@@ -111,7 +114,9 @@ def normalised(text: str) -> str:
 
 
 def as_text(text: str) -> Reading:
-    """Return the reading of an answer that is compared as text."""
+    """Return the reading of an answer that is compared as text; of a long one only the spaces are normalised."""
+    if len(text) > MAX_LENGTH:
+        return Reading(f"text:{' '.join(text.split())}")
     return Reading(f"text:{normalised(text)}")
 
 
@@ -180,7 +185,7 @@ def _one_character(character: str) -> str:
 
 
 def _prefixed(match: re.Match[str]) -> str:
-    top, name, bottom = (match[k] or match[k + 3] for k in (1, 2, 3))
+    top, name, bottom = (match[k] or match[k + 3] or "" for k in (1, 2, 3))
     return rf"\{'frac' if name == 'over' else 'binom'}{{{top.strip()}}}{{{bottom.strip()}}}"
 
 

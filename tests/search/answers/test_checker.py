@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epf.search.answers.checker import MAX_LENGTH, AnswerChecker, classes_at_once
+from epf.search.answers.checker import AnswerChecker, classes_at_once
+from epf.search.answers.text import MAX_LENGTH
 from tests.processes import running
 from tests.search.answers.processes import state, wait_until, workers
 
@@ -318,7 +319,7 @@ def test_worker_that_cannot_start_is_logged_and_nothing_hangs(
 
 SCRIPT = f"""
 import asyncio, sys
-from epf.search.answers.checker import AnswerChecker
+from epf.search.answers.checker import AnswerChecker, classes_at_once
 it = AnswerChecker(limit_s=0.5)
 assert "sympy" not in sys.modules
 print(asyncio.run(it.equal("2^{{1/2}}", r"\\sqrt{{2}}")), flush=True)

@@ -10,8 +10,8 @@ import pytest
 
 from epf.search.answers.numbers import plain
 from epf.search.answers.reading import Reading, same
-from epf.search.answers.symbolic import MAX_LENGTH, read
-from epf.search.answers.text import as_text
+from epf.search.answers.symbolic import read
+from epf.search.answers.text import MAX_LENGTH, as_text
 
 
 class Pair(NamedTuple):
@@ -77,12 +77,14 @@ def test_what_cannot_be_read_is_text(text: str) -> None:
 PIECES = [
     "\\frac", "\\sqrt", "\\text", "\\begin{pmatrix}", "\\end{pmatrix}", "\\cup", "\\infty", "\\{", "\\}", "\\left(", "\\right)",
     "\\%", "{", "}", "(", ")", "[", "]", "$", ",", "=", "+", "-", "/", "!", "_", "^", "&", "\\\\", "x", "y", "0", "1", "2.5",
+    "\\over", "\\choose", "\\begin{cases}", "\\end{cases}", "\\textbf{", "\\vec{i}", "\\hat{j}", "%", "'", '"', "R", "(A)",
     " cm", " ", "\n", "\x00", "<", "\\le", "\\pm", "|", "½", "²", "√", " and ", ":", "\\in", "\\mathbb{R}", "'", ";",
 ]  # fmt: skip
 
 
 def test_any_text_is_read() -> None:
     chance = random.Random(2)
-    for _ in range(150):
+    for _ in range(300):
         text = "".join(chance.choices(PIECES, k=chance.randrange(9)))
+        as_text(text)
         assert same(read(text), read(f" {text} ")), text
