@@ -29,12 +29,13 @@ _JOINED = re.compile(
     rf"""
     {_SPACES}
     (?:[A-Za-z]+{_SPACES})??                                                    # a unit: \boxed{{3}} boys and \boxed{{4}} girls
-    (?: ,\s*(?:and|or)\b | \b(?:and|or)\b | [,;] | \\?& | \\(?:lor|land|vee|wedge)\b
+    (?: (?:,\s*)?\b(?:and/or|and|or|as\ well\ as)\b(?:\ (?:also|else)\b)?
+      | [,;] | \\?& | \\(?:lor|land|vee|wedge)\b
       | \\(?:text|textrm|mathrm|mbox)\{{\s*,?\s*(?:and|or)\s*\}} )
     {_SPACES}
-    (?:[A-Za-z](?:_(?:\w|\{{\w+\}}))?\s*={_SPACES})?                               # a name: x = \boxed{{3}} or x = \boxed{{-3}}
+    (?:(?:[A-Za-z]|\\[a-z]{{2,9}})(?:_(?:\w|\{{\w+\}})|\(\w\))?\s*={_SPACES})?      # x = \boxed{{3}} or x = \boxed{{-3}}
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
 
 

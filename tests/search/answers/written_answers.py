@@ -111,6 +111,16 @@ JOINED_BOXES: dict[str, str | None] = {
     r"Case 1 gives \boxed{2}. Case 2 gives \boxed{8}.": "8",
     r"\boxed{1} and and and or thus but \boxed{2} and \boxed{3}": "2, 3",
     r"\boxed{35 cm} ++++++ \boxed{4}": "4",
+    r"\boxed{3} OR \boxed{4}": "3, 4",
+    r"\boxed{3} as well as \boxed{4}": "3, 4",
+    r"\boxed{3} and/or \boxed{4}": "3, 4",
+    r"$\boxed{3}$ and also $\boxed{4}$": "3, 4",
+    r"$f(x) = \boxed{3}$ or $f(x) = \boxed{4}$": "3, 4",
+    r"$\theta = \boxed{3}$ or $\theta = \boxed{4}$": "3, 4",
+    r"\boxed{3}\;\text{or}\;\boxed{4}": "3, 4",
+    r"\boxed{3}\ or\ \boxed{4}": "3, 4",
+    r"\boxed{3} or rather \boxed{4}": "4",
+    r"\boxed{3} and then \boxed{4}": "4",
 }
 
 HASHED: dict[str, str | None] = {
