@@ -191,7 +191,7 @@ def draw(values: Mapping[str, Found], path: Path) -> None:
 def main() -> None:
     """Search, compute the figures, write them and draw the diagram."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, default=200, help="number of problems of each set, from the first")
+    parser.add_argument("--limit", type=int, default=300, help="number of problems of each set, from the first")
     parser.add_argument("--runs", type=Path, default=Path("runs/confidence/measured"), help="directory of the searches")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
