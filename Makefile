@@ -65,7 +65,7 @@ lint: $(DEV) .typing/epf ## Check style, types, import contracts and spelling
 	$(VENV)/bin/typos
 
 docs: $(DEV) ## Write the generated parts of docs/ anew and build the site
-	$(VENV)/bin/cog -r -I docs docs/*.md
+	$(VENV)/bin/python -m cogapp -r -I docs docs/*.md
 	$(MAKE) --no-print-directory site
 
 site: $(DEV) ## Build the documentation site in site/; a broken link is an error

@@ -20,6 +20,7 @@ from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
+from tests.servers.quirks import QUIRKS
 
 ROOT = Path(__file__).parent.parent
 
@@ -105,6 +106,12 @@ def families() -> str:
     rows = [(f"`{name}`", "`vllm`, `http`", _first_sentence(load)) for name, load in FAMILIES.items()]
     rows += [(f"`{name}`", "`http`", JUDGES[name]) for name in PROMPTS]
     return _table(("family", "kind", "models"), rows)
+
+
+def servers() -> str:
+    """Every quirk of servers that is tested: what they do, where it was seen, what epf does, the cases that are tested."""
+    rows = [(q.name, q.servers, q.result, f"{len(q.scripts)}: {', '.join(q.scripts)}") for q in QUIRKS]
+    return _table(("what a server does", "seen with", "what epf does", "tested"), rows)
 
 
 def _first_sentence(load: Callable[..., object]) -> str:

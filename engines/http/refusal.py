@@ -101,9 +101,10 @@ def _nested(value: object, depth: int = 4) -> Iterator[object]:
     if isinstance(value, list) and value:
         value = value[0]
     if isinstance(value, Mapping) and depth:
-        for name in ("error", "detail", "errors"):
-            inner = value.get(name)
-            if isinstance(inner, Mapping) or (isinstance(inner, list) and inner and name == "errors"):
+        several = value.get("errors")
+        first = several[0] if isinstance(several, list) and several else several
+        for inner in (value.get("error"), value.get("detail"), first):
+            if isinstance(inner, Mapping):
                 yield from _nested(inner, depth - 1)
     yield value
 

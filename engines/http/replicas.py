@@ -306,7 +306,7 @@ class Upstream:
 
 def _is_address(url: str) -> bool:
     try:
-        return url.startswith(("http://", "https://")) and bool(httpx.URL(url).host)
+        return url.startswith(("http://", "https://")) and len(url.split()) == 1 and bool(httpx.URL(url).host)
     except httpx.InvalidURL:
         return False
 
