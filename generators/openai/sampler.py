@@ -171,7 +171,14 @@ class CompletionSampler:
 
     async def _sample_by_text(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample a step by text, which is left at the separator: few servers distinguish a stop from the model's own end."""
-        text, separator = self._tokenizer.prompt_text(prefix_ids), sampling.separator
+        separator = sampling.separator
+        try:
+            text = self._tokenizer.prompt_text(prefix_ids)
+        except InvalidRequest:
+            if not self._tokenizer.eos_ids or self._tokenizer.ends_prompt(prefix_ids):
+                raise
+            # The model has spelled a special token over two steps, which ends its turn.
+            return Step((min(self._tokenizer.eos_ids),), "", "eos")
         if separator and text.endswith(separator) and not self._tokenizer.ends_prompt(prefix_ids):
             prompt, cut = text.removesuffix(separator), Cut(separator, sampling.stop, after=separator)
             n_more = len(self._tokenizer.encode(separator))

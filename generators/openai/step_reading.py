@@ -30,7 +30,7 @@ def step_of_ids(
         raise wrong_tokenizer()
     stop = completion.stop_reason
     if completion.end == "stop" and isinstance(stop, str) and _is_within(stop, separator):
-        longer = (*ids, *tokenizer.encode(stop))
+        longer = (*ids, *(() if _spelled(ids, tokenizer).endswith(stop) else tokenizer.encode(stop)))
         return read_step(longer, (), prefix_ids, separator, tokenizer.eos_ids, tokenizer.token_bytes)
     step = read_step(ids, completion.log_probs, prefix_ids, separator, (), tokenizer.token_bytes)
     if completion.end != "stop":

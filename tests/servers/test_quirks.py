@@ -171,6 +171,25 @@ def test_a_stop_at_blank_space_is_not_the_end_of_the_turn(stop: str) -> None:
     run(sends(sse(chunk(TEXT, "stop", stop_reason=stop))), test)
 
 
+def test_a_special_token_spelled_over_two_steps_ends_the_turn() -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        step = await generator.step(PREFIX, Sampling(), 0)
+        assert (step.text, step.finish) == (f"{TEXT}<|im_", "length")
+        step = await generator.step((*PREFIX, *step.token_ids, *TOKENIZER.encode("end|>")), Sampling(), 0)
+        assert (step.text, step.finish) == ("", "eos")
+
+    run(sends(sse(chunk(f"{TEXT}<|im_", "length"))), test)
+
+
+@pytest.mark.parametrize("ids", ["2\n", "2"])
+def test_a_stop_that_the_ids_spell_is_not_put_back_twice(ids: str) -> None:
+    async def test(generator: OpenAiGenerator, server: Upstreams) -> None:
+        step = await generator.step(PREFIX, Sampling(separator="", stop=("\n",)), 0)
+        assert (step.text, step.finish) == ("2\n", "length")
+
+    run(sends(sse(chunk(ids, "stop", token_ids=list(TOKENIZER.encode(ids)), stop_reason="\n"))), test)
+
+
 def by_log_probs(*tokens: tuple[int, str, float], finish: str | None = None) -> bytes:
     """A stream as llama.cpp sends it."""
     events = [
