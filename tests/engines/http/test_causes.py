@@ -4,6 +4,9 @@ import asyncio
 import socket
 import ssl
 import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -49,18 +52,37 @@ def test_an_unknown_host() -> None:
     assert "host name is unknown" in str(failure_of(error))
 
 
+@contextmanager
+def served(respond: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server in a thread, which closes each connection after ``respond``; yields its host and port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                respond(connection)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield "{}:{}".format(*listener.getsockname())
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
 def test_https_to_a_server_without_tls() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
-        writer.close()
+    def respond(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
 
-    async def main() -> GeneratorError:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        async with server:
-            return await failure(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-
-    error = asyncio.run(asyncio.wait_for(main(), 30))
+    with served(respond) as address:
+        error = run(f"https://{address}")
     assert "does not speak TLS" in str(error)
     assert "after 1 attempt:" in str(error), "another attempt would not help"
     assert not error.retryable
@@ -81,26 +103,26 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return certificate, key
 
 
-async def behind_tls(certificate: tuple[Path, Path], scheme: str) -> GeneratorError:
-    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 403 X\r\ncontent-length: 8\r\n\r\nreached.")
-        writer.close()
-
+def behind_tls(certificate: tuple[Path, Path], scheme: str) -> GeneratorError:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with server:
-        return await failure(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    def respond(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.sendall(b"HTTP/1.1 403 X\r\ncontent-length: 0\r\n\r\n")
+
+    with served(respond) as address:
+        return run(f"{scheme}://{address}")
 
 
 def test_a_certificate_that_is_not_trusted(certificate: tuple[Path, Path]) -> None:
-    error = asyncio.run(asyncio.wait_for(behind_tls(certificate, "https"), 30))
+    error = behind_tls(certificate, "https")
     assert "its certificate is not trusted (self-signed certificate): set SSL_CERT_FILE" in str(error)
     assert not error.retryable
 
 
 def test_http_to_a_server_with_tls(certificate: tuple[Path, Path]) -> None:
-    assert "use https://" in str(asyncio.run(asyncio.wait_for(behind_tls(certificate, "http"), 30)))
+    assert "use https://" in str(behind_tls(certificate, "http"))
 
 
 def test_silence() -> None:
