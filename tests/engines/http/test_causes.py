@@ -145,7 +145,7 @@ def test_a_key_that_no_header_can_hold_is_refused_at_once_without_repeating_it(k
 
 
 @pytest.mark.parametrize("url", ["http://", "https://:80", "http://[::1", "http://a b:80"])
-def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
+def test_an_invalid_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="URL of the generator"):
         Upstream([url], GeneratorError, "the generator")
 
