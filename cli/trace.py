@@ -1,4 +1,4 @@
-"""``epf trace``: what a model computes while it reads traces, written as input of ``epf entropy``."""
+"""``epf trace``: traces from other servers, and what a model computes while it reads traces, for ``epf entropy``."""
 
 from pathlib import Path
 
@@ -9,10 +9,39 @@ from epf.cli.command import Command, Group
 
 @click.group(
     cls=Group,
-    examples=("epf trace internals traces.jsonl --model path/to/model --row 1 --attention attention.json",),
+    examples=(
+        "epf trace import completions.jsonl --out traces.jsonl",
+        "epf trace internals traces.jsonl --model path/to/model --row 1 --attention attention.json",
+    ),
 )
 def trace() -> int:
-    """Record the internals of a model that reads reasoning traces."""
+    """Make reasoning traces from responses of other servers, and record the internals of a model that reads traces."""
+    return 0
+
+
+@trace.command(
+    name="import",
+    cls=Command,
+    short_help="Make traces from responses of an OpenAI-like server.",
+    examples=(
+        "epf trace import completions.jsonl --out traces.jsonl",
+        "epf trace import stream.txt --out traces.jsonl",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="JSONL", help="Write the traces into this file. Default: standard output."
+)
+def import_(file: Path, out: Path | None) -> int:
+    """Make traces from responses of an OpenAI-like server.
+
+    FILE holds chat completions, completions or responses, one JSON object per line, best with logprobs and top_logprobs.
+    Streams that were saved in chunks, output of the Batch API, and logs with requests next to responses are read as well.
+    Each choice becomes one trace, with the steps of its text, the log probabilities of its tokens, and its final answer.
+    """
+    from epf.cli.importing import write
+
+    write(file, out)
     return 0
 
 

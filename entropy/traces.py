@@ -4,79 +4,26 @@ A row of a file is one :class:`Trace`::
 
     {"problem": "...", "steps": ["45 - 17 = 28.", "..."], "scores": [0.98, 0.95], "answer": "28", "correct": true}
 
-or the result of a search with its particles (``return_particles``), which becomes one trace per particle.
+or the result of a search with its particles (``return_particles``), which becomes one trace per particle. Responses of other
+servers become traces by :mod:`epf.entropy.completions.traces`.
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.core.checks import at_most, first_error, same_length
-from epf.entropy.core.schema import Label, Number, Strict
+from epf.entropy.completions.traces import is_completion, traces_of_completions
+from epf.entropy.core.checks import at_most, first_error
+from epf.entropy.core.schema import Number, Strict
+from epf.entropy.trace import MAX_STEPS, Probability, as_pydantic_error, check_scores
+from epf.entropy.trace import Trace as Trace
 
 MAX_TRACES = 100_000
-MAX_STEPS = 10_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-PerToken = Annotated[list[list[Number]], Field(max_length=MAX_STEPS)]
-
-
-class Trace(Strict):
-    """One solution of a problem, complete or not. Omit what is unknown, or set it to null."""
-
-    problem: str | None = Field(None, description="Text of the problem. Traces of the same problem have the same text.")
-    steps: list[str] = Field([], max_length=MAX_STEPS, description="Texts of the steps in order.")
-    token_ids: list[list[Annotated[int, Field(ge=0)]]] | None = Field(
-        None, max_length=MAX_STEPS, description="Token ids of each step."
-    )
-    logprobs: PerToken | None = Field(None, description="Log probability of each token of each step, in nats.")
-    entropies: PerToken | None = Field(None, description="Entropy of the model's distribution at each token, in nats.")
-    scores: list[Probability] | None = Field(
-        None, max_length=MAX_STEPS, description="The reward model's probability after each step, or one for the whole trace."
-    )
-    judges: dict[str, Number] = Field(
-        {}, description="Scores that other judges give the whole trace, by name; higher is better."
-    )
-    answer: str | None = Field(None, description="Final answer.")
-    correct: bool | None = Field(None, description="Whether the final answer is right.")
-    log_weight: Number | None = Field(
-        None, description="Log weight of the particle at the end of its search; null for a dead particle."
-    )
-    labels: dict[str, Label] = Field({}, description="Any other labels of the trace, by name.")
-
-    @model_validator(mode="after")
-    def _aligned(self) -> Self:
-        """Checks that lists per step have one item per step, and lists per token one per token."""
-        with _as_pydantic_error():
-            per_token = [name for name in ("token_ids", "logprobs", "entropies") if getattr(self, name) is not None]
-            for name in per_token:
-                same_length(name, getattr(self, name), "steps", self.steps)
-                for i, (items, others) in enumerate(zip(getattr(self, name), getattr(self, per_token[0]), strict=True)):
-                    same_length(f"{name}.{i}", items, f"{per_token[0]}.{i}", others)
-            _check_scores(self.scores, self.steps)
-        return self
-
-
-@contextmanager
-def _as_pydantic_error() -> Iterator[None]:
-    """Turns ``InvalidRequest`` into an error of pydantic, which adds the position of the trace in the request."""
-    try:
-        yield
-    except InvalidRequest as error:
-        raise PydanticCustomError("misaligned", "{complaint}", {"complaint": error.message.rstrip(".")}) from None
-
-
-def _check_scores(scores: list[float] | None, steps: Sequence[object]) -> None:
-    """Checks that there is one score per step, one for the whole trace, or no score."""
-    if scores is not None and len(scores) != 1:
-        same_length("scores", scores, "steps", steps)
 
 
 class SolvedStep(BaseModel):
@@ -99,8 +46,8 @@ class SolvedParticle(BaseModel):
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
-        with _as_pydantic_error():
-            _check_scores(self.scores or None, self.steps)
+        with as_pydantic_error():
+            check_scores(self.scores or None, self.steps)
         return self
 
 
@@ -129,24 +76,35 @@ class Solved(BaseModel):
 
 
 class TraceInput(Strict):
-    """Input of a tool that reads traces: the tool's own arrays, or one of these two."""
+    """Input of a tool that reads traces: the tool's own arrays, or one of these three."""
 
     traces: list[Trace] = Field([], max_length=MAX_TRACES, description="Traces, instead of the arrays.")
     solved: list[Solved] = Field(
         [], max_length=MAX_TRACES, description="Responses of POST /solve with `return_particles`, instead of the arrays."
     )
 
+    completions: list[dict[str, JsonValue]] = Field(
+        [],
+        max_length=MAX_TRACES,
+        description="Responses of an OpenAI-like server, best with `logprobs` and `top_logprobs`, instead of the arrays: chat "
+        "completions, completions, responses, or the chunks of a stream.",
+    )
+
     def gathered(self) -> list[Trace]:
-        """All traces of the request, including one per particle of each response."""
-        found = [*self.traces, *(trace for response in self.solved for trace in response.traces())]
-        at_most("solved", len(found), MAX_TRACES, "particles")
+        """All traces of the request, including one per particle of each search and per choice of each completion."""
+        found = [
+            *self.traces,
+            *(trace for response in self.solved for trace in response.traces()),
+            *traces_of_completions(enumerate(self.completions)),
+        ]
+        at_most("traces", len(found), MAX_TRACES, "traces")
         return found
 
 
 def read_rows(path: Path) -> list[tuple[int, dict[str, JsonValue]]]:
     """Reads the JSON objects of a file, each with its row number from 1.
 
-    The file has one object per line, or is one object or an array of objects.
+    The file has one object per line, or is one object, an array of objects, or a saved stream of server-sent events.
 
     Raises:
         InvalidRequest: The file cannot be read, is too large or empty, or a row, which the message names, is not a JSON object.
@@ -154,7 +112,7 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, JsonValue]]]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidRequest(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB: split it.", param="file")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="file") from error
     except UnicodeDecodeError as error:
@@ -176,17 +134,22 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     else:
         yield from enumerate(whole if isinstance(whole, list) else [whole], start=1)
         return
-    for row, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
+    for row, line in enumerate(text.split("\n"), start=1):
+        sent = line.strip()
+        if sent.startswith("data:"):
+            sent = sent.removeprefix("data:").strip()
+        elif sent.startswith((":", "event:", "id:", "retry:")):
+            continue
+        if sent and sent != "[DONE]":
             try:
-                yield row, json.loads(line)
+                yield row, json.loads(sent)
             except (ValueError, RecursionError) as error:
                 raise InvalidRequest(f"Row {row} of {path} is not valid JSON: {error}.", param="file") from None
 
 
 def is_trace(row: dict[str, JsonValue]) -> bool:
-    """Whether a row is a trace or a solved problem, rather than the arrays of a tool."""
-    return "particles" in row or bool(row.keys() & {"steps", "answer", "correct"})
+    """Whether a row is a trace, a solved problem or a completion, rather than the arrays of a tool."""
+    return "particles" in row or bool(row.keys() & {"steps", "answer", "correct"}) or is_completion(row)
 
 
 def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]]) -> list[Trace]:
@@ -195,6 +158,10 @@ def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]]) -> list[Trace]:
     Raises:
         InvalidRequest: A row is not a trace, or there are too many; the message names row and field.
     """
+    if any(is_completion(value) and "particles" not in value for _, value in rows):
+        completed = traces_of_completions(rows, "rows")
+        at_most("file", len(completed), MAX_TRACES, "traces")
+        return completed
     found: list[Trace] = []
     for row, value in rows:
         try:

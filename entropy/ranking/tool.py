@@ -151,7 +151,10 @@ def _score(trace: Trace, source: str, field: str) -> float:
     if source == "scores" and trace.scores:
         return log_odds(trace.scores[-1])
     if source == "logprobs" and trace.logprobs is not None:
-        return sum(map(sum, trace.logprobs))
+        known = [value for step in trace.logprobs for value in step if value is not None]
+        if len(known) < sum(map(len, trace.logprobs)):
+            raise refuse(f"{field}.logprobs", "lacks the log probability of some tokens", "choose other scores")
+        return sum(known)
     if source in trace.judges:
         return trace.judges[source]
     path = f"{field}.{source}" if source in ("scores", "logprobs") else f"{field}.judges.{source}"

@@ -101,13 +101,13 @@ def steer_weights(change: FloatArray, kind: WeightMap, *, low: float, high: floa
     return np.asarray(high - (high - low) * ((size - least) / (most - least)))
 
 
-def entropy_bounds(top: FloatArray, vocabulary: int | None) -> tuple[FloatArray, FloatArray | None]:
-    """Minimum and maximum entropy, ``(n,)`` each, of distributions whose k largest log probabilities, ``(n, k)``, are known.
+def entropy_bounds(known: FloatArray, vocabulary: int | None) -> tuple[FloatArray, FloatArray | None]:
+    """Minimum and maximum entropy, ``(n,)`` each, of distributions of which k log probabilities, ``(n, k)``, are known.
 
     Minimum: the remaining probability is on one more token. Maximum: it is spread evenly over the rest of the vocabulary; None
     if the size of the vocabulary is unknown.
     """
-    p = np.exp(top)
+    p = np.exp(known)
     left = np.maximum(0.0, 1.0 - p.sum(axis=1))
-    least = -p_log_p(p).sum(axis=1) - p_log_p(left)
-    return least, None if vocabulary is None else least + left * np.log(max(1, vocabulary - top.shape[1]))
+    least = np.maximum(0.0, -p_log_p(p).sum(axis=1) - p_log_p(left))
+    return least, None if vocabulary is None else least + left * np.log(max(1, vocabulary - known.shape[1]))

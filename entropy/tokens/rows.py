@@ -1,5 +1,6 @@
 """The tokens of ``tokens``, with the entropies or bounds that the request contains, and rows from traces."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,7 +37,7 @@ def drawn_of(given: TokensInput) -> tuple[Drawn, FloatArray | None]:
     log_p = _flat("logprobs", given.logprobs)
     if given.entropies:
         return Drawn(log_p, _flat("entropies", given.entropies)), None
-    least, most = _bounds(given.top_logprobs, given.vocabulary)
+    least, most = _bounds(given.logprobs, given.top_logprobs, given.vocabulary)
     return Drawn(log_p, least), most
 
 
@@ -54,27 +55,39 @@ def _whole(rows: Sequence[Sequence[Sequence[float]]], chosen: Sequence[Sequence[
     return drawn_from(flat, np.array([index for row in chosen for index in row]))
 
 
-def _bounds(rows: Sequence[Sequence[Sequence[float]]], vocabulary: int | None) -> tuple[FloatArray, FloatArray | None]:
-    """Bounds of each token's entropy; the number of most likely tokens may differ between positions."""
-    widest = max(len(top) for row in rows for top in row)
+def _bounds(
+    sampled: Sequence[Sequence[float]], rows: Sequence[Sequence[Sequence[float]]], vocabulary: int | None
+) -> tuple[FloatArray, FloatArray | None]:
+    """Bounds of each token's entropy; the number of most likely tokens may differ between positions.
+
+    A sampled token that is not among the most likely ones is one more token whose probability is known.
+    """
+    widest = 1 + max(len(top) for row in rows for top in row)
     at_most("top_logprobs", sum(map(len, rows)) * widest, MAX_NUMBERS, "numbers, counting every list like the longest")
-    if vocabulary is not None and vocabulary < widest:
-        raise refuse("vocabulary", f"is {vocabulary}, less than the {widest} tokens of top_logprobs", "give its total size")
-    for i, row in enumerate(rows):
-        for j, top in enumerate(row):
+    known = []
+    for i, (row, values) in enumerate(zip(rows, sampled, strict=True)):
+        for j, (top, value) in enumerate(zip(row, values, strict=True)):
             if (total := float(np.exp(top).sum())) > 1 + ROUNDING:
                 complaint = f"has probabilities that sum to {total:.6g}"
                 raise refuse(f"top_logprobs.{i}.{j}", complaint, "give normalised log probabilities")
-    tops = [top for row in rows for top in row]
-    lengths = np.array([len(top) for top in tops])
+            known.append(top if _listed(value, top) or total + math.exp(value) > 1 + ROUNDING else [*top, value])
+    lengths = np.array([len(one) for one in known])
+    if vocabulary is not None and vocabulary < lengths.max():
+        complaint = f"is {vocabulary}, less than the {lengths.max()} tokens whose probability is known"
+        raise refuse("vocabulary", complaint, "give its total size")
     least = np.empty(lengths.size)
     most = None if vocabulary is None else np.empty(lengths.size)
     for k in np.unique(lengths):
         of_k = np.flatnonzero(lengths == k)
-        least[of_k], highest = entropy_bounds(np.array([tops[i] for i in of_k]), vocabulary)
+        least[of_k], highest = entropy_bounds(np.array([known[i] for i in of_k]), vocabulary)
         if most is not None and highest is not None:
             most[of_k] = highest
     return least, most
+
+
+def _listed(value: float, top: Sequence[float]) -> bool:
+    """Whether a log probability is one of a list, up to rounding."""
+    return any(abs(value - one) <= ROUNDING for one in top)
 
 
 def log_ratio_of(given: TokensInput, drawn: Drawn) -> FloatArray:
@@ -106,38 +119,63 @@ ARRAYS = ("logprobs", "logits", "entropies", "top_logprobs", "chosen", "old_logp
 
 
 def from_traces(traces: Sequence[Trace], given: TokensInput) -> TokensInput:
-    """Makes one row per step that has tokens."""
+    """Makes one row per step that has tokens, without the tokens that have no log probability.
+
+    If every trace has entropies, they are used; otherwise the most likely tokens of each trace, as far as they are known, bound
+    them.
+    """
     for name in ARRAYS:
         if name in given.model_fields_set:
             raise exclusive(name, "traces")
+    bounded = any(trace.entropies is None for trace in traces)
+    form = "top_logprobs" if bounded else "entropies"
     advantages = _advantages(traces, given.advantage)
-    rows: dict[str, list[object]] = {"logprobs": [], "entropies": [], "advantages": [], "names": []}
+    rows: dict[str, list[object]] = {"logprobs": [], form: [], "advantages": [], "names": []}
     for i, trace in enumerate(traces):
         logprobs = _per_token(f"traces.{i}.logprobs", trace.logprobs, most=0.0)
-        entropies = _per_token(f"traces.{i}.entropies", trace.entropies, least=0.0)
-        for j, values in enumerate(
-            zip(logprobs, entropies, advantages[i], (f"{i}.{j}" for j in range(len(logprobs))), strict=True)
-        ):
-            if logprobs[j]:
-                for column, value in zip(rows.values(), values, strict=True):
+        if bounded:
+            others: Sequence[Sequence[object]] = _tops(f"traces.{i}.top_logprobs", trace, logprobs)
+        else:
+            others = _per_token(f"traces.{i}.entropies", trace.entropies, least=0.0)
+        for j, (step, of_step) in enumerate(zip(logprobs, others, strict=True)):
+            known = [(value, other) for value, other in zip(step, of_step, strict=True) if value is not None]
+            if known:
+                row = ([value for value, _ in known], [other for _, other in known], advantages[i][j], f"{i}.{j}")
+                for column, value in zip(rows.values(), row, strict=True):
                     column.append(value)
     if not rows["names"]:
-        raise refuse("traces", "have no tokens", "give logprobs and entropies of at least one step")
+        raise refuse("traces", "have no tokens", f"give logprobs and {form} of at least one step")
     return given.model_copy(update=rows)
 
 
+def without_logprob(traces: Sequence[Trace]) -> int:
+    """Number of tokens that have no log probability."""
+    return sum(value is None for trace in traces for step in trace.logprobs or () for value in step)
+
+
+def _tops(field: str, trace: Trace, logprobs: Sequence[Sequence[object]]) -> list[list[list[float]]]:
+    """The most likely tokens of each token of a trace; none where they are not known."""
+    if trace.top_logprobs is None:
+        return [[[] for _ in step] for step in logprobs]
+    for j, step in enumerate(trace.top_logprobs):
+        for k, top in enumerate(step):
+            if top and max(top) > ROUNDING:
+                raise refuse(f"{field}.{j}.{k}", f"has {max(top):g}", "give values of at most 0, in nats")
+    return [[[min(value, 0.0) for value in top] for top in step] for step in trace.top_logprobs]
+
+
 def _per_token(
-    field: str, rows: list[list[float]] | None, *, least: float = float("-inf"), most: float = float("inf")
-) -> list[list[float]]:
-    """Values of one trace, clipped to their limits, which rounding may exceed slightly."""
+    field: str, rows: Sequence[Sequence[float | None]] | None, *, least: float = float("-inf"), most: float = float("inf")
+) -> list[list[float | None]]:
+    """Values of one trace, clipped to their limits, which rounding may exceed slightly; None for a token without one."""
     if rows is None:
         raise refuse(field, "is missing", "record it for every token")
     for j, row in enumerate(rows):
         for k, value in enumerate(row):
-            if not least - ROUNDING <= value <= most + ROUNDING:
+            if value is not None and not least - ROUNDING <= value <= most + ROUNDING:
                 limit = "at most 0" if most == 0 else "at least 0"
                 raise refuse(f"{field}.{j}.{k}", f"is {value:g}", f"give a value of {limit}, in nats")
-    return [[min(max(value, least), most) for value in row] for row in rows]
+    return [[None if value is None else min(max(value, least), most) for value in row] for row in rows]
 
 
 def _advantages(traces: Sequence[Trace], kind: Advantage) -> list[list[float]]:

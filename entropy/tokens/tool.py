@@ -9,7 +9,7 @@ from epf.entropy.core.checks import refuse, same_length
 from epf.entropy.core.information import FloatArray
 from epf.entropy.tokens.display import plot, tables
 from epf.entropy.tokens.maths import Clip, Drawn, entropy_change, steer_weights
-from epf.entropy.tokens.rows import ROUNDING, drawn_of, from_traces, log_ratio_of
+from epf.entropy.tokens.rows import ROUNDING, drawn_of, from_traces, log_ratio_of, without_logprob
 from epf.entropy.tokens.schema import ForkOut, QuadrantOut, RowOut, TokensInput, TokensOutput
 from epf.entropy.tooling.tool import Tool
 
@@ -44,8 +44,10 @@ def run(given: TokensInput) -> TokensOutput:
     undecided = 0 if highest is None else int((np.sign(highest) != np.sign(change)).sum())
     if given.top_logprobs and highest is None:
         warnings.append(
-            "Entropies are lower bounds. Give vocabulary for the upper bounds, which show the signs that are certain."
+            "Entropies are lower bounds. Give `vocabulary` for the upper bounds, which show the signs that are certain."
         )
+    if n_without := without_logprob(given.gathered()):
+        warnings.append(f"{n_without} tokens have no log probability and are left out; positions count the others.")
     p = np.exp(drawn.log_p)
     at_least = -p * drawn.log_p - (1 - p) * np.log1p(-np.minimum(p, 1 - 1e-12))
     if (n_low := int((drawn.entropy < at_least - ROUNDING).sum())) and not given.top_logprobs:

@@ -45,7 +45,8 @@ def _scores(trace: Trace, field: str) -> FloatArray:
 
 
 def _logprobs(trace: Trace, field: str) -> FloatArray:
-    means = [float(np.mean(step)) for step in trace.logprobs or () if step]
+    known = [[value for value in step if value is not None] for step in trace.logprobs or ()]
+    means = [float(np.mean(step)) for step in known if step]
     if not means:
         raise refuse(
             f"{field}.logprobs", "is empty or missing", "give log probabilities of its tokens, or choose other vectors"

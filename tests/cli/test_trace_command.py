@@ -43,7 +43,7 @@ def test_last_states_predict_the_log_probabilities_that_the_engine_recorded(tmp_
     trace = traces_of(read_rows(SAMPLE))[2]
     assert trace.token_ids is not None
     assert trace.logprobs is not None
-    tokens, recorded = list(chain(*trace.token_ids)), list(chain(*trace.logprobs))
+    tokens, recorded = list(chain(*trace.token_ids)), np.array(list(chain(*trace.logprobs)), dtype=np.float64)
     assert found["groups"] == [k for k, step in enumerate(trace.token_ids) for _ in step]
     predicted = log_softmax(np.array(found["activations"]) @ embedding().T)
     np.testing.assert_allclose([predicted[i, token] for i, token in enumerate(tokens[1:])], recorded[1:], atol=2e-4)

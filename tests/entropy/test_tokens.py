@@ -15,6 +15,7 @@ from epf.entropy.core.information import FloatArray
 from epf.entropy.registry import TOOLS
 from epf.entropy.tokens.advantages import outcome_advantages, process_advantages
 from epf.entropy.tokens.maths import Clip, Drawn, Form, WeightMap, drawn_from, entropy_bounds, entropy_change, steer_weights
+from epf.entropy.tokens.rows import drawn_of
 
 PI, H, ADVANTAGE = np.array([0.9, 0.5, 0.1, 0.02]), np.array([0.4, 0.7, 1.5, 2.0]), np.array([1.0, 1.0, -1.0, 1.0])
 NO_CLIP = Clip(low=1.0, high=math.inf)
@@ -121,6 +122,32 @@ def test_entropy_is_within_the_bounds_of_the_most_likely_tokens(logits: FloatArr
         assert least[0] == pytest.approx(most[0], abs=1e-9)
 
 
+@given(arrays(float, st.integers(4, 12), elements=st.floats(-8, 8)), st.integers(1, 12), st.integers(0, 11))
+def test_a_sampled_token_outside_the_most_likely_ones_tightens_the_bounds(logits: FloatArray, k: int, which: int) -> None:
+    log_p = np.sort(special.log_softmax(logits))[::-1]
+    k, which, size = min(k, len(logits) - 1), which % len(logits), len(logits)
+    top = log_p[None, :k]
+    least, most = entropy_bounds(top, size)
+    given = TOOLS["tokens"].input(logprobs=[[float(log_p[which])]], top_logprobs=[top.tolist()], vocabulary=size)
+    drawn, highest = drawn_of(given)
+    assert most is not None
+    assert highest is not None
+    assert least[0] - 1e-12 <= drawn.entropy[0] <= entropy_of(logits) + 1e-3
+    assert entropy_of(logits) - 1e-3 <= highest[0] <= most[0] + 1e-12
+    # The gap is what the unknown probability may add: without the sampled token, it is smaller.
+    if which >= k and log_p[k - 1] - log_p[which] > 0.1 and np.exp(log_p[which]) > 0.01 and size - k > 2:
+        assert highest[0] - drawn.entropy[0] < most[0] - least[0]
+        assert drawn.entropy[0] > least[0]
+
+
+def test_the_bounds_of_a_token_with_a_known_probability_outside_the_list_are_exact() -> None:
+    given = {"logprobs": [[math.log(0.1)]], "top_logprobs": [[[math.log(0.6), math.log(0.2)]]], "vocabulary": 5}
+    drawn, highest = drawn_of(TOOLS["tokens"].input(**given))
+    assert highest is not None
+    assert drawn.entropy[0] == pytest.approx(stats.entropy([0.6, 0.2, 0.1, 0.1]))
+    assert highest[0] == pytest.approx(stats.entropy([0.6, 0.2, 0.1, 0.05, 0.05]))
+
+
 def answer(**fields: Any) -> Any:
     return TOOLS["tokens"].answer(TOOLS["tokens"].input(**fields))
 
@@ -176,6 +203,18 @@ def test_traces_become_rows_of_steps_with_the_advantages_of_grpo() -> None:
     assert process == pytest.approx([z[0] + z[1], z[1], z[2] + z[3], z[3], 0, 0])
 
 
+def test_traces_without_entropies_are_bounded_by_what_is_known_of_their_tokens() -> None:
+    trace = {"steps": ["a", "b"], "logprobs": [[-0.1, None], [-0.5]], "top_logprobs": [[[-0.1, -3.0], [-1.0]], [[]]]}
+    found = answer(traces=[trace], vocabulary=100)
+    same = answer(logprobs=[[-0.1], [-0.5]], top_logprobs=[[[-0.1, -3.0]], [[-0.5]]], vocabulary=100)
+    assert [row.changes for row in found.rows] == [row.changes for row in same.rows]
+    assert [row.other_changes for row in found.rows] == [row.other_changes for row in same.rows]
+    assert "1 tokens have no log probability" in found.warnings[0]
+    only_sampled = answer(traces=[{"steps": ["a"], "logprobs": [[-0.7]]}])
+    assert only_sampled.forks[0].entropy == pytest.approx(stats.entropy([math.exp(-0.7), 1 - math.exp(-0.7)]))
+    assert "lower bounds" in only_sampled.warnings[0]
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 2)), min_size=1, max_size=12))
 def test_advantages_of_a_group_sum_to_zero(rewards: list[tuple[float, int]]) -> None:
     values, groups = zip(*rewards, strict=True)
@@ -209,7 +248,8 @@ def test_an_entropy_that_is_impossible_for_the_probability_leads_to_a_warning() 
         ({"logprobs": [[-0.7]], "top_logprobs": [[[-0.1, -0.2]]]}, "top_logprobs.0.0"),
         ({"logprobs": [[-0.7]], "top_logprobs": [[[-0.7, -0.8]]], "vocabulary": 1}, "vocabulary"),
         ({"traces": [TRACE], "advantages": [1.0]}, "advantages"),
-        ({"traces": [{**TRACE, "entropies": None}]}, "traces.0.entropies"),
+        ({"traces": [{**TRACE, "logprobs": None}]}, "traces.0.logprobs"),
+        ({"traces": [{**TRACE, "entropies": None, "top_logprobs": [[[0.5], []], [[]]]}]}, "traces.0.top_logprobs.0.0"),
         ({"traces": [TRACE, {**TRACE, "logprobs": [[-0.1, 0.5], [-0.1]]}]}, "traces.1.logprobs.0.1"),
         ({"traces": [{"steps": [], "logprobs": [], "entropies": []}]}, "traces"),
         ({"traces": [TRACE], "advantage": "correct"}, "traces.0.correct"),
