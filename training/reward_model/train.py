@@ -146,7 +146,7 @@ def train_on(
     """Train and return the model, also on the teacher's ranking if there is one; checkpoints and log go to ``folder``."""
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    language_model = LlamaForCausalLM.from_pretrained(backbone_folder).float().to(device)
+    language_model = LlamaForCausalLM.from_pretrained(backbone_folder, dtype=torch.float32).to(device)
     model = deepened(language_model, recipe.extra_layers)
     model.config._attn_implementation = "sdpa"
     look_back(model, language_model.config.num_hidden_layers, next(stream))

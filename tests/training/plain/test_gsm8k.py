@@ -8,7 +8,8 @@ import pytest
 from epf.training.plain.gsm8k.missing import without_a_number
 from epf.training.plain.gsm8k.program import Fixed, Given, Operation, Result
 from epf.training.plain.gsm8k.redraw import redraw
-from epf.training.plain.gsm8k.template import Template, template_of
+from epf.training.plain.gsm8k.template import Template
+from epf.training.plain.gsm8k.tracer import template_of
 from epf.training.plain.gsm8k.vary import vary
 from tests.training.plain.lines import check_lines, numbers_of
 
@@ -56,6 +57,22 @@ def test_a_percentage_divides_last() -> None:
 )
 def test_a_row_whose_numbers_cannot_be_traced_is_left_out(question: str, answer: str) -> None:
     assert template_of(question, answer) is None
+
+
+def test_a_percentage_may_be_written_as_a_share() -> None:
+    off = known(template_of("A lamp for $80 is 25% off. What does it cost?", "80*.75=<<80*.75=60>>60\n#### 60"))
+    assert off.program == (
+        Operation(Fixed(100), "-", Given(1)),
+        Operation(Result(0), "*", Given(0)),
+        Operation(Result(1), "/", Fixed(100)),
+    )
+    part = known(template_of("A farm has 80 hens, and 25% lay. How many?", "80*.25=<<80*.25=20>>20\n#### 20"))
+    assert part.program == (Operation(Given(1), "*", Given(0)), Operation(Result(0), "/", Fixed(100)))
+
+
+def test_the_program_ends_with_the_answer() -> None:
+    row = "4+3=<<4+3=7>>7 pens.\n4-3=<<4-3=1>>1 is the difference.\n5=<<5=5>>5\n#### 7"
+    assert known(template_of("Ann has 4 pens and Bo has 3. How many?", row)).program == (Operation(Given(0), "+", Given(1)),)
 
 
 def test_a_number_that_the_text_has_twice_stays() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from epf.training.plain.gsm8k.template import template_of
+from epf.training.plain.gsm8k.tracer import template_of
 from epf.training.plain.mixture import Mixture
 from epf.training.tokenizer import train_tokenizer
 

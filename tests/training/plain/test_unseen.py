@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from epf.training.plain.gsm8k.template import Template, template_of
+from epf.training.plain.gsm8k.template import Template
+from epf.training.plain.gsm8k.tracer import template_of
 from epf.training.plain.json_lines import read_rows
 from epf.training.plain.mixture import Mixture
 from epf.training.plain.unseen import BATTERY, Unseen

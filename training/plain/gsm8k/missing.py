@@ -5,7 +5,8 @@ import re
 import numpy as np
 
 from epf.training.plain.gsm8k.program import run
-from epf.training.plain.gsm8k.template import Slot, Template
+from epf.training.plain.gsm8k.slots import Slot
+from epf.training.plain.gsm8k.template import Template
 from epf.training.plain.problem import PlainProblem
 
 _VAGUE = ("some", "several", "a number of", "a few", "many")

@@ -8,7 +8,8 @@ numbers that work.
 import numpy as np
 
 from epf.training.plain.gsm8k.program import run, value_of
-from epf.training.plain.gsm8k.template import Slot, Template
+from epf.training.plain.gsm8k.slots import Slot
+from epf.training.plain.gsm8k.template import Template
 from epf.training.plain.problem import DECIMALS, PlainProblem, operation_lines, show
 
 _SWEEPS = 2
@@ -45,8 +46,8 @@ def _near(rng: np.random.Generator, template: Template, slot: Slot) -> float:
     """Draw a number of the size of the slot's."""
     value = slot.value
     if slot.decimals < 0:
-        return float(rng.integers(2, 13))
-    if template.text[slot.end :].lstrip("- ").startswith(("%", "percent")):
+        return float(rng.integers(2, 13 if value < 13 else 21))
+    if slot.is_percentage(template.text):
         if value > 100:
             return value
         return float(rng.integers(1, 20) * 5) if value % 5 == 0 else float(rng.integers(1, 100))

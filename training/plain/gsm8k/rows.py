@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from epf.core.extras import import_extra
-from epf.training.plain.gsm8k.template import Template, template_of
+from epf.training.plain.gsm8k.template import Template
+from epf.training.plain.gsm8k.tracer import template_of
 from epf.training.plain.json_lines import read_rows
 
 HUB = ("openai/gsm8k", "main")

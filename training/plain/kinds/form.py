@@ -153,10 +153,10 @@ def _words(rng: np.random.Generator, slots: set[str]) -> dict[str, str]:
     names = [_name(rng) for _ in range(3)]
     he, his, him = (("he", "his", "him"), ("she", "her", "her"))[int(rng.integers(2))]
     nouns = _THINGS[int(rng.integers(len(_THINGS)))]
-    things = [str(noun) for noun in rng.choice(nouns, 3, replace=False)]
+    things = _some(rng, nouns, 3)
     box = _pick(rng, words.CONTAINERS)
-    days = [str(day) for day in rng.choice(words.WEEKDAYS, 3, replace=False)]
-    adjectives = [str(adjective) for adjective in rng.choice(words.ADJECTIVES, 2, replace=False)]
+    days = _some(rng, words.WEEKDAYS, 3)
+    adjectives = _some(rng, words.ADJECTIVES, 2)
     found = {"A": names[0], "B": names[1], "C": names[2], "he": he, "He": he.capitalize(), "his": his, "him": him}
     found |= {"item": words.singular(things[0]), "item2": words.singular(things[1]), "item3": words.singular(things[2])}
     found |= {"items": words.plural(things[0]), "items2": words.plural(things[1]), "items3": words.plural(things[2])}
@@ -168,6 +168,10 @@ def _words(rng: np.random.Generator, slots: set[str]) -> dict[str, str]:
     if missing:
         raise KeyError(f"A form has the slots {sorted(missing)}, which are neither words nor numbers.")
     return found
+
+
+def _some(rng: np.random.Generator, options: tuple[str, ...], n: int) -> list[str]:
+    return [options[i] for i in rng.choice(len(options), n, replace=False)]
 
 
 def _name(rng: np.random.Generator) -> str:
