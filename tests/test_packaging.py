@@ -130,7 +130,9 @@ class TestInstalled:
 
     def test_the_build_prints_no_warnings(self, built: tuple[Path, Path, str]) -> None:
         printed = [line for line in built[2].splitlines() if "byte-compiling is disabled" not in line]
-        assert not [line for line in printed if re.search(r"warning|deprecated|no previously-included", line, re.IGNORECASE)]
+        assert not [
+            line for line in printed if re.search(r"warning(?!s\.py)|deprecated|no previously-included", line, re.IGNORECASE)
+        ]
 
     def test_the_wheel_holds_what_runs_and_nothing_else(self, built: tuple[Path, Path, str]) -> None:
         with ZipFile(built[1]) as archive:
