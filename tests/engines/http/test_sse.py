@@ -42,6 +42,7 @@ def test_lines_end_as_in_the_standard_and_chunks_end_anywhere(end: str, start: b
 @pytest.mark.parametrize(
     ("body", "events"),
     [
+        (b'\xef\xbb\xbfdata: {"a": 1}\n\ndata: [DONE]', [{"a": 1}]),
         (b'data: {"a":\ndata: 1}\n\ndata: [DONE]', [{"a": 1}]),
         (b'data: {"a": 1}\ndata: {"a": 2}\ndata: [DONE]\n', [{"a": 1}, {"a": 2}]),
         (b'id: 7\nevent: x\nretry: 5\ndata: {"a": 1}\nother: {"a": 2}\n\ndata:[DONE]\n\n', [{"a": 1}]),
