@@ -70,6 +70,9 @@ def from_traces(traces: Sequence[Trace], given: FeaturesInput) -> FeaturesInput:
     if all(getattr(trace, field) is None for trace in traces):
         raise refuse(f"traces.0.{field}", "is missing, as in all traces", "give it, or set `of` to the other value")
     problem = codes_of(trace.problem for trace in traces)
+    if int(problem.max()) + 1 == len(traces):
+        complaint = "have one solution of each problem, and the effective number of one is always 1"
+        raise refuse("traces", complaint, "give several solutions of each problem, or the answers as `labels`")
     several = int(problem.max()) > 0
     if given.of == "answers":
         answers = [trace.answer if trace.answer is not None else NO_ANSWER for trace in traces]

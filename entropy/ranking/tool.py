@@ -132,6 +132,8 @@ def from_traces(traces: Sequence[Trace], given: RankingInput) -> RankingInput:
         groups[trace.problem].append(i)
     student = [_score(trace, given.student, f"traces.{i}") for i, trace in enumerate(traces)]
     teacher = [_score(trace, given.teacher, f"traces.{i}") for i, trace in enumerate(traces)]
+    if len(groups) == len(traces):
+        raise refuse("traces", "have one solution of each problem, which has no rank", "give several solutions of each problem")
 
     def first(rows: list[int]) -> int | None:
         correct = [k for k, i in enumerate(rows) if traces[i].correct]

@@ -208,6 +208,9 @@ def test_traces_are_counted_by_problem() -> None:
         ({"traces": [{"answer": "1"}], "groups": ["a"]}, "groups"),
         ({"traces": [{"correct": True}]}, "traces.0.answer"),
         ({"traces": [{"answer": "1"}], "of": "particles"}, "traces.0.log_weight"),
+        ({"traces": [{"problem": name, "answer": "1"} for name in "pqr"]}, "traces"),
+        ({"traces": [{"problem": name, "log_weight": 0.0} for name in "pq"], "of": "particles"}, "traces"),
+        ({"traces": [{"answer": "1"}]}, "traces"),
     ],
 )
 def test_inconsistent_samples_are_refused(fields: dict[str, Any], param: str) -> None:

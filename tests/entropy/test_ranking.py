@@ -213,6 +213,11 @@ def test_traces_of_one_problem_are_its_candidates() -> None:
         ({"traces": [{"scores": [0.5], "judges": {"a": 1.0}}, {"scores": [0.5]}], "teacher": "a"}, "traces.1.judges.a"),
         ({"traces": [{"judges": {"a": 1.0}}], "teacher": "a"}, "traces.0.scores"),
         ({"traces": [{"scores": [0.5]}], "teacher": "logprobs"}, "traces.0.logprobs"),
+        ({"traces": [{"problem": name, "scores": [0.5]} for name in "pq"], "teacher": "scores"}, "traces"),
+        (
+            {"traces": [{"logprobs": [[None]], "steps": ["a"]}], "teacher": "logprobs", "student": "logprobs"},
+            "traces.0.logprobs",
+        ),
     ],
 )
 def test_inconsistent_scores_are_refused(fields: dict[str, Any], param: str) -> None:
