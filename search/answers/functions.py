@@ -26,5 +26,6 @@ OF_SEVERAL: dict[str, Callable[..., Any]] = {
     "min": sympy.Min,
     "gcd": lambda *numbers: Integer(sympy.igcd(*numbers)),
     "lcm": lambda *numbers: Integer(sympy.ilcm(*numbers)),
+    "binomial": sympy.binomial,
 }
 """The greatest common divisor and the least common multiple of variables have no value: the functions raise an error."""

@@ -92,6 +92,15 @@ def unordered(elements: Iterable[Reading]) -> Reading:
     return _collection(distinct, "{{{}}}", lambda tokens: ",".join(sorted(set(tokens))))
 
 
+def listed(elements: Iterable[Reading]) -> Reading:
+    """Return the reading of a list without order; where elements are repeated it also equals the list without repetitions."""
+    found = list(elements)
+    once = unordered(found)
+    if len(set(found)) == len(found):
+        return once
+    return Reading("{" + ",".join(sorted(map(token, found))) + "}", (once.key, *once.also))
+
+
 def token(element: Reading) -> str:
     """Return what stands for an element in the key of a collection."""
     return element.key + "".join(f" {unit}" for unit in sorted(element.units))

@@ -5,7 +5,7 @@ What is equal there:
 - A number without a unit equals the same number with any: ``12`` is ``\$12``, ``12 apples``, ``12\text{ cm}^2`` and ``12\%``,
   since the question says what is counted. Two different units make two different answers: ``12 cm`` is neither ``12 m`` nor
   ``12 kg``, ``5 \text{ gain}`` not ``5 \text{ loss}``; where one side only says more, as in ``12 red apples`` and
-  ``12 apples``, they are equal.
+  ``12 apples``, they are equal, unless that is another unit, as in ``12 m/s``.
 - From 1 % on a percentage is read both ways, as most people write it: ``50\%`` is 50 and 0.5. ``0.5\%`` is 0.005 only.
 - Values are compared exactly: 1/2 is 0.5, and 0.33 is not 1/3. But a decimal of six or more places that rounds or cuts a
   fraction with a denominator up to 30 is read as that fraction, so 0.333333 is 1/3. As this happens while reading, equality

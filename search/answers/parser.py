@@ -14,6 +14,8 @@ from epf.search.answers.tokens import Tokens, Unread
 _FRACTION = re.compile(r"\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
 _FUNCTION_IN_TEXT = re.compile(r"\\text\s*\{\s*(cis|sin|cos|tan|log|ln|exp|gcd|lcm|max|min)\s*\}")
 
+_ORDER = re.compile(r"\{ ?\( ?(?:\d+|n) ?\) ?\}")
+
 
 def parse_whole(text: str) -> Expr:
     """Return the value of an expression.
@@ -54,6 +56,8 @@ class _Parser(Tokens):
             return -value if minus else value
         value = self.factor()
         while True:
+            if self.is_command("times") and r"\vec" in self.text:
+                raise Unread(self.text)  # the product of two vectors does not commute
             if self.is_sign("*") or self.is_command("cdot", "times"):
                 self.next()
                 value = value * self.signed_factor()
@@ -93,6 +97,8 @@ class _Parser(Tokens):
         while True:
             if self.is_sign("^", "**"):
                 self.next()
+                if _ORDER.match(self.text, self.begin):
+                    raise Unread(self.text)  # a derivative, and no power
                 if self.is_command("circ"):
                     self.next()
                     value = value * sympy.pi / 180

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from epf.search.answers.units import agree
+
 
 class Reading(NamedTuple):
     """What one answer means.
@@ -33,6 +35,8 @@ def same(a: Reading, b: Reading) -> bool:
     """Whether two answers are equal. Reflexive and symmetric."""
     if a == b:
         return True
-    if not (a.units <= b.units or b.units <= a.units):
+    if not agree(a.units, b.units):
         return False
+    if "%" in a.units and "%" in b.units:  # both are read the same way: 100 % is not 1 %
+        return a.key == b.key
     return a.key == b.key or a.key in b.also or b.key in a.also

@@ -116,7 +116,9 @@ def _of_names(names: list[str], entries: list[str]) -> Reading:
     found = dict(sorted(zip(map(normalised, names), map(element, entries), strict=True)))
     key = "sys:" + ",".join(f"{name}={keys.token(entry)}" for name, entry in found.items())
     pair, listed = keys.sequence(found.values()), keys.unordered(found.values())
-    return Reading(key, (pair.key, *pair.also, listed.key, *listed.also))
+    also = (pair.key, *pair.also)
+    # As a list, ``a = 1, b = 1`` would be 1 and equal ``a = 1``.
+    return Reading(key, (*also, listed.key, *listed.also) if len(set(found.values())) > 1 else also)
 
 
 def _is_false(sides: tuple[str, ...]) -> bool:

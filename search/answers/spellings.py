@@ -18,6 +18,14 @@ _MATRIX = re.compile(
 _ROW_END = re.compile(r"\\\\(?:\[[^\[\]]*\])?")
 _TRANSPOSED = re.compile(r"(.+?) ?\^ ?(?:T|\{ ?T ?\}|\\top|\{ ?\\top ?\}|\{?\\text\{T\}\}?)")
 
+_ROUGHLY = re.compile(
+    r"^(?:\\text\{ ?)?(?:about|approximately|approx\.?|roughly|around|exactly)(?: ?\})? ?(?=[-+$\\.]?\d|\\frac|\\sqrt)"
+)
+_OPTION = re.compile(r"^(?:[Oo]ption|[Cc]hoice) (?=\(?[A-Z]\)?(?![A-Za-z]))")
+_CURRENCY_IN_TEXT = re.compile(r"^\\text\{ ?([A-Z]{3}|Rs\.?) ?\} ?(?=\d)")
+_IN_BASE = re.compile(r"([0-9A-F]+) ?(?:\(|\\text\{ ?\(?)? ?(?:in )?base (\w+)\)?(?: ?\})?$")
+_ANGLES = re.compile(r"<([^<>=]+,[^<>=]+)>$")
+
 PHRASES = {
     **dict.fromkeys(("no solution", "no solutions", "no real solution", "no real solutions", "empty set"), r"\emptyset"),
     **dict.fromkeys(("all real numbers", "all reals", "all real x", "the real numbers", "any real number"), r"\mathbb{R}"),
@@ -28,6 +36,11 @@ PHRASES = {
 def rewritten(text: str) -> str:
     """Return tidy text with what programs and other countries write as it is written here."""
     text = _CROSS.sub(r" \\times ", _FRACTION_CALL.sub(r"\\frac{\1}{\2}", _INFINITY.sub(r"\\infty ", text)))
+    text = _CURRENCY_IN_TEXT.sub(r"\1 ", _OPTION.sub("", _ROUGHLY.sub("", text)))
+    if text[:1] == "<":
+        text = _ANGLES.sub(r"\\langle \1\\rangle", text)
+    if in_base := _IN_BASE.fullmatch(text):
+        return f"{in_base[1]}_{{{in_base[2]}}}"
     text = _REALS_WITHOUT.sub(r"\\mathbb{R} \\setminus ", text)
     if _HAS_RELATION.search(text):
         text = re.sub(r"\\wedge(?![a-z])", " and ", re.sub(r"\\vee(?![a-z])", " or ", text))

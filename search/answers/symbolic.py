@@ -27,7 +27,11 @@ from epf.search.answers.tokens import Unread
 
 _OR = re.compile(r"(?<![A-Za-z\\])or(?![A-Za-z])|\\text\{ ?,? ?or ?\}")
 _CHOICE = re.compile(
-    r"(?:\\text\{ ?)?\(([A-Z])\) ?(?:\} ?)?:?(?![-+=/*^_\s]|\\(?:cdot|times|cup|cap|in))(.+)|([A-Z])\)|\[([A-Z])\]"
+    r"""(?: \\text\{[ ]? )? \( ([A-Z]) \) [ ]? (?: \}[ ]? )? :?
+        (?! [-+=/*^_\s,;&(] | (?:\\text\{[ ]?)?(?:and|or)(?![A-Za-z]) | \\(?:cdot|times|cup|cap|in) ) (.+)
+      | ([A-Z]) \) (?:[ ](.+))?
+      | \[ ([A-Z]) \]""",
+    re.VERBOSE,
 )
 _NO_ARITHMETIC = re.compile(r"\d+-\d+(?:-\d+)?(?: [A-Za-z ]+)?|\d+/\d+/\d+|[A-Z](?: ?\\times ?[A-Z])+")
 _REMAINDER = re.compile(r"(\d+) ?(?:\\text\{ ?)?(?:R|r|with remainder|remainder)(?: ?\})? ?(\d+)")
@@ -57,7 +61,7 @@ def _answer(text: str) -> Reading:
     """A list of values, or one value."""
     text = PHRASES.get(normalised(text), text)
     if choice := _CHOICE.fullmatch(text):
-        return _choice(choice[1] or choice[3] or choice[4], choice[2])
+        return _choice(choice[1] or choice[3] or choice[5], choice[2] or choice[4])
     if remainder := _REMAINDER.fullmatch(text):
         return Reading(f"quotient:{remainder[1]} {remainder[2]}")
     if _NO_ARITHMETIC.fullmatch(text):
@@ -120,7 +124,7 @@ def _list(parts: list[str], *, union: bool) -> Reading:
     if all(is_word(part) or re.fullmatch(r"\(?[A-Za-z]\)?", part) for part in parts):
         words = [as_text(part) if is_word(part) else value(part) for part in parts]
         return Reading("[" + ",".join(map(keys.token, words)) + "]", (keys.unordered(words).key,))
-    return keys.unordered([found for part in parts for found in _values(part)])
+    return keys.listed([found for part in parts for found in _values(part)])
 
 
 def _values(part: str) -> list[Reading]:

@@ -24,7 +24,7 @@ _OPERATORS = ((r"\cup", sympy.Union), (r"\cap", sympy.Intersection), (r"\setminu
 _PLUS_MINUS = re.compile(r"\\[pm][pm](?![a-z])")
 _BASE = re.compile(
     r"\(?(?P<digits>[0-9A-Z][0-9A-Za-z]*)\)? ?_ ?"
-    r"(?:(?P<digit>\d+)|\{ ?(?:\\text\{ ?|\()?(?P<base>\w+) ?[})]?\}|\\text\{ ?(?P<word>\w+)\})"
+    r"(?:(?P<digit>\d+)|\{ ?(?:\\text\{ ?base ?\} ?|\\text\{ ?(?:base )?|\()?(?P<base>\w+) ?[})]?\}|\\text\{ ?(?P<word>\w+)\})"
 )
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10"}
 _POINT = re.compile(r"[A-Z](?:_?\d|')? ?(?=\(.*,.*\)$)")
@@ -190,7 +190,7 @@ def _in_brackets(text: str) -> Reading:
     inner = text[len(brackets[0]) : -len(brackets[1])].strip()
     parts = elements(inner, ",;", grouping=False)
     if brackets == (r"\{", r"\}") or (brackets == ("{", "}") and len(parts) > 1):
-        return keys.unordered([found for part in parts for found in values(part)])
+        return keys.unordered([found for part in parts for found in _members(part)])
     if len(parts) == 1:
         if brackets == (r"\langle", r"\rangle"):
             raise Unread(text)
@@ -200,6 +200,13 @@ def _in_brackets(text: str) -> Reading:
     if (brackets[0] == "[") != (brackets[1] == "]"):
         raise Unread(text)
     return keys.unordered([keys.sequence(entries) for entries in product(*map(values, parts))])
+
+
+def _members(part: str) -> list[Reading]:
+    """The members of a set that a part stands for; a set in it is a member itself."""
+    if part in _SETS or bracketed(part) == (r"\{", r"\}"):
+        return [Reading(f"{{{keys.token(value(part))}}}")]
+    return values(part)
 
 
 def _endpoint(text: str) -> Expr:

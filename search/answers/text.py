@@ -22,6 +22,7 @@ _SYMBOLS = {
     "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "⟨": r"\langle ", "⟩": r"\rangle ",
     "〈": r"\langle ", "〉": r"\rangle ", "“": '"', "”": '"', "‘": "'", "’": "'", "′": "'", "″": "''", "。": ".", "、": ",",
     "…": r"\dots ", "Ω": r"\Omega ", "µ": r"\mu ", "∠": r"\angle ", "△": r"\triangle ", "∣": "|",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
 }  # fmt: skip
 _GREEK = {
     letter: rf"\{name} "
@@ -72,8 +73,16 @@ _DELIMITERS = (
 )  # fmt: skip
 _FINAL = " .;:,\\"
 _SIGN_OFF = re.compile(r"\\(?:blacksquare|square|Box|qed|checkmark)\s*$")
-_LEAD_IN = re.compile(r"^\s*\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow)(?![A-Za-z])")
+_LEAD_IN = re.compile(
+    r"^\s*\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow)(?![A-Za-z])|^\s*\\sim(?:eq)?\s*(?=[\d.$])"
+)
 _LINES = re.compile(r"\\begin\{(cases|aligned|align\*?|gathered|equation\*?|split)\}(.*)\\end\{\1\}", re.DOTALL)
+_CONDITION = re.compile(
+    r"""((?:^|\\\\)(?!\s*&)[^&=<>\\]*(?:\\(?!\\|[lg]eq?(?![a-z]))[^&=<>\\]*)*)
+        &(?!\s*(?:\\text|\\mbox|[-+=<>]|$|\\\\)|[^\\&]*&)""",
+    re.VERBOSE,
+)
+"""What stands before the condition of a value in ``cases``."""
 _INFIX = re.compile(r"\{([^{}]*)\\(over|choose)(?![a-z])([^{}]*)\}|^([^{}]*)\\(over|choose)(?![a-z])([^{}]*)$")
 _OVERLINED = re.compile("((?:\\d[\u0304\u0305])+)|(\\d)\u0307")
 _TIGHT = re.compile(r"\s*([^\w\s\\{}'\"]|\\\{|\\\})\s*|(?<=[{}])\s+|\s+(?=[{}])")
@@ -85,9 +94,7 @@ def tidy(text: str) -> str:
     text = _COMMA.sub(",", _ascii(text))
     if "\\" not in text:
         return unwrapped(_SPACE.sub(" ", text))
-    text = _LINES.sub(
-        lambda match: re.sub(r"\\\\(?:\[[^\]]*\])?\s*", ", ", match[2].replace("&", " ").strip().rstrip("\\")), text
-    )
+    text = _LINES.sub(_listed, text)
     text = _INFIX.sub(_prefixed, re.sub(r"\\vec\s*\{([ijk])\}", r"\\hat{\1}", text))
     if "matrix" not in text and "array" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z{}(\[])", r"\\", text)
@@ -184,6 +191,12 @@ def _one_character(character: str) -> str:
     return "".join(_SYMBOLS.get(c) or _GREEK.get(c) or c for c in compatible)
 
 
+def _listed(match: re.Match[str]) -> str:
+    """Lines as a list, and the values of ``cases`` with their conditions."""
+    lines = _CONDITION.sub(r"\1 \\text{ if } ", match[2]) if match[1] == "cases" else match[2]
+    return re.sub(r"\\\\(?:\[[^\]]*\])?\s*", ", ", lines.replace("&", " ").strip().rstrip("\\"))
+
+
 def _prefixed(match: re.Match[str]) -> str:
     top, name, bottom = (match[k] or match[k + 3] or "" for k in (1, 2, 3))
     return rf"\{'frac' if name == 'over' else 'binom'}{{{top.strip()}}}{{{bottom.strip()}}}"
@@ -205,7 +218,7 @@ def _unstyled(text: str) -> str:
         if end < 0:
             return text
         inner = text[match.end() + 1 : end]
-        wordy = match["name"].startswith(_WORDY)
+        wordy = match["name"].startswith(_WORDY) and not match["name"].startswith("textcolor")
         stripped = inner.strip()
         if wordy and match["name"] != "text" and len(stripped) == 1 and stripped in "eid":
             inner = stripped

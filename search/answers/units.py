@@ -22,15 +22,18 @@ _NAMES = {
 _CANONICAL = {word: unit for unit, words in _NAMES.items() for word in [unit, *words.split()]}
 SIGNS = "$€£¥₹₩₽₺₫₦₱₪₿"
 """Currency signs."""
+_WITHOUT_RATE = frozenset(SIGNS) | {"%"}
 _RATES = {"mph": ("mi", "h^-1"), "kph": ("km", "h^-1"), "kmh": ("km", "h^-1"), "kmph": ("km", "h^-1"), "mps": ("m", "s^-1")}
 _FILLERS = frozenset("a an the of unit old in total th about altogether".split()) - {"in"}
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _LATER_POWERS = {"squared": 2, "cubed": 3}
+_RAISES = re.compile(r"(?: |\\text\{)*(?:squared|cubed)(?![A-Za-z])")
+"""Words that make a power of the number itself, if no unit stands between."""
 
 _NOT_UNITS = re.compile(
     r"""(?i)(?<![A-Za-z])(?: hundreds? | thousands? | (?:m|b|tr)illions? | dozens? | half | halves | thirds? | quarters? | pi
     | tau | phi | inf(?:inity)? | sqrt | sin | cos | tan | cot | csc | sec(?=[ ]*\() | log | ln | exp | mod | base
-    | factorial | remainder | tens
+    | factorial | zero | remainder | tens
     | and | or | to | than | more | less | fewer | least | most | not | times | over | plus | minus | divided | out | by | if
     | when | where | is | are | st | [nr]d | e | i | x | y | z )(?![A-Za-z])""",
     re.VERBOSE,
@@ -67,6 +70,8 @@ def units(text: str) -> frozenset[str] | None:
     ``text`` is what follows a number, with the space between them: a letter next to a number is a variable, as in ``3x``, and a
     word with a space a unit, as in ``3 apples``. Its powers are part of a unit: ``{"m", "s^-2"}``.
     """
+    if _RAISES.match(text):
+        return None
     at = 0
     while at < len(text):
         match = _SUFFIX.match(text, at)
@@ -74,6 +79,17 @@ def units(text: str) -> frozenset[str] | None:
             return None
         at = match.end()
     return _canonical(text)
+
+
+def agree(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Whether two answers with the same number may be one: either says no more than the other, and not in another unit.
+
+    ``12 apples`` may be ``12 red apples``, but ``12 m`` is not ``12 m/s``. An amount or a percentage may leave out its rate.
+    """
+    less, more = sorted((a, b), key=len)
+    if not less <= more:
+        return False
+    return less <= _WITHOUT_RATE or not any("^" in unit or unit in _NAMES for unit in more - less)
 
 
 def currency(sign: str) -> str:
@@ -99,7 +115,8 @@ def _is_unit(match: re.Match[str]) -> bool:
 
 def _canonical(text: str) -> frozenset[str]:
     text = (
-        text.replace("'", " ft ")
+        re.sub(r"(?i)\bper cent\b", "percent", text)
+        .replace("'", " ft ")
         .replace('"', " in ")
         .replace("^\\circ", " deg ")
         .replace("\\Omega", " ohm ")

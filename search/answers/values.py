@@ -56,7 +56,7 @@ _TOKEN = re.compile(
 )
 _JOINER = re.compile(r",?\s+(?:and|or)\s+(?!a\b)(?=[^\w\s]|\d|\w\b)|,\s+(?=[-−+√(\[{\\$\d]|\w\s*=)", re.IGNORECASE)
 _JOINED = re.compile(r"(?:and|or)\b")
-_TAKEN_BACK = re.compile(r"[?？]|and\s+(?:an?|one|two|three)\b")  # a question, or 12 and a half
+_TAKEN_BACK = re.compile(r"[?？]|than\b|and\s+(?:an?|one|two|three)\b")  # a question, or 12 and a half
 _DOLLAR = re.compile(r"(?<!\\)\$(?=\s?[\d.])|\\\$\s?(?=[\d.])")
 _GROUPING = re.compile(r"(?<=\d)\s?(?:\{,\s?\}|\\[,!])\s?(?=\d{3})")
 _WITH_UNIT = re.compile(r"(?P<number>[-−+]?\d[\d.,/]*)(?P<unit>(?: [a-zA-Z]+)+)")

@@ -13,8 +13,8 @@ BEFORE_NUMBERS = frozenset("by in of out to".split())
 
 NO_VALUES = frozenset(
     """a an ambiguous analogous answer answers clear complicated computed correct could defined derived determined difficult do
-    done easy enough final first follows found greater had has have hard here hidden incorrect invalid larger less let
-    likely maybe missing never obtained obvious pending perhaps possible probably ready reasonable right same see shown
+    done easy enough final first follows found greater had has have hard here hidden incorrect integer invalid larger less let
+    likely maybe missing never number obtained obvious pending perhaps possible probably ready reasonable right same see shown
     simple smaller solution straightforward sure the trivial uncertain unclear unknown unsure valid wrong yet""".split()
 )
 """Words that no name or unit holds: they talk about an answer."""

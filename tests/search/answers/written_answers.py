@@ -575,6 +575,8 @@ FURTHER: dict[str, str | None] = {
     "The answers are on page 5.": None,
     "Here are the answers: 5": "5",
     "No answer is possible.": None,
+    "The answer should be a number.": None,
+    "This answer is 3 more than before, so we go on.": None,
     "No final answer.": None,
     "Let me answer: 5 steps are needed first": None,
     "I will answer in 5 minutes": None,
