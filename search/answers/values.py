@@ -59,6 +59,9 @@ _JOINED = re.compile(r"(?:and|or)\b")
 _TAKEN_BACK = re.compile(r"[?？]|than\b|and\s+(?:an?|one|two|three)\b")  # a question, or 12 and a half
 _DOLLAR = re.compile(r"(?<!\\)\$(?=\s?[\d.])|\\\$\s?(?=[\d.])")
 _GROUPING = re.compile(r"(?<=\d)\s?(?:\{,\s?\}|\\[,!])\s?(?=\d{3})")
+_UNFINISHED = re.compile(
+    r"(?:[\d\s)}\]][-−+*/^=<>]|\\(?:cdot|times|div|pm))[\s$]*\Z"
+)  # a text that was cut off; but A+ is a grade
 _WITH_UNIT = re.compile(r"(?P<number>[-−+]?\d[\d.,/]*)(?P<unit>(?: [a-zA-Z]+)+)")
 
 _LAYOUT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|[lcd]?dots|q?quad)(?![A-Za-z])|\\[,;:!]")
@@ -160,7 +163,7 @@ def _value_of(piece: str) -> _Piece | None:
         token for token in tokens if token.lastgroup == "word" and len(token.group()) > 1 and token.group() not in FUNCTIONS
     ]
     is_balanced = sum((token.group() == "{") - (token.group() == "}") for token in tokens) == 0
-    if not is_balanced or "boxed" in piece or "fbox" in piece or not has_content(piece):
+    if not is_balanced or "boxed" in piece or "fbox" in piece or _UNFINISHED.search(piece) or not has_content(piece):
         return None
     is_sentence = len(words) > _MAX_WORDS or any(word.group().lower() in NO_VALUES for word in words)
     if any(token.lastgroup in ("math", "formula", "number") for token in tokens):
