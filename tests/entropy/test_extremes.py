@@ -75,3 +75,23 @@ def test_scores_of_any_distance_give_exact_divergences(low: float, gap: float) -
     p = special.softmax([low, low + gap])
     pull = p * (special.log_softmax([low, low + gap]) + special.entr(p).sum())
     assert json.loads(outcome.answer)["change"] == pytest.approx(-(pull[0] - p @ pull), abs=1e-12)
+
+
+def with_true(value: Any) -> Any:
+    """The body with ``true`` in place of its first fraction; None without a fraction."""
+    match value:
+        case dict() | list():
+            for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+                if (inner := with_true(one)) is not None:
+                    return {**value, key: inner} if isinstance(value, dict) else [*value[:key], inner, *value[key + 1 :]]
+        case float():
+            return True
+    return None
+
+
+@pytest.mark.parametrize(("name", "body"), BODIES, ids=[f"{i}-{name}" for i, (name, _) in enumerate(BODIES)])
+def test_true_is_not_a_number(name: str, body: dict[str, Any]) -> None:
+    sent = with_true(body)
+    if sent is not None:
+        outcome = outcome_of(name, json.dumps(sent).encode())
+        assert outcome.complaints or outcome.refusal
