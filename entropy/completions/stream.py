@@ -16,12 +16,12 @@ TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 def whole(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
     """Yields complete responses with the number of their first row, in the order of first rows; other rows as they are."""
     ended: dict[int, Row] = {}
-    open_at: dict[object, int] = {}
+    open_at: dict[str, int] = {}
     for number, row in rows:
         if not (is_event(row) or _is_chunk(row)):
             ended[number] = row
             continue
-        key = "response" if is_event(row) else row.get("id")
+        key = "response" if is_event(row) else str(row.get("id"))
         known = open_at.get(key)
         if known is None or (not is_event(row) and _begins_again(ended[known], row)) or row.get("type") == "response.created":
             known = open_at[key] = number
@@ -53,7 +53,7 @@ def _begins_again(merged: Row, row: Row) -> bool:
     """Whether a row with an id that was used before starts another response: each of its choices has ended, yet says more."""
     ended = {one["index"] for one in merged["choices"] if one.get("finish_reason")}
     given = [one for one in row["choices"] if isinstance(one, dict)]
-    return bool(given) and all(one.get("index", 0) in ended and _says(one) for one in given)
+    return bool(given) and all(str(one.get("index", 0)) in ended and _says(one) for one in given)
 
 
 def _says(choice: Row) -> bool:
@@ -65,7 +65,7 @@ def _add_chunk(merged: Row, row: Row) -> None:
     for given in row["choices"]:
         if not isinstance(given, dict):
             continue
-        index = given.get("index", 0)
+        index = str(given.get("index", 0))
         choice = next((one for one in merged["choices"] if one["index"] == index), None)
         if choice is None:
             choice = {"index": index, "logprobs": None}
@@ -95,7 +95,7 @@ def _add_event(merged: Row, event: Row) -> None:
     if isinstance(event.get("response"), dict):
         merged["response"] = event["response"]
     if event["type"] == "response.output_text.delta":
-        place = (event.get("output_index", 0), event.get("content_index", 0))
+        place = (str(event.get("output_index", 0)), str(event.get("content_index", 0)))
         part = merged["parts"].setdefault(place, {"type": "output_text", "text": "", "logprobs": []})
         part["text"] += event["delta"] if isinstance(event.get("delta"), str) else ""
         part["logprobs"] += event["logprobs"] if isinstance(event.get("logprobs"), list) else []
@@ -114,5 +114,5 @@ def _response(merged: Row) -> Row:
     ]
     if complete or not merged["parts"]:
         return response if isinstance(output, list) else {**response, "output": []}
-    parts = [part for _, part in sorted(merged["parts"].items(), key=lambda one: tuple(map(str, one[0])))]
+    parts = [part for _, part in sorted(merged["parts"].items(), key=lambda one: one[0])]
     return {**response, "output": [{"type": "message", "content": parts}]}

@@ -4,7 +4,6 @@ Chat completions, the Responses API and llama.cpp list objects: ``{"token", "log
 Completions have parallel lists: ``{"tokens", "token_logprobs", "top_logprobs": [{token: log probability}]}``.
 """
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -148,8 +147,8 @@ def log_probability(value: object, field: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise refuse(field, "is not a number", "give the natural logarithm of a probability, or null")
-    if math.isnan(value) or value <= UNREPORTED:
+    if value != value or value <= UNREPORTED:  # NaN differs from itself; math.isnan fails for huge integers
         return None
     if value > ROUNDING:
-        raise refuse(field, f"is {value:g}", "the natural logarithm of a probability is at most 0")
+        raise refuse(field, "is above 0", "the natural logarithm of a probability is at most 0")
     return min(float(value), 0.0)

@@ -9,8 +9,8 @@ from typing import Any
 from epf.entropy.completions.steps import beginnings, steps_of
 from epf.entropy.completions.stream import Row, is_event, whole
 from epf.entropy.completions.token import Token, tokens_of
-from epf.entropy.core.checks import refuse
-from epf.entropy.trace import Trace
+from epf.entropy.core.checks import at_most, refuse
+from epf.entropy.trace import MAX_STEPS, Trace
 
 
 def is_completion(row: Row) -> bool:
@@ -92,6 +92,7 @@ def _trace(text: str, tokens: list[Token], response: Row, request: Row, finish: 
         tokens = [token for token, at in zip(tokens, beginnings(text, tokens), strict=True) if at >= start]
         text = text[len(prompt) :]
     steps, of_step = steps_of(text, tokens)
+    at_most("completions", len(steps), MAX_STEPS, "steps in one text")
     named = {"model": response.get("model"), "finish_reason": finish}
     return Trace(
         problem=_problem(request),

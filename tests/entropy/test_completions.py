@@ -255,6 +255,8 @@ def test_errors_and_empty_responses_give_no_tokens() -> None:
         (completion({**parallel(), "top_logprobs": [{"a": {}}] * 7}), "completions.0.choices.0.logprobs.top_logprobs.0.a"),
         ({"choices": [1]}, "completions.0.choices.0"),
         ({"object": "list"}, "completions.0"),
+        (chat({"content": listed(logprobs=[10**400, *LOGPROBS[1:]])}), "completions.0.choices.0.logprobs.content.0.logprob"),
+        (chat(None, text="a\n\n" * 10_001), "completions"),
     ],
 )
 def test_what_is_not_a_response_is_refused(row: dict[str, Any], param: str) -> None:
@@ -262,3 +264,15 @@ def test_what_is_not_a_response_is_refused(row: dict[str, Any], param: str) -> N
         traces_of_completions([(0, row)])
     assert refused.value.param == param
     assert outcome_of("tokens", json.dumps({"completions": [row]}).encode()).refusal is not None
+
+
+def test_ids_and_indices_of_any_type_are_read() -> None:
+    for odd in ([1], {"a": 1}, None, True):
+        chunks = [
+            {**chunk, "id": odd, "choices": [{**choice, "index": odd} for choice in chunk["choices"]]}
+            for chunk in chat_chunks()
+        ]
+        (trace,) = traces_of_completions(enumerate(chunks))
+        assert trace.steps == STEPS
+        events = [{**event, "output_index": odd} for event in response_events(repeated=False)]
+        assert traces_of_completions(enumerate(events))[0].steps == STEPS
