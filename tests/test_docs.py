@@ -47,7 +47,8 @@ def test_the_generated_parts_are_current() -> None:
 
 
 def test_paths_that_the_pages_name_exist() -> None:
-    rooms = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != ".")
+    written = {"runs", "site"}  # what commands write
+    rooms = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "." and path.name not in written)
     named = re.compile(rf"`((?:{rooms})/[\w./*-]*)`")
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     missing = {

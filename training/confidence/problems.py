@@ -14,7 +14,7 @@ from epf.problem_sets.registry import load_problems
 from epf.problem_sets.synthetic.problems import problems
 
 SEED = 31_000_001
-N_INSIDE = 180
+N_INSIDE = 600
 N_GSM8K = 80
 MAX_GSM8K_CHARS = 160
 N_WORDINGS = 20_000
