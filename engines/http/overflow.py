@@ -1,7 +1,7 @@
 """How servers say that a request is longer than the model's context.
 
-Seen in the sources or answers of vLLM, SGLang, llama.cpp, llama-cpp-python, TGI, Ollama, LM Studio, TensorRT-LLM and of hosted
-services. A limit on ``max_tokens`` alone is something else.
+The patterns cover the wordings of vLLM, SGLang, llama.cpp, llama-cpp-python, TGI, Ollama, LM Studio, TensorRT-LLM and hosted
+services as they are known to us; not each was provoked on a running server. A limit on ``max_tokens`` alone is something else.
 """
 
 import re
