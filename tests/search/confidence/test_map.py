@@ -128,6 +128,4 @@ def test_the_embedded_pair_knows_what_it_knows() -> None:
 
     assert min(asyncio.run(_confidences(PROBLEM))) > 0.9
     assert max(asyncio.run(_confidences("17 * 24 = ?", "What is the capital of France?"))) < 0.1
-    assert (
-        max(asyncio.run(_confidences("Combien font 5 plus 7 ?", "Was ist 8 minus 3?"))) < 0.5
-    )
+    assert max(asyncio.run(_confidences("Combien font 5 plus 7 ?", "Was ist 8 minus 3?"))) < 0.5
