@@ -272,10 +272,6 @@ class CompletionSampler:
         return b"".join(map(self._tokenizer.token_bytes, ids)).decode(errors="replace")
 
 
-def _later(on_step: Callable[[int, Step], None], first: int, i: int, step: Step) -> None:
-    on_step(first + i, step)
-
-
 async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Run all tasks; the first error cancels the others and is raised."""
     try:
