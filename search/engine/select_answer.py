@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -97,7 +98,7 @@ async def select_answer(
         log_evidence=outcome.log_evidence,
         usage=run.meter.usage(prompt_tokens, (step for trajectory in outcome.trajectories for step in trajectory.steps)),
         steps=outcome.records,
-        particles=tuple(_particle(c, w, options) for c, w in zip(outcome.trajectories, outcome.log_weights, strict=True)),
+        particles=tuple(map(partial(_particle, options), outcome.trajectories, answers, outcome.log_weights)),
         evidence=evidence,
     )
 
@@ -231,13 +232,14 @@ def _best(outcome: Outcome) -> int:
     return max(range(len(outcome.trajectories)), key=rank)
 
 
-def _particle(trajectory: Trajectory, log_weight: float, options: SearchOptions) -> Particle:
-    finished, solution = trajectory.status == "finished", trajectory.solution(options.separator)
+def _particle(options: SearchOptions, trajectory: Trajectory, answer: str | None, log_weight: float) -> Particle:
+    """The particle of a trajectory; ``answer`` is that of a finished one."""
+    finished = trajectory.status == "finished"
     return Particle(
         steps=trajectory.steps,
         scores=trajectory.scores,
         lineage=trajectory.lineage,
         finished=finished,
-        answer=final_answer(solution) if finished else settled_answer(solution),
+        answer=answer if finished else settled_answer(trajectory.solution(options.separator)),
         log_weight=float(log_weight),
     )
