@@ -16,8 +16,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from epf.problem_sets.synthetic.problem import MAX_STEPS
 from epf.problem_sets.synthetic.problems import problem
+from epf.training.llama import llama_config
 from epf.training.loop import fit, mixed_precision
-from epf.training.tokenizer import END, SPECIALS, VOCABULARY, example
+from epf.training.tokenizer import SPECIALS, VOCABULARY, example
 
 CONTEXT = 512
 IGNORED = -100
@@ -45,22 +46,9 @@ class Recipe:
     checkpoint_every: int = 250
 
 
-def llama_config(tokenizer: Tokenizer) -> LlamaConfig:
+def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
     """Return the shape of both models of the pair: 3.7 million parameters."""
-    end, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(SPECIALS[0])
-    return LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=256,
-        intermediate_size=768,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=end,
-        pad_token_id=pad,
-    )
+    return llama_config(tokenizer, vocabulary=VOCABULARY, context=CONTEXT, width=256, feed_forward_width=768, layers=4, heads=4)
 
 
 def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -91,7 +79,7 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
     """
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    config = llama_config(tokenizer)
+    config = generator_config(tokenizer)
     model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}") if first_step else LlamaForCausalLM(config)
     model = model.to(device)
     model.config._attn_implementation = "sdpa"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 from transformers import LlamaConfig
 
+from epf.training.llama import llama_config
 from epf.training.reward_model.train import Recipe as RewardModelRecipe
-from epf.training.tokenizer import END, SPECIALS
 
 VOCABULARY = 4096
 CONTEXT = 512
@@ -37,19 +37,7 @@ class Recipe:
 
 def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
     """Return the generator's shape: 8.9 million parameters."""
-    return LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=320,
-        intermediate_size=896,
-        num_hidden_layers=6,
-        num_attention_heads=5,
-        num_key_value_heads=5,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.token_to_id(END),
-        pad_token_id=tokenizer.token_to_id(SPECIALS[0]),
-    )
+    return llama_config(tokenizer, vocabulary=VOCABULARY, context=CONTEXT, width=320, feed_forward_width=896, layers=6, heads=5)
 
 
 def reward_model_recipe(seed: int) -> RewardModelRecipe:
