@@ -1,5 +1,6 @@
 """Families by name. To add a family, write one file and add one line here."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,26 @@ FAMILIES: Mapping[str, Callable[[Path], Family]] = MappingProxyType(
         "skywork-o1-prm": skywork,
     }
 )
+
+_MODELS: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        family: re.compile(pattern, re.IGNORECASE)
+        for family, pattern in {
+            "embedded": r"embedded-reward-model",
+            "math-shepherd": r"math-shepherd\S*prm",
+            "qwen2.5-math-prm": r"qwen2\.5-math-(prm-\d|7b-prm800k)",
+            "rlhflow": r"llama-?3\.1-8b-prm-(deepseek|mistral)-data",
+            "skywork-o1-prm": r"skywork-o1-open-prm",
+            "thinkprm": r"thinkprm",
+        }.items()
+    }
+)
+"""What the names of a family's models have in common, also as files and with what quantization and servers add to them."""
+
+
+def family_of(model: str) -> str | None:
+    """Return the family of a published model by its name, directory or file; None if the name is unknown."""
+    return next((family for family, pattern in _MODELS.items() if pattern.search(model)), None)
 
 
 def load_family(name: str, directory: Path) -> Family:
