@@ -1,29 +1,21 @@
-"""Calls to equivalent servers (replicas): limited in time and attempts, whichever of the servers fails.
+"""Calls to equivalent servers (replicas): limited in number and time, and answered whichever of the servers fails.
 
 Requests are idempotent (a score; a step, given its prefix and seed), and nothing of a failed attempt is kept. Whatever breaks
-off, even in the middle of a stream, is therefore requested again from the start: from the next replica if there is one, else
-after a backoff with jitter. A retry budget shared by all calls keeps retries from multiplying the load on a server in trouble:
-each call adds a tenth of a retry. Moving on from an unreachable replica costs no budget, since that replica does no work.
-
-Requests with the same affinity go to the same replica while it is reachable, so that its prefix cache stays warm (rendezvous
-hashing). An unreachable replica is ejected for a few seconds; then a single call probes it before it is used again (half-open).
+off, even in the middle of a stream, is therefore requested again from the start (:mod:`epf.engines.http.attempts`).
 """
 
 import asyncio
 import logging
 import math
-import random
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import Any, TypeVar
 
 import httpx
 
 from epf.core.errors import SearchServiceError
+from epf.engines.http.attempts import Attempt, Attempts, Replica
 from epf.engines.http.connections import MAX_RESPONSE_BYTES, Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
 from epf.engines.http.private import texts_of
@@ -32,29 +24,9 @@ from epf.engines.http.wording import Wording
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Attempt = Callable[[str, asyncio.Timeout], Awaitable[T]]
-"""One attempt at the replica with this URL; it may reschedule the timeout."""
-
 MAX_IN_FLIGHT = 512
-MAX_ATTEMPTS = 4
-INITIAL_BACKOFF_S = 0.2
-MAX_BACKOFF_S = 5.0
-EJECTION_S = 5.0
-"""How long an unreachable replica is ejected, again after each probe that fails."""
-RETRIES_PER_CALL = 0.1
-MAX_RETRIES_SAVED = 64.0
-"""Limit of the retry budget: about the number of calls that a large search has under way when something breaks."""
 UNKNOWN_PATH_STATUSES = frozenset({404, 405, 501})
 OPTIONAL_TIMEOUT_S = 5.0
-
-
-@dataclass(slots=True, eq=False)
-class _Replica:
-    """One server; ``ejected_until_s`` is None while it is reachable."""
-
-    number: int
-    url: str
-    ejected_until_s: float | None = None
 
 
 class Upstream:
@@ -80,7 +52,7 @@ class Upstream:
     ) -> None:
         if not urls or not all(map(_is_address, urls)):
             raise ValueError(f"The URL of {owner} must start with http:// or https://. Separate several URLs by commas.")
-        self._replicas = tuple(_Replica(number, url.rstrip("/").removesuffix("/v1")) for number, url in enumerate(urls))
+        self._replicas = tuple(Replica(number, url.rstrip("/").removesuffix("/v1")) for number, url in enumerate(urls))
         self._error = error
         self._owner = owner
         key = (api_key or "").strip()
@@ -92,9 +64,8 @@ class Upstream:
             raise ValueError(message)
         self._timeout_s = timeout_s
         self._connections = Connections(error, owner, key or None)
+        self._attempts = Attempts(self._replicas, self._connections, error, self._wording, timeout_s)
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self._retries = MAX_RETRIES_SAVED
-        self._random = random.Random()
         self._open: set[asyncio.Timeout] = set()
         self._drained = asyncio.Event()
         self._closed = False
@@ -212,7 +183,7 @@ class Upstream:
                 self._open.add(call)
                 try:
                     async with self._slots:
-                        return await self._retry(attempt, affinity, private)
+                        return await self._attempts.make(attempt, affinity, private)
                 finally:
                     self._open.discard(call)
                     if not self._open:
@@ -220,71 +191,6 @@ class Upstream:
         except TimeoutError:
             self._check_open()
             raise self._error(f"The server of {self._owner} did not finish within {deadline_s:g} seconds.") from None
-
-    async def _retry(self, attempt: Attempt[T], affinity: str, private: Callable[[], Iterable[str]]) -> T:
-        """Make attempts until one succeeds or no further one is allowed."""
-        self._retries = min(self._retries + RETRIES_PER_CALL, MAX_RETRIES_SAVED)
-        order = self._rendezvous_order(affinity)
-        await self._probe(order[0])
-        tried: list[_Replica] = []
-        while True:
-            replica = min(order, key=lambda r: (r.ejected_until_s is not None, tried.count(r)))
-            tried.append(replica)
-            try:
-                async with asyncio.timeout(self._timeout_s) as timeout:
-                    result = await attempt(replica.url, timeout)
-                replica.ejected_until_s = None
-                return result
-            except TimeoutError:
-                failure = RetryableError(f"no response within {self._timeout_s:g} seconds", unreachable=True)
-            except RetryableError as error:
-                failure = error
-            self._record_failure(replica, failure, private)
-            others = any(r not in tried and r.ejected_until_s is None for r in order)
-            if not await self._may_retry(failure, len(tried), others=others):
-                message = self._wording.failed(replica.url, len(tried), str(failure), private())
-                raise self._error(message, retryable=not failure.lasting)
-
-    def _record_failure(self, replica: _Replica, failure: RetryableError, private: Callable[[], Iterable[str]]) -> None:
-        """Eject an unreachable replica. This is logged once, however many calls run into it."""
-        if replica.ejected_until_s is None or not failure.unreachable:
-            logger.warning("replica %d: %s", replica.number, self._wording.log(replica.url, str(failure), private()))
-        if failure.unreachable:
-            replica.ejected_until_s = time.monotonic() + EJECTION_S
-
-    async def _may_retry(self, failure: RetryableError, n_attempts: int, *, others: bool) -> bool:
-        """Wait for the backoff unless attempts or budget are used up; ``others`` are reachable replicas not yet tried."""
-        if n_attempts == MAX_ATTEMPTS:
-            return False
-        if others and failure.unreachable:
-            return True
-        if failure.lasting or self._retries < 1:
-            return False
-        self._retries -= 1
-        backoff_s = min(INITIAL_BACKOFF_S * 2 ** (n_attempts - 1), MAX_BACKOFF_S) * self._random.random()
-        await asyncio.sleep(backoff_s if others else max(backoff_s, min(failure.retry_after_s, MAX_BACKOFF_S)))
-        return True
-
-    def _rendezvous_order(self, affinity: str) -> list[_Replica]:
-        """Replicas in the order of preference of an affinity. The load of a lost replica spreads over all others."""
-
-        def weight(replica: _Replica) -> bytes:
-            return blake2b(f"{replica.number} {affinity}".encode(errors="replace"), digest_size=8).digest()
-
-        return sorted(self._replicas, key=weight)
-
-    async def _probe(self, replica: _Replica) -> None:
-        """Check an ejected replica once its time is over; meanwhile, other calls use other replicas."""
-        if len(self._replicas) == 1 or replica.ejected_until_s is None or replica.ejected_until_s > time.monotonic():
-            return
-        replica.ejected_until_s, healthy = math.inf, False
-        try:
-            status = await self._connections.status(f"{replica.url}/health")
-            healthy = status is not None and status < 500
-        finally:
-            replica.ejected_until_s = None if healthy else time.monotonic() + EJECTION_S
-        if healthy:
-            logger.warning("replica %d of %s is reachable again", replica.number, self._owner)
 
     async def _is_ready(self, url: str, paths: Sequence[str], unknown: bool) -> bool:
         for path in paths:

@@ -14,7 +14,7 @@ class Wording:
     """Messages about the servers of ``owner``, such as "the reward model". Keys and private texts are left out."""
 
     def __init__(self, owner: str, api_key: str) -> None:
-        self._owner = owner
+        self.owner = owner
         self._key = api_key
         self._setting = owner.removeprefix("the ").replace(" ", "_")
 
@@ -22,18 +22,18 @@ class Wording:
         """Message after the last attempt."""
         attempts = "1 attempt" if n_attempts == 1 else f"{n_attempts} attempts"
         said = _shortened(self._public(reason, private))
-        return f"The server of {self._owner} at {address(url)} failed after {attempts}: {said}{_end(said)}"
+        return f"The server of {self.owner} at {address(url)} failed after {attempts}: {said}{_end(said)}"
 
     def rejected(self, rejected: UpstreamRejected, private: Iterable[str] = ()) -> str:
         """Message for a refused request, with advice where the status allows some."""
         status, words = rejected.refusal.status, _shortened(self._public(rejected.refusal.words, private))
         said = f": {words}" if words else ""
-        what = f"The server of {self._owner} at {address(rejected.url)} rejected the request with status {status}"
+        what = f"The server of {self.owner} at {address(rejected.url)} rejected the request with status {status}"
         return f"{what}{said}{_end(said)}{self._advice(status)}"
 
     def log(self, url: str, said: str, private: Iterable[str] = ()) -> str:
         """Line for the log, with all that the server said."""
-        return f"the server of {self._owner} at {address(url)} failed: {self._public(said, private)}"
+        return f"the server of {self.owner} at {address(url)} failed: {self._public(said, private)}"
 
     def setting(self, field: str) -> str:
         """A setting of this model, and its environment variable."""

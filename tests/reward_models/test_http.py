@@ -11,8 +11,8 @@ import pytest
 
 from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.reward_model import RewardModel, Score
+from epf.engines.http.attempts import MAX_ATTEMPTS, MAX_RETRIES_SAVED
 from epf.engines.http.connections import MAX_RESPONSE_BYTES
-from epf.engines.http.replicas import MAX_ATTEMPTS, MAX_RETRIES_SAVED
 from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.family import Family
@@ -238,7 +238,7 @@ NONSENSE = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("nonsense", sorted(NONSENSE))
 def test_an_invalid_response_fails_only_its_request(kind: str, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError):
@@ -267,7 +267,7 @@ def script(answers: Iterable[Answer]) -> Callable[[Request], Answer]:
 
 @pytest.mark.parametrize("fault", sorted(PASSING))
 def test_a_temporary_fault_is_retried(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         assert await client.score("Why?", ["a"]) == Score(0.25, 7)
@@ -278,7 +278,7 @@ def test_a_temporary_fault_is_retried(fault: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("fault", [*sorted(PASSING), "stall"])
 def test_a_lasting_fault_ends_the_call(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> None:
         with pytest.raises(RewardModelError, match=f"after {MAX_ATTEMPTS} attempts"):
@@ -308,7 +308,7 @@ def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_retries_do_not_multiply_the_load_of_a_failing_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
     async def test(client: RewardModel, server: Upstreams) -> int:
         for i in range(100):
@@ -363,7 +363,7 @@ def test_a_cancelled_call_disconnects() -> None:
 
 
 def test_a_dead_replica_is_ejected_and_a_problem_stays_on_one_replica(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
     async def main() -> None:
         async with upstream(lambda _: Answer(GOOD)) as one, upstream(lambda _: Answer(GOOD)) as two:

@@ -25,7 +25,7 @@ KEY = "a-secret-key"
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
     monkeypatch.setattr("epf.engines.http.sse.END_GRACE_S", 0.05)
     monkeypatch.setattr("epf.generators.openai.completions.END_GRACE_S", 0.05)
 

@@ -38,7 +38,7 @@ def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
 
 @pytest.fixture(autouse=True)
 def _probe_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.EJECTION_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.EJECTION_S", 0.0)
 
 
 async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> list[str | None]:

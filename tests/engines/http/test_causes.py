@@ -20,7 +20,7 @@ from tests.engines.http.server import Answer, upstream
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
 
 async def failure(url: str) -> GeneratorError:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import pytest
 
 from epf.core.errors import GeneratorError
-from epf.engines.http.replicas import MAX_RETRIES_SAVED, Upstream
+from epf.engines.http.attempts import MAX_RETRIES_SAVED
+from epf.engines.http.replicas import Upstream
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.service.serving import until
 
@@ -53,12 +54,12 @@ def of(home: int, n: int = 1) -> list[str]:
     """``n`` affinities for which the replica with number ``home`` of two is preferred."""
     replicas = Upstream(["http://a", "http://b"], GeneratorError, "the generator")
     names = (f"search {i}" for i in range(1000))
-    return [name for name in names if replicas._rendezvous_order(name)[0].number == home][:n]
+    return [name for name in names if replicas._attempts._rendezvous_order(name)[0].number == home][:n]
 
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
 
 PASSING = {
@@ -165,7 +166,7 @@ def test_calls_with_one_affinity_share_a_replica_and_leave_it_when_it_is_unreach
 
 
 def test_an_ejected_replica_is_probed_by_one_call_and_used_again_when_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.EJECTION_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.EJECTION_S", 0.0)
     unhealthy = Answer(b"", 503)
 
     def answer(request: Request) -> Answer:

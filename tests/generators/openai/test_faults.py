@@ -63,7 +63,7 @@ def one_after_the_other(*answers: Answer) -> Callable[[Request], Answer]:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.replicas.INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.attempts.INITIAL_BACKOFF_S", 0.0)
 
 
 NONSENSE = {
