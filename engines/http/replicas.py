@@ -83,8 +83,15 @@ class Upstream:
         """Like :meth:`post`, without a body."""
         return await self._call(partial(self._json, "GET", path, None), "")
 
-    async def get_optional(self, path: str) -> dict[str, Any] | None:
-        """Return the response to a GET of the first replica that has one; None if a server responds with anything else.
+    @property
+    def url(self) -> str:
+        """Base URL of the first replica."""
+        return self._replicas[0].url
+
+    async def get_optional(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """Return the response to a GET, or to a POST of ``body``, of the first replica that has one.
+
+        None if a server responds with anything else.
 
         Each replica is asked once. Raises a ``SearchServiceError`` of the class given if none of them can be reached.
         """
@@ -93,7 +100,7 @@ class Upstream:
         for replica in self._replicas:
             try:
                 async with asyncio.timeout(OPTIONAL_TIMEOUT_S):
-                    return await self._connections.json("GET", replica.url + path)
+                    return await self._connections.json("POST" if body else "GET", replica.url + path, body)
             except (UpstreamRejected, TimeoutError):
                 return None
             except RetryableError as error:

@@ -1,33 +1,44 @@
-"""Finds out which model a server serves."""
+"""Finds out which model a server serves, and what kind of server it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from epf.core.errors import GeneratorError
 from epf.engines.http.errors import UpstreamRejected
+from epf.engines.http.kinds import ServerKind, find_kind
 from epf.engines.http.replicas import Upstream
+from epf.generators.openai.contexts import context_length, listed_context
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """Name of a model on its server, and the length of its context in tokens, None if the server does not report it."""
+    """A model on its server.
+
+    Attributes:
+        name: as requests name it.
+        context_length: number of tokens of prompt and continuation together; None if the server does not report it.
+        server: kind of server.
+        source: directory or hub name that the server loaded the model from, if it says so.
+    """
 
     name: str
     context_length: int | None
+    server: ServerKind = "other"
+    source: str | None = None
 
 
 async def find_model(upstream: Upstream, name: str | None) -> ServedModel:
     """Return the server's only model, or the model with this name.
 
     A server need not list a model that is named: many list none, or under other names. The list is then read for the length of
-    the context only.
+    the context and the kind of server only. Whatever else is asked is optional: a server that refuses it is still of use.
 
     Raises:
         GeneratorError: no name is given, and there is no model or there are several to choose from; or no server responds.
     """
     if name is not None:
         known = _listed(await upstream.get_optional("/v1/models"))
-        return ServedModel(name, _context_length(known.get(name, {})))
+        return await _described(upstream, ServedModel(name, None), known.get(name, {}))
     try:
         known = _listed(await upstream.get("/v1/models"))
     except UpstreamRejected as rejected:
@@ -38,7 +49,15 @@ async def find_model(upstream: Upstream, name: str | None) -> ServedModel:
         listed = f"has the models {', '.join(sorted(known))}. Name one of them" if known else "lists no models. Name its model"
         raise GeneratorError(f"The generator's server {listed} in generator.name (EPF_GENERATOR__NAME).", retryable=False)
     ((only, listing),) = known.items()
-    return ServedModel(only, _context_length(listing))
+    return await _described(upstream, ServedModel(only, None), listing)
+
+
+async def _described(upstream: Upstream, model: ServedModel, listing: dict[str, Any]) -> ServedModel:
+    """``model`` with what its server says of it."""
+    owner, root = listing.get("owned_by"), listing.get("root")
+    kind = await find_kind(upstream, owner if isinstance(owner, str) else "")
+    length = listed_context(listing) or await context_length(upstream, kind, model.name)
+    return replace(model, context_length=length, server=kind, source=root if isinstance(root, str) and root else None)
 
 
 def _listed(answer: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
@@ -49,14 +68,3 @@ def _listed(answer: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
         for listed in (models if isinstance(models, list) else [])
         if isinstance(listed, dict) and isinstance(listed.get("id"), str)
     }
-
-
-def _context_length(listing: dict[str, Any]) -> int | None:
-    """Length of the context as vLLM lists it, or llama.cpp."""
-    meta = listing.get("meta")
-    lengths = (
-        listing.get("max_model_len"),
-        listing.get("context_length"),
-        meta.get("n_ctx") if isinstance(meta, dict) else None,
-    )
-    return next((length for length in lengths if type(length) is int and length > 0), None)
