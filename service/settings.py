@@ -16,6 +16,7 @@ from epf.core.errors import InvalidRequest
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.options import SearchOptions
+from epf.service.effort import EffortParticles
 
 RENAMED: Mapping[str, str] = MappingProxyType(
     {
@@ -103,6 +104,9 @@ class Settings(BaseSettings):
     allow_anonymous: bool = Field(False, description="Accept callers from other machines even if there are no API keys.")
     search: SearchDefaults = Field(
         SearchDefaults(), description="Default search options, used where a request does not set them."
+    )
+    effort: EffortParticles = Field(
+        EffortParticles(), description="Number of particles of each reasoning effort of the OpenAI API."
     )
     max_body_bytes: int = Field(256 * 1024, ge=1, description="Maximum size of a request body, in bytes.")
     max_problem_chars: int = Field(

@@ -3,7 +3,7 @@
 Fields that are not declared here are checked by :mod:`epf.service.chat.unsupported`. As in that API, a null field is absent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
 from epf.search.options import MAX_SEED, MAX_STOPS, SearchOptions, Stop, Temperature, TopP
+from epf.service.effort import Effort
 
 MAX_CHOICES = 128
 MAX_TOP_LOGPROBS = 20
@@ -20,7 +21,7 @@ def _without_nulls(data: Any) -> Any:
     return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
-class _Lenient(BaseModel):
+class Lenient(BaseModel):
     """An object of the OpenAI API: unknown fields are kept for a later check, and a null field is absent."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
@@ -38,10 +39,10 @@ class TextPart(BaseModel):
     text: str
 
 
-def _text(content: Any) -> Any:
-    """The text of a message, whose parts are joined by line breaks."""
+def text_of(content: Any, part_types: Container[str] = ("text",)) -> str:
+    """The text of a message, whose parts are joined by line breaks. ``part_types`` are the types of text parts."""
     if isinstance(content, list):
-        content = "\n".join(_text_of_part(part, index) for index, part in enumerate(content))
+        content = "\n".join(_text_of_part(part, index, part_types) for index, part in enumerate(content))
     if not isinstance(content, str):
         raise PydanticCustomError("text_type", "it must be a string or a list of text parts")
     try:
@@ -51,12 +52,16 @@ def _text(content: Any) -> Any:
     return content
 
 
-def _text_of_part(part: Any, index: int) -> str:
-    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
+def _text_of_part(part: Any, index: int, part_types: Container[str]) -> str:
+    if isinstance(part, dict) and part.get("type") in part_types and isinstance(part.get("text"), str):
         text: str = part["text"]
         return text
     message = "part {index} is not a text part: only text is supported, no images, audio or files, and URLs are never fetched"
     raise PydanticCustomError("unsupported_part", message, {"index": index})
+
+
+def _chat_text(content: Any) -> str:
+    return text_of(content)
 
 
 def _no_tool(role: Any) -> Any:
@@ -65,11 +70,11 @@ def _no_tool(role: Any) -> Any:
     return role
 
 
-class ChatMessage(_Lenient):
+class ChatMessage(Lenient):
     """A message of the conversation. ``developer`` means the same as ``system``."""
 
     role: Annotated[Literal["system", "developer", "user", "assistant"], BeforeValidator(_no_tool)]
-    content: Annotated[str, BeforeValidator(_text, json_schema_input_type=str | list[TextPart])] = Field(
+    content: Annotated[str, BeforeValidator(_chat_text, json_schema_input_type=str | list[TextPart])] = Field(
         description="Text, or a list of text parts that are joined by line breaks."
     )
 
@@ -82,7 +87,7 @@ class ChatMessage(_Lenient):
         return data
 
 
-class StreamOptions(_Lenient):
+class StreamOptions(Lenient):
     """Options of a stream."""
 
     include_usage: bool = Field(False, description="Send a final chunk with the usage before [DONE].")
@@ -108,7 +113,8 @@ class ChatSearch(SearchOptions):
         return data
 
 
-def _listed(stop: Any) -> Any:
+def listed_stops(stop: Any) -> Any:
+    """The stop texts of a request as a list."""
     if isinstance(stop, str):
         return [stop]
     if not isinstance(stop, list) or len(stop) > MAX_STOPS:
@@ -116,7 +122,7 @@ def _listed(stop: Any) -> Any:
     return stop
 
 
-class ChatRequest(_Lenient):
+class ChatRequest(Lenient):
     """A conversation to continue.
 
     Other fields are refused with 400 and ``param`` if they would change the answer. The rest have no effect and are listed in
@@ -141,7 +147,7 @@ class ChatRequest(_Lenient):
         le=MAX_CHOICES,
         description="Number of choices. Each is an independent search; their particles are counted together.",
     )
-    stop: Annotated[list[Stop], BeforeValidator(_listed, json_schema_input_type=str | list[str])] | None = Field(
+    stop: Annotated[list[Stop], BeforeValidator(listed_stops, json_schema_input_type=str | list[str])] | None = Field(
         None, description="Up to 4 texts that end the answer; they are not part of it."
     )
     seed: int | None = Field(
@@ -155,6 +161,10 @@ class ChatRequest(_Lenient):
         ge=0,
         le=MAX_TOP_LOGPROBS,
         description="Only 0 is supported: there are log probabilities of the sampled tokens only.",
+    )
+    reasoning_effort: Effort | None = Field(
+        None,
+        description="Number of particles in a word: EPF_EFFORT sets them. It must not contradict the model name or search.",
     )
     stream: bool = Field(
         False, description="Respond with server-sent events. Comments keep the connection open while the search runs."

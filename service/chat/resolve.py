@@ -7,18 +7,19 @@ generator for one plain sample.
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from epf.core.errors import ContextTooLong, InvalidRequest, ModelNotFound, SearchServiceError
-from epf.core.generator import Generator, Message
+from epf.core.generator import Generator, Message, Role
 from epf.search.methods import METHODS
 from epf.search.methods.sample import SAMPLE
 from epf.search.runner import SearchRequest
-from epf.service.chat.request import ChatMessage, ChatRequest, ChatSearch
+from epf.service.chat.request import ChatRequest, ChatSearch
+from epf.service.effort import Effort
 from epf.service.searches.resolve import resolve
 from epf.service.settings import Settings
 
@@ -33,28 +34,41 @@ METHOD_OF = {name.replace("_", "-"): name for name in METHODS if name != SAMPLE.
 
 _NUMBERED = re.compile(r"(?P<method>.+)-(?P<n_particles>[1-9][0-9]{0,8})")
 
+ROLE_OF: Mapping[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+
 SPEAKERS = {"user": "User", "assistant": "Assistant"}
 
 
-def prompt_of(messages: Sequence[ChatMessage], settings: Settings) -> tuple[Message, ...]:
-    """The messages for the generator.
+class Turn(Protocol):
+    """A message as a caller sends it."""
+
+    @property
+    def role(self) -> str:
+        """The speaker: system, developer, user or assistant."""
+
+    @property
+    def content(self) -> str:
+        """What was said."""
+
+
+def prompt_of(messages: Sequence[Turn], settings: Settings, field: str = "messages") -> tuple[Message, ...]:
+    """The messages for the generator; ``field`` of the request holds them.
 
     Raises:
         InvalidRequest: there are too many messages, a message is too long, or no message of the user has any text.
     """
     if len(messages) > settings.max_messages:
-        message = f"`messages` may have at most {settings.max_messages} messages, got {len(messages)}: send fewer."
-        raise InvalidRequest(message, param="messages")
+        message = f"`{field}` may have at most {settings.max_messages} messages, got {len(messages)}: send fewer."
+        raise InvalidRequest(message, param=field)
     for index, turn in enumerate(messages):
         if len(turn.content) > settings.max_problem_chars:
-            field = f"messages.{index}.content"
-            message = f"`{field}` may have at most {settings.max_problem_chars} characters: shorten it."
-            raise InvalidRequest(message, param=field)
+            param = f"{field}.{index}.content"
+            message = f"`{param}` may have at most {settings.max_problem_chars} characters: shorten it."
+            raise InvalidRequest(message, param=param)
     if not any(turn.role == "user" and turn.content.strip() for turn in messages):
-        raise InvalidRequest(
-            "`messages` must contain a message of the user that is not empty: add the question.", param="messages"
-        )
-    return tuple(Message("system" if turn.role == "developer" else turn.role, turn.content) for turn in messages)
+        message = f"`{field}` must contain a message of the user that is not empty: add the question."
+        raise InvalidRequest(message, param=field)
+    return tuple(Message(ROLE_OF[turn.role], turn.content) for turn in messages)
 
 
 def problem_of(prompt: Sequence[Message]) -> str:
@@ -69,8 +83,8 @@ def problem_of(prompt: Sequence[Message]) -> str:
     return "\n\n".join(f"{SPEAKERS[turn.role]}: {turn.content}" for turn in turns)
 
 
-def check_context(prompt: Sequence[Message], generator: Generator) -> None:
-    """Refuse a conversation that the generator cannot read, before a stream begins.
+def check_context(prompt: Sequence[Message], generator: Generator, field: str = "messages") -> None:
+    """Refuse a conversation that the generator cannot read, before a stream begins; ``field`` of the request holds it.
 
     Raises:
         ContextTooLong: the conversation fills the generator's context.
@@ -84,11 +98,11 @@ def check_context(prompt: Sequence[Message], generator: Generator) -> None:
         message = (
             "The model's chat template refuses this conversation: try it without a system prompt and with alternating speakers."
         )
-        raise InvalidRequest(message, param="messages") from None
+        raise InvalidRequest(message, param=field) from None
     if n_tokens >= generator.context_length:
         # Clients such as litellm recognise this error by the first words of OpenAI's message.
         message = f"This model's maximum context length is {generator.context_length} tokens."
-        raise ContextTooLong(f"{message} However, your messages have {n_tokens} tokens: shorten them.", param="messages")
+        raise ContextTooLong(f"{message} However, your messages have {n_tokens} tokens: shorten them.", param=field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +114,16 @@ class Sources:
         fields: by option, the field of the OpenAI API that sets it, and its value.
         search: options from the ``search`` object.
         n: number of choices.
+        problem: the field that holds the problem.
+        without_effect: fields that were sent and have no effect.
     """
 
     named: dict[str, Any]
     fields: dict[str, tuple[str, Any]]
     search: dict[str, Any]
-    n: int
+    n: int = 1
+    problem: str = "messages"
+    without_effect: tuple[str, ...] = ()
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -113,9 +131,9 @@ class Sources:
         return {**self.named, **{option: value for option, (_, value) in self.fields.items()}, **self.search}
 
     def field_of(self, option: str | None) -> str | None:
-        """The field of the chat request that sets a search option, for errors."""
+        """The field of the request that sets a search option, for errors."""
         if option == "problem":
-            return "messages"
+            return self.problem
         if option not in ChatSearch.model_fields:
             return option
         if option == "n_particles" and self.n > 1:
@@ -125,8 +143,27 @@ class Sources:
         return self.fields[option][0] if option in self.fields else "model"
 
     def rename_param(self, error: SearchServiceError) -> None:
-        """Replace the search option in ``error`` by the field of the chat request."""
+        """Replace the search option in ``error`` by the field of the request."""
         error.param = self.field_of(error.param)
+
+    def with_effort(self, field: str, effort: Effort | None, settings: Settings) -> "Sources":
+        """These sources and a reasoning effort, which ``field`` sets.
+
+        Raises:
+            InvalidRequest: the model name or the search object sets another number of particles.
+        """
+        if effort is None:
+            return self
+        method = METHODS.get(self.choices["method"])
+        if method is not None and not method.reads("n_particles"):
+            return replace(self, without_effect=(*self.without_effect, field))
+        n_particles = settings.effort.of(effort, max(settings.max_particles // self.n, 1))
+        given = self.choices.get("n_particles", n_particles)
+        if given != n_particles:
+            source = "search.n_particles" if "n_particles" in self.search else "model"
+            message = f"`{field}` {effort} stands for {n_particles} particles, but `{source}` asks for {given}"
+            raise InvalidRequest(f"{message}: send one of them.", param=field)
+        return replace(self, fields={**self.fields, "n_particles": (field, n_particles)})
 
 
 def sources_of(body: ChatRequest, settings: Settings, generator: str) -> Sources:
@@ -134,7 +171,7 @@ def sources_of(body: ChatRequest, settings: Settings, generator: str) -> Sources
 
     Raises:
         ModelNotFound: there is no model of that name.
-        InvalidRequest: a field and the search object contradict each other.
+        InvalidRequest: two fields contradict each other.
     """
     named = options_of(body.model, generator, settings.max_particles)
     limit = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
@@ -145,13 +182,25 @@ def sources_of(body: ChatRequest, settings: Settings, generator: str) -> Sources
         "stop": ("stop", None if body.stop is None else tuple(body.stop)),
         "max_tokens_per_particle": (limit, getattr(body, limit)),
     }
+    sources = Sources(named, *given_options(given, body.search), n=body.n)
+    return sources.with_effort("reasoning_effort", body.reasoning_effort, settings)
+
+
+def given_options(
+    given: Mapping[str, tuple[str, Any]], search: ChatSearch | None
+) -> tuple[dict[str, tuple[str, Any]], dict[str, Any]]:
+    """The options that fields of the OpenAI API set, without null fields, and those of the search object.
+
+    Raises:
+        InvalidRequest: the two contradict each other.
+    """
     fields = {option: (field, value) for option, (field, value) in given.items() if value is not None}
-    search = {} if body.search is None else body.search.chosen()
+    chosen = {} if search is None else search.chosen()
     for option, (field, value) in fields.items():
-        if option in search and search[option] != value:
+        if option in chosen and chosen[option] != value:
             message = f"`{field}` and `search.{option}` are the same option with different values: send one of them."
             raise InvalidRequest(message, param=f"search.{option}")
-    return Sources(named, fields, search, body.n)
+    return fields, chosen
 
 
 def requests_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings) -> tuple[SearchRequest, ...]:

@@ -31,12 +31,13 @@ class Logprobs(BaseModel):
     refusal: None
 
     @classmethod
-    def of(cls, tokens: Iterable[Token]) -> Self:
-        """Log probabilities of ``tokens``. Raises ``InvalidRequest`` if the engine provides none."""
+    def of(cls, tokens: Iterable[Token], field: str = "logprobs") -> Self:
+        """Log probabilities of ``tokens``. Raises ``InvalidRequest`` for ``field`` if the engine provides none."""
         content: list[TokenLogprob] = []
         for token in tokens:
             if token.log_prob is None:
-                raise InvalidRequest("`logprobs` is not supported by this server's generator: leave it out.", param="logprobs")
+                message = f"`{field}`: the generator of this server provides no log probabilities. Leave it out."
+                raise InvalidRequest(message, param=field)
             text = token.data.decode(errors="replace")
             content.append(TokenLogprob(token=text, logprob=token.log_prob, bytes=list(token.data), top_logprobs=[]))
         return cls(content=content, refusal=None)
@@ -51,28 +52,23 @@ class CompletionTokensDetails(BaseModel):
 
 
 class CompletionUsage(BaseModel):
-    """Tokens that the request used.
-
-    Unlike in the OpenAI API, ``completion_tokens`` does not include the reasoning tokens. It counts the returned answers only,
-    so that it is comparable with a plain sample. The number of sampled tokens is the sum of the two; ``search.usage`` of each
-    choice has the details.
-    """
+    """Tokens that the request used, counted as in the OpenAI API; ``search.usage`` of each choice has the details."""
 
     prompt_tokens: int = Field(description="Tokens of the conversation, counted once for any number of choices.")
-    completion_tokens: int = Field(description="Tokens of the returned answers, over all choices.")
+    completion_tokens: int = Field(description="All sampled tokens, over all choices and particles.")
     total_tokens: int = Field(description="Sum of prompt_tokens and completion_tokens.")
     completion_tokens_details: CompletionTokensDetails
 
     @classmethod
     def of(cls, results: Sequence[SearchResult], answer_tokens: Sequence[int]) -> Self:
-        """Usage over all choices; ``answer_tokens`` has one number per choice."""
-        prompt, answers = results[0].usage.prompt_tokens, sum(answer_tokens)
-        reasoning = sum(result.usage.generated_tokens for result in results) - answers
+        """Usage over all choices of one prompt; ``answer_tokens`` has one number per choice."""
+        prompt = results[0].usage.prompt_tokens
+        sampled = sum(result.usage.generated_tokens for result in results)
         return cls(
             prompt_tokens=prompt,
-            completion_tokens=answers,
-            total_tokens=prompt + answers,
-            completion_tokens_details=CompletionTokensDetails(reasoning_tokens=reasoning),
+            completion_tokens=sampled,
+            total_tokens=prompt + sampled,
+            completion_tokens_details=CompletionTokensDetails(reasoning_tokens=sampled - sum(answer_tokens)),
         )
 
 

@@ -6,7 +6,7 @@ from epf.service.chat.request import ChatRequest
 from epf.service.chat.response import ChatCompletion, ChatCompletionChunk
 from epf.service.chat.run import chat_of, complete
 from epf.service.chat.stream import error_frames, frames
-from epf.service.chat.unsupported import HEADER, ignored
+from epf.service.chat.unsupported import ignored_header
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.schemas import ErrorBody
@@ -43,8 +43,10 @@ async def chat_completions(
     disconnects.
     """
     chat = chat_of(body, settings, searches.models)
-    leasing = searches.lease(caller=caller, id=request_id, n_particles=chat.n_particles, max_seconds=chat.max_seconds)
-    headers = {HEADER: names} if (names := ignored(body)) else {}
+    leasing = searches.lease(
+        caller=caller, id=request_id, n_particles=chat.choices.n_particles, max_seconds=chat.choices.max_seconds
+    )
+    headers = ignored_header(body, chat.choices.sources.without_effect)
     if body.stream:
         stream = EventStream(
             frames(chat, leasing), error_frames, keep_alive_s=settings.keep_alive_s, send_timeout_s=settings.send_timeout_s

@@ -5,13 +5,12 @@ each choice an empty delta with the finish reason; on request one chunk with the
 after the first chunk is one event ``{"error": ...}``, followed by ``[DONE]``.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing
 
-from epf.search.events import Answered, Event, StepTaken
-from epf.search.methods.sample import SAMPLE
+from epf.search.events import Answered, Event
 from epf.search.result import SearchResult
-from epf.service.chat.progress import Progress
+from epf.service.chat.deltas import Content, Deltas, ProgressLine
 from epf.service.chat.response import (
     ChatCompletionChunk,
     ChunkChoice,
@@ -23,7 +22,6 @@ from epf.service.chat.response import (
     finish_reason,
 )
 from epf.service.chat.run import Chat
-from epf.service.chat.tokens import Token, pieces
 from epf.service.http.errors import detail_of
 from epf.service.http.schemas import ErrorBody
 from epf.service.searches.lease import Lease
@@ -34,20 +32,19 @@ DONE = "data: [DONE]\n\n"
 async def frames(chat: Chat, leasing: AbstractAsyncContextManager[Lease]) -> AsyncGenerator[str, None]:
     """Server-sent events of a completion. The lease is taken before the first one, so that a refusal is an ordinary error."""
     results: dict[int, SearchResult] = {}
-    choices = [_ChoiceChunks(chat, index) for index in range(len(chat.requests))]
+    choices = [_ChoiceChunks(chat, index) for index in range(len(chat.choices.requests))]
     async with leasing as lease:
         for choice in choices:
             yield choice.role()
         await lease.acquire()
-        async with aclosing(chat.events(lease)) as events:
+        async with aclosing(chat.choices.events(lease)) as events:
             async for index, event in events:
                 for frame in choices[index].chunks(event):
                     yield frame
                 if isinstance(event, Answered):
                     results[index] = event.result
     if chat.body.stream_options is not None and chat.body.stream_options.include_usage:
-        ordered = [results[index] for index in range(len(chat.requests))]
-        yield _frame(chat, [], CompletionUsage.of(ordered, chat.answer_tokens(ordered)))
+        yield _frame(chat, [], chat.choices.usage([results[index] for index in range(len(choices))]))
     yield DONE
 
 
@@ -57,19 +54,12 @@ def error_frames(error: Exception) -> str:
 
 
 class _ChoiceChunks:
-    """Chunks of one choice.
-
-    The answer of a search is known only at its end. A plain sample is sent step by step as it is generated, unless its content
-    depends on its end, as with stop texts or log probabilities.
-    """
+    """Chunks of one choice."""
 
     def __init__(self, chat: Chat, index: int) -> None:
         self._chat = chat
         self._index = index
-        self._progress = Progress()
-        request = chat.requests[index]
-        self._incremental = request.method is SAMPLE and not request.options.stop and not chat.body.logprobs
-        self._n_sent = 0
+        self._deltas = Deltas(chat.choices, index, progress=chat.search.progress, logprobs=chat.body.logprobs)
 
     def role(self) -> str:
         """The first chunk, with the role."""
@@ -77,25 +67,16 @@ class _ChoiceChunks:
 
     def chunks(self, event: Event) -> Iterator[str]:
         """The chunks for ``event``."""
-        if isinstance(event, Answered):
-            yield from self._answer(event.result)
-            return
-        if self._chat.search.progress and (line := self._progress.line(event)):
-            yield self._chunk(Delta(reasoning_content=line))
-        if self._incremental and isinstance(event, StepTaken) and event.text:
-            self._n_sent += len(event.text)
-            yield self._chunk(Delta(content=event.text))
-
-    def _answer(self, result: SearchResult) -> Iterator[str]:
-        if self._incremental:
-            rest = result.solution[self._n_sent :]
-            parts: list[tuple[str, Sequence[Token]]] = [(rest, ())] if rest else []
-        else:
-            parts = pieces(result.solution, self._chat.tokens(result))
-        for text, tokens in parts:
-            yield self._chunk(Delta(content=text), logprobs=Logprobs.of(tokens) if self._chat.body.logprobs else None)
-        search = SearchOut.of(result, particles=self._chat.search.return_particles)
-        yield self._chunk(Delta(), finish=finish_reason(result), search=search)
+        for delta in self._deltas.of(event):
+            match delta:
+                case ProgressLine():
+                    yield self._chunk(Delta(reasoning_content=delta.text))
+                case Content():
+                    logprobs = Logprobs.of(delta.tokens) if self._chat.body.logprobs else None
+                    yield self._chunk(Delta(content=delta.text), logprobs=logprobs)
+                case SearchResult():
+                    search = SearchOut.of(delta, particles=self._chat.search.return_particles)
+                    yield self._chunk(Delta(), finish=finish_reason(delta), search=search)
 
     def _chunk(
         self,

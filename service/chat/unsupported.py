@@ -1,7 +1,7 @@
 """Fields of other servers that this one does not support: refused if they would change the answer, else reported."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from epf.core.errors import InvalidRequest
@@ -75,18 +75,19 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 """Fields that would change the answer, with the values that would not."""
 
 
+INSTEAD: Mapping[str, str] = {
+    "tools": "a search writes its solutions without calling tools; leave it out, or send tool_choice none",
+    "tool_choice": "a search writes its solutions without calling tools; leave it out",
+    "functions": "a search writes its solutions without calling functions; leave it out",
+    "function_call": "a search writes its solutions without calling functions; leave it out",
+    "response_format": "a search compares solutions in plain text; leave it out and read the answer from `search.answer`",
+}
+"""What to do instead of a field that clients of a language model often send."""
+
+
 def check_supported(body: ChatRequest) -> None:
     """Raise ``InvalidRequest`` for an unsupported field that would change the answer."""
-    sent = dict(body.model_extra or {})
-    if sent.get("tool_choice") == "none":
-        sent.pop("tools", None)
-    for name, neutral in NEUTRAL.items():
-        if name in sent and not any(_same(sent[name], value) for value in neutral):
-            allowed = " or ".join(map(_written, neutral))
-            fix = f"leave it out or send {allowed}" if allowed else "leave it out"
-            raise InvalidRequest(f"`{name}` is not supported: {fix}.", param=name)
-    for name in sorted(sent.keys() & ChatSearch.model_fields.keys()):
-        raise InvalidRequest(f"`{name}` is a search option: send it as `search.{name}`.", param=name)
+    check_neutral(body.model_extra or {}, NEUTRAL)
     if body.stream_options is not None and not body.stream:
         raise InvalidRequest("`stream_options` requires stream: set stream to true or leave it out.", param="stream_options")
     if body.top_logprobs is not None and not body.logprobs:
@@ -96,11 +97,29 @@ def check_supported(body: ChatRequest) -> None:
         raise InvalidRequest(message, param="top_logprobs")
 
 
-def ignored(body: ChatRequest) -> str:
-    """Value of the header: names of fields without effect, limited in number and length; empty without any."""
-    names = list(_without_effect(body))
+def check_neutral(sent: Mapping[str, Any], neutral: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raise ``InvalidRequest`` for a field of ``sent`` that would change the answer, unless it has a value that would not."""
+    unchecked = {"tools"} if sent.get("tool_choice") == "none" else set()
+    for name, values in neutral.items():
+        if name in sent and name not in unchecked and not any(_same(sent[name], value) for value in values):
+            allowed = " or ".join(map(_written, values))
+            fix = INSTEAD.get(name) or (f"leave it out or send {allowed}" if allowed else "leave it out")
+            raise InvalidRequest(f"`{name}` is not supported: {fix}.", param=name)
+    for name in sorted(sent.keys() & ChatSearch.model_fields.keys()):
+        raise InvalidRequest(f"`{name}` is a search option: send it as `search.{name}`.", param=name)
+
+
+def ignored_header(body: ChatRequest, without_effect: Iterable[str] = ()) -> dict[str, str]:
+    """The response header for a chat request; ``without_effect`` are further fields that have no effect."""
+    return header_of([*_without_effect(body), *without_effect])
+
+
+def header_of(names: Sequence[str]) -> dict[str, str]:
+    """The response header for fields without effect, limited in number and length; empty without any."""
     shown = [re.sub(r"[^A-Za-z0-9_.-]", "?", name)[:64] for name in names[:MAX_NAMED]]
-    return ", ".join([*shown, f"and {len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else shown)
+    if len(names) > MAX_NAMED:
+        shown.append(f"and {len(names) - MAX_NAMED} more")
+    return {HEADER: ", ".join(shown)} if shown else {}
 
 
 def _without_effect(body: ChatRequest) -> Iterator[str]:

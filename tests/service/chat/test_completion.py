@@ -10,7 +10,7 @@ import pytest
 from epf.service.app import create_app
 from epf.service.chat.tokens import MIN_LOG_PROB
 from epf.service.settings import Settings
-from tests.service.chat.writing import PROBLEM, SOLUTION, Judge, Writer, chat, completed, failure, serving
+from tests.service.chat.writing import PROBLEM, SOLUTION, Judge, Writer, answer_tokens, chat, completed, failure, serving
 
 WRONG = "40 + 1 = 41.\n\nSo that the answer is \\boxed{41}."
 
@@ -54,11 +54,10 @@ def test_usage_separates_the_answer_from_the_other_tokens(client: httpx.Client) 
     body = completed(client, search={"n_particles": 4})
     usage, search = body["usage"], body["choices"][0]["search"]
     assert usage["prompt_tokens"] == len(PROBLEM)
-    assert usage["completion_tokens"] == len(SOLUTION) + 1, "with the end token"
+    assert usage["completion_tokens"] == search["usage"]["generated_tokens"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
-    reasoning = usage["completion_tokens_details"]["reasoning_tokens"]
-    assert reasoning + usage["completion_tokens"] == search["usage"]["generated_tokens"]
-    assert reasoning > usage["completion_tokens"]
+    assert answer_tokens(usage) == len(SOLUTION) + 1, "with the end token"
+    assert 0 < answer_tokens(usage) < usage["completion_tokens"]
 
 
 def test_a_plain_sample_has_no_reasoning_tokens(client: httpx.Client) -> None:
@@ -100,9 +99,8 @@ def test_an_answer_ends_before_a_stop_and_counts_so(client: httpx.Client, model:
     body = completed(client, model=model, stop=stop)
     assert body["choices"][0]["message"]["content"] == content
     assert body["choices"][0]["finish_reason"] == "stop"
-    assert body["usage"]["completion_tokens"] == len(content) + (content == SOLUTION)
-    reasoning = body["usage"]["completion_tokens_details"]["reasoning_tokens"]
-    assert reasoning + body["usage"]["completion_tokens"] == body["choices"][0]["search"]["usage"]["generated_tokens"]
+    assert answer_tokens(body["usage"]) == len(content) + (content == SOLUTION)
+    assert body["usage"]["completion_tokens"] == body["choices"][0]["search"]["usage"]["generated_tokens"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +118,7 @@ def test_an_answer_ends_before_a_stop_and_counts_so(client: httpx.Client, model:
 def test_a_limit_is_reported_as_length(client: httpx.Client, limits: dict[str, Any], n_tokens: int) -> None:
     body = completed(client, **limits)
     assert body["choices"][0]["finish_reason"] == "length"
-    assert body["usage"]["completion_tokens"] == n_tokens
+    assert answer_tokens(body["usage"]) == n_tokens
     assert body["choices"][0]["search"]["stop_reason"] != "finished"
 
 
@@ -234,6 +232,31 @@ def test_options_come_from_the_server_then_the_name_then_the_request() -> None:
         assert searched(model="test/writer", search={"method": "best_of_n"}) == ("best_of_n", 3)
 
 
+def test_an_effort_is_a_number_of_particles() -> None:
+    with serving(create_app(Writer(), Judge(), Settings(max_particles=20, max_tokens_per_request=2**30))) as client:
+
+        def n_particles(**fields: Any) -> int:
+            (choice,) = completed(client, search={"return_particles": True, **fields.pop("search", {})}, **fields)["choices"]
+            return len(choice["search"]["particles"])
+
+        numbers = [n_particles(model="epf", reasoning_effort=effort) for effort in ("none", "minimal", "low", "medium", "high")]
+        assert numbers == [1, 2, 4, 8, 16]
+        assert n_particles(model="epf", reasoning_effort="max") == 20, "at most as many as a request may have"
+        assert n_particles(model="epf-4", reasoning_effort="low") == 4
+        assert n_particles(model="epf-5", reasoning_effort="low", search={"n_particles": 4}) == 4
+        assert n_particles(model="test/writer", search={"method": "best_of_n"}, reasoning_effort="low") == 4
+        for fields in ({"model": "epf-5"}, {"model": "epf", "search": {"n_particles": 5}}):
+            error = failure(chat(client, reasoning_effort="low", **fields))
+            assert error["param"] == "reasoning_effort"
+            assert "4 particles" in error["message"]
+        both = chat(client, reasoning_effort="max", model="epf", n=3)
+        assert both.status_code == 200, "at most as many as all choices together may have"
+
+
+def test_an_effort_has_no_effect_on_a_plain_sample(client: httpx.Client) -> None:
+    assert chat(client, model="test/writer", reasoning_effort="high").headers["x-epf-ignored"] == "reasoning_effort"
+
+
 def test_null_is_absent(client: httpx.Client) -> None:
     names = [
         "max_completion_tokens",
@@ -255,8 +278,8 @@ def test_null_is_absent(client: httpx.Client) -> None:
 
 def test_fields_without_effect_are_listed_in_a_header(client: httpx.Client) -> None:
     unknown: dict[str, Any] = {"made up\n": 1, "x" * 100: 2}
-    response = chat(client, reasoning_effort="high", **unknown, user="u", store=True, max_tokens=9)
-    assert response.headers["x-epf-ignored"] == f"made?up?, reasoning_effort, {'x' * 64}"
+    response = chat(client, verbosity="high", **unknown, user="u", store=True, max_tokens=9)
+    assert response.headers["x-epf-ignored"] == f"made?up?, verbosity, {'x' * 64}"
     numbered: dict[str, Any] = {f"f{i:02}": 1 for i in range(20)}
     many = chat(client, stream=True, **numbered)
     assert many.headers["x-epf-ignored"].endswith("f14, f15, and 4 more")

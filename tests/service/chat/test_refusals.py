@@ -77,10 +77,10 @@ def client() -> Iterator[httpx.Client]:
         ({"logprobs": False, "top_logprobs": 0}, "top_logprobs", "logprobs"),
         ({"logprobs": True, "top_logprobs": 2}, "top_logprobs", "not supported"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "at most 20"),
-        ({"tools": [TOOL]}, "tools", "not supported"),
+        ({"tools": [TOOL]}, "tools", "tool_choice none"),
         ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice", "not supported"),
         ({"functions": [{"name": "f"}]}, "functions", "not supported"),
-        ({"response_format": {"type": "json_object"}}, "response_format", "text"),
+        ({"response_format": {"type": "json_object"}}, "response_format", "search.answer"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format", "text"),
         ({"modalities": ["text", "audio"]}, "modalities", "text"),
         ({"audio": {"voice": "alloy", "format": "wav"}}, "audio", "leave it out"),
@@ -98,6 +98,8 @@ def client() -> Iterator[httpx.Client]:
         ({"ignore_eos": True}, "ignore_eos", "send false"),
         ({"n_particles": 4}, "n_particles", "search.n_particles"),
         ({"max_seconds": 4}, "max_seconds", "search.max_seconds"),
+        ({"reasoning_effort": "low"}, "reasoning_effort", "`model` asks for 2"),
+        ({"reasoning_effort": "hard"}, "reasoning_effort", "'medium'"),
         ({"search": []}, "search", "object"),
         ({"search": {"n_particle": 4}}, "search.n_particle", "n_particles"),
         ({"search": {"n_particles": 0}}, "search.n_particles", "at least 1"),
@@ -194,5 +196,5 @@ def test_every_published_field_is_known() -> None:
     temperature tool_choice tools top_logprobs top_p user verbosity web_search_options"""
     from epf.service.chat.request import ChatRequest
 
-    without_effect = {"reasoning_effort", "verbosity"}
+    without_effect = {"verbosity"}
     assert set(published.split()) <= set(ChatRequest.model_fields) | BOOKKEEPING | NEUTRAL.keys() | without_effect

@@ -144,6 +144,12 @@ def completed(client: httpx.Client, content: Any = PROBLEM, **fields: Any) -> di
     return body
 
 
+def answer_tokens(usage: dict[str, Any]) -> int:
+    """Number of the sampled tokens that are in the answers."""
+    n_tokens: int = usage["completion_tokens"] - usage["completion_tokens_details"]["reasoning_tokens"]
+    return n_tokens
+
+
 def failure(response: httpx.Response) -> dict[str, Any]:
     """The error of a response in the common form."""
     body = response.json()
