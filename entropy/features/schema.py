@@ -78,7 +78,9 @@ class FitOut(Strict):
     """The autoencoder that was fitted."""
 
     width: int
-    explained: float = Field(description="Part of the variance of held-out states that the autoencoder reconstructs.")
+    explained: float = Field(
+        description="Part of the squared length of held-out states that the autoencoder reconstructs."
+    )
     per_state: float = Field(description="Mean number of active features per state.")
     epochs: int
 

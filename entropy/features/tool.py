@@ -84,7 +84,7 @@ def _of_activations(given: FeaturesInput) -> FeaturesOutput:
         )
     if fitted.explained < POOR_FIT:
         warnings.append(
-            f"The autoencoder explains {fitted.explained:.0%} of the variance, so these are not the states' features. Give "
+            f"The autoencoder reconstructs {fitted.explained:.0%} of the states, so these are not the states' features. Give "
             "more states or epochs, or lower sparsity."
         )
     fit_out = FitOut(width=width, explained=fitted.explained, per_state=fitted.per_state, epochs=fitted.epochs)
