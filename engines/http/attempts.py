@@ -4,56 +4,41 @@ Whatever breaks off is requested again from the start: from the next replica if 
 A retry budget shared by all calls keeps retries from multiplying the load on a server in trouble: each call adds a tenth of a
 retry. Moving on from an unreachable replica costs no budget, since that replica does no work.
 
-Requests with the same affinity go to the same replica while it is reachable, so that its prefix cache stays warm (rendezvous
-hashing). An unreachable replica is ejected for a few seconds; then a single call probes it before it is used again (half-open).
+Requests with the same affinity go to the same replica while it responds, so that its prefix cache stays warm (rendezvous
+hashing). One that cannot be reached, or that falls silent, is ejected until it responds again (:mod:`epf.engines.http.health`).
 """
 
 import asyncio
 import logging
-import math
 import random
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
 from typing import TypeVar
 
 from epf.core.errors import SearchServiceError
-from epf.engines.http.connections import Connections
 from epf.engines.http.errors import RetryableError
+from epf.engines.http.health import Health, Replica, Watch
 from epf.engines.http.wording import Wording
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Attempt = Callable[[str, asyncio.Timeout], Awaitable[T]]
-"""One attempt at the replica with this URL; it may reschedule the timeout."""
+Attempt = Callable[[str, asyncio.Timeout, Watch], Awaitable[T]]
+"""One attempt at the replica with this URL; it may reschedule the timeout, and reports to the watch what it hears."""
 
 MAX_ATTEMPTS = 4
 INITIAL_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
-EJECTION_S = 5.0
-"""How long an unreachable replica is ejected, again after each probe that fails."""
 RETRIES_PER_CALL = 0.1
 MAX_RETRIES_SAVED = 64.0
 """Limit of the retry budget: about the number of calls that a large search has under way when something breaks."""
-
-
-@dataclass(slots=True, eq=False)
-class Replica:
-    """One server; ``ejected_until_s`` is None while it is reachable."""
-
-    number: int
-    url: str
-    ejected_until_s: float | None = None
 
 
 class Attempts:
     """Makes attempts at calls, whichever of the replicas fails.
 
     Args:
-        replicas: at least one.
-        connections: connections to them.
+        health: the replicas.
         error: raised if all attempts at a call fail.
         wording: its words.
         timeout_s: timeout of one attempt in seconds.
@@ -61,14 +46,12 @@ class Attempts:
 
     def __init__(
         self,
-        replicas: Sequence[Replica],
-        connections: Connections,
+        health: Health,
         error: type[SearchServiceError],
         wording: Wording,
         timeout_s: float,
     ) -> None:
-        self._replicas = tuple(replicas)
-        self._connections = connections
+        self._health = health
         self._error = error
         self._wording = wording
         self._timeout_s = timeout_s
@@ -79,32 +62,40 @@ class Attempts:
         """Make attempts until one succeeds or no further one is allowed."""
         self._retries = min(self._retries + RETRIES_PER_CALL, MAX_RETRIES_SAVED)
         order = self._rendezvous_order(affinity)
-        await self._probe(order[0])
         tried: list[Replica] = []
         while True:
-            replica = min(order, key=lambda r: (r.ejected_until_s is not None, tried.count(r)))
+            replica = min(order, key=lambda r: (r.ejected, tried.count(r)))
             tried.append(replica)
             try:
-                async with asyncio.timeout(self._timeout_s) as timeout:
-                    result = await attempt(replica.url, timeout)
-                replica.ejected_until_s = None
-                return result
-            except TimeoutError:
-                failure = RetryableError(f"no response within {self._timeout_s:g} seconds", unreachable=True)
+                return await self._one(attempt, replica)
             except RetryableError as error:
                 failure = error
             self._record_failure(replica, failure, private)
-            others = any(r not in tried and r.ejected_until_s is None for r in order)
+            others = any(r not in tried and not r.ejected for r in order)
             if not await self._may_retry(failure, len(tried), others=others):
                 message = self._wording.failed(replica.url, len(tried), str(failure), private())
                 raise self._error(message, retryable=not failure.lasting)
 
+    async def _one(self, attempt: Attempt[T], replica: Replica) -> T:
+        try:
+            async with asyncio.timeout(self._timeout_s) as timeout:
+                watch = self._health.watch(replica, timeout)
+                try:
+                    result = await attempt(replica.url, timeout, watch)
+                finally:
+                    watch.close()
+        except TimeoutError:
+            said = "it fell silent" if watch.silent else f"no response within {self._timeout_s:g} seconds"
+            raise RetryableError(said, unreachable=True) from None
+        self._health.restore(replica)
+        return result
+
     def _record_failure(self, replica: Replica, failure: RetryableError, private: Callable[[], Iterable[str]]) -> None:
         """Eject an unreachable replica. This is logged once, however many calls run into it."""
-        if replica.ejected_until_s is None or not failure.unreachable:
+        if not (replica.ejected and failure.unreachable):
             logger.warning("replica %d: %s", replica.number, self._wording.log(replica.url, str(failure), private()))
         if failure.unreachable:
-            replica.ejected_until_s = time.monotonic() + EJECTION_S
+            self._health.eject(replica)
 
     async def _may_retry(self, failure: RetryableError, n_attempts: int, *, others: bool) -> bool:
         """Wait for the backoff unless attempts or budget are used up; ``others`` are reachable replicas not yet tried."""
@@ -125,17 +116,4 @@ class Attempts:
         def weight(replica: Replica) -> bytes:
             return blake2b(f"{replica.number} {affinity}".encode(errors="replace"), digest_size=8).digest()
 
-        return sorted(self._replicas, key=weight)
-
-    async def _probe(self, replica: Replica) -> None:
-        """Check an ejected replica once its time is over; meanwhile, other calls use other replicas."""
-        if len(self._replicas) == 1 or replica.ejected_until_s is None or replica.ejected_until_s > time.monotonic():
-            return
-        replica.ejected_until_s, healthy = math.inf, False
-        try:
-            status = await self._connections.status(f"{replica.url}/health")
-            healthy = status is not None and status < 500
-        finally:
-            replica.ejected_until_s = None if healthy else time.monotonic() + EJECTION_S
-        if healthy:
-            logger.warning("replica %d of %s is reachable again", replica.number, self._wording.owner)
+        return sorted(self._health.replicas, key=weight)

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 import httpx
 
 from epf.core.errors import SearchServiceError
-from epf.engines.http.attempts import Attempt, Attempts, Replica
+from epf.engines.http.attempts import Attempt, Attempts
 from epf.engines.http.connections import MAX_RESPONSE_BYTES, Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
+from epf.engines.http.health import Health, Replica, Watch
 from epf.engines.http.private import texts_of
 from epf.engines.http.wording import Wording
 
@@ -64,7 +65,8 @@ class Upstream:
             raise ValueError(message)
         self._timeout_s = timeout_s
         self._connections = Connections(error, owner, key or None)
-        self._attempts = Attempts(self._replicas, self._connections, error, self._wording, timeout_s)
+        self._health = Health(self._replicas, self._connections, self._wording)
+        self._attempts = Attempts(self._health, error, self._wording, timeout_s)
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._open: set[asyncio.Timeout] = set()
         self._drained = asyncio.Event()
@@ -132,10 +134,10 @@ class Upstream:
         ``UpstreamRejected`` at once. Errors and logs repeat no passage of the body, nor of the text that ``private`` returns.
         """
 
-        async def attempt(url: str, timeout: asyncio.Timeout) -> T:
+        async def attempt(url: str, timeout: asyncio.Timeout, watch: Watch) -> T:
             async with (
                 self._connections.events(url + path, body, max_bytes, lasting) as events,
-                aclosing(self._rescheduling(events, timeout)) as timely,
+                aclosing(self._timely(events, timeout, watch)) as timely,
             ):
                 return await read(timely)
 
@@ -172,9 +174,12 @@ class Upstream:
                 call.reschedule(0)
         if self._open:
             await self._drained.wait()
+        await self._health.aclose()
         await self._connections.aclose()
 
-    async def _json(self, method: str, path: str, body: dict[str, Any] | None, url: str, _: asyncio.Timeout) -> dict[str, Any]:
+    async def _json(
+        self, method: str, path: str, body: dict[str, Any] | None, url: str, _timeout: asyncio.Timeout, _watch: Watch
+    ) -> dict[str, Any]:
         return await self._connections.json(method, url + path, body)
 
     async def _call(
@@ -206,10 +211,11 @@ class Upstream:
                 return status == 200
         return unknown
 
-    async def _rescheduling(self, events: AsyncIterator[T], timeout: asyncio.Timeout) -> AsyncGenerator[T, None]:
-        """``events``, each of which restarts the timeout of its attempt."""
+    async def _timely(self, events: AsyncIterator[T], timeout: asyncio.Timeout, watch: Watch) -> AsyncGenerator[T, None]:
+        """``events``, each of which restarts the timeout of its attempt and shows that the server responds."""
         async for event in events:
             timeout.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+            watch.heard()
             yield event
 
     def _check_open(self) -> None:

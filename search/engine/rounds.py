@@ -81,8 +81,8 @@ async def run_round(
         if looks_ahead and left > 0 and step.status == "running":
             successors[i] = await propagate(step, t + 1, slots[i], allowance=min(left, max_tokens), lookahead=True)
 
-    if await run.run_tasks(advance(i) for i in moving):
-        return Round(moved, successors, "deadline")
+    if cut := await run.run_tasks(advance(i) for i in moving):
+        return Round(moved, successors, cut)
     return Round(moved, successors, "budget" if len(moving) < len(running) else None)
 
 

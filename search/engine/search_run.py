@@ -29,6 +29,9 @@ _STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "select
 Activity = Literal["generating", "scoring", "resampling", "waiting"]
 _FIRST_COUNTS: tuple[Activity, ...] = ("generating", "scoring", "resampling", "waiting")
 
+Cut = Literal["deadline", "model_failed"]
+"""Why tasks were cut short."""
+
 TimeLimit = Callable[[float], AbstractAsyncContextManager[None]]
 """Cancels its block and raises ``TimeoutError`` when a deadline is the given number of seconds past."""
 
@@ -103,6 +106,7 @@ class SearchRun:
         deadline_s: on the event loop's clock; None sets no limit.
         until: a second time limit, which may move while the search runs.
         emit: receives each event as it happens.
+        failure: the failure of a model that ended the search.
     """
 
     problem: str
@@ -115,6 +119,7 @@ class SearchRun:
     deadline_s: float | None
     until: TimeLimit
     emit: Callable[[Event], None]
+    failure: GeneratorError | RewardModelError | None = None
     _scores: SingleFlight[tuple[str, ...], float | None] = field(default_factory=lambda: SingleFlight(sys.maxsize))
 
     @asynccontextmanager
@@ -140,22 +145,25 @@ class SearchRun:
             return sys.maxsize
         return (self.options.max_total_tokens - self.meter.generated_tokens) // max(n, 1)
 
-    async def run_tasks(self, tasks: Iterable[Coroutine[Any, Any, None]]) -> bool:
-        """Run tasks concurrently and return whether the deadline cut them short, which cancels those that are unfinished.
+    async def run_tasks(self, tasks: Iterable[Coroutine[Any, Any, None]]) -> Cut | None:
+        """Run tasks concurrently and return what cut them short, if anything did, which cancels those that are unfinished.
 
-        The first error cancels all other tasks and is raised. When this call is cancelled, so are all tasks. No task outlives
-        the call.
+        A model whose servers are all gone ends the search, whose result is then what has been found so far. Any other error
+        cancels all other tasks and is raised. When this call is cancelled, so are all tasks. No task outlives the call.
         """
         try:
             async with self.time_limit(), asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(task)
         except TimeoutError:
-            return True
+            return "deadline"
         except BaseExceptionGroup as errors:
             error = _first(errors)
         else:
-            return False
+            return None
+        if isinstance(error, GeneratorError | RewardModelError) and error.retryable:
+            self.failure = error
+            return "model_failed"
         raise error
 
     async def propagate(

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed
+from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed, SearchServiceError
 from epf.search.answers.checker import AnswerChecker, classes_at_once
 from epf.search.answers.extract import final_answer, settled_answer
 from epf.search.confidence.fitted import ConfidenceMap
@@ -61,7 +61,7 @@ async def select_answer(
     Raises what :func:`stop_reason` raises.
     """
     options = run.options
-    reason = stop_reason(outcome, options)
+    reason = stop_reason(outcome, options, run.failure)
     answers = _answers(outcome.trajectories, options)
     votes = vote_weights(outcome.trajectories, outcome.log_weights, options)
     assert options.answer_selection is not None, "resolved options have a way to select the answer"
@@ -181,16 +181,25 @@ def choose(
     return Choice(share.answer, best, share.probability, distribution, max(0.0, entropy))
 
 
-def stop_reason(outcome: Outcome, options: SearchOptions) -> StopReason:
+def stop_reason(
+    outcome: Outcome, options: SearchOptions, failure: SearchServiceError | None = None
+) -> StopReason:
     """Why the search ended.
 
     Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when no particle has room for a first step, and
-    ``DeadlineExceeded`` when the time was over before the first step.
+    ``DeadlineExceeded`` when the time was over before the first step. Raises ``failure``, that of a model, when it ended the
+    search before a particle finished.
     """
     statuses = {trajectory.status for trajectory in outcome.trajectories}
+    if failure is not None and "finished" not in statuses:
+        raise failure
     if not any(trajectory.steps for trajectory in outcome.trajectories):
         if outcome.cut == "deadline":
-            raise DeadlineExceeded("max_seconds was over before the first step: allow more time", param="max_seconds")
+            raise DeadlineExceeded(
+                "max_seconds was over before the generator returned a first step: check that its server is not stopped or "
+                "overloaded, or allow more time",
+                param="max_seconds",
+            )
         if "context_full" in statuses:
             raise ContextTooLong("the problem leaves no room for a step in a model's context: shorten it", param="problem")
     if statuses == {"dead"}:

@@ -48,7 +48,7 @@ async def run_adaptive(run: SearchRun) -> Outcome:
         return await run.score(trajectory, trajectory, len(trajectory.steps), slot)
 
     size = fewest_votes(options.certainty, n)
-    while len(trajectories) < n and cut not in ("deadline", "budget"):
+    while len(trajectories) < n and cut not in ("deadline", "budget", "model_failed"):
         slots = range(len(trajectories), min(len(trajectories) + size, n))
         batch, batch_cut = await sample_solutions(run, score, slots)
         trajectories += batch

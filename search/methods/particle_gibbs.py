@@ -53,7 +53,7 @@ async def run_particle_gibbs(run: SearchRun) -> Outcome:
         records += outcome.records
         log_evidence = outcome.log_evidence if first == 0 else log_evidence
         cut = outcome.cut or cut
-        if outcome.cut in ("deadline", "budget"):
+        if outcome.cut in ("deadline", "budget", "model_failed"):
             break
         weights = normalise(outcome.log_weights)
         if weights.any():

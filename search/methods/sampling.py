@@ -34,8 +34,8 @@ async def sample_solutions(
             if trajectory.status != "running":
                 return
 
-    if await run.run_tasks(finish(slot) for slot in slots):
-        return trajectories, "deadline"
+    if cut := await run.run_tasks(finish(slot) for slot in slots):
+        return trajectories, cut
     if not any(trajectory.status == "running" for trajectory in trajectories):
         return trajectories, None
     return trajectories, "budget" if spent else "max_steps"

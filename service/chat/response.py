@@ -80,7 +80,7 @@ class SearchOut(BaseModel):
     share: float = Field(description="Share of the vote that the answer got, in [0, 1]: its probability in the distribution.")
     distribution: list[AnswerShare] = Field(description="All answers, most probable first.")
     answer_entropy: float = Field(description="Entropy of the distribution, in nats.")
-    stop_reason: StopReason = Field(description="finished, or the limit that ended the search early.")
+    stop_reason: StopReason = Field(description="finished, or what ended the search early.")
     warnings: list[SearchWarning] = Field(description="Reasons to doubt the result; usually empty.")
     method: str
     seed: int = Field(description="Seed of the search; the same seed gives the same answer with the embedded models.")

@@ -16,6 +16,7 @@ from epf.core.errors import SearchServiceError
 from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.search.events import Answered, Event, Resampled, Started, StepTaken
 from epf.search.result import SearchResult, StepRecord
+from epf.service.operations.upstreams import UpstreamMetrics
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 RATIOS = tuple(k / 10 for k in range(1, 11))
@@ -30,6 +31,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.registry.register(UpstreamMetrics())
         self._build = Info("epf_build", "Version and models.", registry=self.registry)
         self.requests = Counter(
             "epf_http_requests",

@@ -248,3 +248,31 @@ def test_a_method_that_needs_a_reward_model_and_one_that_does_not() -> None:
         drive(runner.search(resolve_request("problem", SearchOptions()), **models))
     assert (caught.value.param, generator.calls) == ("reward_model", [])
     assert drive(runner.search(resolve_request("problem", SearchOptions(method="self_consistency")), **models)).answer == "0"
+
+
+def test_a_reward_model_that_is_lost_in_mid_search_leaves_the_best_answer_so_far() -> None:
+    """One particle has finished and is scored; then the reward model is gone."""
+
+    def judge(steps: list[str]) -> float:
+        return 0.8 if "boxed" in steps[-1] or len(steps) == 1 else raising(RewardModelError("The server failed."))
+
+    def write(call: Call) -> Step:
+        return step("\\boxed{7}", "eos") if call.n == 0 else step(f"s{call.depth} {call.n}")
+
+    for method in ("epf", "pf", "beam"):
+        models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(judge)}
+        options: dict[str, Any] = {} if method == "beam" else {"resample_finished": False}
+        result = drive(asolve("problem", method=method, n_particles=4, seed=1, **options, **models))
+        assert (result.answer, result.stop_reason) == ("7", "model_failed"), method
+        assert models["generator"].in_flight == 0
+
+
+@pytest.mark.parametrize("method", SEARCHES)
+def test_a_model_that_is_lost_before_a_particle_finishes_fails_the_search(method: str) -> None:
+    lost = GeneratorError("The server failed.")
+    models: dict[str, Any] = {
+        "generator": Generator(lambda call: raising(lost) if call.depth else step("a first step")),
+        "reward_model": RewardModel(lambda steps: 0.8),
+    }
+    with pytest.raises(GeneratorError, match=r"The server failed\."):
+        drive(asolve("problem", method=method, n_particles=4, seed=1, **models))

@@ -18,6 +18,7 @@ from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import asolve
 from epf.search.options import SearchOptions
+from tests.service.serving import until
 from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_servers
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
@@ -38,7 +39,7 @@ def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
 
 @pytest.fixture(autouse=True)
 def _probe_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.attempts.EJECTION_S", 0.0)
+    monkeypatch.setattr("epf.engines.http.health.EJECTION_S", 0.05)
 
 
 async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel) -> list[str | None]:
@@ -101,6 +102,7 @@ def test_searches_continue_on_another_replica_until_the_first_returns(
         else:
             victim.start()
             await asyncio.to_thread(victim.wait)
+        await until(lambda: not any(replica.ejected for replica in generator._upstream._replicas))
         assert await drawn_at(victim, generator) == at_home
 
     run(test, victim, other)

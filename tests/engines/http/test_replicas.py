@@ -165,8 +165,10 @@ def test_calls_with_one_affinity_share_a_replica_and_leave_it_when_it_is_unreach
     run([lambda _: GOOD, lambda _: GOOD], test)
 
 
-def test_an_ejected_replica_is_probed_by_one_call_and_used_again_when_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epf.engines.http.attempts.EJECTION_S", 0.0)
+def test_an_ejected_replica_is_used_again_when_its_health_check_succeeds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("epf.engines.http.health.EJECTION_S", 0.01)
     unhealthy = Answer(b"", 503)
 
     def answer(request: Request) -> Answer:
@@ -175,17 +177,91 @@ def test_an_ejected_replica_is_probed_by_one_call_and_used_again_when_healthy(mo
     async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         (home,) = of(0)
         assert await ask(replicas, home) == [1, 2]
+        await until(lambda: [request.path for request in servers[0].requests].count("/health") >= 2)
         await asyncio.gather(*(ask(replicas, home) for _ in range(5)))
-        asked = [request.path for request in servers[0].requests]
-        assert asked.count("/stream") == 1
-        assert asked.count("/health") == 1
+        assert [request.path for request in servers[0].requests].count("/stream") == 1
+        assert [(r.ejected, r.n_ejections) for r in replicas._replicas] == [(True, 1), (False, 0)]
         servers[0].answer = lambda _: GOOD
+        await until(lambda: not replicas._replicas[0].ejected)
         before = len(servers[1].requests)
         assert await ask(replicas, home) == [1, 2]
-        assert [request.path for request in servers[0].requests[-2:]] == ["/health", "/stream"]
+        assert servers[0].requests[-1].path == "/stream"
         assert len(servers[1].requests) == before
 
     run([answer, lambda _: GOOD], test)
+    assert "replica 0 of the generator is reachable again" in caplog.messages
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is noticed after a moment."""
+    monkeypatch.setattr("epf.engines.http.health.QUIET_S", 0.02)
+    monkeypatch.setattr("epf.engines.http.connections.PROBE_TIMEOUT_S", 0.2)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("silent", [Answer(stall=True), Answer(PART, drip=b"")], ids=["all", "later"])
+def test_calls_leave_a_server_that_hangs_long_before_their_timeout(silent: Answer, caplog: pytest.LogCaptureFixture) -> None:
+    def answer(request: Request) -> Answer:
+        return Answer(stall=True) if request.path == "/health" else silent
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        (home,) = of(0)
+        async with asyncio.timeout(10):
+            assert await asyncio.gather(*(ask(replicas, home) for _ in range(20))) == [[1, 2]] * 20
+            assert await ask(replicas, home) == [1, 2]
+        asked = [request.path for request in servers[0].requests]
+        assert asked.count("/stream") == 20
+        assert asked.count("/health") == 1
+
+    run([answer, lambda _: GOOD], test, timeout_s=60)
+    (message,) = caplog.messages
+    assert "nor to a health check" in message
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_call_waits_for_a_server_that_is_only_busy() -> None:
+    def answer(request: Request) -> Answer:
+        return Answer(b"", 503) if request.path == "/health" else Answer(PART, drip=b"")
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        call = asyncio.ensure_future(ask(replicas, of(0)[0]))
+        await until(lambda: [request.path for request in servers[0].requests].count("/health") >= 3)
+        assert not call.done()
+        assert servers[1].requests == []
+        call.cancel()
+        await asyncio.wait([call])
+
+    run([answer, lambda _: GOOD], test, timeout_s=60)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_cancelled_call_leaves_evidence_against_a_silent_server() -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        (home,) = of(0)
+        call = asyncio.ensure_future(ask(replicas, home))
+        await until(lambda: any(request.path == "/health" for request in servers[0].requests))
+        call.cancel()
+        await asyncio.wait([call])
+        await until(lambda: replicas._replicas[0].ejected)
+        before = len(servers[0].requests)
+        assert await ask(replicas, home) == [1, 2]
+        assert len(servers[0].requests) == before
+
+    run([lambda _: Answer(stall=True), lambda _: GOOD], test, timeout_s=60)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_the_only_server_is_waited_for_although_it_is_silent() -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        call = asyncio.ensure_future(ask(replicas))
+        await until(lambda: [request.path for request in servers[0].requests].count("/health") >= 2)
+        assert [request.path for request in servers[0].requests].count("/stream") == 1
+        assert not call.done()
+        call.cancel()
+        await asyncio.wait([call])
+
+    run([lambda _: Answer(stall=True)], test, timeout_s=60)
 
 
 def test_an_error_is_raised_when_no_replica_is_reachable(caplog: pytest.LogCaptureFixture) -> None:
@@ -198,7 +274,8 @@ def test_an_error_is_raised_when_no_replica_is_reachable(caplog: pytest.LogCaptu
         assert await ask(replicas) == [1, 2]
 
     run([lambda _: Answer(reset=True)] * 2, test)
-    assert len(caplog.records) == 2
+    assert ["connection failed" in message for message in caplog.messages] == [True, True, False]
+    assert "reachable again" in caplog.messages[2]
 
 
 @pytest.mark.parametrize(
