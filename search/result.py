@@ -7,9 +7,11 @@ from epf.core.generator import Step
 from epf.search.confidence.evidence import Evidence
 
 StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context", "model_failed"]
-"""``finished``, or what ended the search early. With ``max_tokens`` no particle finished within
-``max_tokens_per_particle``, with ``context`` none within a model's context. With ``model_failed`` a model's servers were all gone
-after some particles had finished, and the answer is the best one so far."""
+"""``finished``, or what ended the search early.
+
+With ``max_tokens`` no particle finished within ``max_tokens_per_particle``, with ``context`` none within a model's context.
+With ``model_failed`` all servers of a model were gone after some particles had finished, and the answer is the best one so far.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ features encodes and decodes, z = relu(x W + b), x' = z W^T. Adam with a learnin
 squared error plus l times the sum of z, until the loss has not fallen for 10 epochs. Our changes: states are first scaled to a
 mean squared length of 1, and both terms are sums over a state, where that code has means, so that l has the same meaning for
 every model and width; and the stopping rule uses the loss on a tenth of the states, which is held out. The mean of the states
-stays in them, as in that code: where all features are active at once, little but the mean can be told apart, and one feature
+stays in them, as in that code: where all features are active at once, little but the mean can be distinguished, and one feature
 that encodes it shows that. Without the mean, the count was as high as for sparse features.
 """
 

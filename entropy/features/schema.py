@@ -78,9 +78,7 @@ class FitOut(Strict):
     """The autoencoder that was fitted."""
 
     width: int
-    explained: float = Field(
-        description="Part of the squared length of held-out states that the autoencoder reconstructs."
-    )
+    explained: float = Field(description="Part of the squared length of held-out states that the autoencoder reconstructs.")
     per_state: float = Field(description="Mean number of active features per state.")
     epochs: int
 

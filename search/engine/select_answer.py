@@ -181,9 +181,7 @@ def choose(
     return Choice(share.answer, best, share.probability, distribution, max(0.0, entropy))
 
 
-def stop_reason(
-    outcome: Outcome, options: SearchOptions, failure: SearchServiceError | None = None
-) -> StopReason:
+def stop_reason(outcome: Outcome, options: SearchOptions, failure: SearchServiceError | None = None) -> StopReason:
     """Why the search ended.
 
     Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when no particle has room for a first step, and

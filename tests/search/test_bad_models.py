@@ -253,7 +253,7 @@ def test_a_method_that_needs_a_reward_model_and_one_that_does_not() -> None:
 def test_a_reward_model_that_is_lost_in_mid_search_leaves_the_best_answer_so_far() -> None:
     """One particle has finished and is scored; then the reward model is gone."""
 
-    def judge(steps: list[str]) -> float:
+    def judge(steps: tuple[str, ...]) -> float:
         return 0.8 if "boxed" in steps[-1] or len(steps) == 1 else raising(RewardModelError("The server failed."))
 
     def write(call: Call) -> Step:
