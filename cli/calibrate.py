@@ -37,8 +37,9 @@ def calibrate(run: Path, out: Path | None) -> int:
     _, rows = read_run(run)
     fitted = fit_map(rows, f"epf calibrate {run.name}")
     save_map(fitted.map, file)
+    models = " with ".join(filter(None, (fitted.map.generator, fitted.map.reward_model)))
     print(
-        f"{file}: the confidence of {fitted.map.generator} with {fitted.map.reward_model}, fitted on {fitted.n_searches} "
+        f"{file}: the confidence of {models}, fitted on {fitted.n_searches} "
         f"searches on {fitted.n_problems} problems.\nExpected calibration error, unfitted: {100 * fitted.ece_unfitted:.1f} %; "
         f"fitted, on problems that were held out: {100 * fitted.ece_held_out:.1f} %.\nTo use it: EPF_CONFIDENCE={file}"
     )

@@ -17,6 +17,7 @@ from epf.evaluation.report.compare import compare_runs
 from epf.evaluation.run import Evaluation, Run, local_searchers, open_run
 from epf.evaluation.store import read_run
 from epf.evaluation.worker import LoadModels, Searcher
+from epf.reward_models.registry import RewardModelOptions
 from epf.service.settings import Settings
 
 
@@ -55,7 +56,8 @@ def show_comparison(a: Path, b: Path) -> int:
 
 def identities(settings: Settings) -> dict[str, dict[str, Any]]:
     """What identifies the two models, and their confidence map if there is one, in ``run.json``; no addresses and no keys."""
-    generator, reward_model = settings.generator, settings.reward_model
+    generator, reward_model = settings.generator, settings.models.reward_model
+    assert isinstance(reward_model, RewardModelOptions), "settings hold options"
     confidence = {} if settings.confidence is None else {"confidence": {"file": str(settings.confidence)}}
     return {
         "generator": {"kind": generator.kind, "name": generator.name},

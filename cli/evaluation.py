@@ -162,6 +162,7 @@ def evaluate(
         options={**defaults, **given_options(context, SearchOptions)},
         models=identities(settings),
         columns=columns or {},
+        has_reward_model=settings.has_reward_model,
     )
     cluster = None if ray is None else Cluster(ray, workers, worker_gpus)
     return run(evaluation, context.obj or partial(open_models, settings), cluster, concurrency=concurrency)

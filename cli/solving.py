@@ -19,8 +19,9 @@ from epf.core.errors import SearchServiceError
 from epf.evaluation.worker import LoadModels, Models
 from epf.search import SearchOptions, asolve, stream
 from epf.search.events import Answered
+from epf.search.methods import METHODS
 from epf.search.result import SearchResult
-from epf.search.runner import with_defaults
+from epf.search.runner import check_scored, with_defaults
 from epf.service.http.schemas import ErrorDetail
 from epf.service.searches.models import open_models
 from epf.service.solve.schemas import SolveResult
@@ -40,7 +41,9 @@ def prepare(given: Mapping[str, Any], load_models: LoadModels | None, notices: E
         InvalidRequest: a setting or an option is not valid.
     """
     settings = read_settings()
-    return with_defaults(given, settings.search), loaded(load_models or partial(open_models, settings), notices)
+    options = with_defaults(given, settings.search, has_reward_model=settings.has_reward_model)
+    check_scored(METHODS[options.method], settings.has_reward_model)
+    return options, loaded(load_models or partial(open_models, settings), notices)
 
 
 async def solve_problem(problem: str, options: SearchOptions, models: OpenModels, *, as_json: bool) -> int:

@@ -6,7 +6,7 @@ run, so two methods, or two budgets of one method, draw the same steps wherever 
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from epf.core.errors import InvalidRequest
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
-from epf.search.runner import SEED_BITS, SearchRequest, resolve_options
+from epf.search.runner import SEED_BITS, SearchRequest, check_scored, resolve_options
 
 ALL = "all"
 Key = tuple[str, str, int, int]
@@ -24,10 +24,14 @@ Key = tuple[str, str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A method with its own options, under the name that rows and tables show: ``epf`` or ``epf+lookahead=reuse``."""
+    """A method with its own options, under the name that rows and tables show: ``epf`` or ``epf+lookahead=reuse``.
+
+    ``implied`` is whether the caller asked for all methods, not for this one.
+    """
 
     name: str
     options: SearchOptions
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,10 @@ def read_contenders(text: str) -> tuple[Contender, ...]:
     Raises:
         InvalidRequest: a method or an option is unknown, an option's value has the wrong type, or a method occurs twice.
     """
-    names = [name for part in text.split(",") for name in (METHODS if part.strip() == ALL else (part.strip(),)) if name]
-    contenders = tuple(_contender(name) for name in names)
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    written = [(name, part == ALL) for part in parts for name in (METHODS if part == ALL else (part,))]
+    contenders = tuple(replace(_contender(name), implied=implied) for name, implied in written)
+    names = [name for name, _ in written]
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None or not contenders:
         raise InvalidRequest(f"--methods must name at least one method, and each one once, got {text!r}.", param="methods")
@@ -130,20 +136,25 @@ def make_plan(
     seeds: int,
     timed: int,
     options: Mapping[str, Any],
+    has_reward_model: bool = True,
 ) -> Plan:
     """Plan every problem with every contender, budget and seed; ``options`` apply to all methods that read them.
 
-    A budget is a number of particles. A method with a fixed number of particles has that budget only.
+    A budget is a number of particles. A method with a fixed number of particles has that budget only. Without a reward model,
+    ``ALL`` leaves out the methods that need one.
 
     Raises:
-        InvalidRequest: a method refuses every budget, no method reads an option, or an option is out of its range.
+        InvalidRequest: a method refuses every budget or needs a reward model, which is missing, no method reads an option, or
+            an option is out of its range.
     """
+    left_out: list[str] = []
+    if not has_reward_model:
+        contenders, left_out = _unscored(contenders)
     methods = [METHODS[contender.options.method] for contender in contenders]
     for name in options:
         if not any(method.reads(name) for method in methods):
             raise InvalidRequest(f"None of these methods reads {name}. Leave it out.", param=name)
     cells: list[Cell] = []
-    left_out: list[str] = []
     for contender, method in zip(contenders, methods, strict=True):
         shared = {name: value for name, value in options.items() if method.reads(name)}
         refused: list[str] = []
@@ -171,6 +182,17 @@ def search_seed(problem: Problem, seed: int) -> int:
 def _task(problem: Problem, cell: Cell, seed: int, *, alone: bool) -> Task:
     options = cell.options.model_copy(update={"seed": search_seed(problem, seed)})
     return Task(problem, cell.contender.name, cell.budget, seed, options, alone)
+
+
+def _unscored(contenders: Sequence[Contender]) -> tuple[list[Contender], list[str]]:
+    """The contenders that need no reward model, and a message about the others if the caller did not name them."""
+    scored = [contender for contender in contenders if METHODS[contender.options.method].needs_reward_model]
+    for contender in scored:
+        if not contender.implied:
+            check_scored(METHODS[contender.options.method], has_reward_model=False)
+    names = ", ".join(contender.name for contender in scored)
+    left_out = [f"{names}: there is no reward model, which these methods need (--reward-model)"] if scored else []
+    return [contender for contender in contenders if contender not in scored], left_out
 
 
 def _contender(written: str) -> Contender:

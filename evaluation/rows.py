@@ -77,7 +77,7 @@ class Row:
         share: share of the vote that the answer got; None in rows of versions that did not record it.
         warnings: codes of the result's warnings; None in rows of versions that did not record them.
         evidence: what ``confidence`` was computed from; None without an answer, and in rows of versions that did not record it.
-        models: names of the generator and the reward model, where there is evidence.
+        models: names of the generator and the reward model, None without one, where there is evidence.
     """
 
     problem: str
@@ -102,7 +102,7 @@ class Row:
     share: float | None = None
     warnings: tuple[WarningCode, ...] | None = None
     evidence: Evidence | None = None
-    models: tuple[str, str] | None = None
+    models: tuple[str, str | None] | None = None
 
     @property
     def key(self) -> Key:
@@ -119,7 +119,12 @@ ROW = TypeAdapter(Row)
 
 
 def row_of(
-    task: Task, result: SearchResult, *, correct: bool, right: tuple[bool, ...], models: tuple[str, str] | None = None
+    task: Task,
+    result: SearchResult,
+    *,
+    correct: bool,
+    right: tuple[bool, ...],
+    models: tuple[str, str | None] | None = None,
 ) -> Row:
     """The row of a search that ended; ``right`` states for each particle whether its answer is right."""
     used = result.usage

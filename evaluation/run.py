@@ -44,6 +44,7 @@ class Evaluation:
         timed: number of problems, from the first, whose first searches run alone, to measure their latency.
         options: options of a search that all methods share.
         models: what identifies the generator and the reward model in ``run.json``.
+        has_reward_model: whether there is a reward model.
         columns: the columns of the file or of the set on the hub that hold ``problem``, ``answer`` and ``id``, where they have
             other names.
     """
@@ -58,6 +59,7 @@ class Evaluation:
     options: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: EMBEDDED)
     columns: Mapping[str, str] = field(default_factory=dict)
+    has_reward_model: bool = True
 
 
 class WrittenReport(NamedTuple):
@@ -134,6 +136,7 @@ def open_run(evaluation: Evaluation) -> Iterator[Run]:
         seeds=evaluation.seeds,
         timed=evaluation.timed,
         options=evaluation.options,
+        has_reward_model=evaluation.has_reward_model,
     )
     settings = run_settings(plan, evaluation.options, dataset=evaluation.dataset, models=evaluation.models, version=VERSION)
     with open_store(evaluation.directory, settings) as store:

@@ -24,8 +24,8 @@ class Models(Protocol):
         """The generator."""
 
     @property
-    def reward_model(self) -> RewardModel:
-        """The reward model."""
+    def reward_model(self) -> RewardModel | None:
+        """The reward model, None for methods that need none."""
 
     @property
     def checker(self) -> AnswerChecker:
@@ -56,7 +56,7 @@ class Worker:
     def __init__(self, models: Models) -> None:
         self._models = models
         self._generator = MemoGenerator(models.generator)
-        self._reward_model = MemoRewardModel(models.reward_model)
+        self._reward_model = None if models.reward_model is None else MemoRewardModel(models.reward_model)
 
     async def run(self, task: Task) -> Row:
         """Search, grade, and return the row; a failed search has a row too. Cancelling the call cancels the search.
@@ -93,7 +93,8 @@ class Worker:
         except Exception as error:  # an unexpected error of one search must not end the others
             message = f"{type(error).__name__}: {error}"
             return failed_row(task, Failure(SearchServiceError.code, message, retryable=True), n_generated)
-        names = (self._models.generator.name, self._models.reward_model.name)
+        scored_by = self._models.reward_model
+        names = (self._models.generator.name, None if scored_by is None else scored_by.name)
         return row_of(task, result, correct=correct, right=tuple(right), models=names)
 
     async def _is_right(self, answer: str | None, gold: str) -> bool:

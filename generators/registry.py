@@ -3,13 +3,24 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Generator
+from epf.engines.reference import EMBEDDED, VLLM, ModelKinds
 from epf.generators.embedded import EmbeddedGenerator
+
+KINDS = ModelKinds(
+    "generator",
+    server="openai",
+    read={
+        EMBEDDED: frozenset({"name"}),
+        VLLM: frozenset({"name", "tokenizer", "engine"}),
+        "openai": frozenset({"name", "url", "api_key", "tokenizer", "timeout_s"}),
+    },
+)
 
 
 class GeneratorOptions(BaseModel):
@@ -17,7 +28,11 @@ class GeneratorOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    kind: str = Field("embedded", description="Kind of generator: embedded, vllm (in this process) or openai (servers).")
+    kind: str = Field(
+        "embedded",
+        description="Kind of generator: embedded, vllm (in this process) or openai (servers). By default openai if there is a "
+        "url, vllm if there is a name, and else embedded.",
+    )
     name: str | None = Field(None, description="Directory or hub name of the model; for openai, the name its server uses.")
     url: str = Field("", description="Base URL of the generator's server. Separate equivalent servers by commas.")
     api_key: SecretStr | None = Field(None, description="API key for that server.")
@@ -26,6 +41,19 @@ class GeneratorOptions(BaseModel):
     )
     timeout_s: float = Field(60.0, gt=0, description="Maximum wait between chunks of the upstream response, in seconds.")
     engine: dict[str, Any] = Field({}, description="Additional vLLM engine arguments, as JSON.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        KINDS.check(self)
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _infer_kind(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        options = KINDS.expand(given, cls.model_fields)
+        return {**options, "kind": options.get("kind") or KINDS.infer(options) or EMBEDDED}
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -3,16 +3,28 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.core.reward_model import RewardModel
 from epf.engines.hub import model_directory
+from epf.engines.reference import EMBEDDED, NONE, VLLM, ModelKinds
 from epf.reward_models.calibration import CalibratedRewardModel, Calibration
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.registry import FAMILIES, load_family
+
+KINDS = ModelKinds(
+    "reward_model",
+    server="http",
+    read={
+        NONE: frozenset(),
+        EMBEDDED: frozenset({"name", "calibration"}),
+        VLLM: frozenset({"name", "family", "tokenizer", "calibration", "engine"}),
+        "http": frozenset({"name", "family", "url", "api_key", "tokenizer", "timeout_s", "calibration"}),
+    },
+)
 
 
 class RewardModelOptions(BaseModel):
@@ -20,7 +32,11 @@ class RewardModelOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    kind: str = Field("embedded", description="Kind of reward model: embedded, vllm (in this process) or http (servers).")
+    kind: str | None = Field(
+        None,
+        description="Kind of reward model: none, embedded, vllm (in this process) or http (servers). By default http if there "
+        "is a url, vllm if there is a name, and else embedded for the embedded generator and none for any other.",
+    )
     name: str | None = Field(None, description="Directory or hub name of the model; for http, the name its server uses.")
     family: str | None = Field(None, description="PRM family (prompt format). Leave empty for an `epf serve-prm` server.")
     url: str = Field("", description="Base URL of the reward model's server. Separate equivalent servers by commas.")
@@ -32,6 +48,19 @@ class RewardModelOptions(BaseModel):
     calibration: Path | None = Field(None, description="Calibration file for the reward model.")
     engine: dict[str, Any] = Field({}, description="Additional vLLM engine arguments, as JSON.")
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        KINDS.check(self)
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _infer_kind(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        options = KINDS.expand(given, cls.model_fields)
+        return {**options, "kind": options.get("kind") or KINDS.infer(options)}
+
     @property
     def urls(self) -> tuple[str, ...]:
         """Base URLs of the equivalent servers."""
@@ -42,10 +71,14 @@ def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
     """Load the reward model that ``options`` describe, by default the embedded one.
 
     Raises:
-        InvalidRequest: the kind is unknown, or an option is missing or wrong.
+        InvalidRequest: the kind is unknown or none, or an option is missing or wrong.
     """
     chosen = options or RewardModelOptions()
-    name = chosen.kind
+    name = chosen.kind or EMBEDDED
+    if name == NONE:
+        raise InvalidRequest(
+            "There is no reward model: name one with --reward-model or EPF_REWARD_MODEL.", param="reward_model"
+        )
     if name not in REWARD_MODELS:
         message = f"Unknown reward model {name!r}. Choose one of {', '.join(sorted(REWARD_MODELS))}."
         raise InvalidRequest(message, param="reward_model")

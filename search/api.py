@@ -1,10 +1,11 @@
 """One search in one call: from a notebook, from a coroutine, or event by event."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
@@ -17,23 +18,42 @@ from epf.search.options import SearchOptions
 from epf.search.result import SearchResult
 from epf.search.runner import SearchRequest, resolve_request
 
+if TYPE_CHECKING:
+    from epf.generators.registry import GeneratorOptions
+    from epf.reward_models.registry import RewardModelOptions
+
+_Given: TypeAlias = (
+    "tuple[Generator | GeneratorOptions | str | None, RewardModel | RewardModelOptions | str | None, str | Path | None, "
+    "str | None]"
+)
+"""Generator, reward model, tokenizer and family, as callers pass them."""
+
 
 def solve(
     problem: str,
     *,
     options: SearchOptions | None = None,
-    generator: Generator | None = None,
-    reward_model: RewardModel | None = None,
+    generator: "Generator | GeneratorOptions | str | None" = None,
+    reward_model: "RewardModel | RewardModelOptions | str | None" = None,
+    family: str | None = None,
+    tokenizer: str | Path | None = None,
     confidence: ConfidenceMap | None = None,
     **choices: Any,
 ) -> SearchResult:
     """Solve ``problem`` and wait for the result, even where an event loop is already running, as in a notebook.
 
     ``options`` holds the method and the other options of the search. Single options may be given by name and win over it, as
-    in ``solve(text, method="pf", n_particles=8)``; see :class:`SearchOptions` for all of them. Without a ``generator`` or a
-    ``reward_model`` the embedded one is loaded for this call and freed afterwards. A model that you pass must not be tied to an
-    event loop, since this call runs its own. ``confidence`` is a map that ``epf calibrate`` fitted for these models, read
-    with :func:`epf.search.confidence.file.load_map`; the embedded pair has one of its own.
+    in ``solve(text, method="pf", n_particles=8)``; see :class:`SearchOptions` for all of them. Environment variables are not
+    read.
+
+    ``generator`` is ``"http://localhost:8001"`` or the address of another server (several with commas between them), a
+    directory or a name on the hub for vLLM in this process, or ``"embedded"``, the default. ``reward_model`` is the same, or
+    ``"none"``. Such a model is loaded for this call and freed afterwards; :class:`GeneratorOptions` and
+    :class:`RewardModelOptions` set a key and more. A model object that you pass must not be tied to an event loop, since this
+    call runs its own. Only the embedded generator has a reward model without being given one; without any, the method is
+    ``self_consistency`` unless you choose another. ``tokenizer`` is the directory or hub name of the generator's tokenizer,
+    ``family`` that of the reward model's prompts (see docs/models.md). ``confidence`` is a map that ``epf calibrate`` fitted
+    for these models, read with :func:`epf.search.confidence.file.load_map`; the embedded pair has one of its own.
 
     Raises what :func:`asolve` raises.
     """
@@ -45,6 +65,8 @@ def solve(
                 options=options,
                 generator=generator,
                 reward_model=reward_model,
+                family=family,
+                tokenizer=tokenizer,
                 confidence=confidence,
                 **choices,
             )
@@ -60,8 +82,10 @@ async def asolve(
     problem: str,
     *,
     options: SearchOptions | None = None,
-    generator: Generator | None = None,
-    reward_model: RewardModel | None = None,
+    generator: "Generator | GeneratorOptions | str | None" = None,
+    reward_model: "RewardModel | RewardModelOptions | str | None" = None,
+    family: str | None = None,
+    tokenizer: str | Path | None = None,
     prompt: Sequence[Message] = (),
     checker: AnswerChecker | None = None,
     confidence: ConfidenceMap | None = None,
@@ -79,8 +103,8 @@ async def asolve(
         GeneratorError, RewardModelError: a model failed or returned an invalid value.
         SearchFailed, DeadlineExceeded: no particle has produced anything to answer from.
     """
-    request = _request(problem, options, choices, prompt)
-    async with _models(request, generator, reward_model) as (gen, prm):
+    request, models = _request(problem, options, choices, prompt, (generator, reward_model, tokenizer, family))
+    async with models as (gen, prm):
         return await runner.search(
             request, generator=gen, reward_model=prm, checker=checker, confidence=confidence, until=until
         )
@@ -90,8 +114,10 @@ async def stream(
     problem: str,
     *,
     options: SearchOptions | None = None,
-    generator: Generator | None = None,
-    reward_model: RewardModel | None = None,
+    generator: "Generator | GeneratorOptions | str | None" = None,
+    reward_model: "RewardModel | RewardModelOptions | str | None" = None,
+    family: str | None = None,
+    tokenizer: str | Path | None = None,
     prompt: Sequence[Message] = (),
     checker: AnswerChecker | None = None,
     confidence: ConfidenceMap | None = None,
@@ -102,10 +128,10 @@ async def stream(
 
     Closing the stream cancels the search.
     """
-    request = _request(problem, options, choices, prompt)
+    request, models = _request(problem, options, choices, prompt, (generator, reward_model, tokenizer, family))
     answered: Answered | None = None
     async with (
-        _models(request, generator, reward_model) as (gen, prm),
+        models as (gen, prm),
         aclosing(
             runner.stream(request, generator=gen, reward_model=prm, checker=checker, confidence=confidence, until=until)
         ) as events,
@@ -119,9 +145,19 @@ async def stream(
         yield answered
 
 
-def _request(problem: str, options: SearchOptions | None, choices: dict[str, Any], prompt: Sequence[Message]) -> SearchRequest:
-    given = {} if options is None else options.chosen()
-    return resolve_request(problem, SearchOptions(**{**given, **choices}), prompt=tuple(prompt))
+def _request(
+    problem: str, options: SearchOptions | None, choices: dict[str, Any], prompt: Sequence[Message], given: "_Given"
+) -> tuple[SearchRequest, AbstractAsyncContextManager[tuple[Generator, RewardModel | None]]]:
+    """The search, and the models to open for it."""
+    from epf.search.pair import named_pair
+
+    generator, reward_model, tokenizer, family = given
+    models = named_pair(generator, reward_model, tokenizer=tokenizer, family=family)
+    chosen = {**({} if options is None else options.chosen()), **choices}
+    chosen = {"method": runner.default_method(models.has_reward_model), **chosen}
+    request = resolve_request(problem, SearchOptions(**chosen), prompt=tuple(prompt))
+    runner.check_scored(request.method, models.has_reward_model)
+    return request, models.open(scored=request.method.needs_reward_model)
 
 
 def _loop_runs() -> bool:
@@ -130,20 +166,3 @@ def _loop_runs() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-@asynccontextmanager
-async def _models(
-    request: SearchRequest, generator: Generator | None, reward_model: RewardModel | None
-) -> AsyncIterator[tuple[Generator, RewardModel | None]]:
-    """The models that were passed, or the embedded ones instead, which are closed at the end."""
-    async with AsyncExitStack() as stack:
-        if generator is None:
-            from epf.generators.registry import load_generator
-
-            generator = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_generator)))
-        if reward_model is None and request.method.needs_reward_model:
-            from epf.reward_models.registry import load_reward_model
-
-            reward_model = await stack.enter_async_context(aclosing(await asyncio.to_thread(load_reward_model)))
-        yield generator, reward_model

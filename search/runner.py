@@ -19,7 +19,8 @@ from epf.search.engine.select_answer import select_answer
 from epf.search.events import Answered, Event, Started
 from epf.search.methods import METHODS, Method
 from epf.search.methods.method import COMMON
-from epf.search.options import SearchOptions
+from epf.search.methods.self_consistency import SELF_CONSISTENCY
+from epf.search.options import MethodName, SearchOptions
 from epf.search.result import SearchResult
 
 SEED_BITS = 53
@@ -44,15 +45,32 @@ class SearchRequest:
     deadline_s: float | None = None
 
 
-def with_defaults(choices: Mapping[str, Any], defaults: SearchOptions) -> SearchOptions:
+def with_defaults(choices: Mapping[str, Any], defaults: SearchOptions, *, has_reward_model: bool) -> SearchOptions:
     """``choices``, options by name, on top of the options that were given in ``defaults`` and that the chosen method reads.
+
+    Where neither names a method, it is the default of a search with a reward model or without one.
 
     Raises:
         InvalidRequest: an option is unknown, out of range or of another type.
     """
-    method = METHODS.get(choices.get("method", defaults.method))  # an unknown one is refused below
-    shared = {name: value for name, value in defaults.chosen().items() if method is None or method.reads(name)}
+    given = {"method": default_method(has_reward_model), **defaults.chosen()}
+    method = METHODS.get(choices.get("method", given["method"]))  # an unknown one is refused below
+    shared = {name: value for name, value in given.items() if method is None or method.reads(name)}
     return SearchOptions(**{**shared, **choices})
+
+
+def default_method(has_reward_model: bool) -> MethodName:
+    """The method of a search for which nobody chose one."""
+    return SearchOptions().method if has_reward_model else SELF_CONSISTENCY.name
+
+
+def check_scored(method: Method, has_reward_model: bool) -> None:
+    """Raise ``InvalidRequest`` for a method that needs a reward model where it is missing."""
+    if method.needs_reward_model and not has_reward_model:
+        others = [name for name, other in METHODS.items() if not other.needs_reward_model]
+        message = f"Method {method.name!r} needs a reward model, which is missing: choose {', '.join(others[:-1])} or "
+        message += f"{others[-1]}, or name a reward model (--reward-model, EPF_REWARD_MODEL; see docs/models.md)."
+        raise InvalidRequest(message, param="method")
 
 
 def resolve_request(problem: str, options: SearchOptions, *, prompt: tuple[Message, ...] = ()) -> SearchRequest:
@@ -118,8 +136,7 @@ async def search(
         SearchFailed, DeadlineExceeded: no particle has produced anything to answer from.
     """
     method, options = request.method, request.options
-    if method.needs_reward_model and reward_model is None:
-        raise InvalidRequest(f"reward_model must be given: method {method.name!r} needs one", param="reward_model")
+    check_scored(method, reward_model is not None)
     scored_by = reward_model if method.needs_reward_model else None
     names = generator.name, None if scored_by is None else scored_by.name
     if confidence is None:

@@ -33,25 +33,26 @@ from epf.service.state import ServiceState
 def create_app(
     generator: Generator | None = None, reward_model: RewardModel | None = None, settings: Settings | None = None
 ) -> FastAPI:
-    """The application for one generator and one reward model.
+    """The application for one generator and one reward model, or none.
 
-    ``settings`` default to those of the environment. The caller closes models that it passes. Without models, the application
-    loads those of the settings in the background after it has started, and closes them when it stops.
+    ``settings`` default to those of the environment. The caller closes models that it passes. Without a generator, the
+    application loads the models of the settings in the background after it has started, and closes them when it stops.
 
     Raises:
-        ValueError: only one of the two models is given.
+        ValueError: a reward model is given without a generator.
         InvalidRequest: the settings contradict each other.
     """
-    if (generator is None) != (reward_model is None):
-        raise ValueError("give both a generator and a reward model, or neither")
+    if generator is None and reward_model is not None:
+        raise ValueError("a reward model needs a generator: give both, a generator alone, or neither")
 
     settings = settings or Settings()
     state = _state_of(settings)
 
     def begin(models: Models) -> None:
         state.searches = Searches(models, state.admission, state.lifecycle, state.metrics)
-        state.lifecycle.models = {"generator": models.generator, "reward_model": models.reward_model}
-        state.metrics.set_build(version=VERSION, generator=models.generator.name, reward_model=models.reward_model.name)
+        scored_by = {} if models.reward_model is None else {"reward_model": models.reward_model}
+        state.lifecycle.models = {"generator": models.generator, **scored_by}
+        state.metrics.set_build(version=VERSION, **{role: model.name for role, model in state.lifecycle.models.items()})
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -60,7 +61,7 @@ def create_app(
         )
         state.workers = workers
         async with aclosing(workers):
-            if generator is None or reward_model is None:
+            if generator is None:
                 async with in_background(open_models(settings), begin, state.lifecycle):
                     yield
             else:

@@ -10,24 +10,33 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from epf.core.errors import InvalidRequest
+from epf.engines.reference import REFERENCE, ModelKinds
+from epf.generators import registry as generators
 from epf.generators.registry import GeneratorOptions
+from epf.reward_models import registry as reward_models
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.options import SearchOptions
+from epf.search.pair import Pair, paired
 from epf.service.effort import EffortParticles
 
 RENAMED: Mapping[str, str] = MappingProxyType(
     {
-        "generator": "generator.kind",
         "generator_name": "generator.name",
         "generator_url": "generator.url",
         "generator_api_key": "generator.api_key",
         "generator_tokenizer": "generator.tokenizer",
         "generator_timeout_s": "generator.timeout_s",
         "generator_engine": "generator.engine",
-        "reward_model": "reward_model.kind",
         "reward_model_name": "reward_model.name",
         "reward_model_family": "reward_model.family",
         "reward_model_url": "reward_model.url",
@@ -39,6 +48,11 @@ RENAMED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Settings that have a new name. The old one is refused with a message that gives the new one."""
+
+KINDS: Mapping[str, tuple[ModelKinds, type[BaseModel]]] = MappingProxyType(
+    {"generator": (generators.KINDS, GeneratorOptions), "reward_model": (reward_models.KINDS, RewardModelOptions)}
+)
+"""Kinds and options of each model."""
 
 MIN_KEY_CHARS = 16
 DIGEST_PREFIX = "sha256:"
@@ -76,6 +90,38 @@ def _digest(key: str, field: str) -> str:
         message = f"{field} must have at least {MIN_KEY_CHARS} characters: generate one with `openssl rand -hex 32`."
         raise InvalidRequest(message, param=field)
     return sha256(key.encode()).hexdigest()
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, in which a model's variable holds a reference or, as JSON, the table of its options."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read a reference, to which the model's other variables are added, or JSON."""
+        if field_name in KINDS and not str(value).lstrip().startswith("{"):
+            return {REFERENCE: value}
+        return super().decode_complex_value(field_name, field, value)
+
+
+class _References(PydanticBaseSettingsSource):
+    """A source in which the references to models are replaced by what they stand for, so that later sources can override it."""
+
+    def __init__(self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._source = source
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not called: the values come from the source as a whole."""
+        raise NotImplementedError
+
+    def __call__(self) -> dict[str, Any]:
+        """All values of the source."""
+        values = self._source()
+        for option, (kinds, model) in KINDS.items():
+            given = values.get(option)
+            table = {REFERENCE: given} if isinstance(given, str) else given
+            if isinstance(table, Mapping):
+                values[option] = kinds.expand(table, model.model_fields)
+        return values
 
 
 class SearchDefaults(SearchOptions):
@@ -143,6 +189,16 @@ class Settings(BaseSettings):
     )
     drain_s: float = Field(30.0, ge=0, description="Time after that for running requests to finish, in seconds.")
 
+    @property
+    def has_reward_model(self) -> bool:
+        """Whether there is a reward model for this generator."""
+        return self.models.has_reward_model
+
+    @property
+    def models(self) -> Pair:
+        """Both models, of which the reward model may be none."""
+        return paired(self.generator, self.reward_model)
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *sources: Any, **named: Any
@@ -154,14 +210,14 @@ class Settings(BaseSettings):
         """
         file = TomlConfigSettingsSource(settings_cls, os.environ.get("EPF_SETTINGS"))
         _check_names(os.environ, file.toml_data)
-        return init_settings, named["env_settings"], file
+        return tuple(_References(settings_cls, source) for source in (init_settings, _Environment(settings_cls), file))
 
 
 def _check_names(environment: Mapping[str, str], file: Mapping[str, Any]) -> None:
     values = {name.upper(): value for name, value in environment.items()}
     for old, new in RENAMED.items():
         variable = f"EPF_{old.upper()}"
-        if not values.get(variable, "{").lstrip().startswith("{"):  # EPF_GENERATOR may still hold the whole table as JSON
+        if variable in values:
             message = f"{variable} is now EPF_{new.upper().replace('.', '__')}: rename the variable"
         elif old in file and not isinstance(file[old], Mapping):
             message = f"`{old}` in the settings file is now `{new}`: rename it"

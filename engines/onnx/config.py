@@ -9,6 +9,11 @@ SHIPPED = Path(__file__).parent / "weights"
 """Directory of the models that ship with this package: ``generator`` and ``reward_model``."""
 
 
+def is_embedded(directory: Path) -> bool:
+    """Whether a directory holds a model for the embedded runtime."""
+    return (directory / "model.onnx").is_file()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """Sizes of a Llama model.

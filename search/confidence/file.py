@@ -52,7 +52,7 @@ def load_map(path: Path) -> ConfidenceMap:
         elsewhere = value.get("elsewhere")
         return ConfidenceMap(
             generator=_text(value["generator"]),
-            reward_model=_text(value["reward_model"]),
+            reward_model=None if value["reward_model"] is None else _text(value["reward_model"]),
             n_searches=int(value["n_searches"]),
             recipe=_text(value["recipe"]),
             fit=_fit_in(value),

@@ -53,7 +53,7 @@ class ConfidenceMap:
     """A fitted map.
 
     Attributes:
-        generator, reward_model: names of the models that it was fitted for.
+        generator, reward_model: names of the models that it was fitted for; None for searches without a reward model.
         n_searches: number of searches that it was fitted on.
         recipe: how it was fitted.
         fit: for all problems or, if ``elsewhere`` is there, for those that the models were trained on.
@@ -61,7 +61,7 @@ class ConfidenceMap:
     """
 
     generator: str
-    reward_model: str
+    reward_model: str | None
     n_searches: int
     recipe: str
     fit: Fit
@@ -80,8 +80,8 @@ class ConfidenceMap:
     def check(self, generator: str, reward_model: str | None) -> None:
         """Raise ``InvalidRequest`` if the map was fitted for other models; ``reward_model`` is None in a search without one."""
         if generator != self.generator or reward_model not in (None, self.reward_model):
-            message = f"The confidence map was fitted for {self.generator!r} with {self.reward_model!r}, not for {generator!r}"
-            message += f" with {reward_model!r}" if reward_model is not None else ""
+            message = f"The confidence map was fitted for {self.generator!r}{_with(self.reward_model)}, not for {generator!r}"
+            message += _with(reward_model)
             raise InvalidRequest(f"{message}: fit one for these models with epf calibrate, or leave it out", param="confidence")
 
     def outside(self, problem: str) -> float:
@@ -89,3 +89,7 @@ class ConfidenceMap:
         if self.elsewhere is None:
             return 0.0
         return self.elsewhere.outside(novelty_features(self.elsewhere.wordings.novelty(problem)))
+
+
+def _with(reward_model: str | None) -> str:
+    return "" if reward_model is None else f" with {reward_model!r}"

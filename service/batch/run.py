@@ -22,6 +22,7 @@ from epf.service.batch.schemas import (
 )
 from epf.service.http.errors import detail_of
 from epf.service.searches.lease import Lease
+from epf.service.searches.models import Models
 from epf.service.searches.resolve import check_length, resolve
 from epf.service.settings import Settings
 from epf.service.solve.schemas import SolveResponse
@@ -53,17 +54,18 @@ class Batch:
         return max(deadlines, default=None)
 
 
-def batch_of(body: BatchRequest, settings: Settings) -> Batch:
+def batch_of(body: BatchRequest, settings: Settings, models: Models) -> Batch:
     """The searches of ``body``. The limits of a request apply to each problem.
 
     Raises:
-        InvalidRequest: too many problems, or an option out of range; ``param`` names it, for example ``problems.3.top_p``.
+        InvalidRequest: too many problems, no reward model for a method that needs one, or an option out of range; ``param``
+            names it, for example ``problems.3.top_p``.
     """
     if len(body.problems) > settings.max_batch:
         message = f"`problems` may have at most {settings.max_batch} items on this server, got {len(body.problems)}: send fewer"
         raise InvalidRequest(message, param="problems")
     shared = body.chosen()
-    requests = tuple(_resolve(i, problem, shared, settings) for i, problem in enumerate(body.problems))
+    requests = tuple(_resolve(i, problem, shared, settings, models.has_reward_model) for i, problem in enumerate(body.problems))
     batch = Batch(body, requests, min(body.concurrency, len(requests)))
     if batch.n_particles > settings.max_particles:
         message = f"the {batch.concurrency} largest problems may have at most {settings.max_particles} particles together"
@@ -71,12 +73,14 @@ def batch_of(body: BatchRequest, settings: Settings) -> Batch:
     return batch
 
 
-def _resolve(i: int, problem: BatchProblem, shared: Mapping[str, Any], settings: Settings) -> SearchRequest:
+def _resolve(
+    i: int, problem: BatchProblem, shared: Mapping[str, Any], settings: Settings, has_reward_model: bool
+) -> SearchRequest:
     field = f"problems.{i}"
     check_length(problem.problem, settings, f"{field}.problem")
     own = problem.chosen()
     try:
-        return resolve(problem.problem, {**shared, **own}, settings)
+        return resolve(problem.problem, {**shared, **own}, settings, has_reward_model=has_reward_model)
     except InvalidRequest as error:
         if error.param not in own and (error.param in shared or not own):
             raise

@@ -78,4 +78,4 @@ class Choices:
 
 def fingerprint(models: Models) -> str:
     """Version of this server and names of its models."""
-    return f"epf-{VERSION}/{models.generator.name}/{models.reward_model.name}"
+    return "/".join((f"epf-{VERSION}", *models.names))

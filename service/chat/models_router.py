@@ -25,7 +25,7 @@ class ModelOut(BaseModel):
 
 
 class ModelList(BaseModel):
-    """The generator, and each search method without and with common numbers of particles. Other numbers are supported too."""
+    """The generator, and each method that is served, without and with common numbers of particles. Others work too."""
 
     object: Literal["list"] = "list"
     data: list[ModelOut]
@@ -34,12 +34,12 @@ class ModelList(BaseModel):
 @router.get("/models")
 async def list_models(searches: RunningSearches, settings: ServerSettings) -> ModelList:
     """List the model names for chat requests."""
-    names = model_names(searches.models.generator.name, settings.max_particles)
+    names = model_names(searches.models, settings.max_particles)
     return ModelList(data=[ModelOut(id=name) for name in names])
 
 
 @router.get("/models/{id:path}")
 async def get_model(id: str, searches: RunningSearches, settings: ServerSettings) -> ModelOut:
     """Return one model by its name, which may contain slashes: the generator, epf, epf-16, beam-8 ..."""
-    options_of(id, searches.models.generator.name, settings.max_particles)
+    options_of(id, searches.models, settings.max_particles)
     return ModelOut(id=id)

@@ -17,9 +17,10 @@ from epf.core.errors import ContextTooLong, InvalidRequest, ModelNotFound, Searc
 from epf.core.generator import Generator, Message, Role
 from epf.search.methods import METHODS
 from epf.search.methods.sample import SAMPLE
-from epf.search.runner import SearchRequest
+from epf.search.runner import SearchRequest, check_scored
 from epf.service.chat.request import ChatRequest, ChatSearch
 from epf.service.effort import Effort
+from epf.service.searches.models import Models
 from epf.service.searches.resolve import resolve
 from epf.service.settings import Settings
 
@@ -166,14 +167,14 @@ class Sources:
         return replace(self, fields={**self.fields, "n_particles": (field, n_particles)})
 
 
-def sources_of(body: ChatRequest, settings: Settings, generator: str) -> Sources:
+def sources_of(body: ChatRequest, settings: Settings, models: Models) -> Sources:
     """Options of ``body`` with their sources.
 
     Raises:
-        ModelNotFound: there is no model of that name.
+        ModelNotFound: there is no model of that name, or it needs a reward model, which is missing.
         InvalidRequest: two fields contradict each other.
     """
-    named = options_of(body.model, generator, settings.max_particles)
+    named = options_of(body.model, models, settings.max_particles)
     limit = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
     given = {
         "temperature": ("temperature", body.temperature),
@@ -203,14 +204,22 @@ def given_options(
     return fields, chosen
 
 
-def requests_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings) -> tuple[SearchRequest, ...]:
+def requests_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings, models: Models) -> tuple[SearchRequest, ...]:
     """One search per choice, identical except for the seed.
 
     Raises:
-        InvalidRequest: an option is out of range, or the request exceeds a limit of the server.
+        InvalidRequest: an option is out of range, the request exceeds a limit of the server, or its method needs a reward
+            model, which is missing.
     """
     try:
-        request = resolve(problem_of(prompt), sources.choices, settings, prompt=prompt, n_searches=sources.n)
+        request = resolve(
+            problem_of(prompt),
+            sources.choices,
+            settings,
+            has_reward_model=models.has_reward_model,
+            prompt=prompt,
+            n_searches=sources.n,
+        )
     except InvalidRequest as error:
         sources.rename_param(error)
         raise
@@ -228,25 +237,32 @@ def seed_of(seed: int, choice: int) -> int:
     return int(drawn >> np.uint64(64 - SEED_BITS))
 
 
-def options_of(model: str, generator: str, max_particles: int) -> dict[str, Any]:
+def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]:
     """Search options that a model name stands for.
 
     Raises:
-        ModelNotFound: there is no such model, or it has more particles than this server allows.
+        ModelNotFound: there is no such model, it has more particles than this server allows, or it needs a reward model and
+            there is none.
     """
-    if model == generator:
+    if model == models.generator.name:
         return {"method": SAMPLE.name}
-    if model in METHOD_OF:
-        return {"method": METHOD_OF[model]}
-    numbered = _NUMBERED.fullmatch(model)
-    if numbered and numbered["method"] in METHOD_OF and int(numbered["n_particles"]) <= max_particles:
-        return {"method": METHOD_OF[numbered["method"]], "n_particles": int(numbered["n_particles"])}
-    raise ModelNotFound(f"The model `{model[:100]}` does not exist or you do not have access to it.", param="model")
+    numbered = None if model in METHOD_OF else _NUMBERED.fullmatch(model)
+    name = numbered["method"] if numbered else model
+    n_particles = {"n_particles": int(numbered["n_particles"])} if numbered else {}
+    if name not in METHOD_OF or n_particles.get("n_particles", 0) > max_particles:
+        raise ModelNotFound(f"The model `{model[:100]}` does not exist or you do not have access to it.", param="model")
+    method = METHODS[METHOD_OF[name]]
+    try:
+        check_scored(method, models.has_reward_model)
+    except InvalidRequest as error:
+        raise ModelNotFound(f"The model `{model}` is not served. {error.message}", param="model") from None
+    return {"method": method.name, **n_particles}
 
 
-def model_names(generator: str, max_particles: int) -> Iterator[str]:
-    """The generator, then each method without and with the listed numbers of particles."""
-    yield generator
-    for method in METHOD_OF:
-        yield method
-        yield from (f"{method}-{n}" for n in LISTED_PARTICLES if n <= max_particles)
+def model_names(models: Models, max_particles: int) -> Iterator[str]:
+    """The generator, then each method that is served, without and with the listed numbers of particles."""
+    yield models.generator.name
+    for name, method in METHOD_OF.items():
+        if models.has_reward_model or not METHODS[method].needs_reward_model:
+            yield name
+            yield from (f"{name}-{n}" for n in LISTED_PARTICLES if n <= max_particles)

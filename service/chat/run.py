@@ -48,9 +48,9 @@ def chat_of(body: ChatRequest, settings: Settings, models: Models) -> Chat:
         ContextTooLong: the conversation fills the generator's context.
     """
     check_supported(body)
-    sources = sources_of(body, settings, models.generator.name)
+    sources = sources_of(body, settings, models)
     prompt = prompt_of(body.messages, settings)
-    requests = requests_of(prompt, sources, settings)
+    requests = requests_of(prompt, sources, settings, models)
     check_context(prompt, models.generator)
     return Chat(body, Choices(sources, requests, models.generator), fingerprint(models))
 

@@ -6,7 +6,7 @@ from epf.core.errors import InvalidRequest
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR
 from epf.service.score.schemas import ScoreRequest, ScoreResponse
-from epf.service.searches.lease import Searches
+from epf.service.searches.lease import Searches, scoring
 from epf.service.searches.resolve import check_length
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
@@ -33,11 +33,12 @@ async def score(
 
 
 async def _score(body: ScoreRequest, searches: Searches, max_seconds: float, caller: str, id: str) -> ScoreResponse:
+    model = scoring(searches.models).name
     async with searches.lease(caller=caller, id=id, n_particles=1, max_seconds=max_seconds) as lease:
         scores = await lease.score(body.problem, body.steps)
     return ScoreResponse(
         id=id,
-        model=searches.models.reward_model.name,
+        model=model,
         scores=[score.probability for score in scores],
         prm_tokens=sum(score.n_tokens for score in scores),
     )

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 
-from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, Overloaded
-from epf.core.reward_model import Score
+from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, ModelNotFound, Overloaded
+from epf.core.reward_model import RewardModel, Score
 from epf.search.engine.search_run import checked_score
 from epf.search.events import Answered, Event
 from epf.search.result import SearchResult
@@ -88,18 +88,20 @@ class Lease:
         """Acquire capacity and score after each step, one call at a time, like a single particle.
 
         Raises:
+            ModelNotFound: there is no reward model.
             ContextTooLong: the steps exceed the reward model's context; ``param`` names the first that does.
             RewardModelError: the reward model failed or returned an invalid score.
             DeadlineExceeded: the deadline passed.
             Overloaded: the server shuts down.
         """
+        reward_model = scoring(self._models)
         await self.acquire()
         scores: list[Score] = []
         with self._overloaded_on_shutdown():
             try:
                 async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     for k in range(1, len(steps) + 1):
-                        scores.append(await checked_score(self._models.reward_model, problem, steps[:k]))
+                        scores.append(await checked_score(reward_model, problem, steps[:k]))
             except TimeoutError:
                 message = f"the deadline passed after {len(scores)} of {len(steps)} steps: send fewer"
                 raise DeadlineExceeded(message, param="steps") from None
@@ -128,6 +130,14 @@ class Lease:
             raise
 
 
+def scoring(models: Models) -> RewardModel:
+    """The reward model. Raises ``ModelNotFound`` if it is missing."""
+    if models.reward_model is None:
+        message = "This server has no reward model, so it cannot score: start it with --reward-model (see docs/models.md)."
+        raise ModelNotFound(message)
+    return models.reward_model
+
+
 def _shut_down() -> Overloaded:
     return unavailable("DRAINING", "the server shut down before there was an answer")
 
@@ -143,7 +153,10 @@ class Searches:
         self, models: Models, admission: Admission, lifecycle: Lifecycle, metrics: SearchMetrics | None = None
     ) -> None:
         self._metrics = metrics or SearchMetrics()
-        self.models = replace(models, reward_model=InstrumentedRewardModel(models.reward_model, self._metrics))
+        scored_by = models.reward_model
+        self.models = replace(
+            models, reward_model=None if scored_by is None else InstrumentedRewardModel(scored_by, self._metrics)
+        )
         self._admission = admission
         self._lifecycle = lifecycle
         self._running: defaultdict[tuple[str, str], set[asyncio.Task[object]]] = defaultdict(set)

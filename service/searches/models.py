@@ -7,31 +7,41 @@ from dataclasses import dataclass
 
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
-from epf.generators.registry import load_generator
-from epf.reward_models.registry import load_reward_model
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.file import load_map
 from epf.search.confidence.fitted import ConfidenceMap
+from epf.search.methods import METHODS
+from epf.search.runner import check_scored
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """One generator, the reward model that scores its steps, and the checker that groups equal answers.
+    """One generator, the reward model that scores its steps, if there is one, and the checker that groups equal answers.
 
     ``confidence`` is a map fitted for these models; None is the search's own choice.
     """
 
     generator: Generator
-    reward_model: RewardModel
+    reward_model: RewardModel | None
     checker: AnswerChecker
     confidence: ConfidenceMap | None = None
+
+    @property
+    def has_reward_model(self) -> bool:
+        """Whether steps can be scored."""
+        return self.reward_model is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the models."""
+        return (self.generator.name, *([] if self.reward_model is None else [self.reward_model.name]))
 
 
 @asynccontextmanager
 async def with_checker(
-    generator: Generator, reward_model: RewardModel, confidence: ConfidenceMap | None = None
+    generator: Generator, reward_model: RewardModel | None, confidence: ConfidenceMap | None = None
 ) -> AsyncIterator[Models]:
     """The given models, which the caller closes, with a checker that is closed at the end."""
     async with aclosing(AnswerChecker()) as checker:
@@ -43,17 +53,19 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
     """The models of the settings, closed at the end.
 
     Raises:
-        InvalidRequest: a model's options or the confidence map are not valid, or the map was fitted for other models.
+        InvalidRequest: a model's options or the confidence map are not valid, the map was fitted for other models, or the
+            default method needs a reward model, which is missing.
     """
+    if "method" in settings.search.model_fields_set:
+        check_scored(METHODS[settings.search.method], settings.has_reward_model)
     async with (
-        aclosing(await asyncio.to_thread(load_generator, settings.generator)) as generator,
-        aclosing(await asyncio.to_thread(load_reward_model, settings.reward_model)) as reward_model,
+        settings.models.open() as (generator, reward_model),
         with_checker(generator, reward_model, await load_confidence(settings, generator, reward_model)) as models,
     ):
         yield models
 
 
-async def load_confidence(settings: Settings, generator: Generator, reward_model: RewardModel) -> ConfidenceMap | None:
+async def load_confidence(settings: Settings, generator: Generator, reward_model: RewardModel | None) -> ConfidenceMap | None:
     """The confidence map that the settings name, or None.
 
     Raises:
@@ -62,7 +74,7 @@ async def load_confidence(settings: Settings, generator: Generator, reward_model
     if settings.confidence is None:
         return None
     found = await asyncio.to_thread(load_map, settings.confidence)
-    found.check(generator.name, reward_model.name)
+    found.check(generator.name, None if reward_model is None else reward_model.name)
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
-from epf.search.runner import SearchRequest, resolve_request, with_defaults
+from epf.search.runner import SearchRequest, check_scored, resolve_request, with_defaults
 from epf.service.settings import Settings
 
 
@@ -14,6 +14,7 @@ def resolve(
     choices: Mapping[str, Any],
     settings: Settings,
     *,
+    has_reward_model: bool,
     prompt: tuple[Message, ...] = (),
     n_searches: int = 1,
 ) -> SearchRequest:
@@ -22,12 +23,14 @@ def resolve(
     Every search has a deadline, by default the server's ``max_seconds``. The request consists of ``n_searches`` such searches.
 
     Raises:
-        InvalidRequest: an option is out of range, or the request exceeds a limit of the server; ``param`` names the option.
+        InvalidRequest: the method needs a reward model, which is missing, an option is out of range, or the request exceeds a
+            limit of the server; ``param`` names the option.
     """
-    options = with_defaults(choices, settings.search)
+    options = with_defaults(choices, settings.search, has_reward_model=has_reward_model)
     if options.max_seconds is None:
         options = options.model_copy(update={"max_seconds": settings.search.max_seconds or settings.max_seconds})
     request = resolve_request(problem, options, prompt=prompt)
+    check_scored(request.method, has_reward_model)
     _check_size(request, settings, n_searches)
     return request
 

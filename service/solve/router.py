@@ -40,7 +40,7 @@ async def solve(
 ) -> SolveResponse | Response:
     """Search for the answer to a problem. The search is cancelled if the client disconnects."""
     check_length(body.problem, settings)
-    request = resolve(body.problem, body.chosen(), settings)
+    request = resolve(body.problem, body.chosen(), settings, has_reward_model=searches.models.has_reward_model)
     leasing = searches.lease(
         caller=caller, id=request_id, n_particles=request.options.n_particles, max_seconds=request.options.max_seconds
     )

@@ -27,7 +27,15 @@ COMMANDS = ("serve", "serve-prm")
         ([], {"EPF_SETTINGS": "no/such/file"}, "EPF_SETTINGS names no/such/file"),
         ([], {"EPF_SETTINGS": "{tmp}/settings.toml"}, "settings.toml"),
         ([], {"EPF_GENERATOR__NAEM": "12345"}, "generator.naem (EPF_GENERATOR__NAEM): "),
-        ([], {"EPF_GENERATOR": "openai"}, "EPF_GENERATOR is now EPF_GENERATOR__KIND: rename the variable"),
+        ([], {"EPF_GENERATOR": "openai"}, "generator: 'openai' names no model: give --generator or EPF_GENERATOR an address"),
+        ([], {"EPF_GENERATOR_URL": "http://h:1"}, "EPF_GENERATOR_URL is now EPF_GENERATOR__URL: rename the variable"),
+        ([], {"EPF_GENERATOR__API_KEY": "12345"}, "generator.api_key (EPF_GENERATOR__API_KEY) has no effect, since"),
+        ([], {"EPF_REWARD_MODEL__FAMILY": "judge"}, "no reward model is named: name its model with --reward-model or EPF_RE"),
+        (
+            [],
+            {"EPF_GENERATOR": "http://a:1", "EPF_GENERATOR__URL": "http://b:1"},
+            "set one of EPF_GENERATOR and EPF_GENERATOR_",
+        ),
         ([], {"EPF_GENERATOR_API_KEY": "12345"}, "EPF_GENERATOR_API_KEY is now EPF_GENERATOR__API_KEY: rename the variable"),
         ([], {"EPF_CALIBRATION": "12345"}, "EPF_CALIBRATION is now EPF_REWARD_MODEL__CALIBRATION: rename the variable"),
         (

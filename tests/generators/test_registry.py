@@ -18,7 +18,6 @@ from tests.tiny_model import write_model
     ("options", "message"),
     [
         (GeneratorOptions(kind="gpt-2"), "embedded, openai, vllm"),
-        (GeneratorOptions(name="/no/directory"), "/no/directory"),
         (GeneratorOptions(kind="openai", name="served"), "`url`"),
         (GeneratorOptions(kind="vllm"), "`name`"),
     ],
@@ -44,10 +43,15 @@ def test_settings_name_the_generator(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_key_is_not_shown() -> None:
-    options = GeneratorOptions(api_key=SecretStr("secret"))
+    options = GeneratorOptions(kind="openai", api_key=SecretStr("secret"))
     assert "secret" not in repr(options)
     assert "secret" not in repr(Settings(generator=options))
 
 
 def test_equivalent_servers_are_separated_by_commas() -> None:
     assert GeneratorOptions(url=" http://a:1, http://b:2 ,").urls == ("http://a:1", "http://b:2")
+
+
+def test_a_directory_that_does_not_exist_is_named() -> None:
+    with pytest.raises(InvalidRequest, match="there is no directory '/no/directory'"):
+        GeneratorOptions(name="/no/directory")

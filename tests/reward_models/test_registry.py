@@ -42,6 +42,7 @@ def test_options_select_the_reward_model(options: RewardModelOptions, expected: 
     ("options", "message"),
     [
         (RewardModelOptions(kind="gpt"), "embedded, http, vllm"),
+        (RewardModelOptions(kind="none"), "--reward-model"),
         (RewardModelOptions(kind="http"), "`url`"),
         (RewardModelOptions(kind="http", url="localhost"), "http://"),
         (RewardModelOptions(kind="http", url=URL, family="judge"), "`name`"),
@@ -69,4 +70,4 @@ def test_a_calibration_is_applied(tmp_path: Path) -> None:
 
 
 def test_a_key_is_not_shown() -> None:
-    assert "secret" not in repr(RewardModelOptions(api_key=SecretStr("secret")))
+    assert "secret" not in repr(RewardModelOptions(kind="http", api_key=SecretStr("secret")))

@@ -246,7 +246,7 @@ def test_a_method_that_needs_a_reward_model_and_one_that_does_not() -> None:
     models: dict[str, Any] = {"generator": generator, "reward_model": None}
     with pytest.raises(InvalidRequest) as caught:
         drive(runner.search(resolve_request("problem", SearchOptions()), **models))
-    assert (caught.value.param, generator.calls) == ("reward_model", [])
+    assert (caught.value.param, generator.calls) == ("method", [])
     assert drive(runner.search(resolve_request("problem", SearchOptions(method="self_consistency")), **models)).answer == "0"
 
 

@@ -11,24 +11,24 @@ from epf.service.settings import SearchDefaults, Settings
 
 
 def options(settings: Settings | None = None, **choices: Any) -> SearchOptions:
-    return resolve("a", choices, settings or Settings()).options
+    return resolve("a", choices, settings or Settings(), has_reward_model=True).options
 
 
 def refusal(settings: Settings | None = None, n_searches: int = 1, **choices: Any) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as refused:
-        resolve("a", choices, settings or Settings(), n_searches=n_searches)
+        resolve("a", choices, settings or Settings(), has_reward_model=True, n_searches=n_searches)
     return refused.value
 
 
 def test_defaults_are_the_search_s_with_the_server_s_deadline() -> None:
-    request = resolve("a", {}, Settings())
+    request = resolve("a", {}, Settings(), has_reward_model=True)
     assert request.method.name == "epf"
     assert request.options == SearchOptions(max_seconds=Settings().max_seconds, answer_selection="probability_vote")
 
 
 def test_server_s_defaults_hold_where_the_caller_chose_nothing() -> None:
     settings = Settings(search=SearchDefaults(method="pf", n_particles=3, max_seconds=7.0, temperature=0.5))
-    request = resolve("a", {"temperature": 1.0}, settings)
+    request = resolve("a", {"temperature": 1.0}, settings, has_reward_model=True)
     assert request.method.name == "pf"
     assert (request.options.n_particles, request.options.max_seconds, request.options.temperature) == (3, 7.0, 1.0)
 
@@ -68,7 +68,7 @@ def test_limits_of_single_options(name: str, limit: float) -> None:
 
 def test_limit_of_particles_counts_all_searches_of_a_request() -> None:
     settings = Settings(max_particles=12)
-    assert resolve("a", {"n_particles": 4}, settings, n_searches=3).options.n_particles == 4
+    assert resolve("a", {"n_particles": 4}, settings, has_reward_model=True, n_searches=3).options.n_particles == 4
     assert options(settings, n_particles=12).n_particles == 12
     assert refusal(settings, n_particles=13).param == "n_particles"
     error = refusal(settings, n_searches=3, n_particles=5)
@@ -98,7 +98,7 @@ SIZE = {"n_particles": 2, "max_steps": 3, "max_tokens_per_step": 5}
 )
 def test_limit_of_tokens_is_the_worst_case(chosen: dict[str, Any], worst: int) -> None:
     choices = {**SIZE, **chosen}
-    assert worst_case_tokens(resolve("a", choices, Settings())) == worst
+    assert worst_case_tokens(resolve("a", choices, Settings(), has_reward_model=True)) == worst
     options(Settings(max_tokens_per_request=worst), **choices)
     error = refusal(Settings(max_tokens_per_request=worst - 1), **choices)
     assert error.param == "max_total_tokens"

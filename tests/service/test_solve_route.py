@@ -271,4 +271,4 @@ def test_openapi_documents_the_errors() -> None:
 
 def test_one_model_alone_is_refused() -> None:
     with pytest.raises(ValueError, match="both"):
-        create_app(ScriptedGenerator())
+        create_app(reward_model=ScriptedRewardModel())

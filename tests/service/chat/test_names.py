@@ -1,8 +1,13 @@
 import pytest
 
 from epf.core.errors import ModelNotFound
+from epf.search.answers.checker import AnswerChecker
 from epf.search.methods import METHODS
 from epf.service.chat.resolve import model_names, options_of
+from epf.service.searches.models import Models
+from tests.service.chat.writing import Judge, Writer
+
+MODELS = Models(Writer(), Judge(), AnswerChecker())
 
 
 @pytest.mark.parametrize(
@@ -17,11 +22,11 @@ from epf.service.chat.resolve import model_names, options_of
         ("beam-16", {"method": "beam", "n_particles": 16}),
         ("dvts-16", {"method": "dvts", "n_particles": 16}),
         ("self-consistency-64", {"method": "self_consistency", "n_particles": 64}),
-        ("org/model-7b", {"method": "sample"}),
+        ("test/writer", {"method": "sample"}),
     ],
 )
 def test_a_model_name_stands_for_options(model: str, options: dict[str, object]) -> None:
-    assert options_of(model, "org/model-7b", 64) == options
+    assert options_of(model, MODELS, 64) == options
 
 
 @pytest.mark.parametrize(
@@ -30,14 +35,23 @@ def test_a_model_name_stands_for_options(model: str, options: dict[str, object])
 )
 def test_other_names_are_not_found(model: str) -> None:
     with pytest.raises(ModelNotFound) as caught:
-        options_of(model, "org/model-7b", 64)
+        options_of(model, MODELS, 64)
     assert caught.value.message == f"The model `{model}` does not exist or you do not have access to it."
     assert (caught.value.param, caught.value.code) == ("model", "model_not_found")
 
 
 def test_the_list_has_the_generator_and_every_method_within_the_limit() -> None:
-    names = list(model_names("g", 16))
-    assert names[:5] == ["g", "epf", "epf-4", "epf-8", "epf-16"]
+    names = list(model_names(MODELS, 16))
+    assert names[:5] == ["test/writer", "epf", "epf-4", "epf-8", "epf-16"]
     assert "self-consistency-16" in names
     assert not [name for name in names if name.endswith("-32")]
-    assert {options_of(name, "g", 16)["method"] for name in names} == set(METHODS)
+    assert {options_of(name, MODELS, 16)["method"] for name in names} == set(METHODS)
+
+
+def test_without_a_reward_model_only_methods_that_need_none_are_listed_and_found() -> None:
+    models = Models(Writer(), None, MODELS.checker)
+    names = list(model_names(models, 4))
+    assert names == ["test/writer", "ipf", "ipf-4", "self-consistency", "self-consistency-4"]
+    with pytest.raises(ModelNotFound, match=r"`epf-8` is not served.*needs a reward model.*--reward-model") as caught:
+        options_of("epf-8", models, 64)
+    assert caught.value.param == "model"
