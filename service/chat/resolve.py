@@ -241,8 +241,8 @@ def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]
     """Search options that a model name stands for.
 
     Raises:
-        ModelNotFound: there is no such model, it has more particles than this server allows, or it needs a reward model and
-            there is none.
+        ModelNotFound: there is no such model, it has more particles than this server allows, or it needs a reward model,
+            which is missing.
     """
     if model == models.generator.name:
         return {"method": SAMPLE.name}
