@@ -1,0 +1,93 @@
+"""Which reward model belongs to a generator."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from epf import asolve, solve
+from epf.core.errors import InvalidRequest
+from epf.engines.onnx.config import SHIPPED
+from epf.generators.registry import GeneratorOptions
+from epf.reward_models.registry import RewardModelOptions
+from epf.search.pair import named_pair, paired
+from epf.service.settings import Settings
+from tests.search.scripted import Generator, RewardModel, drive, solution
+
+URL = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("generator", "reward_model", "kind"),
+    [
+        ({}, {}, "embedded"),
+        ({"name": str(SHIPPED / "generator")}, {}, "embedded"),
+        ({"reference": "embedded"}, {"reference": "none"}, "none"),
+        ({"url": URL}, {}, "none"),
+        ({"reference": "org/model"}, {}, "none"),
+        ({"url": URL}, {"reference": "embedded"}, "embedded"),
+        ({"url": URL}, {"url": URL}, "http"),
+        ({}, {"reference": "org/prm", "family": "skywork-o1-prm"}, "vllm"),
+    ],
+)
+def test_only_the_embedded_generator_has_a_reward_model_by_default(
+    generator: Mapping[str, Any], reward_model: Mapping[str, Any], kind: str
+) -> None:
+    found = paired(GeneratorOptions.model_validate(generator), RewardModelOptions.model_validate(reward_model)).reward_model
+    assert isinstance(found, RewardModelOptions)
+    assert found.kind == kind
+
+
+def test_a_generator_that_is_passed_alone_is_searched_without_scores() -> None:
+    result = solve("problem", generator=Generator(solution(3, n_answers=1)), n_particles=3)
+    assert (result.method, result.answer, result.usage.prm_calls) == ("self_consistency", "0", 0)
+    with pytest.raises(InvalidRequest, match=r"'epf' needs a reward model.*--reward-model"):
+        drive(asolve("problem", method="epf", generator=Generator(solution(3))))
+
+
+def test_names_work_in_python() -> None:
+    result = solve(
+        "There are 45 birds on a wire. 17 fly away. How many are left?",
+        generator="embedded",
+        reward_model="none",
+        n_particles=2,
+    )
+    assert (result.method, result.usage.prm_calls) == ("self_consistency", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"generator": "localhost:8001"}, "write http://localhost:8001"),
+        ({"generator": Generator(solution(1)), "tokenizer": "org/model"}, "tokenizer has no effect"),
+        ({"reward_model": RewardModel(), "family": "judge"}, "family has no effect"),
+        ({"family": "judge"}, "family.*has no effect, since no reward model is named"),
+        ({"tokenizer": "org/model"}, "tokenizer.*has no effect, since the generator is of kind 'embedded'"),
+        ({"reward_model": "embeded"}, "did you mean 'embedded'"),
+        ({"generator": "none"}, "'none' names no model"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        named_pair(**{"generator": None, "reward_model": None, **arguments})
+
+
+def test_a_reference_of_a_later_source_replaces_what_an_earlier_one_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        'generator = "http://in.file:1/v1/"\n[reward_model]\nurl = "http://in.file:2"\nfamily = "judge"\nname = "m"\n'
+    )
+    monkeypatch.setenv("EPF_SETTINGS", str(file))
+    assert Settings().generator.urls == ("http://in.file:1",)
+    monkeypatch.setenv("EPF_GENERATOR", "https://in.environment")
+    monkeypatch.setenv("EPF_GENERATOR__API_KEY", "secret")
+    monkeypatch.setenv("EPF_REWARD_MODEL", "none")
+    settings = Settings()
+    assert (settings.generator.kind, settings.generator.urls) == ("openai", ("https://in.environment",))
+    assert settings.generator.api_key is not None
+    assert settings.reward_model == RewardModelOptions(kind="none")
+    flags = Settings(generator="embedded", reward_model={"reference": URL})
+    assert flags.generator == GeneratorOptions()
+    assert (flags.reward_model.kind, flags.reward_model.urls, flags.reward_model.family) == ("http", (URL,), None)
