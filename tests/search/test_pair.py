@@ -63,7 +63,7 @@ def test_names_work_in_python() -> None:
         ({"reward_model": RewardModel(), "family": "judge"}, "family has no effect"),
         ({"family": "judge"}, "family.*has no effect, since no reward model is named"),
         ({"tokenizer": "org/model"}, "tokenizer.*has no effect, since the generator is of kind 'embedded'"),
-        ({"reward_model": "embeded"}, "did you mean 'embedded'"),
+        ({"reward_model": "embed"}, "did you mean 'embedded'"),
         ({"generator": "none"}, "'none' names no model"),
     ],
 )
