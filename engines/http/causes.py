@@ -8,13 +8,21 @@ import httpx
 
 from epf.engines.http.errors import RetryableError
 
+CERTIFICATE_FIXES = {
+    9: "check the clocks of both machines",
+    10: "renew it on the server, or check the clock of this machine",
+    62: "use the host name that the certificate is for",
+    64: "use the host name that the certificate is for, not an IP address",
+}
+"""What to do about a certificate, by OpenSSL's code: not yet valid, expired, another host name, another IP address."""
+
 
 def failure_of(error: httpx.TransportError) -> RetryableError:
     """Return what a failed connection means for the attempt."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            words = f"its certificate is not trusted ({cause.verify_message}): set SSL_CERT_FILE to the authority's certificate"
-            return _failed(words, lasting=True)
+            fix = CERTIFICATE_FIXES.get(cause.verify_code, "set SSL_CERT_FILE to the authority's certificate")
+            return _failed(f"its certificate is not trusted ({cause.verify_message.rstrip('.')}): {fix}", lasting=True)
         if isinstance(cause, ssl.SSLError):
             return _failed("it does not speak TLS at this port: does the address begin with http://?", lasting=True)
         if isinstance(cause, socket.gaierror):

@@ -1,13 +1,19 @@
 """The transport of an HTTP client that sends many requests at the same time."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 
+logger = logging.getLogger(__name__)
+
 IDLE_S = 4.0
 """Many servers close a connection after 5 idle seconds; close ours first, rather than send a request into a closing one."""
+
+CLOSED_MEANWHILE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+"""What a request meets on a connection that the server has closed while it was idle. No byte of a response has arrived."""
 
 
 class PerRequestTransport(httpx.AsyncBaseTransport):
@@ -23,10 +29,27 @@ class PerRequestTransport(httpx.AsyncBaseTransport):
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request and return the head of the response; its end releases the transport."""
+        """Send the request and return the head of the response; its end releases the transport.
+
+        A request that meets a closed connection is sent once more, on a new one: all requests here are idempotent.
+        """
         while self._idle and self._idle[0][0] < time.monotonic() - IDLE_S:
             await self._idle.popleft()[1].aclose()
-        transport = self._idle.pop()[1] if self._idle else self._new()
+        if self._idle:
+            try:
+                return await self._send(request, self._idle.pop()[1])
+            except CLOSED_MEANWHILE:
+                # Some servers promise to keep a connection and close it nevertheless: llama.cpp's does so after each stream.
+                logger.debug("an idle connection was closed: sending the request on a new one")
+        return await self._send(request, self._new())
+
+    async def aclose(self) -> None:
+        """Close idle transports now, and the others at the end of their requests."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop()[1].aclose()
+
+    async def _send(self, request: httpx.Request, transport: httpx.AsyncHTTPTransport) -> httpx.Response:
         try:
             response = await transport.handle_async_request(request)
         except BaseException:
@@ -35,12 +58,6 @@ class PerRequestTransport(httpx.AsyncBaseTransport):
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Body(response.stream, lambda: self._release(transport))
         return response
-
-    async def aclose(self) -> None:
-        """Close idle transports now, and the others at the end of their requests."""
-        self._closed = True
-        while self._idle:
-            await self._idle.pop()[1].aclose()
 
     def _new(self) -> httpx.AsyncHTTPTransport:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_S)
