@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {
     "cli": (0.0, "command line"),
     "core": (0.0, "protocols, value types, errors"),
+    "diagnosis": (0.0, "epf doctor"),
     "engines": (0.0, "ONNX Runtime, vLLM, HTTP"),
     "entropy": (-1.5, "scores reasoning traces"),
     "evaluation": (-0.5, "compares methods on data sets"),

@@ -32,13 +32,13 @@ def notice(text: str) -> Iterator[None]:
 async def loaded(load_models: "LoadModels", notices: ExitStack) -> "AsyncIterator[Models]":
     """Models to search with, closed at the end; ``notices`` is closed when they are ready."""
     async with AsyncExitStack() as stack:
-        with notices, _exits_on_interrupt():
+        with notices, exits_on_interrupt():
             models = await stack.enter_async_context(load_models())
         yield models
 
 
 @contextmanager
-def _exits_on_interrupt() -> Iterator[None]:
+def exits_on_interrupt() -> Iterator[None]:
     """End the process on Ctrl-C at once: a thread that loads weights cannot be interrupted, and Python would wait for it."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):  # ignored, or not Python's

@@ -1,0 +1,28 @@
+"""``epf doctor``: what works of the models that the settings name, and what to do about the rest."""
+
+import asyncio
+import sys
+
+import click
+
+from epf.cli.command import Command
+
+
+@click.command(
+    cls=Command,
+    examples=("epf doctor", "EPF_GENERATOR__URL=http://localhost:8001 epf doctor --json"),
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per check and one with the totals.")
+def doctor(as_json: bool) -> int:
+    """Check the generator and the reward model, one line for each check, with what to do.
+
+    Without options, the models are those of the settings.
+    """
+    from epf.cli.examining import examine
+    from epf.cli.loading import exits_on_interrupt
+    from epf.cli.settings import read_settings
+    from epf.diagnosis.doctor import Doctor
+
+    settings = read_settings()
+    with exits_on_interrupt():
+        return asyncio.run(examine(Doctor(settings.generator, settings.reward_model), sys.stdout, as_json=as_json))

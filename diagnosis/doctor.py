@@ -1,0 +1,132 @@
+"""All checks of a generator and of a reward model, in the order in which one depends on the other."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from epf.core.errors import InvalidRequest
+from epf.core.generator import Generator
+from epf.core.reward_model import RewardModel
+from epf.diagnosis.check import Check, run_checks
+from epf.diagnosis.finding import Finding, Outcome, ok
+from epf.diagnosis.loading import in_thread
+from epf.diagnosis.reward_checks import RewardChecks
+from epf.diagnosis.sampling_checks import SamplingChecks
+from epf.diagnosis.server_checks import ServerChecks
+from epf.diagnosis.servers import examine_servers, generator_servers, reward_model_servers
+from epf.diagnosis.token_checks import TokenChecks
+from epf.engines.hub import model_directory
+from epf.generators.registry import GeneratorOptions, load_generator
+from epf.reward_models.registry import RewardModelOptions, load_reward_model
+
+M = TypeVar("M", Generator, RewardModel)
+
+LOADING_S = 600.0
+"""Time limit for a model that loads in this process, in seconds."""
+
+
+class Checks(Protocol):
+    """Checks of a loaded model, which count the tokens that they cost."""
+
+    n_tokens: int
+
+    def checks(self) -> Iterator[Check]:
+        """All checks, in order."""
+
+
+class Doctor:
+    """Examines the models that options describe.
+
+    Attributes:
+        n_tokens: number of tokens that the models have read and sampled so far.
+    """
+
+    def __init__(self, generator: GeneratorOptions, reward_model: RewardModelOptions | None) -> None:
+        self._generator = generator
+        self._reward_model = reward_model
+        self.n_tokens = 0
+
+    async def findings(self) -> AsyncGenerator[Finding, None]:
+        """Yield what each check finds, as soon as it does."""
+        async with aclosing(self._examine_generator()) as findings:
+            async for finding in findings:
+                yield finding
+        if self._reward_model is None:
+            yield Finding("reward model", "pairing", "skipped", "none: only methods that need none are available", "", 0.0)
+            return
+        async with aclosing(self._examine_reward_model(self._reward_model)) as findings:
+            async for finding in findings:
+                yield finding
+
+    async def _examine_generator(self) -> AsyncGenerator[Finding, None]:
+        options, servers = self._generator, generator_servers(self._generator)
+
+        def checks_of(generator: Generator) -> Iterator[Checks]:
+            directory = _tokenizer_directory(options, servers)
+            if directory is not None:
+                yield TokenChecks(directory, servers[0].endpoint if servers else None, _served_name(options, servers))
+            yield SamplingChecks(generator)
+
+        async with aclosing(self._examine("generator", servers, lambda: load_generator(options), checks_of)) as findings:
+            async for finding in findings:
+                yield finding
+
+    async def _examine_reward_model(self, options: RewardModelOptions) -> AsyncGenerator[Finding, None]:
+        def checks_of(reward_model: RewardModel) -> Iterator[Checks]:
+            yield RewardChecks(reward_model)
+
+        servers = reward_model_servers(options)
+        async with aclosing(self._examine("reward model", servers, lambda: load_reward_model(options), checks_of)) as findings:
+            async for finding in findings:
+                yield finding
+
+    async def _examine(
+        self, role: str, servers: Sequence[ServerChecks], load: Callable[[], M], checks_of: Callable[[M], Iterator[Checks]]
+    ) -> AsyncGenerator[Finding, None]:
+        """Examine the servers of a model, load it, and examine the model."""
+        failures: set[str] = set()
+        loaded: list[M] = []
+
+        async def loading() -> Outcome:
+            loaded.append(await in_thread(load))
+            return ok(_described(loaded[0]))
+
+        try:
+            async with aclosing(examine_servers(role, servers)) as findings:
+                async for finding in findings:
+                    failures |= {"server"} if finding.mark == "failed" else set()
+                    yield finding
+            async for finding in run_checks(role, [Check("loading", loading, ("server",), LOADING_S)], failures):
+                yield finding
+            for model in loaded:
+                for group in checks_of(model):
+                    async for finding in run_checks(f"{role} {model.name}", list(group.checks()), set()):
+                        yield finding
+                    self.n_tokens += group.n_tokens
+        finally:
+            for model in loaded:
+                await model.aclose()
+            for server in servers:
+                await server.endpoint.aclose()
+
+
+def _described(model: Generator | RewardModel) -> str:
+    context = getattr(model, "context_length", None)
+    return model.name if context is None else f"{model.name}, with a context of {context} tokens"
+
+
+def _served_name(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> str:
+    """Name of the model, as its server names it."""
+    served = next((server.served for server in servers if server.served), None)
+    return options.name or (served.name if served else "")
+
+
+def _tokenizer_directory(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> Path | None:
+    """Directory of the generator's tokenizer; None if it has none that can be read here."""
+    if options.kind == "embedded":
+        return None
+    try:
+        return model_directory(options.tokenizer or _served_name(options, servers))
+    except InvalidRequest:
+        return None

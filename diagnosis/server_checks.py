@@ -1,0 +1,216 @@
+"""Checks of a model's server that cost no tokens: address, certificate, response, key, models, route."""
+
+import asyncio
+import ipaddress
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+from epf.core.errors import SearchServiceError
+from epf.diagnosis.check import Check
+from epf.diagnosis.endpoint import Endpoint, transport_failure, trusted
+from epf.diagnosis.finding import Outcome, failed, ok, skipped, warning
+from epf.engines.http.errors import UpstreamRejected
+from epf.engines.http.kinds import NAMES, ServerKind, ask
+from epf.engines.http.refusal import Refusal
+from epf.generators.openai.discovery import ServedModel, find_model
+
+CONNECT_S = 5.0
+EXPIRES_SOON_DAYS = 14
+KEY_REFUSED = frozenset({401, 403})
+NO_ROUTE = frozenset({404, 405, 501})
+MAX_LISTED = 5
+"""Maximum number of models in a message."""
+
+
+VERSIONS: Mapping[ServerKind, tuple[str, str]] = {
+    "vllm": ("/version", "version"),
+    "sglang": ("/get_server_info", "version"),
+    "llama.cpp": ("/props", "build_info"),
+    "ollama": ("/api/version", "version"),
+    "tgi": ("/info", "version"),
+}
+"""Where a server reports its version: route and field."""
+
+Routes = Mapping[str, Mapping[str, Any]]
+"""Where a model is served, each route with a body that has no prompt, so that it is refused and costs nothing."""
+
+
+class ServerChecks:
+    """Checks of one server; later checks read what earlier ones found.
+
+    Args:
+        endpoint: the server.
+        name: name of the model that is asked for; None for the server's only model.
+        routes: where the model may be served; the first one that the server has is used.
+        lists_models: whether such a server lists its models.
+
+    Attributes:
+        endpoint: the server.
+        served: what the server says of the model; None until it was asked.
+    """
+
+    def __init__(self, endpoint: Endpoint, name: str | None, routes: Routes, *, lists_models: bool = True) -> None:
+        self.endpoint = endpoint
+        self._name = name
+        self._routes = routes
+        self._lists_models = lists_models
+        self.served: ServedModel | None = None
+        self._listing: dict[str, Any] = {}
+        self._refusal: Refusal | None = None
+
+    def checks(self) -> Iterator[Check]:
+        """All checks, in order."""
+        yield Check("address", self._address)
+        yield Check("certificate", self._certificate, ("address",))
+        yield Check("response", self._response, ("address", "certificate"))
+        yield Check("key", self._key, ("response",))
+        if self._lists_models:
+            yield Check("models", self._models, ("response", "key"))
+            yield Check("server", self._server, ("models",))
+        yield Check("route", self._route, ("response", "key"))
+
+    async def _address(self) -> Outcome:
+        """The host has an address, and something accepts connections at the port."""
+        endpoint = self.endpoint
+        since_s = time.monotonic()
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+        except OSError as error:  # TimeoutError, too
+            return failed(str(transport_failure(error)))
+        taken_ms = 1000 * (time.monotonic() - since_s)
+        peer = writer.get_extra_info("peername")[0]
+        writer.close()
+        return ok(f"{peer}, port {endpoint.port}, connected in {taken_ms:.0f} ms")
+
+    async def _certificate(self) -> Outcome:
+        """The certificate is trusted, belongs to the host, and stays valid."""
+        endpoint = self.endpoint
+        if not endpoint.is_encrypted:
+            if endpoint.has_key and not _is_local(endpoint.host):
+                return warning("none: http:// sends the key and all prompts unencrypted", "Use https:// if the server has it.")
+            return skipped("none: the address begins with http://")
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=trusted())
+        except TimeoutError:
+            return failed("no TLS handshake within 5 seconds", "Does the address begin with http://?")
+        except OSError as error:
+            return failed(str(transport_failure(error)))
+        certificate = writer.get_extra_info("peercert")
+        writer.close()
+        ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+        days = (ends - datetime.now(UTC)).days
+        if days < EXPIRES_SOON_DAYS:
+            return warning(f"trusted, but it expires in {days} days", "Renew it on the server.")
+        return ok(f"trusted, valid until {ends:%Y-%m-%d}")
+
+    async def _response(self) -> Outcome:
+        """The server speaks HTTP, and JSON where models are listed."""
+        since_s = time.monotonic()
+        try:
+            self._listing = await self.endpoint.get("/v1/models")
+        except UpstreamRejected as rejected:
+            self._refusal = rejected.refusal
+            if "HTTPS port" in rejected.refusal.words:
+                return failed(self.endpoint.said(rejected.refusal), "Write https:// in the address.")
+        except SearchServiceError as error:
+            if error.message.startswith("status "):
+                return failed(error.message, "Try again when the server has loaded its model.")
+            return failed(error.message, "Check the port and the path of the address: is another service there?")
+        status = 200 if self._refusal is None else self._refusal.status
+        return ok(f"status {status} in {1000 * (time.monotonic() - since_s):.0f} ms")
+
+    async def _key(self) -> Outcome:
+        """The server accepts the key, or needs none."""
+        endpoint = self.endpoint
+        refusal = self._refusal
+        if refusal is None or refusal.status not in KEY_REFUSED:
+            refusal = await self._refusal_of_key()
+        if refusal is not None:
+            setting = endpoint.wording.setting("api_key")
+            return failed(endpoint.said(refusal), f"{'Check the key' if endpoint.has_key else 'Set a key'} in {setting}.")
+        if not endpoint.has_key:
+            return ok("none needed")
+        if await endpoint.accepts_no_key("/v1/models"):
+            return ok("accepted, but not needed to list the models")
+        return ok("accepted")
+
+    async def _refusal_of_key(self) -> Refusal | None:
+        """The refusal of the key by a route: many servers list their models without one."""
+        for path, body in self._routes.items():
+            refusal = await self._refusal_at(path, body)
+            if refusal is not None and refusal.status in KEY_REFUSED:
+                return refusal
+            if refusal is None or refusal.status not in NO_ROUTE:
+                return None
+        return None
+
+    async def _models(self) -> Outcome:
+        """The server lists the model that is asked for."""
+        listed = _names(self._listing)
+        shown = ", ".join(listed[:MAX_LISTED]) + (f" and {len(listed) - MAX_LISTED} more" * (len(listed) > MAX_LISTED))
+        setting = self.endpoint.wording.setting("name")
+        if not listed:
+            why = "none listed" if self._refusal is None else f"not listed ({self.endpoint.said(self._refusal)})"
+            if self._name is None:
+                return failed(why, f"Check the address, or name the model in {setting}.")
+            return warning(f"{why}; {self._name} is asked for", "Nothing, if the checks below pass.")
+        if self._name is None:
+            return ok(shown) if len(listed) == 1 else failed(shown, f"Name one of them in {setting}.")
+        if self._name not in listed:
+            return warning(f"{self._name} is not listed: {shown}", f"Check {setting}, unless the checks below pass.")
+        return ok(self._name)
+
+    async def _server(self) -> Outcome:
+        """The kind of server, its version, and the length of the model's context."""
+        async with aclosing(self.endpoint.upstream()) as upstream:
+            self.served = served = await find_model(upstream, self._name)
+            path, name = VERSIONS.get(served.server, ("", ""))
+            version = (await ask(upstream, path) or {}).get(name) if path else None
+        kind = NAMES[served.server] + (f" {version}" if isinstance(version, str) and version.isprintable() else "")
+        context = "of unknown length" if served.context_length is None else f"of {served.context_length} tokens"
+        return ok(f"{kind}, with a context {context}")
+
+    async def _route(self) -> Outcome:
+        """The server has a route for the model: a request without a prompt is refused for its prompt, and not as unknown."""
+        refusal = None
+        for path, body in self._routes.items():
+            refusal = await self._refusal_at(path, body)
+            if refusal is None or refusal.status not in NO_ROUTE:
+                return ok(path)
+            if refusal.named({"model"}) or refusal.code:
+                setting = self.endpoint.wording.setting("name")
+                return failed(f"{path}: {self.endpoint.said(refusal)}", f"Check {setting}.")
+        missing = " and ".join(self._routes)
+        return failed(f"the server has no {missing}", "Check the path of the address, and that the server has OpenAI's API.")
+
+    async def _refusal_at(self, path: str, body: Mapping[str, Any]) -> Refusal | None:
+        """The refusal of a request; None if it is not refused."""
+        try:
+            await self.endpoint.post(path, dict(body))
+        except UpstreamRejected as rejected:
+            return rejected.refusal
+        except SearchServiceError:  # such as status 500 for a request without a prompt
+            return None
+        return None
+
+
+def _names(listing: dict[str, Any]) -> list[str]:
+    models = listing.get("data")
+    return [
+        model["id"]
+        for model in (models if isinstance(models, list) else [])
+        if isinstance(model, dict) and isinstance(model.get("id"), str)
+    ]
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
