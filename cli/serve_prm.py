@@ -4,6 +4,9 @@ import click
 
 from epf.cli.command import Command
 
+DEFAULT_PORT = 8002
+"""Next to `epf serve` at 8000 and, in our examples, the generator's server at 8001."""
+
 
 @click.command(
     "serve-prm",
@@ -14,8 +17,8 @@ from epf.cli.command import Command
     ),
 )
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: EPF_HOST, or 127.0.0.1]")
-@click.option("--port", type=int, default=8001, show_default=True, metavar="N", help="Port to listen on; 0 chooses a free one.")
-def serve_prm(host: str | None, port: int) -> int:
+@click.option("--port", type=int, metavar="N", help="Port to listen on; 0 chooses a free one.  [default: EPF_PORT, or 8002]")
+def serve_prm(host: str | None, port: int | None) -> int:
     """Serve the reward model of the settings over HTTP, for searches on other machines.
 
     Set EPF_REWARD_MODEL__KIND, EPF_REWARD_MODEL__NAME and so on to choose the model. Searches use the server with
@@ -26,6 +29,6 @@ def serve_prm(host: str | None, port: int) -> int:
     from epf.service import server
     from epf.service.scoring_app import create_scoring_app
 
-    settings = server_settings(host, port)
+    settings = server_settings(host, port, default_port=DEFAULT_PORT)
     server.run(create_scoring_app(load_reward_model(settings.reward_model), settings), settings)
     return 0

@@ -13,19 +13,30 @@ from epf.core.errors import InvalidRequest
 from epf.service.settings import Settings, unknown_variables
 
 
-def server_settings(host: str | None, port: int | None) -> Settings:
-    """Settings of a server, in which ``--host`` and ``--port`` override the environment; logs are set up accordingly.
+def server_settings(host: str | None, port: int | None, *, default_port: int | None = None) -> Settings:
+    """Settings of a server, and logs that are set up accordingly. See :func:`read_server_settings`."""
+    from epf.service.operations import logs
+
+    settings = read_server_settings(host, port, default_port)
+    logs.configure(settings.log_level)
+    return settings
+
+
+def read_server_settings(host: str | None, port: int | None, default_port: int | None) -> Settings:
+    """Settings of a server, in which ``--host`` and ``--port`` override the environment.
+
+    ``default_port`` replaces the setting's own default.
 
     Raises:
         InvalidRequest: a setting is not valid.
     """
     from epf.service.http.middleware.auth import check_bind
-    from epf.service.operations import logs
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = read_settings(**given)
+    if default_port is not None and "port" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"port": default_port})
     check_bind(settings)
-    logs.configure(settings.log_level)
     return settings
 
 

@@ -3,7 +3,8 @@
 SearchServiceError
 ├── InvalidRequest        400  the caller's input is invalid; ``param`` names the field
 │   ├── ContextTooLong    400  the prompt leaves no room for a step in the model's context
-│   └── BodyTooLarge      413  the request body exceeds the server's limit
+│   ├── BodyTooLarge      413  the request body exceeds the server's limit
+│   └── UnsupportedEncoding 415  the request body is compressed in a way that is not supported
 ├── BodyTooSlow           408  the request body did not arrive in time
 ├── Unauthorized          401  the API key is missing or unknown
 ├── Forbidden             403  the caller is not allowed to do this
@@ -71,6 +72,13 @@ class BodyTooLarge(InvalidRequest):
 
     status = 413
     code = "request_too_large"
+
+
+class UnsupportedEncoding(InvalidRequest):
+    """The request body is compressed in a way that the server does not support."""
+
+    status = 415
+    code = "unsupported_encoding"
 
 
 class BodyTooSlow(SearchServiceError):

@@ -48,7 +48,7 @@ def _settings(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldI
 def _default(field: FieldInfo) -> str:
     """The default as written in the environment; empty if there is no default."""
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ("", {}) or isinstance(value, BaseModel):
+    if value is None or value in ("", {}, ()) or isinstance(value, BaseModel):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -7,7 +7,7 @@ The Python API, the HTTP schemas, the server's search defaults and the command l
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.config import JsonDict
 
 from epf.core.errors import InvalidRequest
@@ -38,6 +38,8 @@ MAX_PARTICLES = 256
 MAX_STEPS = 1000
 MAX_STOPS = 4
 MAX_SEED = 2**63 - 1
+RANDOM_SEED = -1
+"""Draws a seed, as null does: clients of llama.cpp and others send it."""
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(gt=0, le=1)]
@@ -119,8 +121,11 @@ class SearchOptions(BaseModel):
         description="How to select the answer from the finished particles. Null selects as the method does: epf, which draws "
         "at every step, adds up the probabilities of equal answers, other methods their weights.",
     )
-    seed: int | None = Field(
-        None, ge=0, le=MAX_SEED, description="Seed of all random numbers. Null draws one, which the result reports."
+    seed: Annotated[int | None, AfterValidator(lambda seed: None if seed == RANDOM_SEED else seed)] = Field(
+        None,
+        ge=RANDOM_SEED,
+        le=MAX_SEED,
+        description="Seed of all random numbers. Null or -1 draws one, which the result reports.",
     )
     max_seconds: float | None = Field(
         None,

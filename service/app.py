@@ -75,6 +75,7 @@ def create_app(
         summary="Solves problems by a search with a language model and a process reward model.",
         version=VERSION,
         lifespan=lifespan,
+        redirect_slashes=False,
     )
     state.attach(app)
     for module in (solve, batch, score, chat, models, entropy, health):

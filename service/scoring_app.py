@@ -95,7 +95,7 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
             state.lifecycle.models = {"reward_model": reward_model}
             yield
 
-    app = FastAPI(title="Scores of a process reward model", version=VERSION, lifespan=lifespan)
+    app = FastAPI(title="Scores of a process reward model", version=VERSION, lifespan=lifespan, redirect_slashes=False)
     state.attach(app)
     app.include_router(health.router)
 

@@ -28,6 +28,7 @@ from epf.reward_models.registry import RewardModelOptions
 from epf.search.options import SearchOptions
 from epf.search.pair import Pair, paired
 from epf.service.effort import EffortParticles
+from epf.service.names import Hosts, Origins
 
 RENAMED: Mapping[str, str] = MappingProxyType(
     {
@@ -148,6 +149,15 @@ class Settings(BaseSettings):
         {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."
     )
     allow_anonymous: bool = Field(False, description="Accept callers from other machines even if there are no API keys.")
+    allowed_origins: Origins = Field(
+        (),
+        description="Origins whose web pages may use the server, such as https://chat.example.org, separated by commas; "
+        "* allows every origin.",
+    )
+    allowed_hosts: Hosts = Field(
+        (),
+        description="Host names that requests may be sent to, separated by commas. IP addresses always work. Empty allows all.",
+    )
     search: SearchDefaults = Field(
         SearchDefaults(), description="Default search options, used where a request does not set them."
     )

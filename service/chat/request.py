@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
-from epf.search.options import MAX_SEED, MAX_STOPS, SearchOptions, Stop, Temperature, TopP
+from epf.search.options import MAX_SEED, MAX_STOPS, RANDOM_SEED, SearchOptions, Stop, Temperature, TopP
 from epf.service.effort import Effort
 
 MAX_CHOICES = 128
@@ -151,7 +151,10 @@ class ChatRequest(Lenient):
         None, description="Up to 4 texts that end the answer; they are not part of it."
     )
     seed: int | None = Field(
-        None, ge=0, le=MAX_SEED, description="Random seed. Choice 0 uses it, the other choices use seeds derived from it."
+        None,
+        ge=RANDOM_SEED,
+        le=MAX_SEED,
+        description="Random seed. Choice 0 uses it, the other choices use seeds derived from it; -1 draws one.",
     )
     temperature: Temperature | None = Field(None, description=SearchOptions.model_fields["temperature"].description)
     top_p: TopP | None = Field(None, description=SearchOptions.model_fields["top_p"].description)

@@ -10,18 +10,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from epf.core.errors import InvalidRequest, SearchServiceError, Unauthorized
+from epf.core.errors import InvalidRequest, SearchServiceError, Unauthorized, UnsupportedEncoding
 from epf.service.http.disconnect import CLIENT_GONE, ClientGone
 from epf.service.http.schemas import ErrorBody, ErrorDetail
 from epf.service.operations.logs import where
 
 logger = logging.getLogger(__name__)
 
+NO_JSON_OBJECT = "The body must be a JSON object, sent with content-type application/json."
+
 _HTTP_CODES = {400: "invalid_json", 404: "not_found", 405: "method_not_allowed"}
 _HTTP_MESSAGES = {
     400: "The body is not valid JSON: it is nested too deeply, is not UTF-8, or has a number with too many digits.",
-    404: "There is no such route. See /docs for the routes of this server.",
-    405: "This route does not support this method. See /docs.",
+    404: "There is no such route. /docs lists the routes of this server; the base address for OpenAI clients ends in /v1.",
+    405: "This route does not support this method. /docs lists what it supports.",
 }
 
 
@@ -68,6 +70,8 @@ def headers_of(error: Exception) -> dict[str, str]:
     """
     ours = error if isinstance(error, SearchServiceError) else SearchServiceError("")
     headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    if isinstance(error, UnsupportedEncoding):
+        headers["accept-encoding"] = "gzip"
     if ours.retryable or ours.status >= 500:
         headers["x-should-retry"] = "true" if ours.retryable else "false"
     if ours.retry_after_s is not None:
@@ -86,7 +90,7 @@ def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str |
     if kind == "json_invalid":
         return f"The body is not valid JSON ({context['error']} at character {location[0]}).", None, "invalid_json"
     if not location:
-        return "The body must be a JSON object, sent with content-type application/json.", None, "invalid_json"
+        return NO_JSON_OBJECT, None, "invalid_json"
     field = ".".join(map(str, location))
     match kind:
         case "missing":

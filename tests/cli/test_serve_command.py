@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from epf.cli.main import main
+from epf.cli.serve_prm import DEFAULT_PORT as SCORING_PORT
+from epf.cli.settings import read_server_settings
 from tests.cli.processes import EPF, ended
 
 COMMANDS = ("serve", "serve-prm")
@@ -17,6 +19,7 @@ COMMANDS = ("serve", "serve-prm")
     ("arguments", "environment", "message"),
     [
         (["--port", "70000"], {}, "port (--port): "),
+        ([], {"EPF_PORT": "70000"}, "port (EPF_PORT): "),
         (["--host", "0.0.0.0"], {}, "EPF_API_KEYS__NAME"),
         ([], {"EPF_MAX_SECONDS": "soon"}, "max_seconds (EPF_MAX_SECONDS): "),
         ([], {"EPF_MAX_SECONDS": "0", "EPF_DRAIN_S": "-1"}, "drain_s (EPF_DRAIN_S): "),
@@ -98,6 +101,16 @@ def test_a_table_that_is_not_json_names_its_variables(
     assert main(["serve"]) == 2
     error = capsys.readouterr().err
     assert error == "epf: settings: the value of EPF_GENERATOR__ENGINE is not valid JSON, as a list or table must be\n"
+
+
+def test_the_scoring_server_has_a_port_of_its_own_unless_one_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert read_server_settings(None, None, SCORING_PORT).port == 8002
+    assert read_server_settings(None, 9, SCORING_PORT).port == 9
+    (tmp_path / "settings.toml").write_text("port = 8000\n")
+    monkeypatch.setenv("EPF_SETTINGS", str(tmp_path / "settings.toml"))
+    assert read_server_settings(None, None, SCORING_PORT).port == 8000
+    monkeypatch.setenv("EPF_PORT", "9000")
+    assert read_server_settings(None, None, SCORING_PORT).port == 9000
 
 
 def outcome(*arguments: str, **environment: str) -> tuple[int, str]:

@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -108,6 +109,20 @@ def test_the_file_holds_no_secrets() -> None:
         for variable, value in service.get("environment", {}).items():
             assert not secret.search(variable) or value is None, f"{name} has a default for {variable}"
     assert not (ROOT / "deploy" / "no-key").read_bytes()
+
+
+def test_our_services_know_the_names_that_others_call_them_by() -> None:
+    """Without keys they respond under no other name, which a web page could give this machine (DNS rebinding)."""
+    services = resolved(*PROFILES)
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    called = {name for job in scraped for sd in job["dns_sd_configs"] for name in sd["names"]}
+    called.add(urlsplit(services["epf-gpu"]["environment"]["EPF_REWARD_MODEL__URL"]).hostname)
+    for name in OURS:
+        allowed = services[name]["environment"]["EPF_ALLOWED_HOSTS"].split(",")
+        assert name in allowed
+        assert ("localhost" in allowed) == bool(ports(services[name]))
+    assert called >= {*OURS}
+    assert resolved(EPF_ALLOWED_HOSTS="")["epf"]["environment"]["EPF_ALLOWED_HOSTS"] == "", "any name, where keys protect it"
 
 
 def test_the_gpu_service_waits_for_its_models() -> None:

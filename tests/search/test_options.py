@@ -32,7 +32,7 @@ BAD = [
     *(("beam_width", value) for value in (0, MAX_PARTICLES + 1, 2.0, None)),
     *((name, value) for name in ("resample_finished", "entropy_zscore") for value in (1, None)),
     *(("iterations", value) for value in (0, MAX_PARTICLES + 1, 1.5, True)),
-    *(("seed", value) for value in (-1, 2**63, 1.0, "1")),
+    *(("seed", value) for value in (-2, 2**63, 1.0, "1")),
     *(("max_tokens_per_particle", value) for value in (0, 1.5)),
     *(("stop", value) for value in ("END", ("",), ("x",) * 5, ("x" * 257,), (7,))),
     *(("straggler_quantile", value) for value in (0, 1.01, "0.5")),
@@ -55,6 +55,7 @@ def test_an_invalid_option_is_refused_by_name(name: str, value: Any) -> None:
     [
         {"n_particles": MAX_PARTICLES, "max_steps": MAX_STEPS, "horizon": 1},
         {"temperature": 0, "top_p": 1, "ess_threshold": 0, "early_phase": 1, "lookahead_weight": 1},
+        {"seed": -1},
         {"seed": 0, "max_seconds": 0.001, "max_total_tokens": 8},
         {"seed": 2**63 - 1, "separator": "x" * 16},
         {"separator": "", "stop": ("x" * 256,) * 4},

@@ -116,6 +116,7 @@ def test_bodies_have_a_limit_of_their_own() -> None:
 
     async def post() -> list[int]:
         async with client_of(app(max_body_bytes=limit - 1, max_entropy_body_bytes=limit)) as client:
+            client.headers["content-type"] = "application/json"
             responses = [
                 await client.post("/entropy/reconstruction", content=json.dumps(BODY)),
                 await client.post("/entropy/reconstruction", content=json.dumps(BODY) + " "),

@@ -125,7 +125,7 @@ def test_lines_have_the_id_of_their_request() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "key", "fields"),
     [
-        ("GET", "/healthz/", None, ("GET", None, 307, "anonymous")),
+        ("GET", "/healthz/", None, ("GET", "/healthz", 200, "anonymous")),
         ("DELETE", "/solve/canary", KEY, ("DELETE", "/solve/{id}", 404, "tests")),
         ("PUT", "/solve/canary", KEY, ("PUT", "/solve/{id}", 405, "tests")),
         ("GET", "/v1/models/canary/of/mine", KEY, ("GET", "/v1/models/{id:path}", 404, "tests")),

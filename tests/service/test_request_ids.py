@@ -56,7 +56,7 @@ def test_an_unsafe_id_is_replaced_by_a_new_one(id: str) -> None:
         ("POST", "/solve", {"json": {"problem": "a", "stream": True}}, 200),
         ("POST", "/solve", {"json": {"problem": ""}}, 400),
         ("POST", "/solve", {"content": b"{"}, 400),
-        ("POST", "/solve/", {}, 307),
+        ("POST", "/solve/", {}, 400),
         ("POST", "/solve", {"headers": {}}, 401),
         ("GET", "/nothing", {}, 404),
         ("GET", "/solve", {}, 405),

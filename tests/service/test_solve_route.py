@@ -113,7 +113,7 @@ def test_particles_on_request() -> None:
         ({"problem": "a", "method": "magic"}, "method", "epf"),
         ({"problem": "a", "return_particles": 1}, "return_particles", "true or false"),
         ({"problem": "a", "n_particle": 8}, "n_particle", "n_particles"),
-        ({"problem": "a", "seed": -1}, "seed", "at least 0"),
+        ({"problem": "a", "seed": -2}, "seed", "at least -1"),
         ({"problem": "a", "seed": 10**30}, "seed", "at most"),
         ({"problem": "a", "stop": "x"}, "stop", "a list"),
         ({"problem": "a", "stop": ["x"] * 5}, "stop", "at most 4 items"),

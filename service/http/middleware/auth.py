@@ -74,14 +74,24 @@ class Authentication:
         )
 
     def _owner(self, headers: Headers) -> str:
-        given = headers.getlist("authorization")
-        scheme, _, key = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        if scheme.lower() != "bearer" or not key.strip():
+        key = _sent_key(headers)
+        if not key:
             raise Unauthorized("This server requires an API key: send exactly one header `Authorization: Bearer KEY`.")
-        owner = self._keys.owner(key.strip().encode("latin-1"))
+        owner = self._keys.owner(key.encode("latin-1"))
         if owner is None:
             raise Unauthorized("This API key is unknown: check it, or ask the server's operator for one.")
         return owner
+
+
+def _sent_key(headers: Headers) -> str:
+    """The only key of a request, as a bearer token or in the header of Azure's clients; empty without one, or with several."""
+    bearers, keys = headers.getlist("authorization"), headers.getlist("api-key")
+    if len(bearers) + len(keys) != 1:
+        return ""
+    if keys:
+        return keys[0].strip()
+    scheme, _, key = bearers[0].partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def check_bind(settings: Settings) -> None:
@@ -104,10 +114,10 @@ def _is_local(scope: Scope, headers: Headers) -> bool:
     if any(name in _PROXY_HEADERS or name.startswith("x-forwarded-") for name in headers):
         return False
     client = scope.get("client")
-    return client is not None and _is_loopback(client[0]) and _is_loopback(_host(headers))
+    return client is not None and _is_loopback(client[0]) and _is_loopback(host_of(headers))
 
 
-def _host(headers: Headers) -> str:
+def host_of(headers: Headers) -> str:
     """The requested host without its port, localhost if the client names none."""
     try:
         return urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
@@ -115,12 +125,18 @@ def _host(headers: Headers) -> str:
         return ""
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, not a name."""
     try:
-        address = ip_address(host)
+        ip_address(host)
     except ValueError:
         return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    if not is_address(host):
+        return host == "localhost"
+    address = ip_address(host)
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback

@@ -5,21 +5,22 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from epf.core.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, SearchServiceError
 from epf.service.http.disconnect import CLIENT_GONE, ClientGone
 from epf.service.http.errors import response_to
+from epf.service.http.middleware.compression import decompressed, is_compressed
 
 
 class BodyLimit:
     """ASGI middleware: reads the body before the application does, and refuses one that is too large or too slow.
 
-    An announced length that is too large is refused before anything is read. The application receives the whole body in one
-    message, followed by further messages of the server, such as a disconnect. ``max_bytes_under`` has the limits of path
-    prefixes that differ.
+    A body compressed with gzip is decompressed, and its content has the same limit. An announced length that is too large is
+    refused before anything is read. The application receives the whole body in one message, followed by further messages of the
+    server, such as a disconnect. ``max_bytes_under`` has the limits of path prefixes that differ.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, max_bytes_under: Mapping[str, int], timeout_s: float) -> None:
@@ -29,15 +30,21 @@ class BodyLimit:
         self.timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the body and pass it on, or respond with 400, 408 or 413."""
+        """Read the body and pass it on, or respond with 400, 408, 413 or 415."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         deadline_s = asyncio.get_running_loop().time() + self.timeout_s
         try:
             max_bytes = self._limit(scope["path"])
-            _check_announced(Headers(scope=scope), max_bytes)
-            replayed = _replayed(await self._read(receive, max_bytes, deadline_s), receive)
+            headers = Headers(scope=scope)
+            compressed = is_compressed(headers)
+            _check_announced(headers, max_bytes)
+            body = await self._read(receive, max_bytes, deadline_s)
+            if compressed:
+                body = await decompressed(body, max_bytes)
+                _describe(scope, body)
+            replayed = _replayed(body, receive)
         except ClientGone:
             await Response(status_code=CLIENT_GONE)(scope, receive, send)
         except SearchServiceError as error:
@@ -74,6 +81,14 @@ def _check_announced(headers: Headers, max_bytes: int) -> None:
             raise InvalidRequest("The header `Content-Length` must be the size of the body in bytes: correct it.")
         if int(announced) > max_bytes:
             raise _too_large(max_bytes)
+
+
+def _describe(scope: Scope, body: bytes) -> None:
+    """Make the headers those of the decompressed body."""
+    headers = MutableHeaders(raw=list(scope["headers"]))
+    del headers["content-encoding"]
+    headers["content-length"] = str(len(body))
+    scope["headers"] = headers.raw
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

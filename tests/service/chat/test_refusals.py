@@ -61,7 +61,7 @@ def client() -> Iterator[httpx.Client]:
         ({"temperature": "hot"}, "temperature", "number"),
         ({"top_p": 0}, "top_p", "greater than 0"),
         ({"top_p": 1.1}, "top_p", "at most 1"),
-        ({"seed": -1}, "seed", "at least 0"),
+        ({"seed": -2}, "seed", "at least -1"),
         ({"seed": 2**63}, "seed", "at most"),
         ({"seed": 1.5}, "seed", "whole number"),
         ({"stop": ""}, "stop.0", "empty"),

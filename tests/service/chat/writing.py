@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from epf.core.generator import Message, Sampling, Step
 from epf.core.reward_model import Score
-from epf.service.server import listen
+from epf.service.server import UVICORN, listen
 from epf.service.state import ServiceState
 
 EOS = 256
@@ -116,7 +116,7 @@ class Judge:
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """A client of ``app``, served by uvicorn on a socket in a thread."""
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(app, **UVICORN, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         host, port = listening.getsockname()
