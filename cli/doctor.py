@@ -22,7 +22,10 @@ def doctor(as_json: bool) -> int:
     from epf.cli.loading import exits_on_interrupt
     from epf.cli.settings import read_settings
     from epf.diagnosis.doctor import Doctor
+    from epf.reward_models.registry import RewardModelOptions
 
     settings = read_settings()
+    reward_model = settings.models.reward_model
+    assert isinstance(reward_model, RewardModelOptions)
     with exits_on_interrupt():
-        return asyncio.run(examine(Doctor(settings.generator, settings.reward_model), sys.stdout, as_json=as_json))
+        return asyncio.run(examine(Doctor(settings.generator, reward_model), sys.stdout, as_json=as_json))

@@ -17,10 +17,13 @@ from epf.diagnosis.server_checks import ServerChecks
 from epf.diagnosis.servers import examine_servers, generator_servers, reward_model_servers
 from epf.diagnosis.token_checks import TokenChecks
 from epf.engines.hub import model_directory
+from epf.engines.reference import EMBEDDED, NONE
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
 M = TypeVar("M", Generator, RewardModel)
+
+ADD_ONE = "Name one with --reward-model or EPF_REWARD_MODEL for the other methods."
 
 LOADING_S = 600.0
 """Time limit for a model that loads in this process, in seconds."""
@@ -42,7 +45,7 @@ class Doctor:
         n_tokens: number of tokens that the models have read and sampled so far.
     """
 
-    def __init__(self, generator: GeneratorOptions, reward_model: RewardModelOptions | None) -> None:
+    def __init__(self, generator: GeneratorOptions, reward_model: RewardModelOptions) -> None:
         self._generator = generator
         self._reward_model = reward_model
         self.n_tokens = 0
@@ -52,8 +55,8 @@ class Doctor:
         async with aclosing(self._examine_generator()) as findings:
             async for finding in findings:
                 yield finding
-        if self._reward_model is None:
-            yield Finding("reward model", "pairing", "skipped", "none: only methods that need none are available", "", 0.0)
+        if self._reward_model.kind == NONE:
+            yield Finding("reward model", "pairing", "skipped", "none: only methods that need none are available", ADD_ONE, 0.0)
             return
         async with aclosing(self._examine_reward_model(self._reward_model)) as findings:
             async for finding in findings:
@@ -124,7 +127,7 @@ def _served_name(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> 
 
 def _tokenizer_directory(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> Path | None:
     """Directory of the generator's tokenizer; None if it has none that can be read here."""
-    if options.kind == "embedded":
+    if options.kind == EMBEDDED:
         return None
     try:
         return model_directory(options.tokenizer or _served_name(options, servers))

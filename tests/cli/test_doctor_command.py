@@ -56,6 +56,7 @@ def test_a_failure_has_exit_code_1_and_what_depends_on_it_is_one_line(
     assert "sk-" not in out
 
 
+@pytest.mark.slow
 def test_a_terminal_of_80_columns_is_not_exceeded_and_a_pipe_has_no_colours() -> None:
     done = ended(*EPF, "doctor", environment=dict(os.environ, COLUMNS="80"))
     assert done.returncode == 0, done.stderr
