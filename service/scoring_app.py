@@ -12,6 +12,7 @@ from epf.core.reward_model import RewardModel, Score
 from epf.core.version import VERSION
 from epf.service import health
 from epf.service.http import errors
+from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.middleware import stack as middleware
 from epf.service.http.openapi import ANY_ERROR
@@ -97,6 +98,7 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
 
     app = FastAPI(title="Scores of a process reward model", version=VERSION, lifespan=lifespan, redirect_slashes=False)
     state.attach(app)
+    app.router.route_class = BoundedRoute
     app.include_router(health.router)
 
     @app.post("/score", responses=ANY_ERROR)

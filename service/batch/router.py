@@ -4,11 +4,12 @@ from fastapi import APIRouter, Response
 
 from epf.service.batch.run import batch_of, frames
 from epf.service.batch.schemas import BatchEvent, BatchRequest, error_frame
+from epf.service.http.body import BoundedRoute
 from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.sse import EventStream
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=BoundedRoute)
 
 
 @router.post(

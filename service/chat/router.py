@@ -7,13 +7,14 @@ from epf.service.chat.response import ChatCompletion, ChatCompletionChunk
 from epf.service.chat.run import chat_of, complete
 from epf.service.chat.stream import error_frames, frames
 from epf.service.chat.unsupported import ignored_header
+from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.schemas import ErrorBody
 from epf.service.http.sse import EventStream
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"])
+router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=BoundedRoute)
 
 
 @router.post(

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 
 from epf.core.errors import InvalidRequest
+from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR
 from epf.service.score.schemas import ScoreRequest, ScoreResponse
@@ -10,7 +11,7 @@ from epf.service.searches.lease import Searches, scoring
 from epf.service.searches.resolve import check_length
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=BoundedRoute)
 
 
 @router.post("/score", responses=ANY_ERROR)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from epf.core.errors import NotFound
 from epf.search.runner import SearchRequest
+from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.sse import EventStream
@@ -15,7 +16,7 @@ from epf.service.solve.events import SolveEvent, error_frame, frames
 from epf.service.solve.schemas import CancelResponse, SolveRequest, SolveResponse
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=BoundedRoute)
 
 
 @router.post(
