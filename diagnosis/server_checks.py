@@ -189,10 +189,14 @@ class ServerChecks:
         missing = " and ".join(self._routes)
         return failed(f"the server has no {missing}", "Check the path of the address, and that the server has OpenAI's API.")
 
+    def _model_name(self) -> str:
+        """Name of the model for requests: the one that is asked for, or the first one listed."""
+        return self._name or next(iter(_names(self._listing)), "")
+
     async def _refusal_at(self, path: str, body: Mapping[str, Any]) -> Refusal | None:
         """The refusal of a request; None if it is not refused."""
         try:
-            await self.endpoint.post(path, dict(body))
+            await self.endpoint.post(path, {**body, "model": self._model_name()} if "model" in body else dict(body))
         except UpstreamRejected as rejected:
             return rejected.refusal
         except SearchServiceError:  # such as status 500 for a request without a prompt

@@ -1,8 +1,8 @@
 """The servers of a model, and what costs nothing to find out about them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
@@ -14,6 +14,10 @@ from epf.generators.registry import GeneratorOptions
 from epf.reward_models.http import PATHS
 from epf.reward_models.judge import PROMPTS
 from epf.reward_models.registry import RewardModelOptions
+
+MODEL: Mapping[str, Any] = {"model": "", "max_tokens": 1}
+GENERATOR_ROUTES: Routes = {"/v1/completions": {**MODEL, "prompt": {}}, "/v1/chat/completions": {**MODEL, "messages": {}}}
+"""Where a generator is served."""
 
 
 class ModelOptions(Protocol):
@@ -34,8 +38,7 @@ class ModelOptions(Protocol):
 
 def generator_servers(options: GeneratorOptions) -> list[ServerChecks]:
     """Checks of the generator's servers; none if it runs in this process."""
-    routes = _generator_routes(options)
-    return [ServerChecks(endpoint, options.name, routes) for endpoint in _endpoints(options, "the generator")]
+    return [ServerChecks(endpoint, options.name, GENERATOR_ROUTES) for endpoint in _endpoints(options, "the generator")]
 
 
 def reward_model_servers(options: RewardModelOptions) -> list[ServerChecks]:
@@ -49,20 +52,13 @@ def _endpoints(options: ModelOptions, owner: Owner) -> list[Endpoint]:
     return [Endpoint(url, owner, key) for url in options.urls]
 
 
-def _generator_routes(options: GeneratorOptions) -> Routes:
-    """Where a generator is served."""
-    model = {"model": options.name or "", "max_tokens": 1}
-    return {"/v1/completions": {**model, "prompt": {}}, "/v1/chat/completions": {**model, "messages": {}}}
-
-
 def _reward_model_routes(options: RewardModelOptions) -> Routes:
     """Where a reward model of this family is served."""
-    model = {"model": options.name or "", "max_tokens": 1}
     if options.family is None:
         return {"/score": {}}
     if options.family in PROMPTS:
-        return {"/v1/chat/completions": {**model, "messages": {}}}
-    return {path: {**model, "prompt": {}, "input": {}} for path in PATHS.values()}
+        return {"/v1/chat/completions": {**MODEL, "messages": {}}}
+    return {path: {**MODEL, "prompt": {}, "input": {}} for path in PATHS.values()}
 
 
 async def examine_servers(role: str, servers: Sequence[ServerChecks]) -> AsyncGenerator[Finding, None]:

@@ -19,6 +19,7 @@ from epf.service.entropy import router as entropy
 from epf.service.http import errors, openapi
 from epf.service.http.middleware import stack as middleware
 from epf.service.operations.metrics import SearchMetrics
+from epf.service.operations.server_checks import ServerWatch
 from epf.service.operations.workers import Workers
 from epf.service.score import router as score
 from epf.service.searches.admission import admission_of
@@ -62,7 +63,13 @@ def create_app(
         state.workers = workers
         async with aclosing(workers):
             if generator is None:
-                async with in_background(open_models(settings), begin, state.lifecycle):
+                watch = ServerWatch(settings.generator, settings.reward_model, state.readiness.report_refused)
+
+                def begin_and_watch(models: Models) -> None:
+                    begin(models)
+                    watch.start()
+
+                async with aclosing(watch), in_background(open_models(settings), begin_and_watch, state.lifecycle):
                     yield
             else:
                 confidence = await load_confidence(settings, generator, reward_model)

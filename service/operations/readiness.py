@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from epf.service.operations.lifecycle import Lifecycle, Model, unavailable
 
@@ -23,6 +23,7 @@ class Readiness:
         self._checking = asyncio.Lock()
         self._checked_s = -CACHED_S
         self._failing: list[str] = []
+        self._refused: Collection[str] = ()
 
     async def check(self) -> None:
         """Raise ``Overloaded``, with a message that begins with the state, unless the server is HEALTHY."""
@@ -32,13 +33,18 @@ class Readiness:
         async with self._checking:
             if self._clock() - self._checked_s >= CACHED_S:
                 await self._check_models()
-        if self._failing:
-            raise unavailable("UNHEALTHY", f"the {' and the '.join(self._failing)} would fail")
+        failing = [role.replace("_", " ") for role in self._lifecycle.models if role in self._failing or role in self._refused]
+        if failing:
+            raise unavailable("UNHEALTHY", f"the {' and the '.join(failing)} would fail")
+
+    def report_refused(self, roles: Collection[str]) -> None:
+        """Count the models of these roles, and no others, as failing: their servers are well, but refuse requests."""
+        self._refused = roles
 
     async def _check_models(self) -> None:
         models = self._lifecycle.models
         failures = await asyncio.gather(*map(_failure, models.values()))
-        self._failing = [role.replace("_", " ") for role, failure in zip(models, failures, strict=True) if failure]
+        self._failing = [role for role, failure in zip(models, failures, strict=True) if failure]
         self._checked_s = self._clock()
         for role, failure in zip(models, failures, strict=True):
             if failure:
