@@ -3,6 +3,7 @@
 SearchServiceError
 ├── InvalidRequest        400  the caller's input is invalid; ``param`` names the field
 │   ├── ContextTooLong    400  the prompt leaves no room for a step in the model's context
+│   ├── PreviousResponseNotFound 400  the response to continue does not exist
 │   ├── BodyTooLarge      413  the request body exceeds the server's limit
 │   └── UnsupportedEncoding 415  the request body is compressed in a way that is not supported
 ├── BodyTooSlow           408  the request body did not arrive in time
@@ -65,6 +66,12 @@ class ContextTooLong(InvalidRequest):
     """The prompt leaves no room for a step in the model's context."""
 
     code = "context_length_exceeded"
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    """The response to continue does not exist, not for this caller, or has not ended."""
+
+    code = "previous_response_not_found"
 
 
 class BodyTooLarge(InvalidRequest):

@@ -21,6 +21,9 @@ from epf.service.http.middleware import stack as middleware
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.operations.server_checks import ServerWatch
 from epf.service.operations.workers import Workers
+from epf.service.responses import router as responses
+from epf.service.responses.events import ResponseStreamEvent
+from epf.service.responses.state import ResponsesState
 from epf.service.score import router as score
 from epf.service.searches.admission import admission_of
 from epf.service.searches.lease import Searches
@@ -69,11 +72,12 @@ def create_app(
                     begin(models)
                     watch.start()
 
-                async with aclosing(watch), in_background(open_models(settings), begin_and_watch, state.lifecycle):
+                models_in_background = in_background(open_models(settings), begin_and_watch, state.lifecycle)
+                async with aclosing(watch), models_in_background, aclosing(searches_in_background):
                     yield
             else:
                 confidence = await load_confidence(settings, generator, reward_model)
-                async with with_checker(generator, reward_model, confidence) as models:
+                async with with_checker(generator, reward_model, confidence) as models, aclosing(searches_in_background):
                     begin(models)
                     yield
 
@@ -85,10 +89,13 @@ def create_app(
         redirect_slashes=False,
     )
     state.attach(app)
-    for module in (solve, batch, score, chat, models, entropy, health):
+    searches_in_background = ResponsesState.attach(app, settings).background
+    for module in (solve, batch, score, chat, responses, models, entropy, health):
         app.include_router(module.router)
     errors.install(app)
-    openapi.install(app, SolveEvent, BatchEvent, ChatCompletionChunk, bodies=[tool.input for tool in TOOLS.values()])
+    openapi.install(
+        app, SolveEvent, BatchEvent, ChatCompletionChunk, ResponseStreamEvent, bodies=[tool.input for tool in TOOLS.values()]
+    )
     middleware.install(app, settings, state.metrics)
     return app
 

@@ -188,6 +188,9 @@ class Settings(BaseSettings):
     max_entropy_workers: int = Field(2, ge=1, description="Maximum number of worker processes for entropy tools.")
     max_entropy_waiting: int = Field(16, ge=0, description="Maximum number of requests that wait for an entropy worker.")
     max_entropy_seconds: float = Field(60.0, gt=0, description="Deadline of a request to an entropy tool, in seconds.")
+    max_stored_responses: int = Field(1000, ge=0, description="Maximum number of stored responses of /v1/responses.")
+    max_stored_bytes: int = Field(64 * 1024 * 1024, ge=0, description="Maximum size of all stored responses, in bytes.")
+    max_stored_seconds: float = Field(3600.0, gt=0, description="Time for which a response is stored, in seconds.")
     keep_alive_s: float = Field(10.0, gt=0, description="Send an SSE keep-alive comment after this many idle seconds.")
     send_timeout_s: float = Field(
         60.0, gt=0, description="Treat a client that reads nothing for this many seconds as disconnected."

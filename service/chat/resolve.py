@@ -84,8 +84,10 @@ def problem_of(prompt: Sequence[Message]) -> str:
     return "\n\n".join(f"{SPEAKERS[turn.role]}: {turn.content}" for turn in turns)
 
 
-def check_context(prompt: Sequence[Message], generator: Generator, field: str = "messages") -> None:
+def check_context(prompt: Sequence[Message], generator: Generator, field: str = "messages", room: int = 0) -> None:
     """Refuse a conversation that the generator cannot read, before a stream begins; ``field`` of the request holds it.
+
+    ``room`` is the number of tokens that the conversation must leave, in addition to the first one of the answer.
 
     Raises:
         ContextTooLong: the conversation fills the generator's context.
@@ -100,7 +102,7 @@ def check_context(prompt: Sequence[Message], generator: Generator, field: str = 
             "The model's chat template refuses this conversation: try it without a system prompt and with alternating speakers."
         )
         raise InvalidRequest(message, param=field) from None
-    if n_tokens >= generator.context_length:
+    if n_tokens + room >= generator.context_length:
         # Clients such as litellm recognise this error by the first words of OpenAI's message.
         message = f"This model's maximum context length is {generator.context_length} tokens."
         raise ContextTooLong(f"{message} However, your messages have {n_tokens} tokens: shorten them.", param=field)

@@ -98,7 +98,8 @@ class SearchMetrics(Metrics):
         )
         self._cancelled = Counter(
             "epf_cancellations",
-            "Cancelled requests, running or queued: client_gone, or delete (DELETE /solve/{id}).",
+            "Cancelled requests, running or queued: client_gone, or delete (DELETE /solve/{id}, or a response that its caller "
+            "cancelled).",
             ("reason",),
             registry=registry,
         )

@@ -34,7 +34,7 @@ POSTS = [
     for build in (service, scoring)
     for path, methods in build().openapi()["paths"].items()
     for method in methods
-    if method == "post"
+    if method == "post" and "requestBody" in methods[method]
 ]
 
 

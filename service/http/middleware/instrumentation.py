@@ -21,8 +21,8 @@ SAFE_ID = re.compile("[A-Za-z0-9._:-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "other"
 NO_ROUTE = "none"
-ERROR_FRAMES = (b"event: error\n", b'data: {"error":')
-"""The beginning of an error in a stream: of ours, and of a chat."""
+ERROR_FRAMES = (b"event: error\n", b'data: {"error":', b"event: response.failed\n")
+"""The beginning of an error in a stream: of ours, of a chat, and of a response."""
 
 
 class Instrumentation:
@@ -137,5 +137,6 @@ class UnhandledErrors:
 
 
 def _code(error: bytes) -> str:
-    """The code in one of our error bodies, which all have one shape."""
-    return str(json.loads(error)["error"]["code"])
+    """The code in one of our error bodies, or in the last event of a failed response, which has it in a field of our own."""
+    body = json.loads(error)
+    return str(body["response"]["error"]["epf_code"] if "response" in body else body["error"]["code"])
