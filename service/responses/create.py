@@ -60,7 +60,7 @@ def creation_of(body: ResponsesRequest, earlier: Earlier, settings: Settings, mo
         ContextTooLong: the conversation fills the generator's context.
     """
     check_supported(body)
-    sources = _sources(body, settings, models.generator.name)
+    sources = _sources(body, settings, models)
     conversation = _conversation(body, earlier)
     if body.instructions is not None and len(body.instructions) > settings.max_problem_chars:
         message = f"`instructions` may have at most {settings.max_problem_chars} characters: shorten it."
@@ -70,7 +70,7 @@ def creation_of(body: ResponsesRequest, earlier: Earlier, settings: Settings, mo
         room = min(body.max_output_tokens or MIN_ROOM, models.generator.context_length // 2)
         conversation = _truncated(instructions, conversation, settings, models.generator, room)
     prompt = prompt_of((*instructions, *conversation), settings, FIELD)
-    (request,) = requests_of(prompt, sources, settings)
+    (request,) = requests_of(prompt, sources, settings, models)
     check_context(prompt, models.generator, FIELD)
     choices = Choices(sources, (request,), models.generator)
     reasoning = body.reasoning or ReasoningOptions()
@@ -108,8 +108,8 @@ def creation_of(body: ResponsesRequest, earlier: Earlier, settings: Settings, mo
     return Creation(body, conversation, choices, response)
 
 
-def _sources(body: ResponsesRequest, settings: Settings, generator: str) -> Sources:
-    named = options_of(body.model, generator, settings.max_particles)
+def _sources(body: ResponsesRequest, settings: Settings, models: Models) -> Sources:
+    named = options_of(body.model, models, settings.max_particles)
     given = {
         "temperature": ("temperature", body.temperature),
         "top_p": ("top_p", body.top_p),

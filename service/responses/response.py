@@ -20,7 +20,9 @@ class OutputText(BaseModel):
     type: Literal["output_text"]
     text: str
     annotations: list[None] = Field(max_length=0, description="Always empty.")
-    logprobs: list[TokenLogprob] = Field(description="Of the answer's tokens, empty unless they were asked for.")
+    logprobs: list[TokenLogprob] = Field(
+        description="Log probabilities of the answer's tokens, empty unless they were asked for."
+    )
 
 
 class OutputMessage(BaseModel):
