@@ -44,9 +44,7 @@ async def chat_completions(
     disconnects.
     """
     chat = chat_of(body, settings, searches.models)
-    leasing = searches.lease(
-        caller=caller, id=request_id, n_particles=chat.choices.n_particles, max_seconds=chat.choices.max_seconds
-    )
+    leasing = chat.choices.lease(searches, caller, request_id)
     headers = ignored_header(body, chat.choices.sources.without_effect)
     if body.stream:
         stream = EventStream(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from epf.core.errors import InvalidRequest
+from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.errors import detail_of
 from epf.service.http.openapi import ANY_ERROR, event_stream
@@ -22,7 +23,7 @@ from epf.service.responses.store import StoredResponse
 from epf.service.responses.unsupported import ignored_header
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
-router = APIRouter(prefix="/v1/responses", tags=["OpenAI"])
+router = APIRouter(prefix="/v1/responses", tags=["OpenAI"], route_class=BoundedRoute)
 
 MAX_PAGE = 100
 
