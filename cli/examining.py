@@ -5,7 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from json import dumps
 from textwrap import wrap
@@ -27,7 +27,7 @@ async def examine(doctor: Doctor, stream: TextIO, *, as_json: bool) -> int:
     """Print what each check finds, as soon as it does. Returns the exit code: 1 if a check failed."""
     marks: Counter[Mark] = Counter()
     report = _Report(stream)
-    with _collected_log() as log:
+    with _collected_log() as log, nullcontext() if as_json else report.waiting():
         async for finding in doctor.findings():
             marks[finding.mark] += 1
             if as_json:
@@ -68,16 +68,19 @@ class _Report:
         self._subject = ""
         self._skipped: list[Finding] = []
 
+    def waiting(self) -> AbstractContextManager[object]:
+        """Shows on a terminal that a check runs."""
+        return self._console.status("checking") if self._console.is_terminal else nullcontext()
+
     def show(self, finding: Finding) -> None:
         """Print one line, with what to do below it."""
-        if finding.subject != self._subject:
-            self._flush()
-            self._subject = finding.subject
-            self._console.print(Text(finding.subject, "bold"))
         if finding.mark == "skipped" and finding.found.startswith("needs: "):
             self._skipped.append(finding)
             return
         self._flush()
+        if finding.subject != self._subject:
+            self._subject = finding.subject
+            self._console.print(Text(finding.subject, "bold"))
         self._line(finding.mark, finding.check, finding.found, finding.advice)
 
     def log(self, lines: "Counter[str]") -> None:

@@ -17,6 +17,7 @@ from epf.diagnosis.server_checks import ServerChecks
 from epf.diagnosis.servers import examine_servers, generator_servers, reward_model_servers
 from epf.diagnosis.token_checks import TokenChecks
 from epf.engines.hub import model_directory
+from epf.engines.onnx.config import SHIPPED
 from epf.engines.reference import EMBEDDED, NONE
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
@@ -104,7 +105,7 @@ class Doctor:
                 yield finding
             for model in loaded:
                 for group in checks_of(model):
-                    async for finding in run_checks(f"{role} {model.name}", list(group.checks()), set()):
+                    async for finding in run_checks(role, list(group.checks()), set()):
                         yield finding
                     self.n_tokens += group.n_tokens
         finally:
@@ -128,7 +129,7 @@ def _served_name(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> 
 def _tokenizer_directory(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> Path | None:
     """Directory of the generator's tokenizer; None if it has none that can be read here."""
     if options.kind == EMBEDDED:
-        return None
+        return Path(options.name or SHIPPED / "generator")
     try:
         return model_directory(options.tokenizer or _served_name(options, servers))
     except InvalidRequest:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError, SearchServiceError
+from epf.diagnosis.finding import Outcome, failed
 from epf.engines.http.causes import failure_of
 from epf.engines.http.connections import Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
@@ -120,11 +121,13 @@ class Endpoint:
             raise self._error(self.public(str(error))) from None
 
 
-def transport_failure(error: OSError) -> RetryableError:
-    """Return what a connection's error means, in the words that searches have for it."""
+def connection_failure(error: OSError) -> Outcome:
+    """Return what a connection's error means and what to do, in the words that searches have for it."""
     wrapped = httpx.ConnectTimeout(str(error)) if isinstance(error, TimeoutError) else httpx.ConnectError(str(error))
     wrapped.__cause__ = error
-    return failure_of(wrapped)
+    words = str(failure_of(wrapped)).removeprefix("connection failed (").removesuffix(")")
+    cause, _, fix = words.rpartition(": ")
+    return failed(cause, f"{fix[:1].upper()}{fix[1:]}{'' if fix.endswith('?') else '.'}")
 
 
 def trusted() -> ssl.SSLContext:

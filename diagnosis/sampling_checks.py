@@ -101,7 +101,7 @@ class SamplingChecks:
             return warning("none", "Nothing, unless you use an option or a tool that reads them.")
         if not all(math.isfinite(value) and value <= 1e-6 for value in log_probs):
             return failed("not all are numbers of at most 0", "Update the server.")
-        return ok(f"one for each token; their mean is {sum(log_probs) / len(log_probs):.2f}")
+        return ok(f"one for each token; their mean is {sum(log_probs) / len(log_probs):.2g}")
 
     async def _greedy_repeats(self) -> Outcome:
         """At temperature 0, the same prompt gives the same text."""

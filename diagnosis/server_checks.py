@@ -11,7 +11,7 @@ from typing import Any
 
 from epf.core.errors import SearchServiceError
 from epf.diagnosis.check import Check
-from epf.diagnosis.endpoint import Endpoint, transport_failure, trusted
+from epf.diagnosis.endpoint import Endpoint, connection_failure, trusted
 from epf.diagnosis.finding import Outcome, failed, ok, skipped, warning
 from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.kinds import NAMES, ServerKind, ask
@@ -81,7 +81,7 @@ class ServerChecks:
             async with asyncio.timeout(CONNECT_S):
                 _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
         except OSError as error:  # TimeoutError, too
-            return failed(str(transport_failure(error)))
+            return connection_failure(error)
         taken_ms = 1000 * (time.monotonic() - since_s)
         peer = writer.get_extra_info("peername")[0]
         writer.close()
@@ -100,7 +100,7 @@ class ServerChecks:
         except TimeoutError:
             return failed("no TLS handshake within 5 seconds", "Does the address begin with http://?")
         except OSError as error:
-            return failed(str(transport_failure(error)))
+            return connection_failure(error)
         certificate = writer.get_extra_info("peercert")
         writer.close()
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
@@ -120,7 +120,9 @@ class ServerChecks:
                 return failed(self.endpoint.said(rejected.refusal), "Write https:// in the address.")
         except SearchServiceError as error:
             if error.message.startswith("status "):
-                return failed(error.message, "Try again when the server has loaded its model.")
+                return failed(
+                    error.message, "Try again in a moment: it, or a server behind it, may still be loading its model."
+                )
             return failed(error.message, "Check the port and the path of the address: is another service there?")
         status = 200 if self._refusal is None else self._refusal.status
         return ok(f"status {status} in {1000 * (time.monotonic() - since_s):.0f} ms")

@@ -25,7 +25,7 @@ def test_the_embedded_pair_passes_every_check(capsys: pytest.CaptureFixture[str]
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     subjects = [line for line in lines if line and not line.startswith(" ")][:-1]
-    assert subjects == ["generator", "generator embedded-generator", "reward model", "reward model embedded-reward-model"]
+    assert subjects == ["generator", "reward model"]
     assert {line.split()[0] for line in lines if line.startswith("  ")} == {"ok"}
     assert any("read: 19 (right)" in line for line in lines)
     assert lines[-1].endswith("tokens, read and sampled.")
@@ -51,8 +51,8 @@ def test_a_failure_has_exit_code_1_and_what_depends_on_it_is_one_line(
     lines = out.splitlines()
     assert lines[0] == f"generator at http://127.0.0.1:{closed_port}"
     assert lines[1].split()[:2] == ["failed", "address"]
-    assert "nothing listens at this address" in lines[1]
-    assert lines[2].endswith("certificate, response, key, models, server, route: after what failed above")
+    assert lines[2].strip() == "-> Nothing listens at this address, so check it and start the server."
+    assert lines[3].endswith("certificate, response, key, models, server, route, loading: after what failed above")
     assert "sk-" not in out
 
 
