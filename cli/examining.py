@@ -5,7 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from dataclasses import asdict
 from json import dumps
 from textwrap import wrap
@@ -28,12 +28,13 @@ async def examine(doctor: Doctor, stream: TextIO, *, as_json: bool) -> int:
     marks: Counter[Mark] = Counter()
     report = _Report(stream)
     with _collected_log() as log, nullcontext() if as_json else report.waiting():
-        async for finding in doctor.findings():
-            marks[finding.mark] += 1
-            if as_json:
-                print(dumps(asdict(finding), ensure_ascii=False), file=stream, flush=True)
-            else:
-                report.show(finding)
+        async with aclosing(doctor.findings()) as findings:
+            async for finding in findings:
+                marks[finding.mark] += 1
+                if as_json:
+                    print(dumps(asdict(finding), ensure_ascii=False), file=stream, flush=True)
+                else:
+                    report.show(finding)
     if as_json:
         counts = {mark: marks[mark] for mark in COLOURS}
         print(dumps({**counts, "tokens": doctor.n_tokens, "log": list(log)}), file=stream, flush=True)

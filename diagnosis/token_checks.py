@@ -67,12 +67,13 @@ class TokenChecks:
         return ok("takes a system message, begins the reply, its markers cannot be typed")
 
     def _markers(self, ids: tuple[int, ...]) -> list[str]:
-        """Names of the added tokens that the template writes."""
-        return [self._added[id_].content for id_ in dict.fromkeys(ids) if id_ in self._added]
+        """Names of the added tokens that the template writes, and not the message."""
+        written = dict.fromkeys(id_ for id_ in ids if id_ in self._added)
+        return [self._added[id_].content for id_ in written if id_ not in self._tokenizer.encode(QUESTION.content)]
 
     def _n_with(self, name: str, ids: tuple[int, ...]) -> int:
         """How many more markers a prompt has whose message contains the name of one."""
-        typed = self._tokenizer.render([Message("user", f"What is {name} 2 + 3?")])
+        typed = self._tokenizer.render([Message("user", f"{name} {QUESTION.content}")])
         return sum(id_ in self._added for id_ in typed) - sum(id_ in self._added for id_ in ids)
 
     async def _separator(self) -> Outcome:
@@ -82,7 +83,7 @@ class TokenChecks:
         own = "one token" if n_own == 1 else f"{n_own} tokens"
         if len(within) > MAX_SEPARATOR_TOKENS:
             return ok(f"a blank line is {own}; {len(within)} contain one, so a server samples one token beyond each step")
-        return ok(f"a blank line is {own}; {len(within)} tokens contain one")
+        return ok(f"a blank line is {own}; {len(within)} of the vocabulary contain one")
 
     async def _counts(self) -> Outcome:
         """The server counts as many tokens in a prompt as the tokenizer, so they are the same."""

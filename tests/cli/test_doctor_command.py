@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from epf.cli.main import main
-from tests.cli.processes import EPF, ended
+from tests.cli.processes import EPF, TIMEOUT_S, ended, started
 
 MARKS = {"ok", "warning", "failed", "skipped"}
 
@@ -69,3 +69,15 @@ def test_a_wrong_command_line_has_exit_code_2(capsys: pytest.CaptureFixture[str]
     assert main(["doctor", "everything"]) == 2
     assert main(["doctor", "--fast"]) == 2
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_reader_that_leaves_ends_the_checks(flags: tuple[str, ...]) -> None:
+    with started(*EPF, "doctor", *flags) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(TIMEOUT_S) == 1
+        assert process.stderr.read() == ""
