@@ -11,7 +11,7 @@ from epf.diagnosis.endpoint import Endpoint, Owner
 from epf.diagnosis.finding import Finding
 from epf.diagnosis.server_checks import Routes, ServerChecks
 from epf.generators.registry import GeneratorOptions
-from epf.reward_models.http import PATHS
+from epf.reward_models.by_ids import ROUTES
 from epf.reward_models.judge import PROMPTS
 from epf.reward_models.registry import RewardModelOptions
 
@@ -58,7 +58,7 @@ def _reward_model_routes(options: RewardModelOptions) -> Routes:
         return {"/score": {}}
     if options.family in PROMPTS:
         return {"/v1/chat/completions": {**MODEL, "messages": {}}}
-    return {path: {**MODEL, "prompt": {}, "input": {}} for path in PATHS.values()}
+    return {path: {**MODEL, "prompt": {}, "input": {}} for path in ROUTES.values()}
 
 
 async def examine_servers(role: str, servers: Sequence[ServerChecks]) -> AsyncGenerator[Finding, None]:

@@ -9,11 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.core.reward_model import RewardModel
-from epf.engines.hub import model_directory
 from epf.engines.reference import EMBEDDED, NONE, VLLM, ModelKinds
 from epf.reward_models.calibration import CalibratedRewardModel, Calibration
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.reward_models.families.registry import FAMILIES, load_family
+from epf.reward_models.families.registry import FAMILIES
 
 KINDS = ModelKinds(
     "reward_model",
@@ -102,9 +101,9 @@ def _vllm(options: RewardModelOptions) -> RewardModel:
 
 
 def _http(options: RewardModelOptions) -> RewardModel:
-    from epf.reward_models.backend import FamilyRewardModel
-    from epf.reward_models.http import HttpRewardModel, VllmServerBackend, connect
+    from epf.reward_models.http import HttpRewardModel, connect
     from epf.reward_models.judge import PROMPTS, ChatJudge
+    from epf.reward_models.opening import open_family
 
     _needed(options, "url")
     key = options.api_key.get_secret_value() if options.api_key else None
@@ -117,9 +116,7 @@ def _http(options: RewardModelOptions) -> RewardModel:
     if options.family not in FAMILIES:
         known = ", ".join(sorted((*FAMILIES, *PROMPTS)))
         raise InvalidRequest(f"Unknown reward model family {options.family!r}. Choose one of {known}.", param="family")
-    setting = "reward_model.tokenizer" if options.tokenizer else "reward_model.name"
-    family = load_family(options.family, model_directory(options.tokenizer or model, setting=setting))
-    return FamilyRewardModel(VllmServerBackend(upstream, family, model), family, model)
+    return open_family(upstream, options.family, model, options.tokenizer)
 
 
 def _needed(options: RewardModelOptions, name: str) -> str:

@@ -5,16 +5,15 @@ Source: the model card's example. The prompt is the beginning-of-sequence token,
 "right". Steps without a number are numbered here, since the model was trained on numbered steps.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from epf.engines.tokenizer import TextTokenizer
 from epf.reward_models.families.family import Family
+from epf.reward_models.families.numbering import numbered
 
 TAG = "▁ки"
 ANSWERS = ("▁+", "▁-")
-_NUMBERED = re.compile(r"Step \d+:")
 
 
 def math_shepherd(directory: Path) -> Family:
@@ -25,8 +24,7 @@ def math_shepherd(directory: Path) -> Family:
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         ids = [bos]
         for i, step in enumerate(steps):
-            step = step.strip()
-            step = step if _NUMBERED.match(step) else f"Step {i + 1}: {step}".strip()
+            step = numbered(step, i + 1)
             # Tokenize what follows the tag as its continuation; by itself, it would begin with a space.
             ids.extend(tokenizer.text(f"\n{step}", after="ки") if i else tokenizer.text(f"{problem} {step}"))
             ids.append(tag)
@@ -34,3 +32,8 @@ def math_shepherd(directory: Path) -> Family:
 
     ids = (tokenizer.id_of(ANSWERS[0]), tokenizer.id_of(ANSWERS[1]))
     return Family("math-shepherd", prompt, read="next_token", n_values=2, right=0, answers=ANSWERS, answer_ids=ids)
+
+
+def text(problem: str, steps: Sequence[str]) -> str:
+    """The same prompt as text, without the beginning-of-sequence token, which servers add."""
+    return f"{problem} " + "\n".join(f"{numbered(step, i)} ки" for i, step in enumerate(steps, start=1))

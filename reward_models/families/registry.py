@@ -8,18 +8,22 @@ from types import MappingProxyType
 from epf.core.errors import InvalidRequest
 from epf.reward_models.families.embedded import embedded
 from epf.reward_models.families.family import Family
+from epf.reward_models.families.math_psa import math_psa
 from epf.reward_models.families.math_shepherd import math_shepherd
 from epf.reward_models.families.qwen import qwen
 from epf.reward_models.families.rlhflow import rlhflow
 from epf.reward_models.families.skywork import skywork
+from epf.reward_models.families.versaprm import versaprm
 
 FAMILIES: Mapping[str, Callable[[Path], Family]] = MappingProxyType(
     {
         "embedded": embedded,
+        "math-psa": math_psa,
         "math-shepherd": math_shepherd,
         "qwen2.5-math-prm": qwen,
         "rlhflow": rlhflow,
         "skywork-o1-prm": skywork,
+        "versaprm": versaprm,
     }
 )
 
@@ -28,11 +32,13 @@ _MODELS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         family: re.compile(pattern, re.IGNORECASE)
         for family, pattern in {
             "embedded": r"embedded-reward-model",
+            "math-psa": r"math-?psa",
             "math-shepherd": r"math-shepherd\S*prm",
             "qwen2.5-math-prm": r"qwen2\.5-math-(prm-\d|7b-prm800k)",
             "rlhflow": r"llama-?3\.1-8b-prm-(deepseek|mistral)-data",
             "skywork-o1-prm": r"skywork-o1-open-prm",
             "thinkprm": r"thinkprm",
+            "versaprm": r"versaprm|llama-prm800k",
         }.items()
     }
 )

@@ -22,12 +22,17 @@ def rlhflow(directory: Path) -> Family:
     tokenizer = TextTokenizer(directory)
 
     def prompt(problem: str, steps: Sequence[str]) -> tuple[int, ...]:
-        turns: list[Message] = []
-        for i, step in enumerate(steps):
-            if i:
-                turns.append(Message("assistant", ANSWERS[0]))
-            turns.append(Message("user", step.strip() if i else f"{problem} {step}".strip()))
-        return chat.render(turns)
+        return chat.render(turns(problem, steps))
 
     ids = (tokenizer.id_of(ANSWERS[0]), tokenizer.id_of(ANSWERS[1]))
     return Family("rlhflow", prompt, read="next_token", n_values=2, right=0, answers=ANSWERS, answer_ids=ids)
+
+
+def turns(problem: str, steps: Sequence[str]) -> tuple[Message, ...]:
+    """The conversation, in which the answer for the newest step is the assistant's next turn."""
+    messages: list[Message] = []
+    for i, step in enumerate(steps):
+        if i:
+            messages.append(Message("assistant", ANSWERS[0]))
+        messages.append(Message("user", step.strip() if i else f"{problem} {step}".strip()))
+    return tuple(messages)

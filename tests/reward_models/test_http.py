@@ -14,9 +14,10 @@ from epf.core.reward_model import RewardModel, Score
 from epf.engines.http.attempts import MAX_ATTEMPTS, MAX_RETRIES_SAVED
 from epf.engines.http.connections import MAX_RESPONSE_BYTES
 from epf.reward_models.backend import FamilyRewardModel
+from epf.reward_models.by_ids import ServerBackend
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.family import Family
-from epf.reward_models.http import HttpRewardModel, VllmServerBackend, connect
+from epf.reward_models.http import HttpRewardModel, connect
 from epf.reward_models.judge import ChatJudge
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
@@ -90,7 +91,7 @@ def opened(kind: str, urls: Sequence[str], **options: Any) -> RewardModel:
     if kind == "judge":
         return ChatJudge(connection, "tiny", "judge")
     shape = family(*{"classify": ("sequence", 1), "pooling": ("tokens", 2), "completions": ("next_token", 2)}[kind])
-    return FamilyRewardModel(VllmServerBackend(connection, shape, "tiny"), shape, "tiny")
+    return FamilyRewardModel(ServerBackend(connection, shape, "tiny"), shape, "tiny")
 
 
 def as_vllm(request: Request) -> Answer:

@@ -34,8 +34,11 @@ def token(text: str, **top: float) -> dict[str, Any]:
 
 
 def run(answer: Callable[[Request], Answer], test: Callable[[RewardModel, Upstreams], Awaitable[T]], prompt: str) -> T:
+    """Run ``test`` with a judge behind a server that has nothing but chat completions; only their requests are recorded."""
+
     async def main() -> T:
-        async with upstream(answer) as server:
+        async with upstream(lambda request: answer(request) if request.body else Answer({"error": "none"}, 404)) as server:
+            server.records = lambda request: request.body is not None
             judge = ChatJudge(connect([server.url]), "some-model", prompt)
             try:
                 return await test(judge, server)
@@ -50,8 +53,6 @@ class TestContract(RewardModelContract):
 
     def run(self, test: Callable[[RewardModel], Awaitable[T]]) -> T:
         def answer(request: Request) -> Answer:
-            if request.path == "/v1/models":
-                return Answer({"data": []})
             (message,) = request.body["messages"]
             if len(message["content"]) > 40_000:
                 return Answer({"error": {"code": "context_length_exceeded"}}, 400)
@@ -164,7 +165,8 @@ def test_a_judge_without_a_verdict_is_asked_for_one_word_and_then_has_no_opinion
     first: Answer, second: Answer, probability: float
 ) -> None:
     def answer(request: Request) -> Answer:
-        return second if "one word" in request.body["messages"][-1]["content"] else first
+        asks_again = any("one word" in message["content"] for message in request.body["messages"])
+        return second if asks_again or request.body.get("continue_final_message") else first
 
     async def test(judge: RewardModel, server: Upstreams) -> None:
         assert (await judge.score("Why?", ["a"])).probability == pytest.approx(probability, abs=1e-9)
@@ -172,6 +174,9 @@ def test_a_judge_without_a_verdict_is_asked_for_one_word_and_then_has_no_opinion
         assert again["max_tokens"] < 10
         roles = [message["role"] for message in again["messages"]]
         assert roles in (["user"], ["user", "assistant", "user"])
+        if probability == 0.5:
+            own = next(request.body for request in server.requests if "continue_final_message" in request.body)
+            assert own["messages"][-1]["content"].endswith("Is the solution correct?")
 
     run(answer, test, "judge")
 
@@ -278,3 +283,95 @@ def test_other_rejections_are_reported() -> None:
             await judge.score("Why?", [])
 
     run(lambda _: Answer({"error": {"code": "context_length_exceeded"}}, 400), test, "judge")
+
+
+@pytest.mark.parametrize(
+    ("answer", "probability"),
+    [
+        (chat("Yes", [token("Yes", Yes=0.6, yes=0.1, No=0.2)]), 0.7 / 0.9),
+        (chat("ĠNo", [token("ĠNo", **{"ĠNo": 0.9, "ĠYes": 0.1})]), 0.1),
+        (chat("Yes."), 0.75),
+    ],
+)
+def test_a_direct_judge_is_asked_for_one_word(answer: Answer, probability: float) -> None:
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        assert (await judge.score("Why?", ["a", "b"])).probability == pytest.approx(probability, abs=1e-9)
+        (request,) = server.requests
+        assert request.body["max_tokens"] == 4
+        assert request.body["chat_template_kwargs"] == {"enable_thinking": False}
+        (message,) = request.body["messages"]
+        assert "[Math Problem]\n\nWhy?\n\n[Solution]\n\nStep 1: a\n\nStep 2: b\n\n" in message["content"]
+        assert message["content"].endswith("Reply with one word, Yes or No.")
+
+    run(lambda _: answer, test, "judge-direct")
+
+
+@pytest.mark.parametrize("prompt", ["judge", "judge-direct"])
+@pytest.mark.parametrize(
+    "thoughts",
+    [{"content": None, "reasoning_content": "Hm, well"}, {"content": "<think>Hm, well"}, {"content": "", "reasoning": "Hm"}],
+)
+def test_a_model_that_thinks_first_goes_on_with_its_verdict(prompt: str, thoughts: dict[str, Any]) -> None:
+    """It would think again if it were asked again. Some servers repeat the message that they go on with."""
+
+    def answer(request: Request) -> Answer:
+        if not request.body.get("continue_final_message"):
+            return chat(None, message=thoughts)
+        assert request.body["add_generation_prompt"] is False
+        return chat(request.body["messages"][-1]["content"] + " No", [token(" No", **{" No": 0.6, " Yes": 0.2})])
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        score = await judge.score("Why?", ["a"])
+        assert score.probability == pytest.approx(0.25)
+        assert score.n_tokens == 50
+        own = server.requests[1].body["messages"][-1]
+        assert own["role"] == "assistant"
+        assert own["content"] == "Is the solution correct?" if prompt == "judge-direct" else "Hm" in own["content"]
+
+    run(answer, test, prompt)
+
+
+def test_a_verdict_in_the_log_probabilities_of_thoughts_is_not_taken_for_that_of_the_reply() -> None:
+    tokens = [token("Is the solution correct?"), token(" Yes", **{" Yes": 0.9})]
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        assert (await judge.score("Why?", ["a"])).probability == 0.25
+
+    run(lambda _: chat("Is the solution correct? No", tokens), test, "judge")
+
+
+def test_a_problem_may_contain_what_the_prompt_is_made_of() -> None:
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        await judge.score("{solution}", ["{problem}"])
+        content = server.requests[0].body["messages"][0]["content"]
+        assert "[Math Problem]\n\n{solution}\n\n[Solution]\n\nStep 1: {problem}\n\n" in content
+
+    run(lambda _: chat("Is the solution correct? Yes"), test, "judge")
+
+
+def test_a_judge_on_ollama_is_asked_at_its_own_route() -> None:
+    """Its OpenAI-compatible route leaves out the log probabilities and cuts what is too long (ollama/ollama, issue 16117)."""
+    tokens = [token("Is the solution correct?"), token(" Yes", **{" Yes": 0.6, " No": 0.2})]
+    said = {"role": "assistant", "content": "Is the solution correct? Yes", "thinking": "Hm."}
+
+    def answer(request: Request) -> Answer:
+        if request.path == "/api/version":
+            return Answer({"version": "0.12.11"})
+        if request.path != "/api/chat":
+            return Answer({"error": "none"}, 404)
+        return Answer(
+            {"model": "m", "message": said, "logprobs": tokens, "done": True, "prompt_eval_count": 20, "eval_count": 5}
+        )
+
+    async def main() -> None:
+        async with upstream(answer) as server:
+            judge = ChatJudge(connect([server.url]), "some-model", "judge")
+            score = await judge.score("Why?", ["a"])
+            assert score.probability == pytest.approx(0.75)
+            assert score.n_tokens == 25
+            body = server.requests[-1].body
+            assert body["options"] == {"temperature": 0, "num_predict": 8192}
+            assert (body["stream"], body["truncate"], body["logprobs"], body["top_logprobs"]) == (False, False, True, 20)
+            await judge.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 30))

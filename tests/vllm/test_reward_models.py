@@ -15,10 +15,11 @@ from epf.core.reward_model import RewardModel, Score
 from epf.engines.onnx.config import SHIPPED
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.backend import FamilyRewardModel
+from epf.reward_models.by_ids import ServerBackend
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.family import Family
 from epf.reward_models.families.registry import load_family
-from epf.reward_models.http import HttpRewardModel, VllmServerBackend, connect
+from epf.reward_models.http import HttpRewardModel, connect
 from epf.search import asolve
 from epf.search.options import SearchOptions
 from epf.service.scoring_app import create_scoring_app
@@ -244,7 +245,7 @@ class OverHttp(RewardModelContract):
 
     def open(self) -> RewardModel:
         family = load_family(self.family, self.directory)
-        return FamilyRewardModel(VllmServerBackend(connect([self.url]), family, "served"), family, "served")
+        return FamilyRewardModel(ServerBackend(connect([self.url]), family, "served"), family, "served")
 
     def scores(self, traces: Sequence[Sequence[str]]) -> list[float]:
         return [score.probability for score in self.run(lambda reward_model: scores_of(reward_model, traces))]
@@ -282,7 +283,7 @@ class TestPoolingOverHttp(OverHttp):
 
 
 class TestCompletionsOverHttp(OverHttp):
-    """The embedded generator was not trained to answer, so its answers are unlikely; the server returns all tokens."""
+    """The embedded generator was not trained to answer, so its answers are unlikely: vLLM scores exactly these two tokens."""
 
     directory = SHIPPED / "generator"
     family = "rlhflow"
@@ -290,10 +291,6 @@ class TestCompletionsOverHttp(OverHttp):
     @pytest.fixture
     def server_url(self, servers: tuple[VllmServer, VllmServer]) -> str:
         return servers[0].url
-
-    @pytest.fixture(autouse=True)
-    def _ask_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("epf.reward_models.http.TOP_LOG_PROBS", 1024)
 
     def test_it_agrees_with_the_language_model(self) -> None:
         family = load_family(self.family, self.directory)

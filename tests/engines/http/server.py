@@ -35,11 +35,12 @@ class Request:
 
 
 class Upstreams:
-    """Responds to each request with ``answer(request)`` and records it in ``requests``."""
+    """Responds to each request with ``answer(request)`` and records it in ``requests`` if ``records(request)``."""
 
     def __init__(self, answer: Callable[[Request], Answer]) -> None:
         self.answer = answer
         self.requests: list[Request] = []
+        self.records: Callable[[Request], bool] = lambda _: True
         self.n_connections = 0
         self.arrived = asyncio.Event()
         self.left = asyncio.Event()
@@ -61,7 +62,8 @@ class Upstreams:
         headers = {name.lower(): value for name, value in (row.split(": ", 1) for row in rows)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         request = Request(line.split(" ")[1], headers, json.loads(body) if body else None)
-        self.requests.append(request)
+        if self.records(request):
+            self.requests.append(request)
         self.arrived.set()
         answer = self.answer(request)
         if answer.stall:

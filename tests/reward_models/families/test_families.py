@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from epf.core.errors import InvalidRequest, RewardModelError
 from epf.engines.onnx.config import SHIPPED
+from epf.reward_models.families.by_text import TEXT_FAMILIES
 from epf.reward_models.families.family import Family
 from epf.reward_models.families.registry import FAMILIES, load_family
 from tests.reward_models.families import stand_ins
@@ -137,6 +138,62 @@ def test_the_prompt_of_rlhflow_matches_the_reference_up_to_the_newest_answer(
     assert family.answer_ids == (llama_tokenizer.token_to_id("+"), llama_tokenizer.token_to_id("-"))
 
 
+TAGGED = [*stand_ins.TEXT, *["Step 1: a. \n\n\n\n\n Step 2: b \n\n\n\nc + d - e"] * 9]
+"""What teaches a tokenizer that a space and several newlines are one token."""
+
+
+def tagged_tokenizer(name: str) -> Tokenizer:
+    if name == "math-psa":
+        return stand_ins.byte_level(stand_ins.QWEN_SPLIT, stand_ins.QWEN_SPECIALS, TAGGED)
+    return stand_ins.byte_level(stand_ins.LLAMA_SPLIT, stand_ins.LLAMA_SPECIALS, TAGGED)
+
+
+@pytest.mark.parametrize("steps", TRACES[:3])
+def test_the_prompt_of_math_psa_matches_its_published_code(steps: tuple[str, ...], tmp_path: Path) -> None:
+    tokenizer = tagged_tokenizer("math-psa")
+    family = load_family("math-psa", stand_ins.write(tmp_path, tokenizer))
+    solution = " ".join(f"Step {i}: {step} \n\n\n\n\n" for i, step in enumerate(steps, start=1))
+    tag = whole(tokenizer, " \n\n\n\n\n")[-1]
+    reference = whole(tokenizer, f"{PROBLEM} {solution}")
+    assert reference.count(tag) == len(steps)
+    assert family.prompt(PROBLEM, steps) == up_to_last(reference, tag)
+    assert family.answer_ids == tuple(whole(tokenizer, " + -"))
+    assert family.probability([2.0, -1.0]) == pytest.approx(1 / (1 + math.exp(-3.0)), abs=1e-12)
+
+
+@pytest.mark.parametrize("steps", TRACES[:3])
+def test_the_prompt_of_versaprm_matches_the_card(steps: tuple[str, ...], tmp_path: Path) -> None:
+    tokenizer = tagged_tokenizer("versaprm")
+    family = load_family("versaprm", stand_ins.write(tmp_path, tokenizer, bos_token="<|begin_of_text|>"))
+    solution = " \n\n\n\n".join(steps) + " \n\n\n\n"
+    tag = whole(tokenizer, " \n\n\n\n")[-1]
+    reference = whole(tokenizer, f"<|begin_of_text|>{PROBLEM} \n\n{solution}")
+    assert reference.count(tag) == len(steps)
+    assert family.prompt(PROBLEM, steps) == up_to_last(reference, tag)
+    assert family.answer_ids == tuple(whole(tokenizer, "+-"))
+    # The card takes the second of "-" and "+".
+    assert family.probability([2.0, -1.0]) == pytest.approx(1 / (1 + math.exp(-3.0)), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(TEXT_FAMILIES))
+@pytest.mark.parametrize("steps", TRACES[:3])
+def test_a_prompt_as_text_is_the_one_in_tokens(name: str, steps: tuple[str, ...], tmp_path: Path) -> None:
+    family, by_text = opened(name, tmp_path), TEXT_FAMILIES[name]
+    prompt = by_text.prompt(PROBLEM, steps)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    if isinstance(prompt, str):
+        bos = id_of(tokenizer, "<s>" if name == "math-shepherd" else "<|begin_of_text|>") if name != "math-psa" else None
+        ids = ([] if bos is None else [bos]) + whole(tokenizer, prompt)
+    else:
+        messages = [{"role": message.role, "content": message.content} for message in prompt]
+        template = jinja2.Template(stand_ins.LLAMA_TEMPLATE, keep_trailing_newline=True)
+        text = template.render(messages=messages, bos_token="<|begin_of_text|>", add_generation_prompt=True)
+        ids = whole(tokenizer, text)
+    assert family.prompt(PROBLEM, steps) == tuple(ids)
+    assert by_text.name == family.name
+    assert by_text.answers == family.answers
+
+
 def test_the_prompt_of_the_embedded_family_is_the_one_it_was_trained_with() -> None:
     directory = SHIPPED / "reward_model"
     family = load_family("embedded", directory)
@@ -151,10 +208,11 @@ def opened(name: str, directory: Path) -> Family:
         return load_family(name, SHIPPED / "reward_model")
     if name == "math-shepherd":
         return load_family(name, stand_ins.write(directory, stand_ins.mistral(), bos_token="<s>"))
-    llama = name == "rlhflow"
+    llama = name in ("rlhflow", "versaprm")
     tokenizer = stand_ins.byte_level(
         stand_ins.LLAMA_SPLIT if llama else stand_ins.QWEN_SPLIT,
         stand_ins.LLAMA_SPECIALS if llama else stand_ins.QWEN_SPECIALS,
+        TAGGED,
     )
     config = {"bos_token": "<|begin_of_text|>" if llama else "<|endoftext|>", "chat_template": stand_ins.LLAMA_TEMPLATE}
     return load_family(name, stand_ins.write(directory, tokenizer, **config))
@@ -162,9 +220,11 @@ def opened(name: str, directory: Path) -> Family:
 
 MARKERS = {
     "embedded": ("\n\n<|im_end|>", ("\n\n", "<|im_end|>")),
+    "math-psa": (" \n\n\n\n\n<|im_end|>", ("ĠĊĊĊĊĊ", "<|im_end|>")),
     "math-shepherd": (" ки<s>", ("▁ки", "<s>")),
     "qwen2.5-math-prm": ("<extra_0><|im_end|>", ("<extra_0>", "<|im_end|>")),
     "rlhflow": ("<|eot_id|><|start_header_id|>assistant", ("<|eot_id|>", "<|start_header_id|>")),
+    "versaprm": (" \n\n\n\n<|eot_id|>", ("ĠĊĊĊĊ", "<|eot_id|>")),
     "skywork-o1-prm": ("\n<|endoftext|>", ("<|endoftext|>",)),
 }
 
