@@ -2,12 +2,18 @@
 
 import asyncio
 import itertools
+import logging
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
 
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.core.extras import how_to_install
+from epf.engines.cpu_defaults import cpu_defaults, described
+from epf.engines.machine import available_bytes, computes_bfloat16
+
+logger = logging.getLogger(__name__)
 
 Send: TypeAlias = Callable[[dict[str, list[int]], Any, str], AsyncGenerator[Any, None]]
 
@@ -113,14 +119,21 @@ class VllmEngine:
 def start_engine(name: str, error: Callable[[str], SearchServiceError], **arguments: Any) -> VllmEngine:
     """Start vLLM with prefix caching.
 
-    ``arguments`` are additional ones of ``AsyncEngineArgs``; the others as for :class:`VllmEngine`.
+    ``arguments`` are additional ones of ``AsyncEngineArgs``; the others as for :class:`VllmEngine`. On a machine without a GPU,
+    :func:`epf.engines.cpu_defaults.cpu_defaults` adds to them, and the log shows what it chose.
 
     Raises:
         InvalidRequest: vLLM does not know one of them.
     """
     from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
 
+    if current_platform.is_cpu():
+        added = cpu_defaults(arguments, os.environ, bfloat16=computes_bfloat16(), available=available_bytes())
+        arguments |= added
+        if words := described(added):
+            logger.info("vLLM runs %s on the CPU with %s; the engine arguments change that", name, words)
     try:
         chosen = AsyncEngineArgs(enable_prefix_caching=True, **arguments)
     except TypeError as wrong:
