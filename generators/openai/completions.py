@@ -47,6 +47,7 @@ class Completion:
         text: all of it, or up to the event at which reading ended.
         token_ids: None if the server sends none.
         log_prob_ids: ids that the log probabilities name; None if they name none.
+        pieces: text of each event, and the ids that its log probabilities name.
         log_probs: one for each token id, or empty.
         end: why it ended: at the server, at the ``separator``, or because it begins ``elsewhere`` than it should.
         stop_reason: text or token at which the server stopped, None at the model's own end.
@@ -58,6 +59,7 @@ class Completion:
     end: End
     stop_reason: str | int | None
     log_prob_ids: tuple[int, ...] | None = None
+    pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 async def read_completions(
@@ -135,6 +137,7 @@ class _Choice:
         self._text = ""
         self._token_ids: list[int] | None = None
         self._log_prob_ids: list[int] | None = None
+        self._pieces: list[tuple[str, tuple[int, ...]]] = []
         self._log_probs: list[float] = []
         self._without_ids = False
         self._end: End | None = None
@@ -162,6 +165,7 @@ class _Choice:
         self._log_probs += log_probs
         if named is not None:
             self._log_prob_ids = [*(self._log_prob_ids or []), *named]
+            self._pieces.append((text, tuple(named)))
         self._without_ids = self._without_ids or (bool(text) and ids is None)
         if self._needs_ids and self._without_ids and self._log_prob_ids is None:
             self._end, self.enough = "stop", True
@@ -192,6 +196,7 @@ class _Choice:
             self._end,
             self._stop_reason,
             None if self._log_prob_ids is None else tuple(self._log_prob_ids),
+            tuple(self._pieces),
         )
 
     def _reached(self) -> End | None:

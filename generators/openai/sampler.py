@@ -26,13 +26,19 @@ from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.coalescer import MAX_STEPS
 from epf.generators.openai.completions import Completion, Cut, read_completions
 from epf.generators.openai.request import FIELDS, Mode, completion_request
-from epf.generators.openai.step_reading import check_spelling, step_of_ids, step_of_text
+from epf.generators.openai.step_reading import check_spelling, named_ids, step_of_ids, step_of_text
+from epf.generators.steps import MAX_CHARACTER_BYTES
 
 logger = logging.getLogger(__name__)
 
 MAX_SEPARATORS_CACHED = 64
 MAX_STOP_TOKENS = 1024
 """If more tokens contain a separator, it is sent as text only, or every request would be long."""
+
+WITHIN_CHARACTER = MAX_CHARACTER_BYTES - 1
+"""Number of tokens that are sampled beyond the limit of a step where texts are read: a server sends no part of a character, so
+the tokens of one that the limit cuts would be missing, and a step with less room than a character would be empty.
+"""
 
 DEADLINE_S = 300.0
 """Deadline for all attempts at one step, in seconds."""
@@ -126,7 +132,7 @@ class CompletionSampler:
         if completion.token_ids is not None:
             self._mode = "ids"
             return self._step_of_ids(completion, prefix_ids, sampling)
-        if completion.log_prob_ids and self._spelled(completion.log_prob_ids) == completion.text:
+        if named_ids(completion, self._tokenizer):
             self._mode = "log_prob_ids"
             return step_of_text(completion, prefix_ids, sampling.separator, sampling.max_tokens, self._tokenizer)
         return await self._probe_by_text(prefix_ids, sampling, seed)
@@ -166,6 +172,7 @@ class CompletionSampler:
     async def _sample_by_log_probs(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample a step from a server that reads ids and names those of its response in its log probabilities."""
         body = self._body(prefix_ids, sampling, seed, "log_prob_ids")
+        body["max_tokens"] += WITHIN_CHARACTER
         completion = await self._send_one(body, prefix_ids, sampling, Cut(sampling.separator, sampling.stop))
         return step_of_text(completion, prefix_ids, sampling.separator, sampling.max_tokens, self._tokenizer)
 
@@ -183,11 +190,12 @@ class CompletionSampler:
             prompt, cut = text.removesuffix(separator), Cut(separator, sampling.stop, after=separator)
             n_more = len(self._tokenizer.encode(separator))
             body = self._body(prompt, sampling, seed, "text")
-            body["max_tokens"] += n_more
+            body["max_tokens"] += n_more + WITHIN_CHARACTER
             completion = await self._send_one(body, prefix_ids, sampling, cut)
             if completion.end != "elsewhere":
                 return step_of_text(completion, prefix_ids, separator, sampling.max_tokens, self._tokenizer)
         body = self._body(text, sampling, seed, "text")
+        body["max_tokens"] += WITHIN_CHARACTER
         completion = await self._send_one(body, prefix_ids, sampling, Cut(separator, sampling.stop))
         return step_of_text(completion, prefix_ids, separator, sampling.max_tokens, self._tokenizer)
 

@@ -44,15 +44,16 @@ def step_of_text(
     """Return the step that the text begins with: what its first ``max_tokens`` tokens spell.
 
     A special token that the text spells ends the turn. If the log probabilities name tokens that spell the text, the step has
-    these tokens.
+    these tokens; see :func:`named_ids`.
     """
     text = tokenizer.before_special(completion.text)
     turn_ended = len(text) < len(completion.text)
     stop, ended = completion.stop_reason, completion.end == "stop" or turn_ended
     if completion.end == "stop" and not turn_ended and isinstance(stop, str) and _is_within(stop, separator):
         text, ended = text.removesuffix(stop) + stop, False
-    if completion.log_prob_ids is not None and _spelled(completion.log_prob_ids, tokenizer) == text:
-        ids, log_probs = completion.log_prob_ids, completion.log_probs
+    named = named_ids(completion, tokenizer)
+    if named is not None and _spelled(named, tokenizer) == text:
+        ids, log_probs = named, completion.log_probs if len(named) == len(completion.log_probs) else ()
         step = _first_step(ids[:max_tokens], log_probs, prefix_ids, separator, tokenizer)
         step = step or read_step(ids[:max_tokens], log_probs[:max_tokens], prefix_ids, separator, (), tokenizer.token_bytes)
     else:
@@ -62,6 +63,24 @@ def step_of_text(
     if step.finish != "length" or not ended or len(ids) > max_tokens:
         return step
     return _with_end(replace(step, finish="eos"), max_tokens, tokenizer)
+
+
+def named_ids(completion: Completion, tokenizer: ChatTokenizer) -> tuple[int, ...] | None:
+    """Return the ids that the log probabilities name; None if they do not spell the text.
+
+    Where several tokens spell one character, llama.cpp names only the last token, next to the whole character: the others are
+    those into which the character is tokenized.
+    """
+    ids: list[int] = []
+    for text, named in completion.pieces:
+        spelled = b"".join(map(tokenizer.token_bytes, named))
+        if spelled == text.encode(errors="surrogatepass"):
+            ids += named
+        elif named and (whole := tokenizer.encode(text))[-len(named) :] == named:
+            ids += whole
+        else:
+            return None
+    return tuple(ids) or None
 
 
 def check_spelling(ids: Sequence[int], text: str, tokenizer: ChatTokenizer) -> bool:
