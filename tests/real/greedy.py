@@ -1,0 +1,85 @@
+"""Whether a stepwise search at temperature 0 writes what the server itself writes in one completion of the same chat."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from epf import asolve
+from epf.core.generator import Generator
+from tests.real.model import Server
+
+MAX_TOKENS = 48
+N_PARALLEL = 4
+END = 2
+"""SmolLM2's end of a turn, ``<|im_end|>``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a model wrote: token ids without its end token (empty if unknown), the text, and whether the model ended it."""
+
+    ids: tuple[int, ...]
+    text: str
+    ended: bool
+
+
+async def by_search(generator: Generator, question: str) -> Written:
+    """Write with one particle, in steps that end at blank lines."""
+    options: dict[str, Any] = {"method": "self_consistency", "n_particles": 1, "temperature": 0.0, "max_steps": MAX_TOKENS}
+    result = await asolve(question, generator=generator, max_tokens_per_particle=MAX_TOKENS, **options)
+    (particle,) = result.particles
+    ids = tuple(id_ for step in particle.steps for id_ in step.token_ids)
+    ended = particle.steps[-1].finish == "eos"
+    text = b"".join(map(generator.token_bytes, ids)).decode(errors="ignore")
+    return Written(ids[:-1] if ended else ids, text, ended)
+
+
+async def by_server(client: httpx.AsyncClient, server: Server, question: str) -> Written:
+    """Write with one greedy request, whose prompt the server itself renders and tokenizes."""
+    messages = [{"role": "user", "content": question}]
+    limits = {"temperature": 0, "max_tokens": MAX_TOKENS}
+    if server.kind == "vllm":
+        chat = {"model": server.model, "messages": messages, "return_token_ids": True, **limits}
+        (choice,) = (await _posted(client, f"{server.url}/v1/chat/completions", chat))["choices"]
+        return _written(choice["token_ids"], choice["message"]["content"], choice["finish_reason"] == "stop")
+    # llama.cpp names only some of a chat's tokens; its own route names all of them.
+    rendered = await _posted(client, f"{server.url}/apply-template", {"messages": messages})
+    own = {"prompt": rendered["prompt"], "n_predict": MAX_TOKENS, "return_tokens": True, **limits}
+    answer = await _posted(client, f"{server.url}/completion", own)
+    return _written(answer["tokens"], answer["content"], answer["stop_type"] == "eos")
+
+
+async def _posted(client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = await client.post(url, json=body, timeout=120)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def _written(ids: list[int], text: str, ended: bool) -> Written:
+    """Without the token that ended the turn, and without the replacement of a character that the limit cut."""
+    return Written(tuple(ids[:-1] if ended and ids[-1] == END else ids), text.rstrip("\ufffd"), ended)
+
+
+async def differences(generator: Generator, server: Server, questions: Sequence[str], *, ids: bool) -> list[str]:
+    """Describe every question whose answers differ: by token ids, or by text alone."""
+    gate = asyncio.Semaphore(N_PARALLEL)
+    found: list[str] = []
+
+    async def compare(client: httpx.AsyncClient, question: str) -> None:
+        async with gate:
+            searched, plain = await by_search(generator, question), await by_server(client, server, question)
+            if not _same(searched, plain, ids=ids):
+                found.append(f"{question!r}:\n  search {searched}\n  server {plain}")
+
+    async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
+        for question in questions:
+            group.create_task(compare(client, question))
+    return found
+
+
+def _same(searched: Written, plain: Written, *, ids: bool) -> bool:
+    return searched == plain if ids else (searched.text, searched.ended) == (plain.text, plain.ended)

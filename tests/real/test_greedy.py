@@ -1,0 +1,28 @@
+"""At temperature 0, cutting a solution into steps changes no token of what a real model writes."""
+
+import asyncio
+
+import pytest
+
+from epf.core.generator import Generator
+from epf.generators.registry import GeneratorOptions, load_generator
+from tests.real.greedy import differences
+from tests.real.model import MODEL, Server
+from tests.real.prompts import PROMPTS
+
+pytest.importorskip("vllm", reason="needs vLLM: make test-real")
+
+
+def differing(generator: Generator, server: Server, *, ids: bool) -> list[str]:
+    async def main() -> list[str]:
+        try:
+            return await differences(generator, server, PROMPTS, ids=ids)
+        finally:
+            await generator.aclose()
+
+    return asyncio.run(main())
+
+
+def test_by_ids_every_token_is_the_servers_own(server: Server) -> None:
+    generator = load_generator(GeneratorOptions(kind="openai", url=server.url, tokenizer=MODEL))
+    assert differing(generator, server, ids=True) == []
