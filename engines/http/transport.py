@@ -53,7 +53,7 @@ class PerRequestTransport(httpx.AsyncBaseTransport):
         try:
             response = await transport.handle_async_request(request)
         except BaseException:
-            await self._release(transport)
+            await transport.aclose()  # kept, it would pass for one that was closed while it was idle
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Body(response.stream, lambda: self._release(transport))

@@ -380,7 +380,8 @@ def test_a_dead_replica_is_ejected_and_a_problem_stays_on_one_replica(monkeypatc
             before = len(one.requests)
             for i in range(8):
                 assert await client.score(f"Problem {i}", ["c"]) == Score(0.25, 7)
-            assert len(one.requests) == before + 1
+            # Once on the idle connection, which the server may have closed in the meantime, and once on a new one.
+            assert len(one.requests) == before + 2
             await client.aclose()
 
     asyncio.run(asyncio.wait_for(main(), 30))
