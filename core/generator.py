@@ -58,6 +58,8 @@ class Step:
         finish: why the step ended.
         log_probs: log probability of each token under the model at temperature 1, in nats; empty if the engine reports none.
         rest: what the last token spells after the separator; the text of the next step begins with it.
+        prompt_tokens: number of tokens of the prefix as the server counted them; None if the prefix consists of them, or if the
+            server did not count.
     """
 
     token_ids: tuple[int, ...]
@@ -65,10 +67,27 @@ class Step:
     finish: Finish
     log_probs: tuple[float, ...] = ()
     rest: str = ""
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What not every generator can do.
+
+    Attributes:
+        continues: whether it can continue a solution that it has begun. If not, it writes whole solutions only.
+        counts_prompts: whether the ids of a prompt are its tokens. If not, the steps after it hold their number.
+    """
+
+    continues: bool = True
+    counts_prompts: bool = True
 
 
 class Generator(Protocol):
-    """Samples steps. Concurrent calls share the engine's batch."""
+    """Samples steps. Concurrent calls share the engine's batch.
+
+    A generator that cannot do everything has an attribute ``abilities`` as well; see :func:`abilities_of`.
+    """
 
     @property
     def name(self) -> str:
@@ -98,6 +117,12 @@ class Generator(Protocol):
         """Release the engine."""
 
 
+def abilities_of(generator: Generator) -> Abilities:
+    """What a generator can do: everything, unless it says otherwise."""
+    abilities = getattr(generator, "abilities", None)
+    return abilities if isinstance(abilities, Abilities) else Abilities()
+
+
 class GeneratorWrapper:
     """Base of generators that change or observe the calls of another one; every method delegates to it.
 
@@ -116,6 +141,11 @@ class GeneratorWrapper:
     def context_length(self) -> int:
         """Context length of the inner model."""
         return self._inner.context_length
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the inner model can do."""
+        return abilities_of(self._inner)
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Render a conversation with the inner model's chat template."""

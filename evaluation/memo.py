@@ -5,7 +5,6 @@ the first round of every filter make the same calls. Each search still counts th
 """
 
 import hashlib
-from array import array
 from collections.abc import Sequence
 
 from epf.core.generator import Generator, GeneratorWrapper, Sampling, Step
@@ -25,7 +24,7 @@ class MemoGenerator(GeneratorWrapper):
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Return the step of this call, sampled if it is not kept."""
-        key = (_digest(array("q", prefix_ids).tobytes()), sampling, seed)
+        key = (_digest(b",".join(b"%x" % token_id for token_id in prefix_ids)), sampling, seed)
         step, _ = await self._steps.get(key, lambda: self._inner.step(prefix_ids, sampling, seed))
         return step
 

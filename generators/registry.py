@@ -95,9 +95,9 @@ def _vllm(options: GeneratorOptions) -> Generator:
 def _openai(options: GeneratorOptions) -> Generator:
     if not options.urls:
         raise InvalidRequest("Generator 'openai' requires the option `url`.", param="generator")
-    from epf.generators.openai.generator import load_openai
+    from epf.generators.servers import load_server
 
-    return load_openai(
+    return load_server(
         options.urls,
         model=options.name,
         tokenizer=options.tokenizer,

@@ -7,6 +7,7 @@ last. The fields of :class:`epf.core.generator.Step` are defined here, for every
 
 import codecs
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from epf.core.errors import ContextTooLong, InvalidRequest
 from epf.core.generator import Finish, Sampling, Step
@@ -96,6 +97,26 @@ def read_step(
         if finish := reader.add(token_id):
             return reader.step(finish, log_probs[:n])
     return reader.step("length", log_probs)
+
+
+def split_step(step: Step, separator: str, token_bytes: Callable[[int], bytes]) -> list[Step]:
+    """Return the steps that a step sampled without a separator consists of; the last one ends as the whole did."""
+    steps: list[Step] = []
+    start = 0
+    while separator and start < len(step.token_ids):
+        reader = StepReader(step.token_ids[:start], separator, (), token_bytes)
+        end, finish = len(step.token_ids), None
+        for n, token_id in enumerate(step.token_ids[start:], start + 1):
+            if finish := reader.add(token_id):
+                end = n
+                break
+        steps.append(reader.step(finish or step.finish, step.log_probs[start:end]))
+        start = end
+    if not steps:
+        return [step]
+    steps[0] = replace(steps[0], prompt_tokens=step.prompt_tokens)
+    steps[-1] = replace(steps[-1], finish=step.finish)
+    return steps
 
 
 def _incomplete_character(ids: Sequence[int], token_bytes: Callable[[int], bytes]) -> bytes:

@@ -8,12 +8,12 @@ from epf.search.result import SearchResult, StepRecord
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The search began."""
+    """The search began. ``prompt_tokens`` is None where only the generator's server counts them: the result has them."""
 
     method: str
     n_particles: int
     seed: int
-    prompt_tokens: int
+    prompt_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)

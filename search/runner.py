@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
-from epf.core.generator import Generator, Message
+from epf.core.generator import Abilities, Generator, Message, abilities_of
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
 from epf.search.answers.checker import AnswerChecker
@@ -71,6 +71,14 @@ def check_scored(method: Method, has_reward_model: bool) -> None:
         message = f"Method {method.name!r} needs a reward model, which is missing: choose {', '.join(others[:-1])} or "
         message += f"{others[-1]}, or name a reward model (--reward-model, EPF_REWARD_MODEL; see docs/models.md)."
         raise InvalidRequest(message, param="method")
+
+
+def check_continued(method: Method, abilities: Abilities) -> None:
+    """Raise ``InvalidRequest`` for a method that decides between steps where the generator cannot continue a solution."""
+    if method.by_steps and not abilities.continues:
+        others = [name for name, other in METHODS.items() if not other.by_steps]
+        message = f"Method {method.name!r} continues solutions step by step, which the generator's server cannot: choose "
+        raise InvalidRequest(f"{message}{', '.join(others[:-1])} or {others[-1]} (see docs/servers.md).", param="method")
 
 
 def resolve_request(problem: str, options: SearchOptions, *, prompt: tuple[Message, ...] = ()) -> SearchRequest:
@@ -137,6 +145,8 @@ async def search(
     """
     method, options = request.method, request.options
     check_scored(method, reward_model is not None)
+    abilities = abilities_of(generator)
+    check_continued(method, abilities)
     scored_by = reward_model if method.needs_reward_model else None
     names = generator.name, None if scored_by is None else scored_by.name
     if confidence is None:
@@ -150,7 +160,8 @@ async def search(
     if deadline_s is None and options.max_seconds is not None:
         deadline_s = loop.time() + options.max_seconds
     prompt_ids = _prompt_ids(generator, request.prompt or (Message("user", request.problem),))
-    emit(Started(method.name, options.n_particles, seed, len(prompt_ids)))
+    n_prompt = len(prompt_ids) if abilities.counts_prompts else 0
+    emit(Started(method.name, options.n_particles, seed, n_prompt if abilities.counts_prompts else None))
 
     run = SearchRun(
         request.problem, prompt_ids, generator, reward_model, options, seed, meter, deadline_s, until or _no_limit, emit
@@ -166,7 +177,7 @@ async def search(
             confidence=confidence,
             method=method.name,
             has_reward_model=method.needs_reward_model,
-            prompt_tokens=len(prompt_ids),
+            prompt_tokens=n_prompt,
         )
     emit(Answered(result))
     return result

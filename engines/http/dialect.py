@@ -31,6 +31,7 @@ class OptionalField:
         forms: other ways to send it, as name and value, which are tried before it is left out.
         group: other fields that have no meaning without it.
         neutral: the only value that can be left out; None for any.
+        required: whether it is never left out, only sent in another form.
     """
 
     loss: str = ""
@@ -38,6 +39,7 @@ class OptionalField:
     forms: tuple[Callable[[Any], tuple[str, Any]], ...] = ()
     group: tuple[str, ...] = ()
     neutral: float | None = None
+    required: bool = False
 
 
 class Dialect:
@@ -109,6 +111,7 @@ class Dialect:
             return None
         else:
             chosen = [origin for origin in spare.values() if not self._fields[origin].standard]
+        chosen = [origin for origin in chosen if not self._at_last_form(origin, levels)]
         if not chosen:
             return None
         changed = dict(levels)
@@ -117,6 +120,11 @@ class Dialect:
             if changed[origin] > len(self._fields[origin].forms):
                 changed |= {other: len(self._fields[other].forms) + 1 for other in self._fields[origin].group}
         return changed
+
+    def _at_last_form(self, origin: str, levels: Mapping[str, int]) -> bool:
+        """Whether a field that is required has no further form."""
+        field = self._fields[origin]
+        return field.required and levels.get(origin, 0) >= len(field.forms)
 
     def _can_spare(self, origin: str, value: object) -> bool:
         field = self._fields.get(origin)

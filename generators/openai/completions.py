@@ -15,6 +15,7 @@ End = Literal["separator", "stop", "length", "elsewhere"]
 
 ENDS: dict[str, End] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "completed"), "stop"),
+    **dict.fromkeys(("content_filter", "safety", "refusal", "tool_calls", "function_call"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "max_length", "max_new_tokens", "model_length", "token_limit"), "length"),
 }
 """What the finish reasons of servers mean."""
@@ -85,11 +86,11 @@ async def read_completions(
         GeneratorError: the response does not have ``n`` choices, or a choice is invalid.
         RetryableError: the server gave up, or the stream broke off.
     """
-    choices = [_Choice(cut or Cut(), needs_ids) for _ in range(n)]
+    choices = [Choice(cut or Cut(), needs_ids) for _ in range(n)]
 
     def read(event: dict[str, Any]) -> None:
         touched: list[int] = []
-        for content in _contents(event):
+        for content in contents_of(event):
             index = content.get("index") or 0
             if type(index) is not int or not 0 <= index < n:
                 raise GeneratorError(f"The generator's server sent a choice with index {index!r:.20} where {n} were requested.")
@@ -123,12 +124,12 @@ async def _read_on(events: AsyncIterator[dict[str, Any]]) -> None:
     with suppress(TimeoutError, RetryableError, UpstreamRejected):
         async with asyncio.timeout(END_GRACE_S):
             async for event in events:
-                for content in _contents(event):
+                for content in contents_of(event):
                     if content.get("text"):
                         raise GeneratorError("The generator's server sent text after its finish reason.")
 
 
-class _Choice:
+class Choice:
     """One choice as far as it was read; ``enough`` is set when the rest of the response is not needed."""
 
     def __init__(self, cut: Cut, needs_ids: bool) -> None:
@@ -148,6 +149,7 @@ class _Choice:
 
     @property
     def ended(self) -> bool:
+        """Whether it has ended, at the server or where reading ends."""
         return self._end is not None
 
     def add(self, content: dict[str, Any]) -> bool:
@@ -182,6 +184,7 @@ class _Choice:
         self._end = "length" if n_tokens >= max_tokens else "stop"
 
     def completion(self) -> Completion:
+        """Return what was sampled; the choice has ended."""
         assert self._end is not None
         if self._cut.after and self._end != "elsewhere" and not self._text.startswith(self._cut.after):
             self._end = "elsewhere"
@@ -190,7 +193,7 @@ class _Choice:
         if counted is not None and len(self._log_probs) not in (0, len(counted)):
             raise GeneratorError("The generator's server returned different numbers of log probabilities and tokens.")
         return Completion(
-            _joined(self._text.removeprefix(self._cut.after)),
+            joined_halves(self._text.removeprefix(self._cut.after)),
             None if ids is None else tuple(ids),
             tuple(self._log_probs) if counted is not None else (),
             self._end,
@@ -209,7 +212,7 @@ class _Choice:
         return "stop" if any(text.find(stop, len(after)) >= 0 for stop in self._cut.stop) else None
 
 
-def _contents(event: dict[str, Any]) -> list[dict[str, Any]]:
+def contents_of(event: dict[str, Any]) -> list[dict[str, Any]]:
     """Choices in an event; many servers send events without any, such as the usage."""
     choices = event.get("choices")
     if choices is None:
@@ -278,6 +281,6 @@ def _end_of(finish: str) -> End | None:
     return ENDS[finish.lower()]
 
 
-def _joined(text: str) -> str:
+def joined_halves(text: str) -> str:
     """Text in which halves of characters that arrived one after the other are joined; a half without the other is replaced."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -5,20 +5,14 @@ share a request (:mod:`epf.generators.openai.coalescer`); what a server supports
 (:mod:`epf.generators.openai.sampler`).
 """
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
-from epf.core.errors import GeneratorError, InvalidRequest
 from epf.core.generator import Message, Sampling, Step
 from epf.engines.http.replicas import Upstream
-from epf.engines.hub import model_directory
-from epf.engines.onnx.config import read_json
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.coalescer import RequestCoalescer
-from epf.generators.openai.discovery import ServedModel, find_model
 from epf.generators.openai.sampler import CompletionSampler
 from epf.generators.steps import step_limit
 
@@ -80,50 +74,3 @@ class OpenAiGenerator:
     async def aclose(self) -> None:
         """Fail open calls and close the connections."""
         await self._upstream.aclose()
-
-
-def load_openai(
-    urls: Sequence[str],
-    *,
-    model: str | None = None,
-    tokenizer: str | Path | None = None,
-    api_key: str | None = None,
-    timeout_s: float = 60.0,
-) -> OpenAiGenerator:
-    """Connect to equivalent servers and ask them for their model. Blocks, and needs a thread in which no event loop runs.
-
-    Args:
-        urls: base URLs of the servers.
-        model: name of the model on the servers; required if they serve several, or if they do not list what they serve.
-        tokenizer: directory or hub name of the tokenizer, required if the model's name on the servers is neither.
-        api_key: API key for the servers.
-        timeout_s: maximum wait between chunks of a response, in seconds.
-
-    Raises:
-        GeneratorError: no server responds, or the servers do not have this model.
-        InvalidRequest: the tokenizer does not exist.
-        ValueError: a URL is invalid, the tokenizer has no chat template, or the length of the context is unknown.
-    """
-
-    def connect() -> Upstream:
-        return Upstream(urls, GeneratorError, "the generator", api_key=api_key, timeout_s=timeout_s)
-
-    async def discover() -> ServedModel:
-        async with aclosing(connect()) as upstream:
-            return await find_model(upstream, model)
-
-    served = asyncio.run(discover())
-    try:
-        directory = model_directory(tokenizer or served.name, setting="generator.tokenizer")
-    except InvalidRequest as error:
-        if tokenizer:
-            raise
-        message = (
-            f"There is no tokenizer for {served.name!r}, the model of the generator's server: {error.message} "
-            "Set generator.tokenizer (EPF_GENERATOR__TOKENIZER) to the directory or hub name of the model's tokenizer."
-        )
-        raise InvalidRequest(message, param="generator.tokenizer") from error
-    context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
-    if context_length is None:
-        raise ValueError(f"Neither the server of {served.name} nor the tokenizer's config.json gives the context length.")
-    return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, context_length)

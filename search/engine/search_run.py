@@ -18,6 +18,7 @@ from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, Se
 from epf.core.generator import Generator, Sampling, Step
 from epf.core.reward_model import RewardModel, Score
 from epf.core.single_flight import SingleFlight
+from epf.generators.steps import split_step
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.events import Event, Scored, StepTaken
 from epf.search.options import SearchOptions
@@ -55,6 +56,8 @@ class UsageMeter:
         self._under_way = dict.fromkeys(_FIRST_COUNTS, 0)
         self._under_way["waiting"] = 1
         self._seconds = dict.fromkeys(_FIRST_COUNTS, 0.0)
+        self.prompt_tokens: int | None = None
+        """Number of tokens of the prompt as the generator's server counted them."""
         self.generated_tokens = 0
         self.prm_tokens = 0
         self.prm_calls = 0
@@ -71,11 +74,14 @@ class UsageMeter:
             self._under_way[activity] -= 1
 
     def usage(self, prompt_tokens: int, final_steps: Iterable[Step]) -> Usage:
-        """The usage so far. ``final_steps`` are those of all final particles; a step that copies share counts once."""
+        """The usage so far. ``final_steps`` are those of all final particles; a step that copies share counts once.
+
+        ``prompt_tokens`` is the length of the prompt unless the generator's server counted it.
+        """
         self._book()
         useful = sum(len(step.token_ids) for step in {id(step): step for step in final_steps}.values())
         return Usage(
-            prompt_tokens=prompt_tokens,
+            prompt_tokens=prompt_tokens if self.prompt_tokens is None else self.prompt_tokens,
             generated_tokens=self.generated_tokens,
             discarded_tokens=self.generated_tokens - useful,
             prm_tokens=self.prm_tokens,
@@ -186,19 +192,40 @@ class SearchRun:
         room = self._room(trajectory)
         if room < 1:
             return replace(trajectory, status="context_full")
-        sampling = Sampling(
-            temperature=self.options.temperature,
-            top_p=self.options.top_p,
-            max_tokens=min(self.options.max_tokens_per_step, allowance, room),
-            separator=self.options.separator,
-            stop=tuple(self.options.stop),
-        )
+        max_tokens = min(self.options.max_tokens_per_step, allowance, room)
         seed = call_seed(self.seed, "lookahead" if lookahead else "step", t, slot)
+        step = await self._sample(trajectory, self._sampling(max_tokens, self.options.separator), seed)
+        if step is None:
+            return replace(trajectory, status="context_full")
+        return self._append(trajectory, step, t, slot, lookahead=lookahead)
+
+    async def sample_whole(self, slot: int, *, allowance: int) -> Trajectory:
+        """A trajectory that is sampled with one call, for a generator that cannot continue one, and read step by step."""
+        options = self.options
+        limit = min(options.max_steps * options.max_tokens_per_step, max(1, self.generator.context_length // 2))
+        max_tokens = min(limit, allowance, self._room(Trajectory()))
+        if max_tokens < 1:
+            return Trajectory()
+        whole = await self._sample(Trajectory(), self._sampling(max_tokens, ""), call_seed(self.seed, "step", 1, slot))
+        trajectory = Trajectory(status="context_full" if whole is None else "running")
+        if whole is not None:
+            for t, step in enumerate(split_step(whole, options.separator, self.generator.token_bytes), 1):
+                trajectory = self._append(trajectory, step, t, slot)
+                if trajectory.status != "running":
+                    break
+        return trajectory
+
+    def _sampling(self, max_tokens: int, separator: str) -> Sampling:
+        options = self.options
+        return Sampling(options.temperature, options.top_p, max_tokens, separator, tuple(options.stop))
+
+    async def _sample(self, trajectory: Trajectory, sampling: Sampling, seed: int) -> Step | None:
+        """A step after ``trajectory``, counted; None if the context has no room for it."""
         try:
             with self.meter.measure("generating"):
                 step = await self.generator.step((*self.prompt_ids, *trajectory.token_ids), sampling, seed)
         except ContextTooLong:
-            return replace(trajectory, status="context_full")
+            return None
         except SearchServiceError:
             raise
         except (Exception, asyncio.CancelledError) as error:
@@ -207,6 +234,12 @@ class SearchRun:
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
             raise GeneratorError(f"the generator returned {step!r:.200}, which is not a step")
         self.meter.generated_tokens += len(step.token_ids)
+        if not trajectory.steps and step.prompt_tokens is not None:
+            self.meter.prompt_tokens = step.prompt_tokens
+        return step
+
+    def _append(self, trajectory: Trajectory, step: Step, t: int, slot: int, *, lookahead: bool = False) -> Trajectory:
+        """``trajectory`` with ``step``, which is reported."""
         longer = append_step(trajectory, step, self.options.separator, self.options.stop)
         taken = step if longer.status == "dead" else longer.steps[-1]
         self.emit(StepTaken(slot, t, taken.text, taken.finish, len(step.token_ids), lookahead))

@@ -80,4 +80,5 @@ ADAPTIVE = Method(
     own=frozenset({"certainty"}),
     fixed={"answer_selection": "weighted_vote", **UNFILTERED},
     resamples=False,
+    by_steps=False,
 )

@@ -46,6 +46,7 @@ BEST_OF_N = Method(
     own=frozenset({"aggregation"}),
     fixed={"answer_selection": "argmax", **UNFILTERED},
     resamples=False,
+    by_steps=False,
 )
 WEIGHTED_BEST_OF_N = Method(
     "weighted_best_of_n",
@@ -54,4 +55,5 @@ WEIGHTED_BEST_OF_N = Method(
     own=frozenset({"aggregation"}),
     fixed={"answer_selection": "weighted_vote", **UNFILTERED},
     resamples=False,
+    by_steps=False,
 )

@@ -55,6 +55,7 @@ class Method:
         needs_reward_model: whether it scores particles with a reward model.
         votes: ``answer_selection`` if the caller chooses none.
         resamples: whether particles are copied over others, so that more is sampled than the particles at the end hold.
+        by_steps: whether it decides between steps, so that the generator must be able to continue a solution.
     """
 
     name: MethodName
@@ -65,6 +66,7 @@ class Method:
     needs_reward_model: bool = True
     votes: Callable[[SearchOptions], AnswerSelection] = by_weight
     resamples: bool = True
+    by_steps: bool = True
 
     def reads(self, option: str) -> bool:
         """Whether a caller may choose this option."""

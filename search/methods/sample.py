@@ -10,4 +10,5 @@ SAMPLE = Method(
     fixed={"n_particles": 1, "separator": "", "answer_selection": "majority", **UNFILTERED},
     needs_reward_model=False,
     resamples=False,
+    by_steps=False,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from epf.core.generator import abilities_of
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Trajectory
 from epf.search.result import StopReason
@@ -12,16 +13,25 @@ async def sample_solutions(
 ) -> tuple[list[Trajectory], StopReason | None]:
     """Independent trajectories, by default all ``n_particles``, and the limit that left one of them unfinished.
 
+    A generator that cannot continue a solution samples each of them with one call.
+
     ``score`` is applied to a trajectory (and its slot) as soon as it has finished.
     """
     slots = range(run.options.n_particles) if slots is None else slots
     trajectories = [Trajectory()] * len(slots)
     share = run.token_share(len(slots))
+    continues = abilities_of(run.generator).continues
     spent = False
 
     async def finish(slot: int) -> None:
         nonlocal spent
         trajectory = Trajectory()
+        if not continues:
+            trajectory = await run.sample_whole(slot, allowance=share)
+            if trajectory.status == "finished" and score is not None:
+                trajectory = await score(trajectory, slot)
+            trajectories[slot - slots.start] = trajectory
+            return
         for t in range(1, run.options.max_steps + 1):
             left = share - len(trajectory.token_ids)
             if left < 1:

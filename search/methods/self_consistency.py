@@ -22,4 +22,5 @@ SELF_CONSISTENCY = Method(
     fixed={"answer_selection": "majority", **UNFILTERED},
     needs_reward_model=False,
     resamples=False,
+    by_steps=False,
 )

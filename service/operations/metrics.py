@@ -205,6 +205,7 @@ class _SearchObserver:
         self._metrics = metrics
         self._method = method
         self._n_particles = 0
+        self._counted_prompt = False
         self.n_discarded = 0
         """Tokens in no final particle. These are all tokens as long as the search has no result."""
 
@@ -213,7 +214,8 @@ class _SearchObserver:
         match event:
             case Started():
                 self._n_particles = event.n_particles
-                self._metrics.tokens.labels("prompt").inc(event.prompt_tokens)
+                self._counted_prompt = event.prompt_tokens is not None
+                self._metrics.tokens.labels("prompt").inc(event.prompt_tokens or 0)
             case StepTaken():
                 self.n_discarded += event.n_tokens
                 self._metrics.tokens.labels("generated").inc(event.n_tokens)
@@ -221,6 +223,8 @@ class _SearchObserver:
                 self._metrics.observe_round(self._method, event.record, self._n_particles)
             case Answered():
                 self.n_discarded = event.result.usage.discarded_tokens
+                if not self._counted_prompt:
+                    self._metrics.tokens.labels("prompt").inc(event.result.usage.prompt_tokens)
                 self._metrics.observe_result(event.result)
 
 

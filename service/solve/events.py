@@ -25,7 +25,9 @@ class StartedEvent(BaseModel):
     method: str
     n_particles: int
     seed: int
-    prompt_tokens: int
+    prompt_tokens: int | None = Field(
+        description="Tokens of the prompt; null where only the generator's server counts them, see `usage` of the result."
+    )
 
 
 class StepEvent(BaseModel):

@@ -9,7 +9,7 @@ import pytest
 
 from epf.core.errors import GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Message, Sampling
-from epf.generators.openai.generator import load_openai
+from epf.generators.servers import load_server
 from tests.engines.http.server import Answer, upstream
 from tests.generators.openai.completions_server import completions_app
 from tests.service.serving import served
@@ -22,7 +22,7 @@ PROMPT = (Message("user", "How many birds?"),)
 def test_name_and_context_come_from_the_server_or_else_the_configuration(directory: Path, by_ids: bool) -> None:
     async def main() -> None:
         async with served(completions_app(directory, by_ids=by_ids)) as (host, port):
-            generator = await asyncio.to_thread(load_openai, [f"http://{host}:{port}"], tokenizer=directory)
+            generator = await asyncio.to_thread(load_server, [f"http://{host}:{port}"], tokenizer=directory)
             assert (generator.name, generator.context_length) == ("tiny", CONTEXT)
             step = await generator.step(generator.prompt_ids(PROMPT), Sampling(), 0)
             assert bool(step.log_probs) == by_ids
@@ -32,12 +32,12 @@ def test_name_and_context_come_from_the_server_or_else_the_configuration(directo
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def loaded(models: Any, directory: Path | None, **options: Any) -> str:
+def loaded(models: Any, directory: Path | str | None, **options: Any) -> str:
     """Name of the generator loaded from a server that lists ``models``."""
 
     async def main() -> str:
         async with upstream(lambda _: models if isinstance(models, Answer) else Answer({"data": models})) as server:
-            generator = await asyncio.to_thread(load_openai, [server.url], tokenizer=directory, **options)
+            generator = await asyncio.to_thread(load_server, [server.url], tokenizer=directory, **options)
             await generator.aclose()
             return generator.name
 
@@ -65,14 +65,14 @@ def test_a_named_model_of_a_server_that_is_down_is_an_error(directory: Path) -> 
     with pytest.raises(
         GeneratorError, match=r"at http://127\.0\.0\.1:1 failed after 1 attempt: connection failed \(connection refused"
     ):
-        load_openai(["http://127.0.0.1:1"], model="three", tokenizer=directory)
+        load_server(["http://127.0.0.1:1"], model="three", tokenizer=directory)
 
 
 @pytest.mark.parametrize("listed", [{"max_model_len": 77}, {"context_length": 77}, {"meta": {"n_ctx": 77}}])
 def test_the_context_is_read_from_the_list_if_it_is_there(directory: Path, listed: dict[str, Any]) -> None:
     async def main() -> int:
         async with upstream(lambda _: Answer({"data": [{"id": "one"} | listed]})) as server:
-            generator = await asyncio.to_thread(load_openai, [f"{server.url}/v1/"], tokenizer=directory, model="one")
+            generator = await asyncio.to_thread(load_server, [f"{server.url}/v1/"], tokenizer=directory, model="one")
             await generator.aclose()
             assert server.requests[0].path == "/v1/models"
             return generator.context_length
@@ -89,7 +89,8 @@ def test_the_context_is_read_from_the_list_if_it_is_there(directory: Path, liste
         ([5, {"id": 5}], {}, GeneratorError, "lists no models"),
         (Answer({}, 401), {}, GeneratorError, "status 401"),
         (Answer({}, 200), {}, GeneratorError, "lists no models"),
-        (LISTED[:1], {"directory": None}, InvalidRequest, "Set generator.tokenizer"),
+        (LISTED[:1], {"directory": None}, GeneratorError, "without any choice"),
+        (LISTED[:1], {"directory": "nowhere"}, InvalidRequest, "generator.tokenizer: 'nowhere' is not a directory"),
     ],
 )
 def test_a_failure_to_load_says_why(

@@ -1,0 +1,120 @@
+"""Generators behind OpenAI-compatible servers: by token ids or with a tokenizer where possible, by text otherwise."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+from epf.core.errors import GeneratorError, InvalidRequest
+from epf.core.generator import Generator
+from epf.engines.http.dialect import Dialect
+from epf.engines.http.kinds import NAMES, ServerKind
+from epf.engines.http.replicas import Upstream
+from epf.engines.hub import model_directory
+from epf.engines.onnx.config import read_json
+from epf.engines.tokenizer import ChatTokenizer
+from epf.generators.chat.continuing import Continuation
+from epf.generators.chat.generator import ASSUMED_CONTEXT, ChatGenerator, cannot_continue
+from epf.generators.chat.request import FIELDS
+from epf.generators.chat.sampler import ask_for_continuation
+from epf.generators.openai.discovery import ServedModel, find_model
+from epf.generators.openai.generator import OpenAiGenerator
+
+logger = logging.getLogger(__name__)
+
+NEVER_BY_IDS: frozenset[ServerKind] = frozenset({"ollama", "lm_studio", "azure", "openai"})
+"""Servers that take no token ids, and name their models as no tokenizer is named."""
+
+
+def load_server(
+    urls: Sequence[str],
+    *,
+    model: str | None = None,
+    tokenizer: str | Path | None = None,
+    api_key: str | None = None,
+    timeout_s: float = 60.0,
+) -> Generator:
+    """Connect to equivalent servers and ask them what they serve. Blocks, and needs a thread in which no event loop runs.
+
+    Where a tokenizer is named, or found under the model's name, everything travels as token ids if the server takes them.
+    Otherwise nothing but text is exchanged.
+
+    Args:
+        urls: base URLs of the servers.
+        model: name of the model on the servers; required if they serve several, or if they do not list what they serve.
+        tokenizer: directory or hub name of the model's tokenizer.
+        api_key: API key for the servers.
+        timeout_s: maximum wait between chunks of a response, in seconds.
+
+    Raises:
+        GeneratorError: no server responds, or the servers do not have this model.
+        InvalidRequest: a tokenizer is named, but does not exist.
+        ValueError: a URL is invalid, the tokenizer has no chat template, or the length of the context is unknown.
+    """
+
+    def connect() -> Upstream:
+        return Upstream(urls, GeneratorError, "the generator", api_key=api_key, timeout_s=timeout_s)
+
+    async def discover() -> ServedModel:
+        async with aclosing(connect()) as upstream:
+            return await find_model(upstream, model)
+
+    served = asyncio.run(discover())
+    directory = _tokenizer_of(served, tokenizer)
+    if directory is not None:
+        context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
+        if context_length is None:
+            raise ValueError(f"Neither the server of {served.name} nor the tokenizer's config.json gives the context length.")
+        return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, context_length)
+    dialect = Dialect("the generator", FIELDS)
+
+    async def ask() -> Continuation:
+        async with aclosing(connect()) as upstream:
+            return await ask_for_continuation(upstream, served, dialect)
+
+    continuation = asyncio.run(ask())
+    for line in _losses(served, continuation):
+        logger.warning("%s", line)
+    return ChatGenerator(connect(), served, continuation, dialect)
+
+
+def _tokenizer_of(served: ServedModel, named: str | Path | None) -> Path | None:
+    """Directory of the tokenizer that is named, or else of the one that has the model's name; None without one."""
+    if named:
+        return model_directory(named, setting="generator.tokenizer")
+    if served.server in NEVER_BY_IDS:
+        return None
+    for name in dict.fromkeys(filter(None, (served.source, served.name))):
+        try:
+            return model_directory(name, setting="generator.tokenizer")
+        except InvalidRequest:
+            continue
+    return None
+
+
+def _losses(served: ServedModel, continuation: Continuation) -> list[str]:
+    """What is not possible by text with this server, a sentence each."""
+    kind = NAMES[served.server]
+    losses = [
+        f"No tokenizer is known for {served.name!r}, so its server ({kind}) is asked by text: there are no token ids, and it "
+        "may tokenize a prefix otherwise than it was sampled. If you can name the model's tokenizer, set generator.tokenizer "
+        "(EPF_GENERATOR__TOKENIZER)."
+    ]
+    if continuation.style is None:
+        losses.append(cannot_continue(served.server))
+    if continuation.style == "text":
+        losses.append(f"The server ({kind}) has no chats: the conversation is sent as plain text, without a chat template.")
+    if not continuation.log_probs:
+        losses.append(
+            f"The server ({kind}) returns no log probabilities: the method ipf and log probabilities are not available."
+        )
+    if not continuation.counts:
+        losses.append(
+            f"The server ({kind}) counts no tokens: each piece that it streams counts as one, and prompts count as 0."
+        )
+    if served.context_length is None:
+        losses.append(
+            f"The server ({kind}) does not give the length of its context: limits are derived from {ASSUMED_CONTEXT} tokens."
+        )
+    return losses
