@@ -59,8 +59,13 @@ def identities(settings: Settings) -> dict[str, dict[str, Any]]:
     generator, reward_model = settings.generator, settings.models.reward_model
     assert isinstance(reward_model, RewardModelOptions), "settings hold options"
     confidence = {} if settings.confidence is None else {"confidence": {"file": str(settings.confidence)}}
+    prompting = {"system_prompt": generator.system_prompt, "examples": generator.examples and str(generator.examples)}
     return {
-        "generator": {"kind": generator.kind, "name": generator.name},
+        "generator": {
+            "kind": generator.kind,
+            "name": generator.name,
+            **{name: value for name, value in prompting.items() if value is not None},
+        },
         "reward_model": {
             "kind": reward_model.kind,
             "name": reward_model.name,

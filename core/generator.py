@@ -20,6 +20,8 @@ Finish = Literal["separator", "eos", "length", "answer"]
 
 Role = Literal["system", "user", "assistant"]
 
+MAX_SYSTEM_PROMPT_CHARS = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -151,6 +153,10 @@ class GeneratorWrapper:
         """Render a conversation with the inner model's chat template."""
         return self._inner.prompt_ids(messages)
 
+    def plain_prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Render a conversation as :func:`plain_prompt_ids` does."""
+        return plain_prompt_ids(self._inner, messages)
+
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes that a token adds to the text."""
         return self._inner.token_bytes(token_id)
@@ -166,3 +172,10 @@ class GeneratorWrapper:
     async def aclose(self) -> None:
         """Close the inner model."""
         await self._inner.aclose()
+
+
+def plain_prompt_ids(generator: Generator, messages: Sequence[Message]) -> tuple[int, ...]:
+    """Render a conversation as it is, without what a wrapper puts in front of it."""
+    if isinstance(generator, GeneratorWrapper):
+        return generator.plain_prompt_ids(messages)
+    return generator.prompt_ids(messages)

@@ -1,6 +1,7 @@
 """Generators by kind."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -8,17 +9,22 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from epf.core.errors import InvalidRequest
-from epf.core.generator import Generator
+from epf.core.generator import MAX_SYSTEM_PROMPT_CHARS, Generator, Message
 from epf.engines.reference import EMBEDDED, VLLM, ModelKinds
 from epf.generators.embedded import EmbeddedGenerator
+from epf.generators.examples import read_examples
+from epf.generators.prompting import DEFAULT_SYSTEM_PROMPT, PromptingGenerator
+
+PROMPTING = ("system_prompt", "examples")
+"""Options of what a generator reads before a conversation; the embedded one was not trained to."""
 
 KINDS = ModelKinds(
     "generator",
     server="openai",
     read={
         EMBEDDED: frozenset({"name"}),
-        VLLM: frozenset({"name", "tokenizer", "engine"}),
-        "openai": frozenset({"name", "url", "api_key", "tokenizer", "timeout_s"}),
+        VLLM: frozenset({"name", "tokenizer", "engine", *PROMPTING}),
+        "openai": frozenset({"name", "url", "api_key", "tokenizer", "timeout_s", *PROMPTING}),
     },
 )
 
@@ -41,6 +47,14 @@ class GeneratorOptions(BaseModel):
     )
     timeout_s: float = Field(60.0, gt=0, description="Maximum wait between chunks of the upstream response, in seconds.")
     engine: dict[str, Any] = Field({}, description="Additional vLLM engine arguments, as JSON.")
+    system_prompt: str | None = Field(
+        None,
+        max_length=MAX_SYSTEM_PROMPT_CHARS,
+        description="System prompt of conversations without one. Unset asks for steps and a boxed answer; empty sends none.",
+    )
+    examples: Path | None = Field(
+        None, description="File of solved problems that precede every conversation (JSON Lines with `problem` and `solution`)."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -74,10 +88,23 @@ def load_generator(options: GeneratorOptions | None = None) -> Generator:
     if chosen.kind not in GENERATORS:
         message = f"Unknown generator {chosen.kind!r}. Choose one of {', '.join(sorted(GENERATORS))}."
         raise InvalidRequest(message, param="generator")
+    examples = () if chosen.examples is None else read_examples(chosen.examples)
     try:
-        return GENERATORS[chosen.kind](chosen)
+        generator = GENERATORS[chosen.kind](chosen)
     except (ValueError, FileNotFoundError) as error:
         raise InvalidRequest(f"Generator {chosen.kind!r}: {error}", param="generator") from error
+    return generator if chosen.kind == EMBEDDED else _prompted(generator, chosen.system_prompt, examples)
+
+
+def _prompted(generator: Generator, system_prompt: str | None, examples: Sequence[Message]) -> Generator:
+    """``generator`` with what it reads before each conversation; it is closed if that does not fit into its context."""
+    prompted = PromptingGenerator(generator, DEFAULT_SYSTEM_PROMPT if system_prompt is None else system_prompt, examples)
+    try:
+        prompted.check_room()
+    except BaseException:
+        asyncio.run(generator.aclose())
+        raise
+    return prompted
 
 
 def _embedded(options: GeneratorOptions) -> Generator:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.config import JsonDict
 
 from epf.core.errors import InvalidRequest
+from epf.core.generator import MAX_SYSTEM_PROMPT_CHARS
 from epf.search.smc.annealing import Schedule
 from epf.search.smc.filter import Weighting
 from epf.search.smc.weights import Scheme
@@ -86,6 +87,12 @@ class SearchOptions(BaseModel):
         ge=1,
         description="Maximum length of one particle in tokens. A particle that is unfinished by then has no answer. Null sets "
         "no limit apart from the model's context.",
+    )
+    system_prompt: str | None = Field(
+        None,
+        max_length=MAX_SYSTEM_PROMPT_CHARS,
+        description="System prompt for the generator, if the conversation has no system message. Null takes the one in the "
+        "generator's settings; an empty text sends the problem as it is, without system prompt and examples.",
     )
     separator: str = Field(
         "\n\n",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
-from epf.core.generator import Abilities, Generator, Message, abilities_of
+from epf.core.generator import Abilities, Generator, Message, abilities_of, plain_prompt_ids
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
 from epf.search.answers.checker import AnswerChecker
@@ -159,7 +159,7 @@ async def search(
     deadline_s = request.deadline_s
     if deadline_s is None and options.max_seconds is not None:
         deadline_s = loop.time() + options.max_seconds
-    prompt_ids = _prompt_ids(generator, request.prompt or (Message("user", request.problem),))
+    prompt_ids = _prompt_ids(generator, request)
     n_prompt = len(prompt_ids) if abilities.counts_prompts else 0
     emit(Started(method.name, options.n_particles, seed, n_prompt if abilities.counts_prompts else None))
 
@@ -215,9 +215,18 @@ def _no_limit(_grace_s: float) -> AbstractAsyncContextManager[None]:
     return nullcontext()
 
 
-def _prompt_ids(generator: Generator, prompt: Sequence[Message]) -> tuple[int, ...]:
+def render(conversation: Sequence[Message], system_prompt: str | None, generator: Generator) -> tuple[int, ...]:
+    """Token ids of a conversation, with the system prompt that the options of its search ask for."""
+    if system_prompt is None or (system_prompt.strip() and any(message.role == "system" for message in conversation)):
+        return tuple(generator.prompt_ids(conversation))
+    if not system_prompt.strip():
+        return tuple(plain_prompt_ids(generator, conversation))
+    return tuple(generator.prompt_ids((Message("system", system_prompt), *conversation)))
+
+
+def _prompt_ids(generator: Generator, request: SearchRequest) -> tuple[int, ...]:
     try:
-        ids = tuple(generator.prompt_ids(prompt))
+        ids = render(request.prompt or (Message("user", request.problem),), request.options.system_prompt, generator)
     except SearchServiceError:
         raise
     except Exception as error:

@@ -17,6 +17,7 @@ COMMON: Final = frozenset(
         "temperature",
         "top_p",
         "max_tokens_per_particle",
+        "system_prompt",
         "separator",
         "stop",
         "answer_selection",

@@ -17,7 +17,7 @@ from epf.core.errors import ContextTooLong, InvalidRequest, ModelNotFound, Searc
 from epf.core.generator import Generator, Message, Role
 from epf.search.methods import METHODS
 from epf.search.methods.sample import SAMPLE
-from epf.search.runner import SearchRequest, check_scored
+from epf.search.runner import SearchRequest, check_scored, render
 from epf.service.chat.request import ChatRequest, ChatSearch
 from epf.service.effort import Effort
 from epf.service.searches.models import Models
@@ -84,17 +84,20 @@ def problem_of(prompt: Sequence[Message]) -> str:
     return "\n\n".join(f"{SPEAKERS[turn.role]}: {turn.content}" for turn in turns)
 
 
-def check_context(prompt: Sequence[Message], generator: Generator, field: str = "messages", room: int = 0) -> None:
+def check_context(
+    prompt: Sequence[Message], system_prompt: str | None, generator: Generator, field: str = "messages", room: int = 0
+) -> None:
     """Refuse a conversation that the generator cannot read, before a stream begins; ``field`` of the request holds it.
 
-    ``room`` is the number of tokens that the conversation must leave, in addition to the first one of the answer.
+    ``system_prompt`` is the option of its search, ``room`` the number of tokens that the conversation must leave, in addition
+    to the first one of the answer.
 
     Raises:
         ContextTooLong: the conversation fills the generator's context.
         InvalidRequest: the model's chat template refuses it; some refuse a system prompt or two messages of one speaker.
     """
     try:
-        n_tokens = len(generator.prompt_ids(prompt))
+        n_tokens = len(render(prompt, system_prompt, generator))
     except SearchServiceError:
         raise
     except Exception:
@@ -210,9 +213,14 @@ def requests_of(prompt: tuple[Message, ...], sources: Sources, settings: Setting
     """One search per choice, identical except for the seed.
 
     Raises:
-        InvalidRequest: an option is out of range, the request exceeds a limit of the server, or its method needs a reward
-            model, which is missing.
+        InvalidRequest: an option is out of range, the request exceeds a limit of the server or has two system prompts, or its
+            method needs a reward model, which is missing.
     """
+    if (sources.search.get("system_prompt") or "").strip() and any(message.role == "system" for message in prompt):
+        message = (
+            f"`search.system_prompt` and the system message in `{sources.problem}` contradict each other: send one of them."
+        )
+        raise InvalidRequest(message, param="search.system_prompt")
     try:
         request = resolve(
             problem_of(prompt),
@@ -240,14 +248,14 @@ def seed_of(seed: int, choice: int) -> int:
 
 
 def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]:
-    """Search options that a model name stands for.
+    """Search options that a model name stands for. The generator's own name is the plain model, which gets no system prompt.
 
     Raises:
         ModelNotFound: there is no such model, it has more particles than this server allows, or it needs a reward model,
             which is missing.
     """
     if model == models.generator.name:
-        return {"method": SAMPLE.name}
+        return {"method": SAMPLE.name, "system_prompt": ""}
     numbered = None if model in METHOD_OF else _NUMBERED.fullmatch(model)
     name = numbered["method"] if numbered else model
     n_particles = {"n_particles": int(numbered["n_particles"])} if numbered else {}

@@ -51,7 +51,7 @@ def chat_of(body: ChatRequest, settings: Settings, models: Models) -> Chat:
     sources = sources_of(body, settings, models)
     prompt = prompt_of(body.messages, settings)
     requests = requests_of(prompt, sources, settings, models)
-    check_context(prompt, models.generator)
+    check_context(prompt, requests[0].options.system_prompt, models.generator)
     return Chat(body, Choices(sources, requests, models.generator), fingerprint(models))
 
 

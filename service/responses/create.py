@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from epf.core.errors import ContextTooLong, InvalidRequest
-from epf.core.generator import Generator
 from epf.service.chat.choices import Choices
 from epf.service.chat.resolve import Sources, check_context, given_options, options_of, prompt_of, requests_of
 from epf.service.responses.items import Item, Reference, new_id
@@ -68,10 +67,15 @@ def creation_of(body: ResponsesRequest, earlier: Earlier, settings: Settings, mo
     instructions = (Item("", "system", body.instructions),) if body.instructions else ()
     if body.truncation == "auto":
         room = min(body.max_output_tokens or MIN_ROOM, models.generator.context_length // 2)
-        conversation = _truncated(instructions, conversation, settings, models.generator, room)
+        system_prompt = sources.choices.get("system_prompt", settings.search.system_prompt)
+
+        def check_room(items: Sequence[Item]) -> None:
+            check_context(prompt_of(items, settings, FIELD), system_prompt, models.generator, FIELD, room)
+
+        conversation = _truncated(instructions, conversation, settings.max_messages, check_room)
     prompt = prompt_of((*instructions, *conversation), settings, FIELD)
     (request,) = requests_of(prompt, sources, settings, models)
-    check_context(prompt, models.generator, FIELD)
+    check_context(prompt, request.options.system_prompt, models.generator, FIELD)
     choices = Choices(sources, (request,), models.generator)
     reasoning = body.reasoning or ReasoningOptions()
     response = ResponseOut(
@@ -136,9 +140,12 @@ def _resolved(item: Item | Reference, index: int, earlier: Earlier) -> Item:
 
 
 def _truncated(
-    instructions: Sequence[Item], conversation: tuple[Item, ...], settings: Settings, generator: Generator, room: int
+    instructions: Sequence[Item],
+    conversation: tuple[Item, ...],
+    max_messages: int,
+    check_room: Callable[[Sequence[Item]], None],
 ) -> tuple[Item, ...]:
-    """``conversation`` without its oldest messages, as far as it takes to leave ``room`` tokens of the generator's context.
+    """``conversation`` without its oldest messages, as far as ``check_room`` raises ``ContextTooLong`` for it.
 
     System messages stay, and so does the last message of the user with what follows it.
     """
@@ -151,10 +158,10 @@ def _truncated(
 
     def fits(n: int) -> bool:
         kept = (*instructions, *without(n))
-        if len(kept) > settings.max_messages:
+        if len(kept) > max_messages:
             return False
         try:
-            check_context(prompt_of(kept, settings, FIELD), generator, FIELD, room)
+            check_room(kept)
         except ContextTooLong:
             return False
         return True

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 GUARD_S = 60
 ROOT = Path(__file__).parents[2]
 MODELS = {"EPF_GENERATOR__KIND": "scripted", "EPF_REWARD_MODEL__KIND": "scripted", "EPF_PORT": "0"}
+MODELS |= {"EPF_GENERATOR__SYSTEM_PROMPT": ""}  # the scripted generator reads a problem's first letter
 LONG = "1000000"
 
 

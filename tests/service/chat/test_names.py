@@ -22,7 +22,7 @@ MODELS = Models(Writer(), Judge(), AnswerChecker())
         ("beam-16", {"method": "beam", "n_particles": 16}),
         ("dvts-16", {"method": "dvts", "n_particles": 16}),
         ("self-consistency-64", {"method": "self_consistency", "n_particles": 64}),
-        ("test/writer", {"method": "sample"}),
+        ("test/writer", {"method": "sample", "system_prompt": ""}),
     ],
 )
 def test_a_model_name_stands_for_options(model: str, options: dict[str, object]) -> None:
