@@ -1,6 +1,7 @@
 """One server of a model, asked directly: each request once, within a time limit, and errors in the words of searches."""
 
 import asyncio
+import socket
 import ssl
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ from epf.engines.http.replicas import Upstream
 from epf.engines.http.wording import MAX_WORDS_SHOWN, Wording, address
 
 Owner = Literal["the generator", "the reward model"]
+
+CONNECT_S = 5.0
+"""Maximum time to connect, in seconds."""
 
 RESPONSE_S = 5.0
 """Maximum wait for a response that costs no tokens, in seconds."""
@@ -57,6 +61,25 @@ class Endpoint:
     def is_encrypted(self) -> bool:
         """Whether the address begins with ``https://``."""
         return urlsplit(self.url).scheme == "https"
+
+    async def connect(self, context: ssl.SSLContext | None = None) -> asyncio.StreamWriter:
+        """Connect to the first of the host's addresses that accepts; with a TLS handshake if ``context`` is given.
+
+        Raises:
+            OSError: none accepts, or none in time. A refusal is raised rather than another error, since it says more.
+        """
+        errors: list[OSError] = []
+        name = self.host if context else None
+        async with asyncio.timeout(CONNECT_S):
+            found = await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            for host in dict.fromkeys(str(entry[4][0]) for entry in found):
+                try:
+                    _, writer = await asyncio.open_connection(host, self.port, ssl=context, server_hostname=name)
+                except OSError as error:
+                    errors.append(error)
+                else:
+                    return writer
+        raise next((error for error in errors if isinstance(error, ConnectionRefusedError)), errors[0])
 
     def upstream(self) -> Upstream:
         """The server as searches ask it; the caller closes it."""

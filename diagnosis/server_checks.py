@@ -1,6 +1,5 @@
 """Checks of a model's server that cost no tokens: address, certificate, response, key, models, route."""
 
-import asyncio
 import ipaddress
 import ssl
 import time
@@ -11,14 +10,13 @@ from typing import Any
 
 from epf.core.errors import SearchServiceError
 from epf.diagnosis.check import Check
-from epf.diagnosis.endpoint import Endpoint, connection_failure, trusted
+from epf.diagnosis.endpoint import CONNECT_S, Endpoint, connection_failure, trusted
 from epf.diagnosis.finding import Outcome, failed, ok, skipped, warning
 from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.kinds import NAMES, ServerKind, ask
 from epf.engines.http.refusal import Refusal
 from epf.generators.openai.discovery import ServedModel, find_model
 
-CONNECT_S = 5.0
 EXPIRES_SOON_DAYS = 14
 KEY_REFUSED = frozenset({401, 403})
 NO_ROUTE = frozenset({404, 405, 501})
@@ -78,8 +76,7 @@ class ServerChecks:
         endpoint = self.endpoint
         since_s = time.monotonic()
         try:
-            async with asyncio.timeout(CONNECT_S):
-                _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+            writer = await endpoint.connect()
         except OSError as error:  # TimeoutError, too
             return connection_failure(error)
         taken_ms = 1000 * (time.monotonic() - since_s)
@@ -95,10 +92,9 @@ class ServerChecks:
                 return warning("none: http:// sends the key and all prompts unencrypted", "Use https:// if the server has it.")
             return skipped("none: the address begins with http://")
         try:
-            async with asyncio.timeout(CONNECT_S):
-                _, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=trusted())
+            writer = await endpoint.connect(trusted())
         except TimeoutError:
-            return failed("no TLS handshake within 5 seconds", "Does the address begin with http://?")
+            return failed(f"no TLS handshake within {CONNECT_S:g} seconds", "Does the address begin with http://?")
         except OSError as error:
             return connection_failure(error)
         certificate = writer.get_extra_info("peercert")
