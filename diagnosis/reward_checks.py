@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 from epf.core.reward_model import RewardModel
-from epf.diagnosis.check import QUICK_S, SAMPLING_S, Check
+from epf.diagnosis.check import QUICK_S, Check
 from epf.diagnosis.finding import Outcome, failed, ok, warning
 from epf.reward_models.probe import ProbeScores, probe
+
+SCORING_S = 240.0
+"""Time limit for two scores in seconds: a judge may think about each."""
 
 HARDLY = 0.05
 """Difference between the scores of a right and a wrong solution below which they are nearly the same."""
@@ -26,7 +29,7 @@ class RewardChecks:
     def checks(self) -> Iterator[Check]:
         """All checks, in order."""
         yield Check("ready", self._ready, limit_s=QUICK_S)
-        yield Check("scores", self._range, limit_s=SAMPLING_S)
+        yield Check("scores", self._range, limit_s=SCORING_S)
         yield Check("right and wrong", self._order, ("scores",))
 
     async def _ready(self) -> Outcome:

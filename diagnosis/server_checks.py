@@ -181,7 +181,7 @@ class ServerChecks:
             refusal = await self._refusal_at(path, body)
             if refusal is None or refusal.status not in NO_ROUTE:
                 return ok(path)
-            if refusal.named({"model"}) or refusal.code:
+            if refusal.named({"model"}) or not (refusal.code or "0").isdecimal():
                 setting = self.endpoint.wording.setting("name")
                 return failed(f"{path}: {self.endpoint.said(refusal)}", f"Check {setting}.")
         missing = " and ".join(self._routes)

@@ -215,9 +215,10 @@ def test_a_model_that_the_server_does_not_know() -> None:
     assert found["route"].advice == "Check generator.name (EPF_GENERATOR__NAME)."
 
 
-def test_a_server_for_chats_alone() -> None:
+@pytest.mark.parametrize("words", ["Not Found", {"code": 404, "message": "File Not Found", "type": "not_found_error"}])
+def test_a_server_for_chats_alone(words: Any) -> None:
     def answer(request: Request) -> Answer:
-        return Answer({"error": "Not Found"}, 404) if request.path == "/v1/completions" else serves(request)
+        return Answer({"error": words}, 404) if request.path == "/v1/completions" else serves(request)
 
     assert findings(answer)["route"].found == "/v1/chat/completions"
 
