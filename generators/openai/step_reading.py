@@ -59,7 +59,8 @@ def step_of_text(
     else:
         before, found, _ = text.partition(separator) if separator else (text, "", "")
         ids = tokenizer.encode(before + found)
-        step = read_step(ids[:max_tokens], (), prefix_ids, separator, (), tokenizer.token_bytes)
+        whole = _whole_characters(ids, max_tokens, tokenizer)
+        step = read_step(whole, (), prefix_ids, separator, (), tokenizer.token_bytes)
     if step.finish != "length" or not ended or len(ids) > max_tokens:
         return step
     return _with_end(replace(step, finish="eos"), max_tokens, tokenizer)
@@ -73,8 +74,7 @@ def named_ids(completion: Completion, tokenizer: ChatTokenizer) -> tuple[int, ..
     """
     ids: list[int] = []
     for text, named in completion.pieces:
-        spelled = b"".join(map(tokenizer.token_bytes, named))
-        if spelled == text.encode(errors="surrogatepass"):
+        if _spelled(named, tokenizer) == text:
             ids += named
         elif named and (whole := tokenizer.encode(text))[-len(named) :] == named:
             ids += whole
@@ -129,6 +129,18 @@ def _with_end(step: Step, max_tokens: int, tokenizer: ChatTokenizer) -> Step:
     if not tokenizer.eos_ids or step.log_probs or len(step.token_ids) >= max_tokens:
         return step
     return replace(step, token_ids=(*step.token_ids, min(tokenizer.eos_ids)))
+
+
+def _whole_characters(ids: Sequence[int], limit: int, tokenizer: ChatTokenizer) -> Sequence[int]:
+    """At most ``limit`` tokens, without those of a character that the limit cuts: the next prompt could not spell its part.
+
+    If the first character alone is longer, it is cut.
+    """
+    cut = ids[:limit]
+    if len(cut) < len(ids):
+        while cut and _spelled(cut, tokenizer).endswith("\ufffd"):
+            cut = cut[:-1]
+    return cut or ids[:limit]
 
 
 def _spelled(ids: Sequence[int], tokenizer: ChatTokenizer) -> str:

@@ -51,6 +51,21 @@ def test_a_step_is_cut_within_a_character() -> None:
     assert (step.token_ids, step.finish) == ((*EMOJI, EMOJI[0]), "length")
 
 
+def test_a_step_begins_within_a_character() -> None:
+    """A server shows the rest of a character as replacements, one for each token."""
+    rest = EMOJI[1:]
+    completion = completed(*(("\ufffd", (id_,)) for id_ in rest), ("7", TOKENIZER.encode("7")))
+    assert named_ids(completion, TOKENIZER) == (*rest, *TOKENIZER.encode("7"))
+
+
+def test_by_text_a_step_is_cut_before_a_character_that_has_no_room() -> None:
+    text = Completion("7🍎🍎", None, (), "length", None)
+    for room in range(len(EMOJI)):
+        step = step_of_text(text, PROMPT, "\n\n", 1 + len(EMOJI) + room, TOKENIZER)
+        assert (step.token_ids, step.finish) == ((*TOKENIZER.encode("7"), *EMOJI), "length")
+    assert step_of_text(Completion("🍎", None, (), "length", None), PROMPT, "\n\n", 1, TOKENIZER).token_ids == EMOJI[:1]
+
+
 @pytest.mark.parametrize("named", [EMOJI[:1], TOKENIZER.encode("7"), ()])
 def test_ids_that_do_not_spell_the_text_are_not_taken(named: tuple[int, ...]) -> None:
     assert named_ids(completed(("🍎", named)), TOKENIZER) is None
