@@ -42,7 +42,7 @@ def test_some_methods_need_no_reward_model() -> None:
 @pytest.mark.parametrize("method", UNSCORED)
 def test_methods_without_a_reward_model_search(vllm_server: Server, method: str) -> None:
     n = 1 if method == "sample" else 4
-    options = {} if method == "sample" else {"n_particles": n}
+    options: dict[str, Any] = {} if method == "sample" else {"n_particles": n}
     result = searched(vllm_server, method=method, **options)
     assert result.solution.strip()
     assert 1 <= len(result.particles) <= n

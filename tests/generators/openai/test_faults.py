@@ -83,7 +83,7 @@ NONSENSE = {
     "no number": stream(choice("2", [TWO], [None], "stop")),
     "fewer log probabilities": stream(choice("2.", [TWO, DOT], [-0.5], "stop")),
     "more log probabilities": stream(choice("2", [TWO], [-0.5, -0.5], "stop")),
-    "an unknown reason to end": stream(choice("2", [TWO], [-0.5], "content_filter")),
+    "an unknown reason to end": stream(choice("2", [TWO], [-0.5], "weather")),
     "a separator that was not sampled": stream(choice("2\n\n", [TWO], [-0.5], "stop", stop_reason="\n\n")),
     "huge": stream(choice("2" * 2 * MAX_RESPONSE_BYTES, [TWO], [-0.5], "stop")),
     "redirect": Answer({}, 302, {"location": "/v1/completions"}),
