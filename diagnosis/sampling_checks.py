@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from epf.core.errors import InvalidRequest
-from epf.core.generator import Generator, Message, Sampling, Step
+from epf.core.generator import Generator, Message, Sampling, Step, abilities_of
 from epf.diagnosis.check import SAMPLING_S, Check
 from epf.diagnosis.finding import Outcome, failed, ok, skipped, warning
 from epf.search.answers.extract import final_answer
@@ -35,7 +35,7 @@ class SamplingChecks:
         self._prompt: tuple[int, ...] = ()
         self._solution: Step | None = None
         self._greedy: Step | None = None
-        self._seconds = 0.0
+        self._counted: dict[tuple[int, ...], int] = {}
         self.n_tokens = 0
 
     def checks(self) -> Iterator[Check]:
@@ -56,12 +56,12 @@ class SamplingChecks:
         self._prompt = tuple(self._generator.prompt_ids([Message("user", PROBLEM)]))
         since_s = time.monotonic()
         step = await self._sample(SOLUTION_TOKENS)
-        self._seconds = time.monotonic() - since_s
+        taken_s = time.monotonic() - since_s
         self._solution = step
         if not step.text.strip():
             return failed("the model wrote nothing", "Check that the model is instruction-tuned, and its chat template.")
         n = len(step.token_ids)
-        return ok(f"{n} tokens in {self._seconds:.1f} s, {n / max(self._seconds, 1e-3):.0f} a second for one particle")
+        return ok(f"{n} tokens in {taken_s:.1f} s, {n / max(taken_s, 1e-3):.0f} a second for one particle")
 
     async def _end(self) -> Outcome:
         """The model ends its turn, and the server reports it."""
@@ -98,7 +98,7 @@ class SamplingChecks:
         assert self._solution is not None
         log_probs = self._solution.log_probs
         if not log_probs:
-            return warning("none", "Nothing, unless you use an option or a tool that reads them.")
+            return warning("none", "Method ipf needs them; nothing to do if you do not use it.")
         if not all(math.isfinite(value) and value <= 1e-6 for value in log_probs):
             return failed("not all are numbers of at most 0", "Update the server.")
         return ok(f"one for each token; their mean is {sum(log_probs) / len(log_probs):.2g}")
@@ -116,6 +116,12 @@ class SamplingChecks:
 
     async def _continues(self) -> Outcome:
         """A text in two steps is the text in one: a prefix is continued, and not begun anew."""
+        if not abilities_of(self._generator).continues:
+            return warning(
+                "the server cannot continue a reply that it has begun",
+                "Choose method self_consistency, sample or best_of_n, or a server that has /v1/completions or continues the "
+                "last message of the assistant, such as vLLM, SGLang, llama.cpp, Ollama or LM Studio.",
+            )
         whole = self._greedy or await self._sample(MORE_TOKENS)
         first = await self._sample(FEW_TOKENS)
         if first.finish == "eos":
@@ -171,11 +177,16 @@ class SamplingChecks:
         separator: str = "",
         after: tuple[int, ...] = (),
     ) -> Step:
-        prefix = (prompt or self._prompt) + after
+        begun = prompt or self._prompt
+        prefix = begun + after
         room = self._generator.context_length - len(prefix)
         sampling = Sampling(temperature=temperature, max_tokens=max(1, min(max_tokens, room)), separator=separator)
         step = await self._generator.step(prefix, sampling, seed)
-        self.n_tokens += len(prefix) + len(step.token_ids)
+        if step.prompt_tokens is not None:
+            self._counted[prompt or self._prompt] = step.prompt_tokens
+        self.n_tokens += (
+            self._counted.get(prompt or self._prompt, len(prompt or self._prompt)) + len(after) + len(step.token_ids)
+        )
         return step
 
 

@@ -122,13 +122,21 @@ class TokenChecks:
             return warning(f"the server read {counted} tokens where {len(ids)} ids were sent", "It is asked by text.")
         choice = next(iter(reply.get("choices") or []), None)
         choice = choice if isinstance(choice, dict) else {}
-        sampled, text = choice.get("token_ids"), choice.get("text")
-        if not isinstance(sampled, list):
-            return ok("the server reads token ids, and names what it samples in log probabilities or as text")
-        spelled = b"".join(map(self._tokenizer.token_bytes, sampled)).decode(errors="replace")
+        named, returned = _named_ids(choice.get("logprobs")), choice.get("token_ids")
+        sampled = returned if isinstance(returned, list) else named
+        if not sampled:
+            return ok("the server reads token ids, and returns text")
+        spelled, text = b"".join(map(self._tokenizer.token_bytes, sampled)).decode(errors="replace"), choice.get("text")
         if isinstance(text, str) and "\ufffd" not in spelled + text and spelled.strip() != text.strip():
             return failed(f"the ids that the server sampled spell {spelled!r}, its text is {text!r}", NOT_OURS)
-        return ok("the server reads and returns token ids")
+        return ok("the server reads token ids, and " + ("returns them" if sampled is returned else "names them"))
+
+
+def _named_ids(log_probs: object) -> list[int]:
+    """The ids that llama.cpp names in its log probabilities."""
+    content = log_probs.get("content") if isinstance(log_probs, dict) else None
+    ids = [entry.get("id") for entry in content if isinstance(entry, dict)] if isinstance(content, list) else []
+    return [id_ for id_ in ids if type(id_) is int]
 
 
 def _count(reply: dict[str, Any], name: str) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from epf.core.errors import GeneratorError, RewardModelError
-from epf.core.generator import Generator, GeneratorWrapper, Message, Sampling, Step
+from epf.core.generator import Abilities, Generator, GeneratorWrapper, Message, Sampling, Step
 from epf.core.reward_model import RewardModelWrapper, Score
 from epf.diagnosis.check import Check, run_checks
 from epf.diagnosis.finding import Finding, Outcome, ok
@@ -80,6 +80,12 @@ class BeginsAnew(GeneratorWrapper):
         return await super().step(self.prompt, sampling, seed)
 
 
+class CannotContinue(GeneratorWrapper):
+    @property
+    def abilities(self) -> Abilities:
+        return Abilities(continues=False)
+
+
 class NeverStops(GeneratorWrapper):
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         return await super().step(prefix_ids, replace(sampling, separator=""), seed)
@@ -139,9 +145,10 @@ def test_a_generator_in_order(generator: EmbeddedGenerator) -> None:
         (SeedsOfItsOwn, "seeds", "warning", "the same seed gives two texts", "cannot be repeated"),
         (NeverGreedy, "greedy", "warning", "two texts at temperature 0", "cannot be repeated"),
         (BeginsAnew, "continuation", "warning", "the model goes on with", "Steps do not continue exactly"),
+        (CannotContinue, "continuation", "warning", "cannot continue a reply that it has begun", "self_consistency"),
         (NeverStops, "stop", "failed", "the server did not stop at", "Update the server"),
         (NeverEnds, "end", "warning", "still writing after", "instruction-tuned"),
-        (WithoutLogProbs, "log probabilities", "warning", "none", "Nothing, unless"),
+        (WithoutLogProbs, "log probabilities", "warning", "none", "Method ipf needs them"),
         (WrongLogProbs, "log probabilities", "failed", "not all are numbers of at most 0", "Update the server"),
         (OneParagraph, "steps", "warning", "the solution is one step", "blank lines"),
         (WithoutAnswer, "answer", "warning", "ends in: 12 + 7 = 19. So he has nineteen apples now", "\\boxed{}"),

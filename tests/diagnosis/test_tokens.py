@@ -120,10 +120,10 @@ def test_a_server_of_another_model_counts_otherwise(chat: bool, directory: Path)
     [
         (serves(ids=(17, 1017), text="zebra"), "failed", "the ids that the server sampled spell"),
         (serves(refuses_ids=True), "ok", "reads text, not token ids"),
-        (serves(), "ok", "names what it samples in log probabilities or as text"),
+        (serves(), "ok", "reads token ids, and returns text"),
         (lambda _: Answer({"error": "no"}, 500), "ok", "reads text, not token ids"),
-        (lambda _: Answer({"choices": None}), "ok", "names what it samples"),
-        (lambda _: Answer({"choices": [None], "usage": 3}), "ok", "names what it samples"),
+        (lambda _: Answer({"choices": None}), "ok", "reads token ids, and returns text"),
+        (lambda _: Answer({"choices": [None], "usage": 3}), "ok", "reads token ids, and returns text"),
     ],
 )
 def test_token_ids_of_a_server(server: Callable[[Request], Answer], mark: str, words: str, directory: Path) -> None:
@@ -135,4 +135,12 @@ def test_token_ids_of_a_server(server: Callable[[Request], Answer], mark: str, w
 def test_a_server_that_returns_ids_of_this_tokenizer(directory: Path) -> None:
     ids = ChatTokenizer(directory).encode("2 + 3 = 5.")
     finding = found(directory, serves(ids=ids, text="2 + 3 = 5."))[0]["token ids"]
-    assert (finding.mark, finding.found) == ("ok", "the server reads and returns token ids")
+    assert (finding.mark, finding.found) == ("ok", "the server reads token ids, and returns them")
+
+
+@pytest.mark.parametrize(("text", "mark"), [("2 + 3 = 5.", "ok"), ("Paris", "failed")])
+def test_ids_that_llama_cpp_names_in_its_log_probabilities(text: str, mark: str, directory: Path) -> None:
+    content = [{"id": id_, "token": "?", "logprob": -0.1} for id_ in ChatTokenizer(directory).encode("2 + 3 = 5.")]
+    choice = {"text": text, "logprobs": {"content": content}}
+    finding = found(directory, lambda _: Answer({"choices": [choice]}))[0]["token ids"]
+    assert finding.mark == mark
