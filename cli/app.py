@@ -31,6 +31,7 @@ class Place(NamedTuple):
 
 COMMANDS = {
     "solve": Place("solve", "solve", "Solve a problem, or every problem of a file."),
+    "score": Place("score", "score", "Score the steps of a solution, or of a file of solutions."),
     "serve": Place("serve", "serve", "Serve the search over HTTP."),
     "serve-prm": Place("serve_prm", "serve_prm", "Serve the reward model over HTTP."),
     "eval": Place("evaluation", "evaluate", "Compare methods and budgets on a data set."),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from epf.cli.command import Command, escaped, field_options, given_options
+from epf.cli.models import announced_models, model_options, named_models
 from epf.core.errors import InvalidRequest
 from epf.problem_sets.columns import parse_columns
 from epf.search.options import SearchOptions
@@ -33,6 +34,7 @@ def _budgets(text: str) -> tuple[int, ...]:
         "epf eval --dataset gsm8k --methods pf,epf+lookahead=reuse --temperature 0.6 --out runs/lookahead",
         "epf eval --dataset problems.csv --columns problem=Prompt,answer=Target --out runs/table",
         "epf eval --dataset problems.jsonl --ray local --workers 4 --out runs/mine",
+        "epf eval --generator http://localhost:8001 --dataset svamp --limit 50 --budgets 1,8 --out runs/own",
         "epf eval --compare runs/first runs/lookahead",
     ),
 )
@@ -114,6 +116,7 @@ def _budgets(text: str) -> tuple[int, ...]:
 @click.option(
     "--worker-gpus", type=float, default=0.0, show_default=True, metavar="X", help="Number of GPUs that each Ray worker holds."
 )
+@model_options()
 @click.pass_context
 def evaluate(
     context: click.Context,
@@ -131,12 +134,16 @@ def evaluate(
     ray: str | None,
     workers: int | None,
     worker_gpus: float,
+    generator: str | None,
+    reward_model: str | None,
+    family: str | None,
+    tokenizer: str | None,
     **_: Any,
 ) -> int:
     """Compare methods and budgets on a data set, and write a report.
 
-    The models and the defaults of the search options are those of `epf serve`: set EPF_GENERATOR__KIND and so on. Ctrl-C writes
-    the report on the searches that have ended; the same command resumes the run.
+    The models and the defaults of the search options are those of `epf serve`: set EPF_GENERATOR and so on. Ctrl-C writes the
+    report on the searches that have ended; the same command resumes the run.
     """
     if compare is not None:
         from epf.cli.evaluating import show_comparison
@@ -149,7 +156,7 @@ def evaluate(
     from epf.evaluation.run import Evaluation
     from epf.service.searches.models import open_models
 
-    settings = read_settings()
+    settings = read_settings(**named_models(generator, reward_model, family, tokenizer))
     defaults = {name: value for name, value in settings.search.chosen().items() if name not in NOT_SHARED}
     evaluation = Evaluation(
         dataset,
@@ -165,4 +172,5 @@ def evaluate(
         has_reward_model=settings.has_reward_model,
     )
     cluster = None if ray is None else Cluster(ray, workers, worker_gpus)
-    return run(evaluation, context.obj or partial(open_models, settings), cluster, concurrency=concurrency)
+    load_models = context.obj or partial(announced_models if cluster is None else open_models, settings)
+    return run(evaluation, load_models, cluster, concurrency=concurrency)

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,19 @@ from epf.core.errors import InvalidRequest
 from epf.service.settings import Settings, unknown_variables
 
 
-def server_settings(host: str | None, port: int | None, *, default_port: int | None = None) -> Settings:
+def server_settings(
+    host: str | None, port: int | None, models: Mapping[str, Any], *, default_port: int | None = None
+) -> Settings:
     """Settings of a server, and logs that are set up accordingly. See :func:`read_server_settings`."""
     from epf.service.operations import logs
 
-    settings = read_server_settings(host, port, default_port)
+    settings = read_server_settings(host, port, models, default_port)
     logs.configure(settings.log_level)
     return settings
 
 
-def read_server_settings(host: str | None, port: int | None, default_port: int | None) -> Settings:
-    """Settings of a server, in which ``--host`` and ``--port`` override the environment.
+def read_server_settings(host: str | None, port: int | None, models: Mapping[str, Any], default_port: int | None) -> Settings:
+    """Settings of a server, in which ``--host``, ``--port`` and the flags that name models override the environment.
 
     ``default_port`` replaces the setting's own default.
 
@@ -33,7 +36,7 @@ def read_server_settings(host: str | None, port: int | None, default_port: int |
     from epf.service.http.middleware.auth import check_bind
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = read_settings(**given)
+    settings = read_settings(**given, **models)
     if default_port is not None and "port" not in settings.model_fields_set:
         settings = settings.model_copy(update={"port": default_port})
     check_bind(settings)

@@ -10,6 +10,7 @@ import click
 
 from epf.cli.command import Command, escaped, field_options, given_options
 from epf.cli.loading import notice
+from epf.cli.models import model_options, named_models
 from epf.cli.problems import read_problems
 from epf.core.errors import InvalidRequest
 from epf.search.options import SearchOptions
@@ -22,7 +23,7 @@ from epf.search.options import SearchOptions
         'epf solve "There are 45 birds on a wire. 17 fly away. How many are left?"',
         'epf solve --json --n-particles 16 --seed 1 "What is 17 * 24?"',
         "epf solve --json --file problems.jsonl > answers.jsonl",
-        "EPF_GENERATOR__KIND=openai EPF_GENERATOR__URL=http://localhost:8001 epf solve - < problem.txt",
+        "epf solve --generator http://localhost:8001 - < problem.txt",
     ),
 )
 @click.argument("words", nargs=-1, metavar="[PROBLEM]")
@@ -41,14 +42,25 @@ from epf.search.options import SearchOptions
     metavar="N",
     help="Maximum number of rows of --file that are solved at the same time.",
 )
+@model_options()
 @click.pass_context
 def solve(
-    context: click.Context, /, words: tuple[str, ...], file: Path | None, as_json: bool, concurrency: int, **_: Any
+    context: click.Context,
+    /,
+    words: tuple[str, ...],
+    file: Path | None,
+    as_json: bool,
+    concurrency: int,
+    generator: str | None,
+    reward_model: str | None,
+    family: str | None,
+    tokenizer: str | None,
+    **_: Any,
 ) -> int:
     """Solve PROBLEM, or every problem of a file.
 
     Put PROBLEM in quotes, or write - to read it from standard input. The models and the defaults of the search options are
-    those of `epf serve`: set EPF_GENERATOR__KIND, EPF_REWARD_MODEL__KIND, EPF_SEARCH__N_PARTICLES and so on.
+    those of `epf serve`: set EPF_GENERATOR, EPF_REWARD_MODEL, EPF_SEARCH__N_PARTICLES and so on.
     """
     if len(words) > 1:
         quoted = f"epf solve {shlex.quote(' '.join(words))}"
@@ -65,7 +77,8 @@ def solve(
 
         from epf.cli.solving import prepare, solve_file, solve_problem
 
-        options, models = prepare(given_options(context, SearchOptions), context.obj, notices)
+        named = named_models(generator, reward_model, family, tokenizer)
+        options, models = prepare(given_options(context, SearchOptions), named, context.obj, notices)
         if file is None:
             return asyncio.run(solve_problem(problem, options, models, as_json=as_json))
         return asyncio.run(solve_file(rows, options, models, as_json=as_json, concurrency=concurrency))

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from epf.cli.loading import loaded
+from epf.cli.models import announced_models
 from epf.cli.problems import ProblemRow
 from epf.cli.progress import progress
 from epf.cli.settings import read_settings
@@ -23,27 +24,29 @@ from epf.search.methods import METHODS
 from epf.search.result import SearchResult
 from epf.search.runner import check_scored, with_defaults
 from epf.service.http.schemas import ErrorDetail
-from epf.service.searches.models import open_models
 from epf.service.solve.schemas import SolveResult
 
 OpenModels = AbstractAsyncContextManager[Models]
 
 
-def prepare(given: Mapping[str, Any], load_models: LoadModels | None, notices: ExitStack) -> tuple[SearchOptions, OpenModels]:
+def prepare(
+    given: Mapping[str, Any], named: Mapping[str, Any], load_models: LoadModels | None, notices: ExitStack
+) -> tuple[SearchOptions, OpenModels]:
     """The options and the models that the command line and the settings ask for; the command line wins.
 
     Args:
-        given: options of the command line.
+        given: search options of the command line.
+        named: models of the command line.
         load_models: opens the models; by default those of the settings.
         notices: is closed when the models are loaded.
 
     Raises:
         InvalidRequest: a setting or an option is not valid.
     """
-    settings = read_settings()
+    settings = read_settings(**named)
     options = with_defaults(given, settings.search, has_reward_model=settings.has_reward_model)
     check_scored(METHODS[options.method], settings.has_reward_model)
-    return options, loaded(load_models or partial(open_models, settings), notices)
+    return options, loaded(load_models or partial(announced_models, settings), notices)
 
 
 async def solve_problem(problem: str, options: SearchOptions, models: OpenModels, *, as_json: bool) -> int:

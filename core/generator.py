@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from epf.core.description import description_of
+
 Finish = Literal["separator", "eos", "length", "answer"]
 """Why a step ended: at the separator, at the model's own end, at the token limit or, set by the search, with the answer."""
 
@@ -138,6 +140,11 @@ class GeneratorWrapper:
     def name(self) -> str:
         """Name of the inner model."""
         return self._inner.name
+
+    @property
+    def description(self) -> str:
+        """What was found out about the inner model."""
+        return description_of(self._inner)
 
     @property
     def context_length(self) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from epf.core.description import description_of
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -52,6 +54,11 @@ class RewardModelWrapper:
     def name(self) -> str:
         """Name of the inner model."""
         return self._inner.name
+
+    @property
+    def description(self) -> str:
+        """What was found out about the inner model."""
+        return description_of(self._inner)
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Score of the inner model."""

@@ -49,6 +49,11 @@ class EmbeddedGenerator:
         return self._config.name
 
     @property
+    def description(self) -> str:
+        """How the model runs."""
+        return "embedded in this process"
+
+    @property
     def context_length(self) -> int:
         """Maximum number of tokens of prompt and continuation together."""
         return self._config.context_length

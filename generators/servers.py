@@ -11,6 +11,7 @@ from epf.core.generator import Generator
 from epf.engines.http.dialect import Dialect
 from epf.engines.http.kinds import NAMES, ServerKind
 from epf.engines.http.replicas import Upstream
+from epf.engines.http.wording import address
 from epf.engines.hub import model_directory
 from epf.engines.onnx.config import read_json
 from epf.engines.tokenizer import ChatTokenizer
@@ -66,7 +67,8 @@ def load_server(
         context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
         if context_length is None:
             raise ValueError(f"Neither the server of {served.name} nor the tokenizer's config.json gives the context length.")
-        return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, context_length)
+        description = f"{NAMES[served.server]} at {', '.join(map(address, urls))}, tokenizer of {directory.name if tokenizer else served.name}"
+        return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, context_length, description)
     dialect = Dialect("the generator", FIELDS)
 
     async def ask() -> Continuation:

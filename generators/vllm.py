@@ -47,6 +47,11 @@ class VllmGenerator:
         return self._name
 
     @property
+    def description(self) -> str:
+        """How the model runs."""
+        return "vLLM in this process"
+
+    @property
     def context_length(self) -> int:
         """Maximum number of tokens of prompt and continuation together."""
         return self._engine.context_length

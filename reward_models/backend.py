@@ -35,10 +35,11 @@ class FamilyRewardModel(SharedRewardModel):
         backend: engine of the model, closed with this object.
         family: family of the model.
         name: name of the model.
+        description: what was found out about it, for people.
     """
 
-    def __init__(self, backend: ScoringBackend, family: Family, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, backend: ScoringBackend, family: Family, name: str, description: str = "") -> None:
+        super().__init__(name, description)
         self._backend = backend
         self._family = family
 

@@ -25,8 +25,9 @@ class SharedRewardModel(ABC):
     After resampling, many particles hold the same trace. Only the first of their calls counts tokens.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, description: str = "") -> None:
         self._name = name
+        self.description = description
         self._scores: SingleFlight[tuple[str, tuple[str, ...]], Score] = SingleFlight()
 
     @property

@@ -45,6 +45,11 @@ class EmbeddedRewardModel:
         """Name of the model as a user would write it."""
         return self._config.name
 
+    @property
+    def description(self) -> str:
+        """How the model runs."""
+        return "embedded in this process"
+
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Score the newest of ``steps`` given ``problem`` and the steps before it."""
         check_trace(problem, steps)

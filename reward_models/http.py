@@ -32,7 +32,7 @@ class HttpRewardModel(SharedRewardModel):
     """Client of ``epf serve-prm``; see :class:`epf.core.reward_model.RewardModel`."""
 
     def __init__(self, upstream: Upstream, name: str = "http") -> None:
-        super().__init__(name)
+        super().__init__(name, f"epf serve-prm at {address(upstream.url)}")
         self._upstream = upstream
 
     async def _compute(self, problem: str, steps: tuple[str, ...]) -> Score:

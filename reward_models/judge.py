@@ -84,7 +84,7 @@ class ChatJudge(SharedRewardModel):
     """
 
     def __init__(self, upstream: Upstream, model: str, prompt: str) -> None:
-        super().__init__(model)
+        super().__init__(model, f"family {prompt}, a chat model at {address(upstream.url)}")
         self._upstream = upstream
         self._server = CompletionServer(upstream, model)
         # Not str.format, since problems and steps are full of braces.

@@ -1,6 +1,8 @@
 """Reward models by kind."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -12,7 +14,7 @@ from epf.core.reward_model import RewardModel
 from epf.engines.reference import EMBEDDED, NONE, VLLM, ModelKinds
 from epf.reward_models.calibration import CalibratedRewardModel, Calibration
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.reward_models.families.registry import FAMILIES
+from epf.reward_models.families.registry import family_of
 
 KINDS = ModelKinds(
     "reward_model",
@@ -69,8 +71,11 @@ class RewardModelOptions(BaseModel):
 def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
     """Load the reward model that ``options`` describe, by default the embedded one.
 
+    Blocks, and needs a thread in which no event loop runs.
+
     Raises:
         InvalidRequest: the kind is unknown or none, or an option is missing or wrong.
+        RewardModelError: no server responds, or it refuses the key.
     """
     chosen = options or RewardModelOptions()
     name = chosen.kind or EMBEDDED
@@ -96,27 +101,31 @@ def _embedded(options: RewardModelOptions) -> RewardModel:
 def _vllm(options: RewardModelOptions) -> RewardModel:
     from epf.reward_models.vllm import load_vllm
 
-    model, family = _needed(options, "name"), _needed(options, "family")
+    model = _needed(options, "name")
+    family = options.family or family_of(model) or _needed(options, "family")
     return load_vllm(model, family, tokenizer=options.tokenizer, **options.engine)
 
 
 def _http(options: RewardModelOptions) -> RewardModel:
+    from epf.reward_models.discovery import ServedRewardModel, find_reward_model
     from epf.reward_models.http import HttpRewardModel, connect
     from epf.reward_models.judge import PROMPTS, ChatJudge
     from epf.reward_models.opening import open_family
 
     _needed(options, "url")
     key = options.api_key.get_secret_value() if options.api_key else None
+
+    async def discover() -> ServedRewardModel:
+        async with aclosing(connect(options.urls, api_key=key)) as upstream:
+            return await find_reward_model(upstream, options.name, options.family)
+
+    served = asyncio.run(discover())
     upstream = connect(options.urls, api_key=key, timeout_s=options.timeout_s)
-    if options.family is None:
-        return HttpRewardModel(upstream, options.name or "http")
-    model = _needed(options, "name")
-    if options.family in PROMPTS:
-        return ChatJudge(upstream, model, options.family)
-    if options.family not in FAMILIES:
-        known = ", ".join(sorted((*FAMILIES, *PROMPTS)))
-        raise InvalidRequest(f"Unknown reward model family {options.family!r}. Choose one of {known}.", param="family")
-    return open_family(upstream, options.family, model, options.tokenizer)
+    if served.family is None:
+        return HttpRewardModel(upstream, served.name)
+    if served.family in PROMPTS:
+        return ChatJudge(upstream, served.name, served.family)
+    return open_family(upstream, served.family, served.name, options.tokenizer)
 
 
 def _needed(options: RewardModelOptions, name: str) -> str:

@@ -92,7 +92,9 @@ def load_vllm(model: str, family: str, *, tokenizer: str | Path | None = None, *
     pooling = {"tok_pooling_type": "ALL"} if loaded.read == "tokens" else {"seq_pooling_type": "LAST"}
     pooler = PoolerConfig(task=TASKS[loaded.read], **pooling)
     engine = start_engine("the reward model", RewardModelError, model=model, runner="pooling", pooler_config=pooler, **options)
-    return FamilyRewardModel(VllmBackend(engine, loaded, PoolingParams), loaded, model_name(model))
+    return FamilyRewardModel(
+        VllmBackend(engine, loaded, PoolingParams), loaded, model_name(model), f"family {family}, vLLM in this process"
+    )
 
 
 def answers_as_labels(family: Family, directory: Path) -> dict[str, Any]:

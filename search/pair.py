@@ -33,7 +33,12 @@ class Pair:
     @property
     def has_reward_model(self) -> bool:
         """Whether steps can be scored."""
-        return not (isinstance(self.reward_model, RewardModelOptions) and self.reward_model.kind == NONE)
+        return self.reward_model_kind != NONE
+
+    @property
+    def reward_model_kind(self) -> str | None:
+        """Kind of the reward model that is to be loaded; None for an object."""
+        return self.reward_model.kind if isinstance(self.reward_model, RewardModelOptions) else None
 
     @asynccontextmanager
     async def open(self, *, scored: bool = True) -> AsyncIterator[tuple[Generator, RewardModel | None]]:

@@ -1,5 +1,6 @@
 """The HTTP application of the search service: its routes, middleware and state. It contains no algorithm."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -26,12 +27,15 @@ from epf.service.responses.events import ResponseStreamEvent
 from epf.service.responses.state import ResponsesState
 from epf.service.score import router as score
 from epf.service.searches.admission import admission_of
+from epf.service.searches.found import found
 from epf.service.searches.lease import Searches
 from epf.service.searches.models import Models, in_background, load_confidence, open_models, with_checker
 from epf.service.settings import Settings
 from epf.service.solve import router as solve
 from epf.service.solve.events import SolveEvent
 from epf.service.state import ServiceState
+
+logger = logging.getLogger(__name__)
 
 
 def create_app(
@@ -53,6 +57,9 @@ def create_app(
     state = _state_of(settings)
 
     def begin(models: Models) -> None:
+        if generator is None:
+            for line in found(settings, models):
+                logger.info(line)
         state.searches = Searches(models, state.admission, state.lifecycle, state.metrics)
         scored_by = {} if models.reward_model is None else {"reward_model": models.reward_model}
         state.lifecycle.models = {"generator": models.generator, **scored_by}

@@ -4,16 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from epf.core.errors import SearchServiceError
 from epf.engines.http.causes import failure_of
-from epf.engines.http.errors import RetryableError, UpstreamRejected
+from epf.engines.http.errors import NotJson, RetryableError, UpstreamRejected
 from epf.engines.http.refusal import MAX_ERROR_BYTES, Refusal, read_refusal, refusal_of
 from epf.engines.http.sse import events_of
 from epf.engines.http.transport import PerRequestTransport
+from epf.engines.http.wording import address
 
 MAX_RESPONSE_BYTES = 4 * 2**20
 PROBE_TIMEOUT_S = 2.0
@@ -54,7 +56,7 @@ class Connections:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise RetryableError("the response is not a JSON object")
+            raise NotJson
         return _checked(answer, url)
 
     @asynccontextmanager
@@ -97,6 +99,8 @@ class Connections:
             async with self._client.stream(method, url, json=body) as response:
                 if not response.is_success:
                     refusal = read_refusal(response.status_code, await _start(response))
+                    if response.is_redirect:
+                        refusal = replace(refusal, words=f"it redirects to {address(response.headers.get('location', ''))}")
                     retry_after_s = _seconds(response.headers.get("retry-after"))
                     _raise(refusal, url, retry_after_s, lasting)
                 async with aclosing(self._bounded(response, max_bytes)) as chunks:

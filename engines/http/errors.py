@@ -27,6 +27,13 @@ class RetryableError(Exception):
         self.lasting = lasting
 
 
+class NotJson(RetryableError):
+    """The response is not a JSON object, so this is hardly the address of an OpenAI-compatible API."""
+
+    def __init__(self) -> None:
+        super().__init__("the response is not a JSON object, as an OpenAI-compatible API sends: check the address")
+
+
 class StreamBrokeOff(RetryableError):
     """The stream ended before the server marked its end; a reader that has all it needs may ignore that."""
 

@@ -12,9 +12,8 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
 
-import httpx
-
 from epf.core.errors import SearchServiceError
+from epf.engines.http.address import base_address
 from epf.engines.http.attempts import Attempt, Attempts
 from epf.engines.http.connections import MAX_RESPONSE_BYTES, Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
@@ -51,9 +50,10 @@ class Upstream:
         api_key: str | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        if not urls or not all(map(_is_address, urls)):
+        if not urls:
             raise ValueError(f"The URL of {owner} must start with http:// or https://. Separate several URLs by commas.")
-        self._replicas = tuple(Replica(number, url.rstrip("/").removesuffix("/v1")) for number, url in enumerate(urls))
+        option = owner.removeprefix("the ").replace(" ", "_")
+        self._replicas = tuple(Replica(number, base_address(url, option)) for number, url in enumerate(urls))
         self._error = error
         self._owner = owner
         key = (api_key or "").strip()
@@ -90,28 +90,41 @@ class Upstream:
         """Base URL of the first replica."""
         return self._replicas[0].url
 
-    async def get_optional(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """Return the response to a GET, or to a POST of ``body``, of the first replica that has one.
+    async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the response to a GET, or to a POST of ``body``, of the first replica that can be reached.
 
-        None if a server responds with anything else.
+        Each replica is asked once, in a few seconds, and nothing is logged: for questions before any work.
 
-        Each replica is asked once. Raises a ``SearchServiceError`` of the class given if none of them can be reached.
+        Raises:
+            UpstreamRejected: that replica refuses the request; :meth:`rejection` makes an error of it.
+            SearchServiceError: of the class given; no replica can be reached, or its response is no JSON object.
         """
         self._check_open()
-        failure: RetryableError | None = None
         for replica in self._replicas:
             try:
                 async with asyncio.timeout(OPTIONAL_TIMEOUT_S):
                     return await self._connections.json("POST" if body else "GET", replica.url + path, body)
-            except (UpstreamRejected, TimeoutError):
-                return None
+            except TimeoutError:
+                failure = RetryableError(f"no response within {OPTIONAL_TIMEOUT_S:g} seconds")
             except RetryableError as error:
-                if not error.unreachable:
-                    return None
                 failure = error
-        raise self._error(
-            self._wording.failed(self._replicas[-1].url, 1, str(failure)), retryable=not (failure and failure.lasting)
-        )
+            if not failure.unreachable:
+                break
+        raise self._error(self._wording.failed(replica.url, 1, str(failure)), retryable=not failure.lasting) from failure
+
+    async def get_optional(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """Like :meth:`ask`, but None if a server responds with anything else than a JSON object.
+
+        Raises a ``SearchServiceError`` of the class given if no replica can be reached.
+        """
+        try:
+            return await self.ask(path, body)
+        except UpstreamRejected:
+            return None
+        except SearchServiceError as error:
+            if isinstance(error.__cause__, RetryableError) and error.__cause__.unreachable:
+                raise
+            return None
 
     async def stream(
         self,
@@ -221,13 +234,6 @@ class Upstream:
     def _check_open(self) -> None:
         if self._closed:
             raise self._error(f"The connection to the server of {self._owner} is closed.")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        return url.startswith(("http://", "https://")) and len(url.split()) == 1 and bool(httpx.URL(url).host)
-    except httpx.InvalidURL:
-        return False
 
 
 def is_number(value: object) -> bool:

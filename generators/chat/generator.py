@@ -20,6 +20,7 @@ from epf.core.single_flight import SingleFlight
 from epf.engines.http.dialect import Dialect
 from epf.engines.http.kinds import NAMES, ServerKind
 from epf.engines.http.replicas import Upstream
+from epf.engines.http.wording import address
 from epf.generators.chat.continuing import Continuation
 from epf.generators.chat.ids import is_id, message_id, spelled, split_prefix, token_bytes
 from epf.generators.chat.reading import Reply
@@ -63,6 +64,13 @@ class ChatGenerator:
     def context_length(self) -> int:
         """Maximum number of tokens of prompt and continuation together, ``ASSUMED_CONTEXT`` if the server does not give it."""
         return self._model.context_length or ASSUMED_CONTEXT
+
+    @property
+    def description(self) -> str:
+        """What was found out about the server."""
+        length = self._model.context_length
+        context = f"context of {length} tokens" if length else f"context unknown ({ASSUMED_CONTEXT} tokens assumed)"
+        return f"{NAMES[self._model.server]} at {address(self._upstream.url)}, by text without a tokenizer, {context}"
 
     @property
     def abilities(self) -> Abilities:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from epf.core.errors import GeneratorError
-from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.kinds import ServerKind, find_kind
+from epf.engines.http.models import listed_models
 from epf.engines.http.replicas import Upstream
 from epf.generators.openai.contexts import context_length, listed_context
 
@@ -36,15 +36,10 @@ async def find_model(upstream: Upstream, name: str | None) -> ServedModel:
     Raises:
         GeneratorError: no name is given, and there is no model or there are several to choose from; or no server responds.
     """
+    advice = " To use a server that does not list its models, set generator.name (EPF_GENERATOR__NAME)."
+    known = await listed_models(upstream, required=name is None, advice=advice)
     if name is not None:
-        known = _listed(await upstream.get_optional("/v1/models"))
         return await _described(upstream, ServedModel(name, None), known.get(name, {}))
-    try:
-        known = _listed(await upstream.get("/v1/models"))
-    except UpstreamRejected as rejected:
-        error = upstream.rejection(rejected, ())
-        message = f"{error.message} To use a server that does not list its models, set generator.name (EPF_GENERATOR__NAME)."
-        raise GeneratorError(message, retryable=False) from None
     if len(known) != 1:
         listed = f"has the models {', '.join(sorted(known))}. Name one of them" if known else "lists no models. Name its model"
         raise GeneratorError(f"The generator's server {listed} in generator.name (EPF_GENERATOR__NAME).", retryable=False)
@@ -58,13 +53,3 @@ async def _described(upstream: Upstream, model: ServedModel, listing: dict[str, 
     kind = await find_kind(upstream, owner if isinstance(owner, str) else "")
     length = listed_context(listing) or await context_length(upstream, kind, model.name)
     return replace(model, context_length=length, server=kind, source=root if isinstance(root, str) and root else None)
-
-
-def _listed(answer: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Models by name."""
-    models = (answer or {}).get("data")
-    return {
-        listed["id"]: listed
-        for listed in (models if isinstance(models, list) else [])
-        if isinstance(listed, dict) and isinstance(listed.get("id"), str)
-    }

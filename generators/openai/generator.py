@@ -25,13 +25,17 @@ class OpenAiGenerator:
         tokenizer: tokenizer of the model that they serve.
         model: name of the model on the servers.
         context_length: maximum number of tokens of prompt and continuation together.
+        description: what was found out about the servers, for people.
     """
 
-    def __init__(self, upstream: Upstream, tokenizer: ChatTokenizer, model: str, context_length: int) -> None:
+    def __init__(
+        self, upstream: Upstream, tokenizer: ChatTokenizer, model: str, context_length: int, description: str = ""
+    ) -> None:
         self._upstream = upstream
         self._tokenizer = tokenizer
         self._name = Path(model).name if model.startswith("/") else model
         self._context_length = context_length
+        self._description = description
         sampler = CompletionSampler(upstream, tokenizer, model)
         self._coalescer = RequestCoalescer(sampler.sample, sampler.max_steps)
 
@@ -39,6 +43,11 @@ class OpenAiGenerator:
     def name(self) -> str:
         """Name of the model as a user would write it."""
         return self._name
+
+    @property
+    def description(self) -> str:
+        """What was found out about the model."""
+        return self._description
 
     @property
     def context_length(self) -> int:

@@ -104,13 +104,13 @@ def test_a_table_that_is_not_json_names_its_variables(
 
 
 def test_the_scoring_server_has_a_port_of_its_own_unless_one_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert read_server_settings(None, None, SCORING_PORT).port == 8002
-    assert read_server_settings(None, 9, SCORING_PORT).port == 9
+    assert read_server_settings(None, None, {}, SCORING_PORT).port == 8002
+    assert read_server_settings(None, 9, {}, SCORING_PORT).port == 9
     (tmp_path / "settings.toml").write_text("port = 8000\n")
     monkeypatch.setenv("EPF_SETTINGS", str(tmp_path / "settings.toml"))
-    assert read_server_settings(None, None, SCORING_PORT).port == 8000
+    assert read_server_settings(None, None, {}, SCORING_PORT).port == 8000
     monkeypatch.setenv("EPF_PORT", "9000")
-    assert read_server_settings(None, None, SCORING_PORT).port == 9000
+    assert read_server_settings(None, None, {}, SCORING_PORT).port == 9000
 
 
 def outcome(*arguments: str, **environment: str) -> tuple[int, str]:

@@ -1,0 +1,100 @@
+"""The flags that name the models of a command, and what is printed of the models that they name."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from epf.cli.command import Option
+
+REFERENCE = "reference"
+"""Key of a reference in a table of options; see :mod:`epf.engines.reference`, which this module does not import."""
+
+if TYPE_CHECKING:
+    from epf.service.searches.models import Models
+    from epf.service.settings import Settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+HEADING = "Models"
+
+GENERATOR = Option(
+    ["--generator"],
+    metavar="REF",
+    heading=HEADING,
+    help="The generator: an address such as http://localhost:8001 (several with commas between them), a directory, a name on "
+    "the hub, or embedded.  [default: EPF_GENERATOR, or embedded]",
+)
+REWARD_MODEL = Option(
+    ["--reward-model"],
+    metavar="REF",
+    heading=HEADING,
+    help="The reward model, in the same way, or none.  [default: EPF_REWARD_MODEL, or embedded for the embedded generator and "
+    "none for any other]",
+)
+FAMILY = Option(
+    ["--family"],
+    metavar="NAME",
+    heading=HEADING,
+    help="Family of the reward model, its prompt format; judge for any chat model.  [default: EPF_REWARD_MODEL__FAMILY, or "
+    "found by the model's name]",
+)
+TOKENIZER = Option(
+    ["--tokenizer"],
+    metavar="DIR|NAME",
+    heading=HEADING,
+    help="Tokenizer of the generator, where it is not found by the model's name.  [default: EPF_GENERATOR__TOKENIZER]",
+)
+SCORING_TOKENIZER = Option(
+    ["--tokenizer"],
+    metavar="DIR|NAME",
+    heading=HEADING,
+    help="Tokenizer of the reward model, where it is not found by the model's name.  [default: EPF_REWARD_MODEL__TOKENIZER]",
+)
+
+
+def model_options(*options: Option) -> Callable[[Function], Function]:
+    """Add flags that name models to the function of a command, by default all four; they come as ``**references``."""
+
+    def add(function: Function) -> Function:
+        for option in reversed(options or (GENERATOR, REWARD_MODEL, FAMILY, TOKENIZER)):
+            declared = getattr(function, "__click_params__", [])
+            function.__click_params__ = [*declared, option]  # type: ignore[attr-defined]
+        return function
+
+    return add
+
+
+def named_models(
+    generator: str | None = None, reward_model: str | None = None, family: str | None = None, tokenizer: str | None = None
+) -> dict[str, dict[str, str]]:
+    """What the flags set, as arguments of :func:`epf.cli.settings.read_settings`."""
+    return _given(
+        generator={REFERENCE: generator, "tokenizer": tokenizer}, reward_model={REFERENCE: reward_model, "family": family}
+    )
+
+
+def scoring_models(
+    generator: str | None, reward_model: str | None, family: str | None, tokenizer: str | None
+) -> dict[str, dict[str, str]]:
+    """What the flags set where only the reward model is loaded, to which the tokenizer then belongs."""
+    return _given(
+        generator={REFERENCE: generator}, reward_model={REFERENCE: reward_model, "family": family, "tokenizer": tokenizer}
+    )
+
+
+def _given(**tables: Mapping[str, str | None]) -> dict[str, dict[str, str]]:
+    given = {name: {key: value for key, value in table.items() if value is not None} for name, table in tables.items()}
+    return {name: table for name, table in given.items() if table}
+
+
+@asynccontextmanager
+async def announced_models(settings: "Settings") -> "AsyncIterator[Models]":
+    """The models of the settings, closed at the end; what was found is printed on standard error."""
+    from epf.service.searches.found import found
+    from epf.service.searches.models import open_models
+
+    async with open_models(settings) as models:
+        for line in found(settings, models):
+            print(f"epf: {line}", file=sys.stderr, flush=True)
+        yield models

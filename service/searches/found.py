@@ -1,0 +1,44 @@
+"""What was found when the models were loaded, for the log and the terminal: one line per model."""
+
+from functools import lru_cache
+
+from epf.core.description import description_of
+from epf.core.reward_model import RewardModel
+from epf.engines.onnx.config import SHIPPED, load_config
+from epf.search.methods import METHODS
+from epf.search.runner import default_method
+from epf.service.searches.models import Models
+from epf.service.settings import Settings
+
+
+def found(settings: Settings, models: Models) -> list[str]:
+    """The models, the method of a search that names none, and whatever else a user should know of them."""
+    generator, scored_by = models.generator, models.reward_model
+    context = f"context of {generator.context_length} tokens"
+    lines = [f"generator {generator.name}: {', '.join(filter(None, (description_of(generator), context)))}"]
+    method = f"the default method is {_method(settings)}"
+    if scored_by is None:
+        *names, last = sorted(name for name, each in METHODS.items() if not each.needs_reward_model)
+        why = "none was asked for" if settings.reward_model.kind else "none was named (--reward-model, EPF_REWARD_MODEL)"
+        return [*lines, f"no reward model, since {why}: only {', '.join(names)} and {last} can be used; {method}"]
+    lines.append(f"{reward_model_line(settings, scored_by)}; {method}")
+    if scored_by.name == _shipped("reward_model") and generator.name != _shipped("generator"):
+        warning = "the embedded reward model does not know problems as this generator solves them, so its scores mean little"
+        lines.append(f"warning: {warning}: name another one with --reward-model, or none")
+    return lines
+
+
+def reward_model_line(settings: Settings, reward_model: RewardModel) -> str:
+    """The reward model, and how it is asked."""
+    calibrated = "calibrated" if settings.reward_model.calibration else ""
+    return f"reward model {reward_model.name}: {', '.join(filter(None, (description_of(reward_model), calibrated)))}"
+
+
+def _method(settings: Settings) -> str:
+    return str(settings.search.chosen().get("method", default_method(settings.has_reward_model)))
+
+
+@lru_cache(maxsize=2)
+def _shipped(role: str) -> str:
+    """Name of an embedded model."""
+    return load_config(SHIPPED / role).name
