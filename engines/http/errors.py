@@ -31,7 +31,7 @@ class NotJson(RetryableError):
     """The response is not a JSON object, so this is hardly the address of an OpenAI-compatible API."""
 
     def __init__(self) -> None:
-        super().__init__("the response is not a JSON object, as an OpenAI-compatible API sends: check the address")
+        super().__init__("the response is not a JSON object")
 
 
 class StreamBrokeOff(RetryableError):

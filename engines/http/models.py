@@ -1,4 +1,4 @@
-"""The list of models of a server, which is asked before any work: does it respond, and does it accept the key?"""
+"""The list of models of a server, the first question: it shows whether the server responds and accepts the key."""
 
 from typing import Any
 
@@ -34,7 +34,10 @@ async def listed_models(upstream: Upstream, *, required: bool, advice: str = "")
         raise type(error)(error.message + ("" if refused_key else advice), retryable=False) from None
     except SearchServiceError as error:
         failure = error.__cause__
-        if required or not isinstance(failure, RetryableError) or failure.unreachable or isinstance(failure, NotJson):
+        if isinstance(failure, NotJson):
+            advice = " Is another service there? Give the address of an OpenAI-compatible API."
+            raise type(error)(error.message + advice, retryable=False) from failure
+        if required or not isinstance(failure, RetryableError) or failure.unreachable:
             raise
         return {}
     models = answer.get("data")

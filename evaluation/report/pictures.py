@@ -47,7 +47,7 @@ def _accuracy_by_budget(report: Report, figure: Any) -> bool:
 
 def _accuracy_by_tokens(report: Report, figure: Any) -> bool:
     """Draw the accuracies on the left and the paired differences at the same tokens on the right."""
-    if not report.cells:
+    if not any(cell.generated_tokens for cell in report.cells):  # every search failed before its first token
         return False
     left, right = figure.subplots(1, 2)
     _accuracies(report, left, lambda cell, i: cell.generated_tokens)

@@ -55,7 +55,7 @@ def test_a_model_is_chosen_by_name_or_because_it_is_the_only_one(directory: Path
 
 @pytest.mark.parametrize(
     "models",
-    [LISTED, [], Answer({}, 404), Answer({}, 401), Answer({}, 500), Answer(b"<html>"), Answer({"data": [{"id": True}]})],
+    [LISTED, [], Answer({}, 404), Answer({}, 403), Answer({}, 500), Answer({"data": [{"id": True}]})],
 )
 def test_a_model_that_is_named_need_not_be_listed(directory: Path, models: Any) -> None:
     assert loaded(models, directory, model="three") == "three"

@@ -1,0 +1,167 @@
+"""Commands with models of one's own: what the flags choose, and what is printed of it."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from epf.cli.main import main
+from epf.service.scoring_app import create_scoring_app
+from tests.fakes import ScriptedRewardModel
+from tests.generators.openai.completions_server import completions_app
+from tests.service.serving import served
+from tests.tiny_model import CONTEXT, write_model
+
+PROBLEM = "There are 45 birds on a wire. 17 fly away. How many are left?"
+
+Command = Callable[..., tuple[int, str, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("models") / "tiny"
+    write_model(directory, "generator")
+    return directory
+
+
+@pytest.fixture
+def epf(directory: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command next to a generator's server, ``{g}``, and a scoring server, ``{r}``."""
+
+    def run(*arguments: str) -> tuple[int, str, list[str]]:
+        async def command() -> int:
+            async with (
+                served(completions_app(directory, by_ids=True)) as generator,
+                served(create_scoring_app(ScriptedRewardModel())) as reward_model,
+            ):
+                places = {"{g}": "http://{}:{}".format(*generator), "{r}": "http://{}:{}/v1/".format(*reward_model)}
+                filled = [places.get(argument, argument) for argument in arguments]
+                return await asyncio.to_thread(main, filled)
+
+        code = asyncio.run(command())
+        captured = capsys.readouterr()
+        return code, captured.out, [line.removeprefix("epf: ") for line in captured.err.splitlines() if line[:4] == "epf:"]
+
+    return run
+
+
+SOLVE = ("solve", "--json", "--n-particles", "2", "--max-steps", "2", "--max-tokens-per-step", "4", PROBLEM)
+
+
+def test_a_generator_alone(epf: Command, directory: Path) -> None:
+    code, out, found = epf(*SOLVE, "--generator", "{g}", "--tokenizer", str(directory))
+    assert (code, json.loads(out)["method"]) == (0, "self_consistency")
+    generator, reward_model = found
+    assert generator.startswith("generator tiny: ")
+    assert generator.endswith(f", tokenizer {directory}, context of {CONTEXT} tokens")
+    assert reward_model == (
+        "no reward model, since none was named (--reward-model, EPF_REWARD_MODEL): only ipf, sample and self_consistency "
+        "can be used; the default method is self_consistency"
+    )
+
+
+def test_both_models(epf: Command, directory: Path) -> None:
+    code, out, found = epf(*SOLVE, "--generator", "{g}", "--tokenizer", str(directory), "--reward-model", "{r}")
+    assert (code, json.loads(out)["method"]) == (0, "epf")
+    assert len(found) == 2
+    assert found[1].startswith("reward model scripted-reward-model: epf serve-prm at http://127.0.0.1:")
+    assert found[1].endswith("; the default method is epf")
+
+
+def test_the_embedded_reward_model_next_to_another_generator_is_a_warning(epf: Command, directory: Path) -> None:
+    code, _, found = epf(*SOLVE, "--generator", "{g}", "--tokenizer", str(directory), "--reward-model", "embedded")
+    assert code == 0
+    assert found[2].startswith("warning: the embedded reward model does not know problems as this generator solves them")
+
+
+def test_a_method_that_needs_a_reward_model_is_refused_before_anything_is_loaded(epf: Command) -> None:
+    code, _, lines = epf("solve", "--generator", "http://127.0.0.1:1", "--method", "epf", PROBLEM)
+    assert code == 2
+    assert lines[0].startswith("Method 'epf' needs a reward model, which is missing: choose ipf, self_consistency or sample")
+
+
+def test_a_server_that_is_down_is_one_line(epf: Command) -> None:
+    code, out, lines = epf("solve", "--generator", "http://127.0.0.1:1", PROBLEM)
+    assert (code, out, len(lines)) == (1, "", 1)
+    assert lines[0].startswith("The server of the generator at http://127.0.0.1:1 failed after 1 attempt: connection failed (")
+
+
+def test_an_evaluation_of_all_methods_leaves_out_those_that_need_a_reward_model(
+    epf: Command, directory: Path, tmp_path: Path
+) -> None:
+    limits = (
+        "--limit",
+        "1",
+        "--seeds",
+        "1",
+        "--budgets",
+        "1",
+        "--max-steps",
+        "1",
+        "--max-tokens-per-step",
+        "2",
+        "--timed",
+        "0",
+    )
+    own = ("--generator", "{g}", "--tokenizer", str(directory))
+    code, out, lines = epf("eval", "--dataset", "synthetic", "--out", str(tmp_path / "run"), *limits, *own)
+    assert code == 0
+    assert lines[0].startswith("left out: epf, pf, ")
+    assert lines[0].endswith("there is no reward model, which these methods need (--reward-model)")
+    assert {line.split()[1] for line in out.splitlines() if line.startswith("| ")} >= {"ipf", "self_consistency", "sample"}
+    assert "reward model none" in out
+    code, _, lines = epf("eval", "--dataset", "synthetic", "--methods", "epf", "--out", str(tmp_path / "other"), *own)
+    assert (code, lines[0][:35]) == (2, "Method 'epf' needs a reward model, ")
+
+
+def test_scores_of_one_solution(epf: Command) -> None:
+    code, out, found = epf("score", "--reward-model", "{r}", PROBLEM, "45 - 17 = 41.\n\nSo it is 42.", "The answer is 42.")
+    assert code == 0
+    assert out.splitlines() == [
+        "step   score  text",
+        "   1  0.1000  45 - 17 = 41.",
+        "   2  0.8000  So it is 42.",
+        "   3  0.8000  The answer is 42.",
+    ]
+    assert found[0].startswith("reward model scripted-reward-model: epf serve-prm at ")
+
+
+def test_scores_of_a_file(epf: Command, tmp_path: Path) -> None:
+    rows = [{"problem": "a?", "solution": "41\n\n42"}, {"question": "b?", "steps": ["42"]}]
+    file = tmp_path / "solutions.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert epf("score", "--reward-model", "{r}", "--file", str(file))[1] == "row 1: 0.1000  0.8000\nrow 2: 0.8000\n"
+    code, out, _ = epf("score", "--reward-model", "{r}", "--json", "--file", str(file))
+    first, second = map(json.loads, out.splitlines())
+    assert (code, first["scores"], first["prm_tokens"]) == (0, [0.1, 0.8], 2)
+    assert second == {
+        "row": 2,
+        "problem": "b?",
+        "steps": ["42"],
+        "model": "scripted-reward-model",
+        "scores": [0.8],
+        "prm_tokens": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Give a problem and its steps in quotes, or --file."),
+        (("a?",), "Give at least one step after the problem"),
+        (("a?", " "), "The solution has no step."),
+        ((" ", "b"), "The problem is empty."),
+        (("-", "-"), "- stands for standard input"),
+        (("--file", "no.jsonl"), "Cannot read no.jsonl"),
+        (("--generator", "http://127.0.0.1:1", "a?", "b"), "There is no reward model to score with"),
+        (("--reward-model", "none", "a?", "b"), "There is no reward model to score with"),
+        (("--reward-model", "http://127.0.0.1:1", "--family", "other", "a?", "b"), "The server of the reward model at"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(epf: Command, arguments: tuple[str, ...], message: str) -> None:
+    code, out, lines = epf("score", *arguments)
+    assert (code, out) == (1 if message.startswith("The server") else 2, "")
+    (line,) = lines
+    assert line.startswith(message)
