@@ -27,10 +27,11 @@ class TextRewardModel(SharedRewardModel):
         upstream: the servers, closed with this object.
         family: family of the model.
         model: name of the model on its server.
+        description: what was found out about it, for people.
     """
 
-    def __init__(self, upstream: Upstream, family: TextFamily, model: str) -> None:
-        super().__init__(model)
+    def __init__(self, upstream: Upstream, family: TextFamily, model: str, description: str = "") -> None:
+        super().__init__(model, description)
         self._upstream = upstream
         self._family = family
         self._server = CompletionServer(upstream, model)

@@ -6,6 +6,7 @@ from pathlib import Path
 from epf.core.errors import InvalidRequest
 from epf.core.reward_model import RewardModel
 from epf.engines.http.replicas import Upstream
+from epf.engines.http.wording import address
 from epf.engines.hub import model_directory
 from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.by_ids import ServerBackend
@@ -34,9 +35,11 @@ def open_family(upstream: Upstream, family: str, model: str, tokenizer: Path | N
         directory = model_directory(tokenizer or model, setting=setting)
     except InvalidRequest as error:
         if tokenizer is not None or family not in TEXT_FAMILIES:
-            message = f"{error.message} A reward model of the family {family} needs its tokenizer: name it with --tokenizer."
+            message = f"{error.message} A reward model of the family {family} needs its tokenizer: name it in "
+            message += "reward_model.tokenizer (EPF_REWARD_MODEL__TOKENIZER)."
             raise InvalidRequest(message if tokenizer is None else error.message, param=setting) from None
         logger.info("the reward model's tokenizer is not at hand, so its server gets text")
-        return TextRewardModel(upstream, TEXT_FAMILIES[family], model)
+        return TextRewardModel(upstream, TEXT_FAMILIES[family], model, f"family {family}, by text at {address(upstream.url)}")
     loaded = load_family(family, directory)
-    return FamilyRewardModel(ServerBackend(upstream, loaded, model), loaded, model)
+    description = f"family {family}, at {address(upstream.url)}"
+    return FamilyRewardModel(ServerBackend(upstream, loaded, model), loaded, model, description)

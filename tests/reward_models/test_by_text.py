@@ -267,6 +267,10 @@ def test_a_trace_that_does_not_fit_is_the_trace_s_fault(family: str) -> None:
 
 
 def test_a_family_that_needs_token_ids_needs_a_tokenizer() -> None:
-    options = RewardModelOptions(kind="http", url="http://127.0.0.1:1", name="no/such-model", family="qwen2.5-math-prm")
-    with pytest.raises(InvalidRequest, match=r"no/such-model.*qwen2.5-math-prm needs its tokenizer.*--tokenizer"):
-        load_reward_model(options)
+    async def load() -> None:
+        async with upstream(lambda _: Answer({"data": []})) as server:
+            options = RewardModelOptions(url=server.url, name="no/such-model", family="qwen2.5-math-prm")
+            await asyncio.to_thread(load_reward_model, options)
+
+    with pytest.raises(InvalidRequest, match=r"no/such-model.*qwen2.5-math-prm needs its tokenizer.*reward_model\.tokenizer"):
+        asyncio.run(load())
