@@ -50,8 +50,8 @@ class EmbeddedGenerator:
 
     @property
     def description(self) -> str:
-        """How the model runs."""
-        return "embedded in this process"
+        """How the model runs, and its context."""
+        return f"embedded in this process, context of {self.context_length} tokens"
 
     @property
     def context_length(self) -> int:

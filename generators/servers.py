@@ -67,7 +67,10 @@ def load_server(
         context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
         if context_length is None:
             raise ValueError(f"Neither the server of {served.name} nor the tokenizer's config.json gives the context length.")
-        description = f"{NAMES[served.server]} at {', '.join(map(address, urls))}, tokenizer of {directory.name if tokenizer else served.name}"
+        description = (
+            f"{NAMES[served.server]} at {', '.join(map(address, urls))}, with the tokenizer of {tokenizer or served.name}, "
+            f"context of {context_length} tokens"
+        )
         return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, context_length, description)
     dialect = Dialect("the generator", FIELDS)
 

@@ -48,8 +48,8 @@ class VllmGenerator:
 
     @property
     def description(self) -> str:
-        """How the model runs."""
-        return "vLLM in this process"
+        """How the model runs, and its context."""
+        return f"vLLM in this process, context of {self.context_length} tokens"
 
     @property
     def context_length(self) -> int:

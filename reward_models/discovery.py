@@ -21,7 +21,7 @@ class ServedRewardModel:
 
 
 async def find_reward_model(upstream: Upstream, name: str | None, family: str | None) -> ServedRewardModel:
-    """Return the model with this name or the only one, and the family that is given or that its name tells.
+    """Return the model with this name or the only one, and the family that is given or that its name implies.
 
     A server need not list a model that is named. It is asked all the same, so that a wrong address or key is found at once.
 

@@ -14,8 +14,7 @@ from epf.service.settings import Settings
 def found(settings: Settings, models: Models) -> list[str]:
     """The models, the method of a search that names none, and whatever else a user should know of them."""
     generator, scored_by = models.generator, models.reward_model
-    context = f"context of {generator.context_length} tokens"
-    lines = [f"generator {generator.name}: {', '.join(filter(None, (description_of(generator), context)))}"]
+    lines = [f"generator {generator.name}: {description_of(generator)}"]
     method = f"the default method is {_method(settings)}"
     if scored_by is None:
         *names, last = sorted(name for name, each in METHODS.items() if not each.needs_reward_model)

@@ -27,7 +27,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def epf(directory: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+def epf(directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command next to a generator's server, ``{g}``, and a scoring server, ``{r}``."""
 
     def run(*arguments: str) -> tuple[int, str, list[str]]:
@@ -38,7 +38,10 @@ def epf(directory: Path, capsys: pytest.CaptureFixture[str]) -> Command:
             ):
                 places = {"{g}": "http://{}:{}".format(*generator), "{r}": "http://{}:{}/v1/".format(*reward_model)}
                 filled = [places.get(argument, argument) for argument in arguments]
-                return await asyncio.to_thread(main, filled)
+                with monkeypatch.context() as patch:
+                    if "{g}" in arguments:  # the context of the tiny model has no room for a system prompt
+                        patch.setenv("EPF_GENERATOR__SYSTEM_PROMPT", "")
+                    return await asyncio.to_thread(main, filled)
 
         code = asyncio.run(command())
         captured = capsys.readouterr()
@@ -55,7 +58,7 @@ def test_a_generator_alone(epf: Command, directory: Path) -> None:
     assert (code, json.loads(out)["method"]) == (0, "self_consistency")
     generator, reward_model = found
     assert generator.startswith("generator tiny: ")
-    assert generator.endswith(f", tokenizer {directory}, context of {CONTEXT} tokens")
+    assert generator.endswith(f", with the tokenizer of {directory}, context of {CONTEXT} tokens")
     assert reward_model == (
         "no reward model, since none was named (--reward-model, EPF_REWARD_MODEL): only ipf, sample and self_consistency "
         "can be used; the default method is self_consistency"

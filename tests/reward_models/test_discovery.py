@@ -91,7 +91,7 @@ def test_what_cannot_be_found_is_an_error_that_says_what_to_do(
         loaded(models, **options)
 
 
-def test_a_scoring_server_names_its_own_model_and_a_search_service_is_none() -> None:
+def test_a_scoring_server_names_its_own_model_and_a_search_service_is_refused() -> None:
     async def load(app: Any) -> RewardModel:
         async with served(app) as (host, port):
             options = RewardModelOptions(url=f"http://{host}:{port}/")
