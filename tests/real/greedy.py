@@ -28,7 +28,13 @@ class Written:
 
 async def by_search(generator: Generator, question: str) -> Written:
     """Write with one particle, in steps that end at blank lines."""
-    options: dict[str, Any] = {"method": "self_consistency", "n_particles": 1, "temperature": 0.0, "max_steps": MAX_TOKENS}
+    options: dict[str, Any] = {
+        "method": "self_consistency",
+        "n_particles": 1,
+        "temperature": 0.0,
+        "max_steps": MAX_TOKENS,
+        "system_prompt": "",
+    }
     result = await asolve(question, generator=generator, max_tokens_per_particle=MAX_TOKENS, **options)
     (particle,) = result.particles
     ids = tuple(id_ for step in particle.steps for id_ in step.token_ids)
@@ -82,4 +88,13 @@ async def differences(generator: Generator, server: Server, questions: Sequence[
 
 
 def _same(searched: Written, plain: Written, *, ids: bool) -> bool:
-    return searched == plain if ids else (searched.text, searched.ended) == (plain.text, plain.ended)
+    """Whether both wrote the same; by text, a longer one may continue one that was cut: texts do not show where tokens end."""
+    if ids or searched.ended == plain.ended:
+        return searched == plain if ids else _agree(searched.text, plain.text, cut=not plain.ended)
+    cut, whole = sorted((searched, plain), key=lambda written: written.ended)
+    return whole.text.startswith(cut.text) and len(cut.text) >= len(whole.text) // 2
+
+
+def _agree(one: str, other: str, *, cut: bool) -> bool:
+    short, long = sorted((one, other), key=len)
+    return (long.startswith(short) and len(short) >= len(long) // 2) if cut else one == other

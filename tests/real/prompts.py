@@ -1,11 +1,11 @@
 """Forty questions whose answers hold what tokenizers and streams get wrong: emoji, code, lists, scripts, foreign markers."""
 
 PROMPTS = (
-    "Name three fruits, one per line, each with its emoji.",
+    "What is a 🎂 for, and when does one see it?",
     "Write a haiku about rain and end it with 🌧️.",
     "Repeat exactly: 👩‍👩‍👧‍👦 🇩🇪 👍🏽 🫶",
     "What do the emoji 🐍 and 🦀 stand for among programmers?",
-    "Draw a smiling face with emoji in three rows of three.",
+    "Which emoji shows a cat?",
     "Translate into emoji: The dog eats pizza at night.",
     "Which of 🍎, 🍌 and 🚗 is not a fruit? Explain in two sentences.",
     "Write one sentence with five different emoji, then a blank line, then the same sentence without them.",

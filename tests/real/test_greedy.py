@@ -26,3 +26,8 @@ def differing(generator: Generator, server: Server, *, ids: bool) -> list[str]:
 def test_by_ids_every_token_is_the_servers_own(server: Server) -> None:
     generator = load_generator(GeneratorOptions(kind="openai", url=server.url, tokenizer=MODEL))
     assert differing(generator, server, ids=True) == []
+
+
+def test_by_text_every_character_is_the_servers_own(llama_server: Server) -> None:
+    """Without a tokenizer of ours, through the route for chats: each step continues the last message of the assistant."""
+    assert differing(load_generator(GeneratorOptions(kind="openai", url=llama_server.url)), llama_server, ids=False) == []
