@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from tests.processes import running
-from tests.vllm.serve import vllm_serve
+from tests.vllm.serve import VllmServer, vllm_servers
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "epf"
@@ -58,11 +59,21 @@ class Server:
         return sum(map(float, found))
 
 
+class VllmCommand(VllmServer):
+    """The command ``vllm serve``, as docs/models.md has it, and what a CPU needs."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        super().__init__(directory, *arguments)
+        options = self._command[self._command.index("--host") :]
+        self._command = [str(Path(sys.executable).parent / "vllm"), "serve", str(directory), *options]
+
+
 @contextmanager
 def vllm() -> Iterator[Server]:
     """vLLM's server, in float32, on one core."""
-    with vllm_serve(MODEL, "--max-model-len", str(CONTEXT), "--max-logprobs", "-1") as url:
-        yield Server("vllm", url, "served", r"vllm:num_requests_(?:running|waiting)\{.*\}")
+    server = VllmCommand(MODEL, "--max-model-len", str(CONTEXT), "--max-logprobs", "-1")
+    with vllm_servers(server):
+        yield Server("vllm", server.url, str(MODEL), r"vllm:num_requests_(?:running|waiting)\{.*\}")
 
 
 @contextmanager

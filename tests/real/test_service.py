@@ -56,7 +56,7 @@ async def answered(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -
 async def plain_model(client: httpx.AsyncClient) -> str:
     """Name of the generator without a search, as the service lists it."""
     names = [model["id"] for model in (await client.get("/v1/models")).json()["data"]]
-    (name,) = (name for name in names if "served" in name or name.endswith(".gguf"))
+    (name,) = (name for name in names if "SmolLM2" in name)
     return str(name)
 
 
