@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-vllm test-real check-real test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-speed docs-figures
+.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -142,6 +142,9 @@ bench-hanging: $(DEV) ## Measure what a stranger notices of answers that hang
 
 bench-service: $(DEV) ## Measure what HTTP adds to a search
 	$(VENV)/bin/python -m benchmarks.service_overhead
+
+bench-real: $(VLLM) $(REAL_MODEL) ## Measure a real model on real problems, next to the embedded pair: make bench-real DATA=svamp.jsonl (an hour)
+	$(VLLM_VENV)/bin/python -m benchmarks.real_model --data "$(DATA)" --model $(REAL_MODEL)
 
 bench-overhead: $(VLLM) $(ITS_HUB) ## Measure a search against plain sampling and its_hub on one vLLM (about an hour)
 	$(VLLM_VENV)/bin/python -m benchmarks.search_overhead --its-hub $(ITS_HUB_VENV)/bin/python

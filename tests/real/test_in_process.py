@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_a_directory_is_enough(monkeypatch: pytest.MonkeyPatch, caplog: pytest.L
 
     async def main() -> str:
         try:
-            options = {"n_particles": 2, "max_steps": 2, "max_tokens_per_step": 24, "temperature": 0.0}
+            options: dict[str, Any] = {"n_particles": 2, "max_steps": 2, "max_tokens_per_step": 24, "temperature": 0.0}
             return (await asolve("Name three fruits.", generator=generator, **options)).solution
         finally:
             await generator.aclose()
