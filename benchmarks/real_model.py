@@ -24,6 +24,9 @@ PROBLEMS = 60
 TOKENS = 320
 """Maximum number of tokens of one particle."""
 
+EXAMPLES = Path(__file__).parent / "data" / "boxed_examples.jsonl"
+"""Four solved problems of our own, which show blank lines between steps and a boxed answer."""
+
 RUNS = Path("runs") / "real_model"
 EVAL = "import sys; from epf.cli.main import main; sys.exit(main())"
 
@@ -112,9 +115,10 @@ def page(lines: Sequence[Line]) -> str:
     return "# A real model on SVAMP\n\n" + "\n".join(table) + f"\n\n{NOTES}"
 
 
-NOTES = f"""The first {PROBLEMS} problems, one search each, at most {TOKENS} tokens per particle. SmolLM2-135M-Instruct runs on vLLM
-on a CPU, with the default system prompt; for `best_of_n` it judges its own solutions in one word (`judge-direct`). "Answers read" is
-the share of solutions whose answer was found, "tokens" the mean number of sampled tokens of a search.
+NOTES = f"""The first {PROBLEMS} problems, one search each, at most {TOKENS} tokens per particle. SmolLM2-135M-Instruct runs on
+vLLM on a CPU, with the default system prompt and the four examples of `benchmarks/data/boxed_examples.jsonl`; for `best_of_n` it
+judges its own solutions in one word (`judge-direct`). "Answers read" is the share of solutions whose answer was found, "tokens"
+the mean number of sampled tokens of a search.
 
 `make bench-real DATA=svamp.jsonl` measures it again.
 """
@@ -125,16 +129,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="svamp.jsonl")
     parser.add_argument("--model", type=Path, required=True, help="directory of SmolLM2-135M-Instruct")
-    parser.add_argument("--examples", type=Path, help="few-shot examples for SmolLM2")
     args = parser.parse_args()
     lines = []
     for part in PARTS:
         lines += summarize("embedded", read_run(evaluate("embedded", args.data, part, {}))[1])
     dtype = "bfloat16" if computes_bfloat16() else "float32"
     with vllm_serve(args.model, dtype=dtype, cores="nobind") as url:
-        own = {"EPF_GENERATOR__KIND": "openai", "EPF_GENERATOR__URL": url, "EPF_GENERATOR__TOKENIZER": str(args.model)}
-        if args.examples:
-            own["EPF_GENERATOR__EXAMPLES"] = str(args.examples)
+        own = {"EPF_GENERATOR": url, "EPF_GENERATOR__TOKENIZER": str(args.model), "EPF_GENERATOR__EXAMPLES": str(EXAMPLES)}
         judge = {"KIND": "http", "URL": url, "NAME": "model", "FAMILY": "judge-direct"}
         for part in PARTS:
             judged = {f"EPF_REWARD_MODEL__{name}": value for name, value in judge.items()} if part.judged else {}
