@@ -81,10 +81,12 @@ class Abilities:
     Attributes:
         continues: whether it can continue a solution that it has begun. If not, it writes whole solutions only.
         counts_prompts: whether the ids of a prompt are its tokens. If not, the steps after it hold their number.
+        log_probs: whether steps have log probabilities, except for one that holds a token which is not shown; None if unknown.
     """
 
     continues: bool = True
     counts_prompts: bool = True
+    log_probs: bool | None = None
 
 
 class Generator(Protocol):

@@ -10,6 +10,7 @@ beginning of the reply; if the reply begins otherwise, the whole text is sent. T
 where the server's chat template removes it.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from epf.generators.chat.step_reading import step_of
 from epf.generators.openai.coalescer import RequestCoalescer
 from epf.generators.openai.completions import Cut
 from epf.generators.openai.discovery import ServedModel
+
+logger = logging.getLogger(__name__)
 
 ASSUMED_CONTEXT = 4096
 """Number of tokens from which defaults are derived where the server does not give the length of its context."""
@@ -53,6 +56,7 @@ class ChatGenerator:
         self._model = model
         self._continuation = continuation
         self._coalescer = RequestCoalescer(self._sample, lambda: 1)
+        self._thoughts_logged = False
         self._prompt_tokens: SingleFlight[bytes, int | None] = SingleFlight(MAX_PROMPTS_COUNTED)
 
     @property
@@ -75,7 +79,7 @@ class ChatGenerator:
     @property
     def abilities(self) -> Abilities:
         """What the server can do."""
-        return Abilities(continues=self._continuation.style is not None, counts_prompts=False)
+        return Abilities(self._continuation.style is not None, counts_prompts=False, log_probs=self._continuation.log_probs)
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """One id for each message."""
@@ -131,6 +135,9 @@ class ChatGenerator:
             reply = await self._sampler.ask(
                 Prefix(messages, attempt.written), style, sampling, sampling.max_tokens + len(attempt.after), seed, cut
             )
+            if reply.thoughts and not self._thoughts_logged:
+                self._thoughts_logged = True
+                logger.warning("the server of the generator sends the model's thoughts apart from its text: no step has them")
             if reply.end != "elsewhere":
                 return reply
         raise GeneratorError(f"The generator's server did not repeat the message that it continued: {style}.")

@@ -1,6 +1,6 @@
 """One request by text: what is sent, what comes back, and what a refusal means."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from epf.generators.chat.request import ROUTES, Prefix, Style, request_of
 from epf.generators.openai.completions import Cut
 from epf.generators.openai.discovery import ServedModel
 from epf.generators.openai.sampler import BYTES_PER_TOKEN, CALLERS, DEADLINE_S
+
+FAILED_BY_FIELD: Final = frozenset({500})
+"""Status with which some servers refuse an unknown field. It is not tried again before a request has been accepted once."""
 
 OWN_FIELDS: Final[dict[ServerKind, dict[str, Any]]] = {
     "llama.cpp": {"timings_per_token": True, "reasoning_format": "none"},
@@ -39,6 +42,7 @@ class ChatSampler:
         self._limit = f" ({model.context_length} tokens)" if model.context_length else ""
         self._own = OWN_FIELDS.get(model.server, {})
         self._dialect = dialect
+        self._accepted = False
 
     async def ask(self, prefix: Prefix, style: Style, sampling: Sampling, max_tokens: int, seed: int, cut: Cut) -> Reply:
         """Return the reply to one request, read up to ``cut``.
@@ -64,7 +68,25 @@ class ChatSampler:
     async def try_ask(self, prefix: Prefix, style: Style, sampling: Sampling, max_tokens: int, seed: int, cut: Cut) -> Reply:
         """Like :meth:`ask`, but raises ``UpstreamRejected`` for a refusal."""
         body = request_of(self._model, prefix, style, sampling, max_tokens, seed) | self._own
+        lasting = () if self._accepted else FAILED_BY_FIELD
+        try:
+            reply = await self._send(body, prefix, style, max_tokens, cut, lasting)
+        except UpstreamRejected as rejected:
+            if self._accepted or not rejected.refusal.temporary:
+                raise
+            reply = await self._send(body, prefix, style, max_tokens, cut)
+        self._accepted = True
+        return reply
 
+    async def _send(
+        self,
+        body: dict[str, Any],
+        prefix: Prefix,
+        style: Style,
+        max_tokens: int,
+        cut: Cut,
+        lasting: Collection[int] = (),
+    ) -> Reply:
         async def read(events: AsyncIterator[dict[str, Any]]) -> Reply:
             return await read_reply(events, cut, max_tokens)
 
@@ -76,6 +98,7 @@ class ChatSampler:
                 affinity=prompt_digest(prefix.messages).hex(),
                 deadline_s=DEADLINE_S,
                 max_bytes=MAX_RESPONSE_BYTES + BYTES_PER_TOKEN * max_tokens,
+                lasting=lasting,
             )
 
         return await self._dialect.send(body, send)

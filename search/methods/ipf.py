@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from epf.core.errors import InvalidRequest
+from epf.core.generator import abilities_of
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.filtering import Potential, run_filter
@@ -35,7 +36,8 @@ class EntropyPotential(Potential):
     ) -> Trajectory:
         """Sample a step. Raises ``InvalidRequest`` if it has no log probabilities, which no generator announces before."""
         longer = await self.run.sample_step(trajectory, t, slot, allowance=allowance, lookahead=lookahead)
-        if _wrote(trajectory, longer) and not longer.steps[-1].log_probs:
+        wrote = len(longer.steps) > len(trajectory.steps) and bool(longer.steps[-1].token_ids)
+        if wrote and not longer.steps[-1].log_probs and abilities_of(self.run.generator).log_probs is not True:
             message = "method 'ipf' weighs by log probabilities, and this generator returns none: choose another method"
             raise InvalidRequest(message, param="method")
         return longer
@@ -53,8 +55,8 @@ async def run_ipf(run: SearchRun) -> Outcome:
 
 
 def _wrote(before: Trajectory, after: Trajectory) -> bool:
-    """Whether a particle wrote a step with tokens in this round."""
-    return len(after.steps) > len(before.steps) and bool(after.steps[-1].token_ids)
+    """Whether a particle wrote a step in this round whose log probabilities are known."""
+    return len(after.steps) > len(before.steps) and bool(after.steps[-1].log_probs)
 
 
 IPF = Method(

@@ -14,7 +14,7 @@ from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
-from tests.servers.quirks import CONTEXTS, FIELDS, IDS, QUIRKS, REFUSALS, STOPS, TEXT, Quirk, Script, chunk, sends, sse
+from tests.servers.quirks import COMPLETIONS, CONTEXTS, FIELDS, IDS, REFUSALS, STOPS, TEXT, Quirk, Script, chunk, sends, sse
 
 T = TypeVar("T")
 TOKENIZER = ChatTokenizer(SHIPPED / "generator")
@@ -52,7 +52,7 @@ def named(*quirks: Quirk) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("quirk", "script", "text"), named(*(quirk for quirk in QUIRKS if not quirk.error)))
+@pytest.mark.parametrize(("quirk", "script", "text"), named(*(quirk for quirk in COMPLETIONS if not quirk.error)))
 def test_a_quirk_ends_in_a_step_and_is_remembered(
     quirk: Quirk, script: Script, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
