@@ -138,6 +138,8 @@ class ChatGenerator:
             if reply.thoughts and not self._thoughts_logged:
                 self._thoughts_logged = True
                 logger.warning("the server of the generator sends the model's thoughts apart from its text: no step has them")
+            if sent:  # whether a server counts what it repeats is not known
+                reply = replace(reply, counts=replace(reply.counts, sampled=None))
             if reply.end != "elsewhere":
                 return reply
         raise GeneratorError(f"The generator's server did not repeat the message that it continued: {style}.")
