@@ -21,6 +21,7 @@ from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
 from tests.servers.quirks import QUIRKS
+from tests.servers.scorers import SETUPS
 
 ROOT = Path(__file__).parent.parent
 
@@ -107,6 +108,11 @@ def families() -> str:
     rows = [(f"`{name}`", "`vllm`, `http`", _first_sentence(load)) for name, load in FAMILIES.items()]
     rows += [(f"`{name}`", "`http`", JUDGES[name]) for name in PROMPTS]
     return _table(("family", "kind", "models"), rows)
+
+
+def scorers() -> str:
+    """Every way to serve a reward model that is tested: the command that starts the server and the one that uses it."""
+    return "\n".join(f"{setup.title}:\n\n```sh\n{setup.start}\n{setup.use}\n```\n" for setup in SETUPS)
 
 
 def servers() -> str:

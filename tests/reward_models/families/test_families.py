@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 from epf.core.errors import InvalidRequest, RewardModelError
 from epf.engines.onnx.config import SHIPPED
 from epf.reward_models.families.by_text import TEXT_FAMILIES
-from epf.reward_models.families.family import Family
 from epf.reward_models.families.registry import FAMILIES, load_family
 from tests.reward_models.families import stand_ins
+from tests.reward_models.families.opening import TAGGED, opened
 
 PROBLEM = "How many eggs does Janet sell?"
 STEPS = ("To find how many, we count.\nJanet has 16 eggs.", "16 - 3 - 4 = 9", "So \\boxed{9} eggs.")
@@ -138,10 +138,6 @@ def test_the_prompt_of_rlhflow_matches_the_reference_up_to_the_newest_answer(
     assert family.answer_ids == (llama_tokenizer.token_to_id("+"), llama_tokenizer.token_to_id("-"))
 
 
-TAGGED = [*stand_ins.TEXT, *["Step 1: a. \n\n\n\n\n Step 2: b \n\n\n\nc + d - e"] * 9]
-"""What teaches a tokenizer that a space and several newlines are one token."""
-
-
 def tagged_tokenizer(name: str) -> Tokenizer:
     if name == "math-psa":
         return stand_ins.byte_level(stand_ins.QWEN_SPLIT, stand_ins.QWEN_SPECIALS, TAGGED)
@@ -200,22 +196,6 @@ def test_the_prompt_of_the_embedded_family_is_the_one_it_was_trained_with() -> N
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     text = f"<|im_start|>user\n{PROBLEM}<|im_end|>\n<|im_start|>assistant\n" + "".join(f"{s}\n\n" for s in STEPS)
     assert family.prompt(PROBLEM, STEPS) == tuple(whole(tokenizer, text))
-
-
-def opened(name: str, directory: Path) -> Family:
-    """The family with its stand-in tokenizer."""
-    if name == "embedded":
-        return load_family(name, SHIPPED / "reward_model")
-    if name == "math-shepherd":
-        return load_family(name, stand_ins.write(directory, stand_ins.mistral(), bos_token="<s>"))
-    llama = name in ("rlhflow", "versaprm")
-    tokenizer = stand_ins.byte_level(
-        stand_ins.LLAMA_SPLIT if llama else stand_ins.QWEN_SPLIT,
-        stand_ins.LLAMA_SPECIALS if llama else stand_ins.QWEN_SPECIALS,
-        TAGGED,
-    )
-    config = {"bos_token": "<|begin_of_text|>" if llama else "<|endoftext|>", "chat_template": stand_ins.LLAMA_TEMPLATE}
-    return load_family(name, stand_ins.write(directory, tokenizer, **config))
 
 
 MARKERS = {
