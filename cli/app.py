@@ -1,5 +1,6 @@
 """The commands of ``epf`` by name, each imported when it is used, and how their errors become messages and exit codes."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -86,6 +87,8 @@ def run(argv: Sequence[str], load_models: "LoadModels | None") -> int:
     """Run one command and return its exit code; errors are one line on standard error."""
     if instruction := os.environ.get(COMPLETION):
         return shell_complete(epf, {}, "epf", COMPLETION, instruction)
+    if logging.lastResort is not None:  # warnings of commands that do not set up a log
+        logging.lastResort.setFormatter(logging.Formatter("epf: %(message)s"))
     try:
         with epf.make_context("epf", list(argv), obj=load_models) as context:
             status: int = epf.invoke(context)

@@ -30,7 +30,7 @@ async def listed_models(upstream: Upstream, *, required: bool, advice: str = "")
         refused_key = rejected.refusal.status == KEY_REFUSED
         if not required and not refused_key:
             return {}
-        error = upstream.rejection(rejected, ())
+        error = upstream.rejection(rejected, logged=False)
         raise type(error)(error.message + ("" if refused_key else advice), retryable=False) from None
     except SearchServiceError as error:
         failure = error.__cause__

@@ -105,7 +105,8 @@ class Upstream:
                 async with asyncio.timeout(OPTIONAL_TIMEOUT_S):
                     return await self._connections.json("POST" if body else "GET", replica.url + path, body)
             except TimeoutError:
-                failure = RetryableError(f"no response within {OPTIONAL_TIMEOUT_S:g} seconds")
+                hint = "; if it does not speak TLS, use http://" if replica.url.startswith("https") else ""
+                failure = RetryableError(f"no response within {OPTIONAL_TIMEOUT_S:g} seconds{hint}")
             except RetryableError as error:
                 failure = error
             if not failure.unreachable:
@@ -156,9 +157,14 @@ class Upstream:
 
         return await self._call(attempt, affinity, deadline_s, private=lambda: [*texts_of(body), private()])
 
-    def rejection(self, rejected: UpstreamRejected, private: Iterable[str]) -> SearchServiceError:
-        """Return the error for a refused request, and log what the server said, both without passages of ``private`` texts."""
-        logger.warning(self._wording.log(rejected.url, f"status {rejected.refusal.status}: {rejected.refusal.words}", private))
+    def rejection(self, rejected: UpstreamRejected, private: Iterable[str] = (), *, logged: bool = True) -> SearchServiceError:
+        """Return the error for a refused request, and log what the server said, both without passages of ``private`` texts.
+
+        An error with which a command ends need not be ``logged`` as well.
+        """
+        if logged:
+            said = f"status {rejected.refusal.status}: {rejected.refusal.words}"
+            logger.warning(self._wording.log(rejected.url, said, private))
         return self._error(self._wording.rejected(rejected, private), retryable=False)
 
     async def ready(self, *paths: str, unknown: bool = False) -> None:

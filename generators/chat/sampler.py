@@ -118,7 +118,7 @@ async def ask_for_continuation(upstream: Upstream, model: ServedModel, dialect: 
     try:
         return await find_continuation(ask, model.server)
     except UpstreamRejected as rejected:
-        raise upstream.rejection(rejected, ()) from None
+        raise upstream.rejection(rejected, logged=False) from None
 
 
 def prompt_digest(messages: Sequence[Message]) -> bytes:

@@ -1,6 +1,7 @@
 """What was found when the models were loaded, for the log and the terminal: one line per model."""
 
 from functools import lru_cache
+from pathlib import Path
 
 from epf.core.description import description_of
 from epf.core.reward_model import RewardModel
@@ -30,7 +31,8 @@ def found(settings: Settings, models: Models) -> list[str]:
 def reward_model_line(settings: Settings, reward_model: RewardModel) -> str:
     """The reward model, and how it is asked."""
     calibrated = "calibrated" if settings.reward_model.calibration else ""
-    return f"reward model {reward_model.name}: {', '.join(filter(None, (description_of(reward_model), calibrated)))}"
+    name = Path(reward_model.name).name if reward_model.name.startswith("/") else reward_model.name
+    return f"reward model {name}: {', '.join(filter(None, (description_of(reward_model), calibrated)))}"
 
 
 def _method(settings: Settings) -> str:

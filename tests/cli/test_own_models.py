@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from epf.cli.main import main
 from epf.service.scoring_app import create_scoring_app
+from tests.engines.http.server import Answer, upstream
 from tests.fakes import ScriptedRewardModel
 from tests.generators.openai.completions_server import completions_app
 from tests.service.serving import served
@@ -91,6 +92,7 @@ def test_a_server_that_is_down_is_one_line(epf: Command) -> None:
     assert lines[0].startswith("The server of the generator at http://127.0.0.1:1 failed after 1 attempt: connection failed (")
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_all_methods_leaves_out_those_that_need_a_reward_model(
     epf: Command, directory: Path, tmp_path: Path
 ) -> None:
@@ -168,3 +170,38 @@ def test_what_cannot_be_scored_is_one_line(epf: Command, arguments: tuple[str, .
     assert (code, out) == (1 if message.startswith("The server") else 2, "")
     (line,) = lines
     assert line.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({}, "rejected the request with status 404: no such page. Check generator.url (EPF_GENERATOR__URL)"),
+        ({"/v1/models": Answer(b"<html>hi</html>")}, "is not a JSON object. Is another service there? Give the address"),
+        (
+            {"/v1/models": Answer({"error": "no key"}, 401)},
+            "401: no key. Set a key in generator.api_key (EPF_",
+        ),
+        ({"/v1/models": Answer({"error": "Loading model"}, 503)}, "failed after 1 attempt: status 503: Loading model."),
+        ({"/v1/models": Answer({}, 301, {"location": "https://h/v1/models"})}, "301: it redirects to https://h/v1/models."),
+        (
+            {"/v1/models": Answer({"data": [{"id": "a"}, {"id": "b"}]})},
+            "has the models a, b. Name one of them in generator",
+        ),
+        ({"/v1/models": Answer({"data": [{"id": "a"}]})}, "/v1/chat/completions rejected the request with status 404"),
+    ],
+)
+def test_a_first_contact_that_fails_is_one_line(
+    answers: Mapping[str, Answer], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    async def command() -> int:
+        async with upstream(lambda request: answers.get(request.path, Answer(b"no such page", 404))) as server:
+            return await asyncio.to_thread(main, ["solve", "--generator", server.url, PROBLEM])
+
+    assert asyncio.run(command()) == 1
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == ""
+    assert line.startswith("epf: The ")
+    assert message in line
