@@ -13,6 +13,7 @@ REAL = "tests/real/test_page.py::test_commands_run"
 RUN_BY: Mapping[str, str] = MappingProxyType(
     {
         r"vllm serve \S+ --port 8001": "tests/real/test_page.py::test_vllm_serves_as_the_page_starts_it",
+        r"llama-server -m \S+ --port 8080": "tests/real/test_page.py::test_llama_cpp_serves_what_the_page_starts",
         r"(EPF_\S+ )*epf serve-prm --port 8002": "tests/vllm/test_reward_models.py::TestOurServerOnVllm",
         r"(EPF_\S+ )*EPF_REWARD_MODEL__URL=http://localhost:8002 epf serve": (
             "tests/vllm/test_openai_generator.py::test_a_problem_is_solved_with_both_models_behind_http"

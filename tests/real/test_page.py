@@ -36,7 +36,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def in_place(command: str, vllm: Server, llama: Server) -> str:
     """The page's command with the addresses of the tests' servers."""
     replaced = command.replace("http://localhost:8001", vllm.url).replace("http://localhost:8080", llama.url)
-    return re.sub(r"\bQwen/Qwen2.5-\S+-Instruct\b", str(MODEL), replaced)
+    return re.sub(r"\bQwen/Qwen2\.5-\S+-Instruct\b", str(MODEL), replaced)
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if runner_of(command) == REAL])
