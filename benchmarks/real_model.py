@@ -115,10 +115,10 @@ def page(lines: Sequence[Line]) -> str:
     return "# A real model on SVAMP\n\n" + "\n".join(table) + f"\n\n{NOTES}"
 
 
-NOTES = f"""The first {PROBLEMS} problems, one search each, at most {TOKENS} tokens per particle. SmolLM2-135M-Instruct runs
-on vLLM on a CPU, with the default system prompt and the four examples of `benchmarks/data/boxed_examples.jsonl`; for `best_of_n` it
-judges its own solutions in one word (`judge-direct`). "Answers read" is the share of solutions whose answer was found, "tokens"
-the mean number of sampled tokens of a search.
+NOTES = f"""The first {PROBLEMS} problems, one search each, at most {TOKENS} tokens per particle. SmolLM2-135M-Instruct runs on
+vLLM on a CPU, with the default system prompt and the examples of `benchmarks/data/boxed_examples.jsonl`; for `best_of_n` it
+judges its own solutions in one word (`judge-direct`). "Answers read" is the share of solutions whose answer was found,
+"tokens" the mean number of sampled tokens of a search.
 
 `make bench-real DATA=svamp.jsonl` measures it again.
 """
