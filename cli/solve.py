@@ -76,9 +76,11 @@ def solve(
         import asyncio
 
         from epf.cli.solving import prepare, solve_file, solve_problem
+        from epf.service.operations.telemetry import telemetry
 
         named = named_models(generator, reward_model, family, tokenizer)
         options, models = prepare(given_options(context, SearchOptions), named, context.obj, notices)
-        if file is None:
-            return asyncio.run(solve_problem(problem, options, models, as_json=as_json))
-        return asyncio.run(solve_file(rows, options, models, as_json=as_json, concurrency=concurrency))
+        with telemetry():
+            if file is None:
+                return asyncio.run(solve_problem(problem, options, models, as_json=as_json))
+            return asyncio.run(solve_file(rows, options, models, as_json=as_json, concurrency=concurrency))

@@ -11,12 +11,15 @@ from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, Sear
 from epf.core.generator import Abilities, Generator, Message, abilities_of, plain_prompt_ids
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
+from epf.core.sessions import search_session
+from epf.core.tracing import search_span, span
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.confidence.shipped import shipped_map
 from epf.search.engine.search_run import SearchRun, TimeLimit, UsageMeter
 from epf.search.engine.select_answer import select_answer
-from epf.search.events import Answered, Event, Started
+from epf.search.engine.traced import traced_options, traced_result, traced_round
+from epf.search.events import Answered, Event, Resampled, Started
 from epf.search.methods import METHODS, Method
 from epf.search.methods.method import COMMON
 from epf.search.methods.self_consistency import SELF_CONSISTENCY
@@ -143,6 +146,37 @@ async def search(
         GeneratorError, RewardModelError: a model failed or returned an invalid value.
         SearchFailed, DeadlineExceeded: no particle has produced anything to answer from.
     """
+    with search_session() as session, search_span(f"search {request.method.name}") as traced:
+        traced.set({"epf.session_id": session, **traced_options(request.options, generator, reward_model)})
+
+        def observed(event: Event) -> None:
+            if isinstance(event, Resampled):
+                traced.event("resampled", traced_round(event))
+            emit(event)
+
+        result = await _search(
+            request,
+            generator=generator,
+            reward_model=reward_model,
+            checker=checker,
+            confidence=confidence,
+            until=until,
+            emit=observed if traced.recorded else emit,
+        )
+        traced.set(traced_result(result))
+        return result
+
+
+async def _search(
+    request: SearchRequest,
+    *,
+    generator: Generator,
+    reward_model: RewardModel | None,
+    checker: AnswerChecker | None,
+    confidence: ConfidenceMap | None,
+    until: TimeLimit | None,
+    emit: Callable[[Event], None],
+) -> SearchResult:
     method, options = request.method, request.options
     check_scored(method, reward_model is not None)
     abilities = abilities_of(generator)
@@ -170,15 +204,16 @@ async def search(
     async with AsyncExitStack() as stack:
         if checker is None:
             checker = await stack.enter_async_context(aclosing(AnswerChecker()))
-        result = await select_answer(
-            outcome,
-            run,
-            checker,
-            confidence=confidence,
-            method=method.name,
-            has_reward_model=method.needs_reward_model,
-            prompt_tokens=n_prompt,
-        )
+        with span("select answer"):
+            result = await select_answer(
+                outcome,
+                run,
+                checker,
+                confidence=confidence,
+                method=method.name,
+                has_reward_model=method.needs_reward_model,
+                prompt_tokens=n_prompt,
+            )
     emit(Answered(result))
     return result
 

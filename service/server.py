@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.service.operations.lifecycle import Lifecycle
+from epf.service.operations.telemetry import telemetry
 from epf.service.settings import Settings
 from epf.service.state import ServerState
 
@@ -97,7 +98,8 @@ def run(app: FastAPI, settings: Settings) -> None:
             timeout_graceful_shutdown=CLOSING_S,
         )
         logger.info("listening on %s", _url(listening))
-        Server(config, lifecycle, settings).run([listening])
+        with telemetry():
+            Server(config, lifecycle, settings).run([listening])
     failure = lifecycle.failure
     if isinstance(failure, SearchServiceError):
         raise failure

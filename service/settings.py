@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from epf.core.errors import InvalidRequest
+from epf.core.sessions import HEADERS
 from epf.engines.reference import REFERENCE, ModelKinds
 from epf.generators import registry as generators
 from epf.generators.registry import GeneratorOptions
@@ -191,6 +192,11 @@ class Settings(BaseSettings):
     max_stored_responses: int = Field(1000, ge=0, description="Maximum number of stored responses of /v1/responses.")
     max_stored_bytes: int = Field(64 * 1024 * 1024, ge=0, description="Maximum size of all stored responses, in bytes.")
     max_stored_seconds: float = Field(3600.0, gt=0, description="Time for which a response is stored, in seconds.")
+    session_headers: tuple[Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,64}$")], ...] = Field(
+        HEADERS,
+        max_length=8,
+        description="Headers in which requests to the models' servers carry the id of their search, for routers.",
+    )
     keep_alive_s: float = Field(10.0, gt=0, description="Send an SSE keep-alive comment after this many idle seconds.")
     send_timeout_s: float = Field(
         60.0, gt=0, description="Treat a client that reads nothing for this many seconds as disconnected."

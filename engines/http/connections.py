@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 
+from epf.core import tracing
 from epf.core.errors import SearchServiceError
+from epf.core.sessions import session_headers
 from epf.engines.http.causes import failure_of
 from epf.engines.http.errors import NotJson, RetryableError, UpstreamRejected
 from epf.engines.http.refusal import MAX_ERROR_BYTES, Refusal, read_refusal, refusal_of
@@ -95,16 +97,27 @@ class Connections:
             RetryableError: the server is unreachable, or the status is a temporary one.
             UpstreamRejected: any other status.
         """
+        target = httpx.URL(url)
+        attributes: dict[str, tracing.Value] = {
+            "http.request.method": method,
+            "url.path": target.path,
+            "server.address": target.host,
+        }
+        if target.port is not None:
+            attributes["server.port"] = target.port
         try:
-            async with self._client.stream(method, url, json=body) as response:
-                if not response.is_success:
-                    refusal = read_refusal(response.status_code, await _start(response))
-                    if response.is_redirect:
-                        refusal = replace(refusal, words=f"it redirects to {address(response.headers.get('location', ''))}")
-                    retry_after_s = _seconds(response.headers.get("retry-after"))
-                    _raise(refusal, url, retry_after_s, lasting)
-                async with aclosing(self._bounded(response, max_bytes)) as chunks:
-                    yield chunks
+            with tracing.span(f"{method} {target.path}", attributes, "client") as span:
+                headers = tracing.headers() | session_headers()
+                async with self._client.stream(method, url, json=body, headers=headers) as response:
+                    span.set({"http.response.status_code": response.status_code})
+                    if not response.is_success:
+                        refusal = read_refusal(response.status_code, await _start(response))
+                        if response.is_redirect:
+                            refusal = replace(refusal, words=f"it redirects to {address(response.headers.get('location', ''))}")
+                        retry_after_s = _seconds(response.headers.get("retry-after"))
+                        _raise(refusal, url, retry_after_s, lasting)
+                    async with aclosing(self._bounded(response, max_bytes)) as chunks:
+                        yield chunks
         except httpx.TransportError as error:
             raise failure_of(error) from error
 

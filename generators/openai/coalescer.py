@@ -10,6 +10,7 @@ servers refuse to sample several of them.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class _Call:
     sampling: Sampling
     seed: int
     step: asyncio.Future[Step]
+    context: Context
     request: "_Request | None" = None
 
 
@@ -69,7 +71,7 @@ class RequestCoalescer:
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._send)
-        call = _Call(prefix_ids, sampling, seed, loop.create_future())
+        call = _Call(prefix_ids, sampling, seed, loop.create_future(), copy_context())
         self._waiting.append(call)
         try:
             return await call.step
@@ -86,7 +88,8 @@ class RequestCoalescer:
             request = _Request(calls)
             for call in calls:
                 call.request = request
-            request.task = asyncio.get_running_loop().create_task(self._run(calls))
+            # The first caller's trace and session: a request that several searches share belongs to one of them.
+            request.task = asyncio.get_running_loop().create_task(self._run(calls), context=calls[0].context)
 
     async def _run(self, calls: list[_Call]) -> None:
         first = calls[0]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from epf.core.tracing import span
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Trajectory
 from epf.search.events import Scored, StepTaken
@@ -81,7 +82,9 @@ async def run_round(
         if looks_ahead and left > 0 and step.status == "running":
             successors[i] = await propagate(step, t + 1, slots[i], allowance=min(left, max_tokens), lookahead=True)
 
-    if cut := await run.run_tasks(advance(i) for i in moving):
+    with span("round", {"epf.round": t, "epf.particles": len(moving)}):
+        cut = await run.run_tasks(advance(i) for i in moving)
+    if cut:
         return Round(moved, successors, cut)
     return Round(moved, successors, "budget" if len(moving) < len(running) else None)
 

@@ -18,6 +18,7 @@ from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, Se
 from epf.core.generator import Generator, Sampling, Step
 from epf.core.reward_model import RewardModel, Score
 from epf.core.single_flight import SingleFlight
+from epf.core.tracing import Value, span
 from epf.generators.steps import split_step
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.events import Event, Scored, StepTaken
@@ -194,7 +195,9 @@ class SearchRun:
             return replace(trajectory, status="context_full")
         max_tokens = min(self.options.max_tokens_per_step, allowance, room)
         seed = call_seed(self.seed, "lookahead" if lookahead else "step", t, slot)
-        step = await self._sample(trajectory, self._sampling(max_tokens, self.options.separator), seed)
+        step = await self._sample(
+            trajectory, self._sampling(max_tokens, self.options.separator), seed, slot, lookahead=lookahead
+        )
         if step is None:
             return replace(trajectory, status="context_full")
         return self._append(trajectory, step, t, slot, lookahead=lookahead)
@@ -206,7 +209,7 @@ class SearchRun:
         max_tokens = min(limit, allowance, self._room(Trajectory()))
         if max_tokens < 1:
             return Trajectory()
-        whole = await self._sample(Trajectory(), self._sampling(max_tokens, ""), call_seed(self.seed, "step", 1, slot))
+        whole = await self._sample(Trajectory(), self._sampling(max_tokens, ""), call_seed(self.seed, "step", 1, slot), slot)
         trajectory = Trajectory(status="context_full" if whole is None else "running")
         if whole is not None:
             for t, step in enumerate(split_step(whole, options.separator, self.generator.token_bytes), 1):
@@ -219,11 +222,19 @@ class SearchRun:
         options = self.options
         return Sampling(options.temperature, options.top_p, max_tokens, separator, tuple(options.stop))
 
-    async def _sample(self, trajectory: Trajectory, sampling: Sampling, seed: int) -> Step | None:
+    async def _sample(
+        self, trajectory: Trajectory, sampling: Sampling, seed: int, slot: int, *, lookahead: bool = False
+    ) -> Step | None:
         """A step after ``trajectory``, counted; None if the context has no room for it."""
+        prefix_ids = (*self.prompt_ids, *trajectory.token_ids)
+        asked = self._asked(sampling, seed, len(prefix_ids), slot, lookahead=lookahead)
         try:
-            with self.meter.measure("generating"):
-                step = await self.generator.step((*self.prompt_ids, *trajectory.token_ids), sampling, seed)
+            with span(f"text_completion {self.generator.name}", asked) as spent, self.meter.measure("generating"):
+                step = await self.generator.step(prefix_ids, sampling, seed)
+                if spent.recorded and isinstance(step, Step):
+                    spent.set(
+                        {"gen_ai.usage.output_tokens": len(step.token_ids), "gen_ai.response.finish_reasons": [step.finish]}
+                    )
         except ContextTooLong:
             return None
         except SearchServiceError:
@@ -258,6 +269,21 @@ class SearchRun:
         self.emit(Scored(slot, t, score, lookahead))
         return replace(longer, scores=(*longer.scores, score))
 
+    def _asked(self, sampling: Sampling, seed: int, input_tokens: int, slot: int, *, lookahead: bool) -> dict[str, Value]:
+        """Attributes of a step's span: what the generator is asked for."""
+        return {
+            "gen_ai.operation.name": "text_completion",
+            "gen_ai.provider.name": "epf",
+            "gen_ai.request.model": self.generator.name,
+            "gen_ai.request.temperature": sampling.temperature,
+            "gen_ai.request.top_p": sampling.top_p,
+            "gen_ai.request.max_tokens": sampling.max_tokens,
+            "gen_ai.request.seed": seed,
+            "gen_ai.usage.input_tokens": input_tokens,
+            "epf.particle": slot,
+            "epf.lookahead": lookahead,
+        }
+
     def _room(self, trajectory: Trajectory) -> int:
         """Number of tokens that the caller's limit leaves this particle."""
         if self.options.max_tokens_per_particle is None:
@@ -269,8 +295,9 @@ class SearchRun:
         assert self.reward_model is not None, "the runner requires a reward model where the method needs one"
         self.meter.prm_calls += 1
         try:
-            with self.meter.measure("scoring"):
+            with span(f"score {self.reward_model.name}", {"epf.steps": len(texts)}) as spent, self.meter.measure("scoring"):
                 score = await checked_score(self.reward_model, self.problem, texts)
+                spent.set({"epf.prm_tokens": score.n_tokens, "epf.score": float(score.probability)})
         except ContextTooLong:
             return None
         self.meter.prm_tokens += score.n_tokens

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
+from epf.core.sessions import use_headers
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.file import load_map
 from epf.search.confidence.fitted import ConfidenceMap
@@ -58,6 +59,7 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
     """
     if "method" in settings.search.model_fields_set:
         check_scored(METHODS[settings.search.method], settings.has_reward_model)
+    use_headers(settings.session_headers)
     async with (
         settings.models.open() as (generator, reward_model),
         with_checker(generator, reward_model, await load_confidence(settings, generator, reward_model)) as models,

@@ -9,6 +9,7 @@ from time import perf_counter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from epf.core.tracing import continue_from, parent_of
 from epf.service.http.disconnect import CLIENT_GONE
 from epf.service.http.errors import response_to
 from epf.service.operations.logs import current_request_id
@@ -42,11 +43,13 @@ class Instrumentation:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
+        headers = Headers(scope=scope)
+        given = headers.get(HEADER, "")
         request_id = given if SAFE_ID.fullmatch(given) else uuid.uuid4().hex
         scope["request_id"] = request_id
         # Never reset: a server runs each request in a task of its own, and logs its failure after this middleware returned.
         current_request_id.set(request_id)
+        continue_from(parent_of(headers.get("traceparent", ""), headers.get("tracestate", "")))
         response = _Response()
 
         async def observed(message: Message) -> None:
