@@ -9,13 +9,14 @@ from pathlib import Path
 from epf.core.errors import GeneratorError, InvalidRequest
 from epf.core.generator import Generator
 from epf.engines.http.dialect import Dialect
+from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.kinds import NAMES, ServerKind
 from epf.engines.http.replicas import Upstream
 from epf.engines.http.wording import address
 from epf.engines.hub import model_directory
 from epf.engines.onnx.config import read_json
 from epf.engines.tokenizer import ChatTokenizer
-from epf.generators.chat.continuing import Continuation
+from epf.generators.chat.continuing import NO_ROUTE, Continuation
 from epf.generators.chat.generator import ASSUMED_CONTEXT, ChatGenerator, cannot_continue
 from epf.generators.chat.request import FIELDS
 from epf.generators.chat.sampler import ask_for_continuation
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 NEVER_BY_IDS: frozenset[ServerKind] = frozenset({"ollama", "lm_studio", "azure", "openai"})
 """Servers that take no token ids, and name their models as no tokenizer is named."""
+
+OFFER_COMPLETIONS: frozenset[ServerKind] = frozenset({"vllm", "sglang", "llama.cpp", "ollama", "lm_studio", "tgi"})
+"""Servers that are known to have ``/v1/completions``."""
 
 
 def load_server(
@@ -63,7 +67,7 @@ def load_server(
 
     served = asyncio.run(discover())
     directory = _tokenizer_of(served, tokenizer)
-    if directory is not None:
+    if directory is not None and asyncio.run(_offers_completions(connect(), served)):
         context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
         if context_length is None:
             raise ValueError(f"Neither the server of {served.name} nor the tokenizer's config.json gives the context length.")
@@ -79,9 +83,24 @@ def load_server(
             return await ask_for_continuation(upstream, served, dialect)
 
     continuation = asyncio.run(ask())
-    for line in _losses(served, continuation):
+    for line in _losses(served, continuation, tokenizer=directory is not None):
         logger.warning("%s", line)
     return ChatGenerator(connect(), served, continuation, dialect)
+
+
+async def _offers_completions(upstream: Upstream, served: ServedModel) -> bool:
+    """Whether the servers have ``/v1/completions``; a server of an unknown kind is asked for one token."""
+    async with aclosing(upstream):
+        if served.server in OFFER_COMPLETIONS:
+            return True
+        try:
+            await upstream.ask("/v1/completions", {"model": served.name, "prompt": "1", "max_tokens": 1})
+        except UpstreamRejected as rejected:
+            refusal = rejected.refusal
+            return refusal.status not in NO_ROUTE or bool(refusal.code or refusal.named({"model"}))
+        except GeneratorError:
+            return True  # it answers in its own way, or not now: the first step shows how
+        return True
 
 
 def _tokenizer_of(served: ServedModel, named: str | Path | None) -> Path | None:
@@ -98,13 +117,15 @@ def _tokenizer_of(served: ServedModel, named: str | Path | None) -> Path | None:
     return None
 
 
-def _losses(served: ServedModel, continuation: Continuation) -> list[str]:
-    """What is not possible by text with this server, a sentence each."""
+def _losses(served: ServedModel, continuation: Continuation, *, tokenizer: bool) -> list[str]:
+    """What is not possible by text with this server, a sentence each. ``tokenizer`` is whether one is known."""
     kind = NAMES[served.server]
+    set_it = "name one in generator.tokenizer (EPF_GENERATOR__TOKENIZER) if you can"
+    why = "The server of the generator offers no /v1/completions" if tokenizer else f"No tokenizer of {served.name!r} is known"
+    why += "" if tokenizer else f" ({set_it})"
     losses = [
-        f"No tokenizer is known for {served.name!r}, so its server ({kind}) is asked by text: there are no token ids, and it "
-        "may tokenize a prefix otherwise than it was sampled. If you can name the model's tokenizer, set generator.tokenizer "
-        "(EPF_GENERATOR__TOKENIZER)."
+        f"{why}, so its server ({kind}) is asked by text: there are no token ids, and it may tokenize a prefix otherwise "
+        "than it was sampled."
     ]
     if continuation.style is None:
         losses.append(cannot_continue(served.server))

@@ -32,13 +32,24 @@ def base_address(text: str, option: str) -> str:
         raise _refused(option, f"its address {text!r} has no valid host", "write it as http://HOST:PORT")
     if port == 0:
         raise _refused(option, f"its address {text!r} has port 0", "name the port on which the server listens")
-    if parts.query or parts.fragment:
+    if (parts.query or parts.fragment) and not (is_azure(host) and "/deployments/" in parts.path):
         raise _refused(option, f"its address {text!r} has a query (?) or fragment (#), which is not sent", "remove it")
     path = re.sub("/{2,}", "/", parts.path).rstrip("/")
+    if is_azure(host):
+        if "/deployments/" in path:
+            what = f"its address https://{host}{path} is that of a single deployment, which is not supported"
+            raise _refused(option, what, f"give https://{host}/openai/v1 and name the deployment as the model")
+        if not path and host.lower().endswith(".openai.azure.com"):
+            path = "/openai"
     if route := _ROUTE.search(path):
         base = f"{parts.scheme}://{parts.netloc}{path.removesuffix(route.group())}"
         raise _refused(option, f"its address {text!r} is that of one route", f"give the base address, {base}")
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}"
+
+
+def is_azure(host: str) -> bool:
+    """Whether a host is one of Azure's."""
+    return host.lower() == "azure.com" or host.lower().endswith((".azure.com", ".azure-api.net"))
 
 
 def _refused(option: str, what: str, fix: str) -> InvalidRequest:

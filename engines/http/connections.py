@@ -6,12 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from epf.core import tracing
 from epf.core.errors import SearchServiceError
 from epf.core.sessions import session_headers
+from epf.engines.http.address import is_azure
 from epf.engines.http.causes import failure_of
 from epf.engines.http.errors import NotJson, RetryableError, UpstreamRejected
 from epf.engines.http.refusal import MAX_ERROR_BYTES, Refusal, read_refusal, refusal_of
@@ -33,11 +35,12 @@ class Connections:
     Args:
         error: raised for a response that is too long.
         owner: the model in words, for messages: "the reward model".
-        api_key: sent as a bearer token.
+        api_key: sent as a bearer token, and to Azure as ``api-key`` too.
     """
 
     def __init__(self, error: type[SearchServiceError], owner: str, api_key: str | None) -> None:
         self._error = error
+        self._azure = {"api-key": api_key} if api_key else {}
         self._owner = owner
         # No compression: a few bytes could expand to a great many.
         headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
@@ -107,7 +110,7 @@ class Connections:
             attributes["server.port"] = target.port
         try:
             with tracing.span(f"{method} {target.path}", attributes, "client") as span:
-                headers = tracing.headers() | session_headers()
+                headers = tracing.headers() | session_headers() | self._headers(url)
                 async with self._client.stream(method, url, json=body, headers=headers) as response:
                     span.set({"http.response.status_code": response.status_code})
                     if not response.is_success:
@@ -120,6 +123,10 @@ class Connections:
                         yield chunks
         except httpx.TransportError as error:
             raise failure_of(error) from error
+
+    def _headers(self, url: str) -> dict[str, str]:
+        """The header in which Azure's gateways expect the key, for them alone."""
+        return self._azure if is_azure(urlsplit(url).hostname or "") else {}
 
     async def _bounded(self, response: httpx.Response, max_bytes: int) -> AsyncGenerator[bytes, None]:
         n_bytes = 0

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from epf.core.errors import SearchServiceError
+from epf.engines.http.address import is_azure
 from epf.engines.http.replicas import Upstream
 
 ServerKind = Literal["vllm", "sglang", "llama.cpp", "ollama", "lm_studio", "tgi", "azure", "openai", "other"]
@@ -76,6 +77,6 @@ async def ask(upstream: Upstream, path: str, body: dict[str, Any] | None = None)
 def _hosted(url: str) -> ServerKind | None:
     """Kind of a hosted service, known by its address."""
     host = (urlsplit(url).hostname or "").lower()
-    if host == "azure.com" or host.endswith(".azure.com"):
+    if is_azure(host):
         return "azure"
     return "openai" if host == "api.openai.com" or host.endswith(".api.openai.com") else None

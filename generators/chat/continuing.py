@@ -6,7 +6,7 @@ example). Then, and where nothing is counted, the reply decides: it either goes 
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from epf.core.generator import Message
@@ -42,6 +42,7 @@ class Continuation:
         repeats: whether replies begin with the message that they continue.
         counts: whether replies have the server's count of the prompt's tokens.
         log_probs: whether replies have log probabilities.
+        reads_system: whether the chat template writes what a system message holds.
     """
 
     style: Style | None
@@ -49,6 +50,7 @@ class Continuation:
     repeats: bool = False
     counts: bool = True
     log_probs: bool = False
+    reads_system: bool = True
 
 
 async def find_continuation(ask: Ask, kind: ServerKind) -> Continuation:
@@ -64,6 +66,7 @@ async def find_continuation(ask: Ask, kind: ServerKind) -> Continuation:
             raise
         alone = await _or_raise(lambda: ask(Prefix(QUESTION), "text", 1), rejected)
         return _described(alone, "text", strips=False)
+    reads_system = await _reads_system(ask)
     first = _FIRST.get(kind, "plain")
     for style in (first, *(other for other in _STYLES if other != first)):
         try:
@@ -71,8 +74,17 @@ async def find_continuation(ask: Ask, kind: ServerKind) -> Continuation:
         except UpstreamRejected:
             continue
         if found is not None:
-            return found
-    return _described(alone, None)
+            return replace(found, reads_system=reads_system)
+    return replace(_described(alone, None), reads_system=reads_system)
+
+
+async def _reads_system(ask: Ask) -> bool:
+    """Whether the chat template writes what a system message holds. Some refuse one, others leave it out."""
+    try:
+        short, long = [await ask(Prefix((Message("system", "Be brief." * n), *QUESTION)), "plain", 1) for n in (1, 9)]
+    except UpstreamRejected:
+        return False
+    return short.counts.prompt is None or short.counts.prompt != long.counts.prompt
 
 
 async def _try(ask: Ask, style: Style, alone: Reply) -> Continuation | None:

@@ -74,7 +74,8 @@ class ChatGenerator:
         """What was found out about the server."""
         length = self._model.context_length
         context = f"context of {length} tokens" if length else f"context unknown ({ASSUMED_CONTEXT} tokens assumed)"
-        return f"{NAMES[self._model.server]} at {address(self._upstream.url)}, by text without a tokenizer, {context}"
+        how = "by text without a tokenizer" + (", whole solutions only" if self._continuation.style is None else "")
+        return f"{NAMES[self._model.server]} at {address(self._upstream.url)}, {how}, {context}"
 
     @property
     def abilities(self) -> Abilities:
@@ -83,6 +84,8 @@ class ChatGenerator:
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """One id for each message."""
+        if not self._continuation.reads_system and any(message.role == "system" for message in messages):
+            raise InvalidRequest("The model's chat template reads no system message. Remove it.", param="messages")
         return tuple(map(message_id, messages))
 
     def token_bytes(self, token_id: int) -> bytes:

@@ -19,7 +19,7 @@ from epf.generators.openai.discovery import ServedModel
 from epf.generators.openai.sampler import BYTES_PER_TOKEN, CALLERS, DEADLINE_S
 
 FAILED_BY_FIELD: Final = frozenset({500})
-"""Status with which some servers refuse an unknown field. It is not tried again before a request has been accepted once."""
+"""Status with which some servers refuse what they do not know. It is not tried again until a request has been accepted."""
 
 OWN_FIELDS: Final[dict[ServerKind, dict[str, Any]]] = {
     "llama.cpp": {"timings_per_token": True, "reasoning_format": "none"},
@@ -65,14 +65,16 @@ class ChatSampler:
             named = refusal.named(CALLERS) if refusal.status in (400, 422) else []
             raise (InvalidRequest(error.message, param=CALLERS[named[0]]) if named else error) from None
 
-    async def try_ask(self, prefix: Prefix, style: Style, sampling: Sampling, max_tokens: int, seed: int, cut: Cut) -> Reply:
-        """Like :meth:`ask`, but raises ``UpstreamRejected`` for a refusal."""
+    async def try_ask(
+        self, prefix: Prefix, style: Style, sampling: Sampling, max_tokens: int, seed: int, cut: Cut, *, probing: bool = False
+    ) -> Reply:
+        """Like :meth:`ask`, but raises ``UpstreamRejected`` for a refusal; when ``probing``, also for one with status 500."""
         body = request_of(self._model, prefix, style, sampling, max_tokens, seed) | self._own
-        lasting = () if self._accepted else FAILED_BY_FIELD
+        lasting = FAILED_BY_FIELD if probing or not self._accepted else ()
         try:
             reply = await self._send(body, prefix, style, max_tokens, cut, lasting)
         except UpstreamRejected as rejected:
-            if self._accepted or not rejected.refusal.temporary:
+            if probing or self._accepted or not rejected.refusal.temporary:
                 raise
             reply = await self._send(body, prefix, style, max_tokens, cut)
         self._accepted = True
@@ -105,7 +107,7 @@ class ChatSampler:
 
 
 async def ask_for_continuation(upstream: Upstream, model: ServedModel, dialect: Dialect) -> Continuation:
-    """Find out how the servers continue a conversation, with at most nine requests for a few tokens.
+    """Find out how the servers continue a conversation, with at most twelve requests for a few tokens.
 
     Raises:
         GeneratorError: they answer neither chats nor texts.
@@ -113,7 +115,7 @@ async def ask_for_continuation(upstream: Upstream, model: ServedModel, dialect: 
     sampler = ChatSampler(upstream, model, dialect)
 
     async def ask(prefix: Prefix, style: Style, max_tokens: int) -> Reply:
-        return await sampler.try_ask(prefix, style, Sampling(temperature=0.0), max_tokens, 0, Cut())
+        return await sampler.try_ask(prefix, style, Sampling(temperature=0.0), max_tokens, 0, Cut(), probing=True)
 
     try:
         return await find_continuation(ask, model.server)

@@ -16,6 +16,8 @@ from epf.engines.http.address import base_address
         (" https://example.com/openai/v1/ ", "https://example.com/openai"),
         ("http://[::1]:8001/v1", "http://[::1]:8001"),
         ("HTTP://Example.com", "http://Example.com"),
+        ("https://us.openai.azure.com/openai/v1/", "https://us.openai.azure.com/openai"),
+        ("https://us.openai.azure.com", "https://us.openai.azure.com/openai"),
     ],
 )
 def test_the_base_of_an_address(written: str, base: str) -> None:
@@ -29,6 +31,10 @@ def test_the_base_of_an_address(written: str, base: str) -> None:
         ("http://hunter2@host", "has a user or password"),
         ("http://host/v1?api-version=2", r"has a query \(\?\) or fragment"),
         ("http://host/#x", "fragment"),
+        (
+            "https://us.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+            r"single deployment, .*: give https://us\.openai\.azure\.com/openai/v1 and name the deployment as the model",
+        ),
         ("ftp://host", "does not start with http:// or https://"),
         ("http:///v1", "no valid host"),
         ("http://a b/", "no valid host"),

@@ -28,6 +28,7 @@ class Kind:
         log_probs: whether it returns log probabilities.
         strips: whether its template removes blank space at the end of a message.
         repeats: whether its replies begin with the message that they continue.
+        system: whether its template ``reads``, ``ignores`` or ``refuses`` a system message.
         asked: bodies of its requests.
     """
 
@@ -36,6 +37,7 @@ class Kind:
     log_probs: bool = True
     strips: bool = False
     repeats: bool = False
+    system: str = "reads"
     asked: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -47,6 +49,8 @@ def chat_app(directory: Path, kind: Kind) -> FastAPI:
 
     def prompt(body: dict[str, Any]) -> tuple[tuple[int, ...], str]:
         """Ids of the prompt, and the text that a reply begins with."""
+        if kind.system == "ignores":
+            body["messages"] = [turn for turn in body["messages"] if turn["role"] != "system"]
         *turns, last = body["messages"]
         messages = [Message(turn["role"], turn["content"]) for turn in body["messages"]]
         flags = body.get("continue_final_message") is True and body.get("add_generation_prompt") is False
@@ -96,6 +100,8 @@ def chat_app(directory: Path, kind: Kind) -> FastAPI:
         @app.post("/v1/chat/completions", response_model=None)
         async def chat(request: Request) -> Any:
             body = await request.json()
+            if kind.system == "refuses" and body["messages"][0]["role"] == "system":
+                return JSONResponse({"error": {"message": "System role not supported"}}, 500)
             return await respond(body, *prompt(body), chat=True)
 
     return app

@@ -14,6 +14,7 @@ from epf.core.generator import Generator, Message, Sampling, Step, abilities_of
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.chat.generator import ChatGenerator
 from epf.generators.embedded import EmbeddedGenerator
+from epf.generators.prompting import PromptingGenerator
 from epf.generators.servers import load_server
 from tests.contract.generator import GeneratorContract
 from tests.engines.http.server import Answer, Request, upstream
@@ -166,6 +167,32 @@ def test_what_is_not_possible_by_text_is_logged_once(directory: Path, caplog: py
         run(directory, test, Kind(usage="", log_probs=False))
     for words in ("there are no token ids", "no log probabilities", "counts no tokens"):
         assert caplog.text.count(words) == 1
+
+
+@pytest.mark.parametrize("system", ["ignores", "refuses"])
+def test_a_template_without_system_messages_is_found_at_start(directory: Path, system: str) -> None:
+    """The wrapper that adds a system prompt then puts it at the head of the problem."""
+    kind = Kind(system=system)
+
+    async def test(generator: ChatGenerator) -> None:
+        with pytest.raises(InvalidRequest, match="reads no system message"):
+            generator.prompt_ids([Message("system", "Be brief."), *PROMPT])
+        prompting = PromptingGenerator(generator, "Be brief.")
+        await prompting.step(prompting.prompt_ids(PROMPT), Sampling(max_tokens=4), 0)
+        assert [turn["content"] for turn in kind.asked[-1]["messages"]] == ["Be brief.\n\nHow many birds?"]
+
+    run(directory, test, kind)
+
+
+def test_a_chat_server_whose_tokenizer_is_known_is_asked_by_text(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with served(chat_app(directory, Kind())) as (host, port):
+            generator = await asyncio.to_thread(load_server, [f"http://{host}:{port}"], tokenizer=directory)
+            assert isinstance(generator, ChatGenerator)
+            await generator.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+    assert caplog.text.count("offers no /v1/completions") == 1
 
 
 @pytest.mark.parametrize("ids", [(), (5,), (-1,), (2**200,)])

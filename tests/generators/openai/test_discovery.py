@@ -36,7 +36,8 @@ def loaded(models: Any, directory: Path | str | None, **options: Any) -> str:
     """Name of the generator loaded from a server that lists ``models``."""
 
     async def main() -> str:
-        async with upstream(lambda _: models if isinstance(models, Answer) else Answer({"data": models})) as server:
+        listed = models if isinstance(models, Answer) else Answer({"data": models})
+        async with upstream(lambda request: listed if request.path == "/v1/models" else Answer({"choices": []})) as server:
             generator = await asyncio.to_thread(load_server, [server.url], tokenizer=directory, **options)
             await generator.aclose()
             return generator.name
