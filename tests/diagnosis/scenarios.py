@@ -1,15 +1,31 @@
 """What may go wrong with one's own model, and what ``epf doctor`` prints then: the examples of docs/models.md.
 
-Each scenario is a server on a real socket. Its port is shown as 8001, so that the page stays the same.
+Each scenario is a server on a real socket, in a thread. Its port is shown as 8001, so that the page stays the same.
 """
 
-from collections.abc import Callable
+import asyncio
+import os
+import re
+import shlex
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.engines.http.server import Answer, Request
+from tests.diagnosis.certificates import make_certificate
+from tests.engines.http.server import Answer, Request, Upstreams
 
+ROOT = Path(__file__).parents[2]
+CODE = "import sys; from epf.cli.main import main; sys.exit(main())"
 SHOWN_PORT = "8001"
-COLUMNS = "100"
+COLUMNS = "110"
+MODELS = {"data": [{"id": "qwen", "max_model_len": 4096}]}
 
 
 @dataclass(frozen=True)
@@ -17,15 +33,119 @@ class Scenario:
     """One thing that is wrong.
 
     Attributes:
-        title: what is wrong, for a heading.
-        flags: flags of the command; ``{url}`` is the address of the server.
+        title: what is wrong.
         answer: the server; None where nothing listens.
+        flags: flags next to ``--generator``.
         environment: settings.
-        https: whether the server has a certificate that signs itself.
+        encrypted: whether the server has a certificate, which signs itself.
     """
 
     title: str
-    flags: tuple[str, ...]
-    answer: Callable[[Request], Answer] | None = None
+    answer: Callable[[Request], Answer] | None
+    flags: str = ""
     environment: dict[str, str] = field(default_factory=dict)
-    https: bool = False
+    encrypted: bool = False
+
+
+def _needs_a_key(request: Request) -> Answer:
+    """vLLM with ``--api-key``."""
+    return Answer({"error": "Unauthorized"}, 401)
+
+
+def _lists(request: Request) -> Answer:
+    return Answer(MODELS)
+
+
+def _answers_chats_alone(request: Request) -> Answer:
+    """A server without completions that replies to the whole conversation, whatever the last message is, as OpenAI's."""
+    if request.path == "/v1/models":
+        return Answer({"data": [{"id": "gpt-x", "owned_by": "system"}]})
+    if request.path != "/v1/chat/completions":
+        return Answer({"error": {"message": "Not found"}}, 404)
+    if not isinstance(request.body["messages"], list):
+        return Answer({"error": {"message": "messages must be a list", "param": "messages"}}, 400)
+    reply = {"index": 0, "message": {"role": "assistant", "content": "Paris."}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 10 + 7 * len(request.body["messages"]), "completion_tokens": 2}
+    return Answer({"object": "chat.completion", "choices": [reply], "usage": usage})
+
+
+SCENARIOS = (
+    Scenario("The address is wrong, or the server is not running", None),
+    Scenario("The key is missing or wrong", _needs_a_key, environment={"EPF_GENERATOR__API_KEY": "sk-not-this-one"}),
+    Scenario("The certificate is not trusted", _lists, encrypted=True),
+    Scenario("The server answers chats alone, and does not continue a reply", _answers_chats_alone),
+    Scenario("There is no reward model", _answers_chats_alone),
+)
+
+
+def output_of(scenario: Scenario) -> str:
+    """The command and the lines of its output that are not ok."""
+    with _running(scenario) as url:
+        command = ["epf", "doctor", "--generator", url, *shlex.split(scenario.flags)]
+        environment = {"COLUMNS": COLUMNS, "PATH": os.environ["PATH"], **scenario.environment}
+        done = subprocess.run(
+            [sys.executable, "-c", CODE, *command[1:]],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    given = "".join(f"{name}={value} " for name, value in scenario.environment.items())
+    lines = [f"$ {given}{shlex.join(command)}", *_wrong(done.stdout.splitlines())]
+    return re.sub(r"(localhost:)\d+", rf"\g<1>{SHOWN_PORT}", "\n".join(lines)) + "\n"
+
+
+def _wrong(lines: list[str]) -> Iterator[str]:
+    """The warnings and failures of a report, each with its subject and what to do."""
+    subject, wrong = "", False
+    for line in lines:
+        if line and not line.startswith(" "):
+            subject, wrong = line, False
+        elif line.startswith("   ") and wrong:
+            yield line
+        else:
+            wrong = line.split()[:1] in (["failed"], ["warning"])
+            if wrong:
+                yield from [subject] if subject else []
+                subject = ""
+                yield line
+
+
+@contextmanager
+def _running(scenario: Scenario) -> Iterator[str]:
+    """The address of a scenario's server."""
+    if scenario.answer is None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # bound, not listening
+            yield f"http://localhost:{taken.getsockname()[1]}"
+        return
+    with TemporaryDirectory() as directory:
+        context = make_certificate(Path(directory), names="DNS:localhost").context() if scenario.encrypted else None
+        with _served(scenario.answer, context) as port:
+            yield f"http{'s' * scenario.encrypted}://localhost:{port}"
+
+
+@contextmanager
+def _served(answer: Callable[[Request], Answer], context: ssl.SSLContext | None) -> Iterator[int]:
+    """The port of a server in a thread of its own."""
+    ports: list[int] = []
+    ready, end = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(Upstreams(answer).serve, "127.0.0.1", 0, ssl=context)
+        async with server:
+            ports.append(server.sockets[0].getsockname()[1])
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    ready.wait(10)
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(10)
+        loop.close()
