@@ -122,7 +122,7 @@ def _http(options: RewardModelOptions) -> RewardModel:
     served = asyncio.run(discover())
     upstream = connect(options.urls, api_key=key, timeout_s=options.timeout_s)
     if served.family is None:
-        return HttpRewardModel(upstream, served.name)
+        return HttpRewardModel(upstream, options.name or served.name)
     if served.family in PROMPTS:
         return ChatJudge(upstream, served.name, served.family)
     return open_family(upstream, served.family, served.name, options.tokenizer)

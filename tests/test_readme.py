@@ -129,7 +129,7 @@ def port(shell: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Port of a service that README's command starts."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    (serve,) = (example.command for example in examples(README, "epf serve"))
+    (serve,) = (example.command for example in examples(README, "epf serve --port"))
     command = shlex.split(serve.replace("8000", port))
     folder = tmp_path_factory.mktemp("service")
     with running(command, cwd=folder, env=shell, stderr=subprocess.PIPE) as server:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 from epf.cli.main import main
 from epf.service.scoring_app import create_scoring_app
 from tests.engines.http.server import Answer, upstream
+from tests.examples import README, examples
 from tests.fakes import ScriptedRewardModel
 from tests.generators.openai.completions_server import completions_app
+from tests.reward_models.test_documented import in_hub_cache
 from tests.service.serving import served
 from tests.tiny_model import CONTEXT, write_model
 
@@ -205,3 +209,22 @@ def test_a_first_contact_that_fails_is_one_line(
     assert captured.out == ""
     assert line.startswith("epf: The ")
     assert message in line
+
+
+def test_readme_shows_what_is_printed(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = "Qwen/Qwen2.5-Math-1.5B-Instruct"
+    (shown,) = (example.shown for example in examples(README, "epf serve --generator") if example.shown)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    shutil.copytree(directory, in_hub_cache(tmp_path, model), dirs_exist_ok=True)
+    listed = Answer({"data": [{"id": model, "owned_by": "vllm", "root": model, "max_model_len": 4096}]})
+
+    async def command() -> None:
+        async with upstream(lambda request: listed if request.path == "/v1/models" else Answer({}, 404)) as server:
+            await asyncio.to_thread(main, ["solve", "--generator", server.url, PROBLEM])
+
+    asyncio.run(command())
+    printed = re.sub(r"127\.0\.0\.1:\d+", "localhost:8001", capsys.readouterr().err)
+    assert [line.removeprefix("epf: ") for line in printed.splitlines()][:2] == shown.splitlines()

@@ -21,7 +21,7 @@ from tests.servers.scorers import SETUPS, SURE, Setup
 from tests.service.serving import served
 
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"
-READ_BY_SCORE = ("--reward-model", "--family", "--tokenizer")
+READ_BY_SCORE = ("--reward-model", "--family")
 
 
 @asynccontextmanager
@@ -51,7 +51,7 @@ def test_the_documented_command_scores_with_that_server(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     tokenizer = None
     if setup.tokenizer is not None:
-        named = re.search(r"--tokenizer (\S+)", setup.use)
+        named = re.search(r"TOKENIZER=(\S+)", setup.use)
         write_tokenizer(setup.tokenizer, in_hub_cache(tmp_path, named[1] if named else setup.model))
         (file,) = tmp_path.rglob("tokenizer.json")
         tokenizer = Tokenizer.from_file(str(file))

@@ -237,7 +237,8 @@ SETUPS = (
     Setup(
         "VersaPRM, or Math-psa with `--family math-psa`, once their adapters are merged into their base models",
         "vllm serve ./versaprm-merged --served-model-name versaprm --port 8002",
-        f"epf serve {GENERATOR} --reward-model http://localhost:8002 --tokenizer UW-Madison-Lee-Lab/Llama-PRM800K",
+        "EPF_REWARD_MODEL__TOKENIZER=UW-Madison-Lee-Lab/Llama-PRM800K \\\n"
+        f"  epf serve {GENERATOR} --reward-model http://localhost:8002",
         f"{VLLM}#completions-api",
         "versaprm",
         vllm_next_token("versaprm"),
