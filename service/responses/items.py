@@ -13,7 +13,7 @@ from epf.service.chat.request import text_of
 MAX_ITEMS = 256
 """Maximum number of items of one request, checked before any of them is read. The server's limit of messages is lower."""
 
-TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+TEXT_PARTS = ("text", "input_text", "output_text")
 ROLES = ("user", "assistant", "system", "developer")
 
 SAFE_ID = re.compile("[A-Za-z0-9_-]{1,64}")

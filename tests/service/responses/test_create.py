@@ -182,6 +182,7 @@ def test_a_limit_is_incomplete(client: httpx.Client) -> None:
         ({"input": [{"role": "king", "content": "x"}]}, "input", "role of item 0"),
         ({"input": [{"role": "user", "content": 7}]}, "input", "content of item 0"),
         ({"input": [{"role": "user", "content": [IMAGE]}]}, "input", "URLs are never fetched"),
+        ({"input": [{"role": "user", "content": [{"type": {}, "text": ""}]}]}, "input", "not a text part"),
         ({"input": [{"type": "function_call_output", "call_id": "1", "output": "x"}]}, "input", "neither calls tools"),
         ({"input": [{"type": "item_reference", "id": "msg_x"}]}, "input.0", "send the message itself"),
         ({"input": [{"role": "user", "content": "x"}] * 7}, "input", "at most 6"),
