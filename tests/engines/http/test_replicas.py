@@ -196,8 +196,8 @@ def test_an_ejected_replica_is_used_again_when_its_health_check_succeeds(
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is noticed after a moment."""
-    monkeypatch.setattr("epf.engines.http.health.QUIET_S", 0.02)
-    monkeypatch.setattr("epf.engines.http.connections.PROBE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("epf.engines.http.health.QUIET_S", 0.1)
+    monkeypatch.setattr("epf.engines.http.connections.PROBE_TIMEOUT_S", 1.0)
 
 
 @pytest.mark.usefixtures("_impatient")
