@@ -27,7 +27,7 @@ from its_hub.core.lms.step_generation import StepGeneration
 
 from benchmarks.output import RESULTS, save
 from epf.core.generator import Message, Sampling
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.config import SHIPPED, load_config
 from epf.engines.tokenizer import ChatTokenizer
 from epf.evaluation.report.statistics import Interval, accuracy, difference
 from epf.evaluation.report.text import percent, signed, table
@@ -38,12 +38,13 @@ from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchOptions, asolve
 from epf.search.answers.checker import AnswerChecker
 from epf.search.answers.extract import final_answer
+from epf.search.options import bounded
 from epf.search.runner import SEED_BITS
 
 COMMAND = "make bench-its-hub"
 OURS = ("pf", "epf", "epf_published")
 THEIRS = {"its_hub PF": ParticleFiltering, "its_hub ePF": EntropicParticleFiltering}
-DEFAULTS = SearchOptions()
+DEFAULTS = bounded(SearchOptions(), load_config(SHIPPED / "generator").context_length)
 
 
 @dataclass(frozen=True, slots=True)

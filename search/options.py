@@ -38,6 +38,10 @@ Aggregation = Literal["last", "min", "product", "mean"]
 MAX_PARTICLES = 256
 MAX_STEPS = 1000
 MAX_STOPS = 4
+TOKENS_PER_STEP, DERIVED_STEPS = 32, (40, 200)
+STEPS_PER_CONTEXT, DERIVED_STEP_TOKENS = 4, (256, 1024)
+"""Defaults of ``max_steps`` and ``max_tokens_per_step``: the context divided by the first number, within the bounds."""
+
 MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
 """Draws a seed, as null does: clients of llama.cpp and others send it."""
@@ -64,14 +68,19 @@ class SearchOptions(BaseModel):
 
     method: MethodName = Field("epf", description="Search method.")
     n_particles: int = Field(8, ge=1, le=MAX_PARTICLES, description="Number of partial solutions kept in parallel.")
-    max_steps: int = Field(
-        40,
+    max_steps: int | None = Field(
+        None,
         ge=1,
         le=MAX_STEPS,
-        description="Maximum number of steps of one particle. A particle that is unfinished by then has no answer.",
+        description="Maximum number of steps of one particle. A particle that is unfinished by then has no answer. Null allows "
+        "one step for every 32 tokens of the generator's context, but at least 40 and at most 200.",
     )
-    max_tokens_per_step: int = Field(
-        256, ge=1, le=8192, description="Maximum length of one step in tokens; a step cut there continues in the next one."
+    max_tokens_per_step: int | None = Field(
+        None,
+        ge=1,
+        le=8192,
+        description="Maximum length of one step in tokens; a step cut there continues in the next one. Null allows a quarter "
+        "of the generator's context, but at least 256 and at most 1024 tokens.",
     )
     straggler_quantile: float | None = _research(
         None,
@@ -185,6 +194,31 @@ class SearchOptions(BaseModel):
     def chosen(self) -> dict[str, Any]:
         """The options that were given, by name."""
         return {name: getattr(self, name) for name in SearchOptions.model_fields if name in self.model_fields_set}
+
+
+class BoundedOptions(SearchOptions):
+    """Options in which nothing that bounds a search is left open; made by :func:`bounded`."""
+
+    max_steps: int
+    max_tokens_per_step: int
+
+
+def bounded(options: SearchOptions, context_length: int) -> BoundedOptions:
+    """``options`` with the maxima that the caller left open, which fit a generator with this context.
+
+    Models write steps of 30 to 60 tokens on average, and now and then a page of code or a long paragraph, which should not be
+    cut. What is too long for the context ends there in any case.
+    """
+    values = {name: getattr(options, name) for name in SearchOptions.model_fields}
+    if options.max_steps is None:
+        values["max_steps"] = _clipped(context_length // TOKENS_PER_STEP, DERIVED_STEPS)
+    if options.max_tokens_per_step is None:
+        values["max_tokens_per_step"] = _clipped(context_length // STEPS_PER_CONTEXT, DERIVED_STEP_TOKENS)
+    return BoundedOptions.model_construct(options.model_fields_set, **values)
+
+
+def _clipped(value: int, bounds: tuple[int, int]) -> int:
+    return min(max(value, bounds[0]), bounds[1])
 
 
 RESEARCH_OPTIONS: Final = tuple(name for name, field in SearchOptions.model_fields.items() if field.json_schema_extra)

@@ -23,7 +23,7 @@ from epf.search.events import Answered, Event, Resampled, Started
 from epf.search.methods import METHODS, Method
 from epf.search.methods.method import COMMON
 from epf.search.methods.self_consistency import SELF_CONSISTENCY
-from epf.search.options import MethodName, SearchOptions
+from epf.search.options import MethodName, SearchOptions, bounded
 from epf.search.result import SearchResult
 
 SEED_BITS = 53
@@ -177,7 +177,7 @@ async def _search(
     until: TimeLimit | None,
     emit: Callable[[Event], None],
 ) -> SearchResult:
-    method, options = request.method, request.options
+    method, options = request.method, bounded(request.options, generator.context_length)
     check_scored(method, reward_model is not None)
     abilities = abilities_of(generator)
     check_continued(method, abilities)

@@ -177,7 +177,8 @@ class Settings(BaseSettings):
     max_tokens_per_request: int = Field(
         2**20,
         ge=1,
-        description="Maximum number of tokens that a request, or one problem of a batch, may generate in the worst case.",
+        description="Maximum number of tokens that a request, or one problem of a batch, may generate. A search ends there "
+        "with its best answer so far; a request whose own limits allow its particles more is refused.",
     )
     max_seconds: float = Field(300.0, gt=0, description="Default and maximum deadline of a request, in seconds.")
     max_particles_in_flight: int = Field(256, ge=1, description="Maximum number of particles that search at the same time.")

@@ -14,7 +14,7 @@ from epf.core.tracing import span
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Trajectory
 from epf.search.events import Scored, StepTaken
-from epf.search.options import SearchOptions
+from epf.search.options import BoundedOptions
 from epf.search.result import StopReason
 from epf.search.smc.weights import BoolArray
 
@@ -112,7 +112,7 @@ def any_running(trajectories: Sequence[Trajectory]) -> bool:
     return any(trajectory.status == "running" for trajectory in trajectories)
 
 
-def _max_step_tokens(trajectories: Sequence[Trajectory], options: SearchOptions) -> int:
+def _max_step_tokens(trajectories: Sequence[Trajectory], options: BoundedOptions) -> int:
     """Number of tokens at which the steps of a round are cut, fixed before the round so that the seed decides the result."""
     lengths = [len(step.token_ids) for trajectory in trajectories for step in trajectory.steps if step.finish == "separator"]
     if options.straggler_quantile is None or not lengths:

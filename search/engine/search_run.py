@@ -22,7 +22,7 @@ from epf.core.tracing import Value, span
 from epf.generators.steps import split_step
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.events import Event, Scored, StepTaken
-from epf.search.options import SearchOptions
+from epf.search.options import BoundedOptions
 from epf.search.result import Usage
 
 Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
@@ -36,6 +36,9 @@ Cut = Literal["deadline", "model_failed"]
 
 TimeLimit = Callable[[float], AbstractAsyncContextManager[None]]
 """Cancels its block and raises ``TimeoutError`` when a deadline is the given number of seconds past."""
+
+MAX_WHOLE_TOKENS = 10_240
+"""Maximum length of a solution that is sampled with one call, in tokens: many servers refuse to write more."""
 
 NO_OPINION = 0.5
 """Score of a particle before it has any text to score."""
@@ -120,7 +123,7 @@ class SearchRun:
     prompt_ids: tuple[int, ...]
     generator: Generator
     reward_model: RewardModel | None
-    options: SearchOptions
+    options: BoundedOptions
     seed: int
     meter: UsageMeter
     deadline_s: float | None
@@ -205,8 +208,8 @@ class SearchRun:
     async def sample_whole(self, slot: int, *, allowance: int) -> Trajectory:
         """A trajectory that is sampled with one call, for a generator that cannot continue one, and read step by step."""
         options = self.options
-        limit = min(options.max_steps * options.max_tokens_per_step, max(1, self.generator.context_length // 2))
-        max_tokens = min(limit, allowance, self._room(Trajectory()))
+        limit = min(options.max_steps * options.max_tokens_per_step, self.generator.context_length // 2, MAX_WHOLE_TOKENS)
+        max_tokens = min(max(limit, 1), allowance, self._room(Trajectory()))
         if max_tokens < 1:
             return Trajectory()
         whole = await self._sample(Trajectory(), self._sampling(max_tokens, ""), call_seed(self.seed, "step", 1, slot), slot)

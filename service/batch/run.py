@@ -65,7 +65,7 @@ def batch_of(body: BatchRequest, settings: Settings, models: Models) -> Batch:
         message = f"`problems` may have at most {settings.max_batch} items on this server, got {len(body.problems)}: send fewer"
         raise InvalidRequest(message, param="problems")
     shared = body.chosen()
-    requests = tuple(_resolve(i, problem, shared, settings, models.has_reward_model) for i, problem in enumerate(body.problems))
+    requests = tuple(_resolve(i, problem, shared, settings, models) for i, problem in enumerate(body.problems))
     batch = Batch(body, requests, min(body.concurrency, len(requests)))
     if batch.n_particles > settings.max_particles:
         message = f"the {batch.concurrency} largest problems may have at most {settings.max_particles} particles together"
@@ -73,14 +73,18 @@ def batch_of(body: BatchRequest, settings: Settings, models: Models) -> Batch:
     return batch
 
 
-def _resolve(
-    i: int, problem: BatchProblem, shared: Mapping[str, Any], settings: Settings, has_reward_model: bool
-) -> SearchRequest:
+def _resolve(i: int, problem: BatchProblem, shared: Mapping[str, Any], settings: Settings, models: Models) -> SearchRequest:
     field = f"problems.{i}"
     check_length(problem.problem, settings, f"{field}.problem")
     own = problem.chosen()
     try:
-        return resolve(problem.problem, {**shared, **own}, settings, has_reward_model=has_reward_model)
+        return resolve(
+            problem.problem,
+            {**shared, **own},
+            settings,
+            has_reward_model=models.has_reward_model,
+            context_length=models.generator.context_length,
+        )
     except InvalidRequest as error:
         if error.param not in own and (error.param in shared or not own):
             raise

@@ -227,6 +227,7 @@ def requests_of(prompt: tuple[Message, ...], sources: Sources, settings: Setting
             sources.choices,
             settings,
             has_reward_model=models.has_reward_model,
+            context_length=models.generator.context_length,
             prompt=prompt,
             n_searches=sources.n,
         )

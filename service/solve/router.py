@@ -41,7 +41,14 @@ async def solve(
 ) -> SolveResponse | Response:
     """Search for the answer to a problem. The search is cancelled if the client disconnects."""
     check_length(body.problem, settings)
-    request = resolve(body.problem, body.chosen(), settings, has_reward_model=searches.models.has_reward_model)
+    models = searches.models
+    request = resolve(
+        body.problem,
+        body.chosen(),
+        settings,
+        has_reward_model=models.has_reward_model,
+        context_length=models.generator.context_length,
+    )
     leasing = searches.lease(
         caller=caller, id=request_id, n_particles=request.options.n_particles, max_seconds=request.options.max_seconds
     )

@@ -4,15 +4,15 @@ from typing import Any, get_args
 import pytest
 
 from epf.core.errors import InvalidRequest
-from epf.search import METHODS, SearchOptions, asolve, stream
+from epf.search import METHODS, SearchOptions, asolve, solve, stream
 from epf.search.methods.method import COMMON, Method
-from epf.search.options import MAX_PARTICLES, MAX_STEPS, MethodName
+from epf.search.options import MAX_PARTICLES, MAX_STEPS, MethodName, bounded
 from epf.search.runner import resolve_options, resolve_request
-from tests.search.scripted import Generator, RewardModel, drive, solution
+from tests.search.scripted import Generator, RewardModel, drive, solution, step
 
 BAD = [
     *(("n_particles", value) for value in (0, -1, MAX_PARTICLES + 1, 1.5, True, "8", None)),
-    *(("max_steps", value) for value in (0, MAX_STEPS + 1, None)),
+    *(("max_steps", value) for value in (0, MAX_STEPS + 1, 1.5)),
     *(("max_tokens_per_step", value) for value in (0, 8193)),
     *(("temperature", value) for value in (-0.1, 2.1, math.nan, math.inf, "hot", True)),
     *(("top_p", value) for value in (0, -1, 1.1, math.nan)),
@@ -117,3 +117,23 @@ def test_an_unknown_method_is_refused() -> None:
 def test_a_stream_refuses_too() -> None:
     with pytest.raises(InvalidRequest):
         drive(anext(stream("", generator=Generator(solution(2)), reward_model=RewardModel())))
+
+
+@pytest.mark.parametrize(
+    ("context_length", "maxima"),
+    [(128, (40, 256)), (1024, (40, 256)), (2048, (64, 512)), (4096, (128, 1024)), (131_072, (200, 1024))],
+)
+def test_open_maxima_fit_the_context(context_length: int, maxima: tuple[int, int]) -> None:
+    found = bounded(SearchOptions(n_particles=3), context_length)
+    assert (found.max_steps, found.max_tokens_per_step) == maxima
+    assert found.chosen() == {"n_particles": 3}
+    chosen = bounded(SearchOptions(max_steps=1, max_tokens_per_step=8192), context_length)
+    assert (chosen.max_steps, chosen.max_tokens_per_step) == (1, 8192)
+
+
+def test_a_search_takes_the_maxima_that_fit_its_generator() -> None:
+    generator = Generator(lambda call: step(f"s{call.depth}"))
+    generator.context_length = 2048
+    result = solve("problem", method="self_consistency", n_particles=1, generator=generator)
+    assert (result.stop_reason, len(result.particles[0].steps)) == ("max_steps", 64)
+    assert {call.sampling.max_tokens for call in generator.calls} == {512}

@@ -133,13 +133,13 @@ def test_particles_on_request() -> None:
         ({"problems": ["a", "b"], "n_particles": 17}, "concurrency", "at most 32 "),
         ({"problems": ["a", {"problem": "b", "n_particles": 29}], "n_particles": 4}, "concurrency", "got 33"),
         ({"problems": ["a"], "concurrency": 0}, "concurrency", "at least 1"),
-        ({"problems": ["a"], "max_tokens_per_step": 2048, "max_steps": 100}, "max_total_tokens", "at most 1000000 "),
+        ({"problems": ["a"], "max_tokens_per_particle": 4000}, "max_total_tokens", "at most 10000 "),
         ({"problems": ["a"], "stream": True}, "stream", "not a field"),
     ],
 )
 def test_invalid_fields_are_named_and_nothing_is_generated(body: Any, param: str, word: str) -> None:
     generator = Picky()
-    settings = Settings(max_batch=4, max_problem_chars=100, max_particles=32, max_steps=100, max_tokens_per_request=1_000_000)
+    settings = Settings(max_batch=4, max_problem_chars=100, max_particles=32, max_steps=100, max_tokens_per_request=10_000)
     response = ask(body, generator=generator, settings=settings)
     assert response.status_code == 400
     error = response.json()["error"]
