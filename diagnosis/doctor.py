@@ -1,11 +1,10 @@
 """All checks of a generator and of a reward model, in the order in which one depends on the other."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from epf.core.errors import InvalidRequest
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.diagnosis.check import Check, run_checks
@@ -19,7 +18,9 @@ from epf.diagnosis.token_checks import TokenChecks
 from epf.engines.hub import model_directory
 from epf.engines.onnx.config import SHIPPED
 from epf.engines.reference import EMBEDDED, NONE
+from epf.generators.openai.discovery import ServedModel
 from epf.generators.registry import GeneratorOptions, load_generator
+from epf.generators.servers import tokenizer_of
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
 M = TypeVar("M", Generator, RewardModel)
@@ -66,19 +67,21 @@ class Doctor:
     async def _examine_generator(self) -> AsyncGenerator[Finding, None]:
         options, servers = self._generator, generator_servers(self._generator)
 
-        def checks_of(generator: Generator) -> Iterator[Checks]:
-            directory = _tokenizer_directory(options, servers)
-            if directory is not None:
-                yield TokenChecks(directory, servers[0].endpoint if servers else None, _served_name(options, servers))
-            yield SamplingChecks(generator)
+        async def checks_of(generator: Generator) -> list[Checks]:
+            server = next((server for server in servers if server.served), None)
+            served = server.served if server else None
+            directory = await in_thread(lambda: _tokenizer_directory(options, served))
+            endpoint, name = (server.endpoint, served.name) if server and served else (None, "")
+            tokens = [] if directory is None else [TokenChecks(directory, endpoint, name)]
+            return [*tokens, SamplingChecks(generator)]
 
         async with aclosing(self._examine("generator", servers, lambda: load_generator(options), checks_of)) as findings:
             async for finding in findings:
                 yield finding
 
     async def _examine_reward_model(self, options: RewardModelOptions) -> AsyncGenerator[Finding, None]:
-        def checks_of(reward_model: RewardModel) -> Iterator[Checks]:
-            yield RewardChecks(reward_model)
+        async def checks_of(reward_model: RewardModel) -> list[Checks]:
+            return [RewardChecks(reward_model)]
 
         servers = reward_model_servers(options)
         async with aclosing(self._examine("reward model", servers, lambda: load_reward_model(options), checks_of)) as findings:
@@ -86,10 +89,14 @@ class Doctor:
                 yield finding
 
     async def _examine(
-        self, role: str, servers: Sequence[ServerChecks], load: Callable[[], M], checks_of: Callable[[M], Iterator[Checks]]
+        self,
+        role: str,
+        servers: Sequence[ServerChecks],
+        load: Callable[[], M],
+        checks_of: Callable[[M], Awaitable[Sequence[Checks]]],
     ) -> AsyncGenerator[Finding, None]:
-        """Examine the servers of a model, load it, and examine the model."""
-        failures: set[str] = set()
+        """Examine the servers of a model, load it unless they all fail, and examine the model."""
+        failing: set[str] = set()
         loaded: list[M] = []
 
         async def loading() -> Outcome:
@@ -99,12 +106,13 @@ class Doctor:
         try:
             async with aclosing(examine_servers(role, servers)) as findings:
                 async for finding in findings:
-                    failures |= {"server"} if finding.mark == "failed" else set()
+                    failing |= {finding.subject} if finding.mark == "failed" else set()
                     yield finding
+            failures = {"server"} if servers and len(failing) == len(servers) else set()
             async for finding in run_checks(role, [Check("loading", loading, ("server",), LOADING_S)], failures):
                 yield finding
             for model in loaded:
-                for group in checks_of(model):
+                for group in await checks_of(model):
                     async for finding in run_checks(role, list(group.checks()), set()):
                         yield finding
                     self.n_tokens += group.n_tokens
@@ -120,17 +128,10 @@ def _described(model: Generator | RewardModel) -> str:
     return model.name if context is None else f"{model.name}, with a context of {context} tokens"
 
 
-def _served_name(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> str:
-    """Name of the model, as its server names it."""
-    served = next((server.served for server in servers if server.served), None)
-    return options.name or (served.name if served else "")
-
-
-def _tokenizer_directory(options: GeneratorOptions, servers: Sequence[ServerChecks]) -> Path | None:
+def _tokenizer_directory(options: GeneratorOptions, served: ServedModel | None) -> Path | None:
     """Directory of the generator's tokenizer; None if it has none that can be read here."""
     if options.kind == EMBEDDED:
         return Path(options.name or SHIPPED / "generator")
-    try:
-        return model_directory(options.tokenizer or _served_name(options, servers))
-    except InvalidRequest:
-        return None
+    if served is not None:
+        return tokenizer_of(served, options.tokenizer)
+    return model_directory(options.tokenizer or options.name or "")

@@ -66,7 +66,7 @@ def load_server(
             return await find_model(upstream, model)
 
     served = asyncio.run(discover())
-    directory = _tokenizer_of(served, tokenizer)
+    directory = tokenizer_of(served, tokenizer)
     if directory is not None and asyncio.run(_offers_completions(connect(), served)):
         context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
         if context_length is None:
@@ -103,7 +103,7 @@ async def _offers_completions(upstream: Upstream, served: ServedModel) -> bool:
         return True
 
 
-def _tokenizer_of(served: ServedModel, named: str | Path | None) -> Path | None:
+def tokenizer_of(served: ServedModel, named: str | Path | None) -> Path | None:
     """Directory of the tokenizer that is named, or else of the one that has the model's name; None without one."""
     if named:
         return model_directory(named, setting="generator.tokenizer")

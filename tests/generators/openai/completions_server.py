@@ -36,17 +36,20 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
         if asked is not None:
             asked.append(body)
         assert body["model"] == NAME
-        assert body["stream"] is True
         prompt = body["prompt"]
+        if not isinstance(prompt, str | list):
+            return JSONResponse({"error": {"message": "prompt must be text or ids", "code": 400}}, 400)
         if isinstance(prompt, list) and refuses_ids:
             return JSONResponse({"error": {"message": "prompt must be text", "code": 400}}, 400)
         ids = tuple(prompt if isinstance(prompt, list) else tokenizer.encode(prompt).ids)
         if len(ids) >= generator.context_length:
             return JSONResponse({"error": {"message": "too long", "type": "exceed_context_size_error", "code": 400}}, 400)
         separator = "".join(body.get("stop", [])[:1])
-        sampling = Sampling(body["temperature"], body["top_p"], body["max_tokens"], separator)
-        seeds = range(body["seed"], body["seed"] + body.get("n", 1))
+        sampling = Sampling(body["temperature"], body.get("top_p", 1.0), body["max_tokens"], separator)
+        seeds = range(body.get("seed", 0), body.get("seed", 0) + body.get("n", 1))
         steps = await asyncio.gather(*(generator.step(ids, sampling, seed) for seed in seeds))
+        if not body.get("stream"):
+            return JSONResponse(_whole(ids, steps, generator, by_ids=by_ids))
 
         async def events() -> AsyncIterator[str]:
             contents = [_contents(step, index, generator, by_ids=by_ids) for index, step in enumerate(steps)]
@@ -58,6 +61,15 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
         return StreamingResponse(events(), media_type="text/event-stream")
 
     return app
+
+
+def _whole(ids: tuple[int, ...], steps: list[Step], generator: EmbeddedGenerator, *, by_ids: bool) -> dict[str, Any]:
+    """The response in one piece."""
+    choices = []
+    for step in steps:
+        text = b"".join(map(generator.token_bytes, step.token_ids)).decode(errors="replace")
+        choices.append({"text": text, "finish_reason": "length"} | ({"token_ids": list(step.token_ids)} if by_ids else {}))
+    return {"choices": choices, "usage": {"prompt_tokens": len(ids)}}
 
 
 def _contents(step: Step, index: int, generator: EmbeddedGenerator, *, by_ids: bool) -> Iterator[dict[str, Any]]:
