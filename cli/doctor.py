@@ -1,4 +1,4 @@
-"""``epf doctor``: what works of the models that the settings name, and what to do about the rest."""
+"""``epf doctor``: what works of the models that a user names, and what to do about the rest."""
 
 import asyncio
 import sys
@@ -11,14 +11,18 @@ from epf.cli.models import model_options, named_models
 
 @click.command(
     cls=Command,
-    examples=("epf doctor", "epf doctor --generator http://localhost:8001 --json"),
+    examples=(
+        "epf doctor",
+        "epf doctor --generator http://localhost:8001",
+        "epf doctor --generator http://localhost:8001 --reward-model http://localhost:8002 --json",
+    ),
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per check and one with the totals.")
 @model_options()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each check and one for all together.")
 def doctor(as_json: bool, **references: str | None) -> int:
-    """Check the generator and the reward model, one line for each check, with what to do.
+    """Check the generator, the reward model and their servers: one line for each check, with what to do.
 
-    Without options, the models are those of the settings.
+    The checks cost about a thousand tokens. The exit code is 1 if a check failed.
     """
     from epf.cli.examining import examine
     from epf.cli.loading import exits_on_interrupt

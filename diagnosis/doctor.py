@@ -5,6 +5,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from epf.core.description import description_of
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.diagnosis.check import Check, run_checks
@@ -22,10 +23,11 @@ from epf.generators.openai.discovery import ServedModel
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.generators.servers import tokenizer_of
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
+from epf.search.methods import METHODS
 
 M = TypeVar("M", Generator, RewardModel)
 
-ADD_ONE = "Name one with --reward-model or EPF_REWARD_MODEL for the other methods."
+ADD_ONE = "For the other methods name one with --reward-model or EPF_REWARD_MODEL."
 
 LOADING_S = 600.0
 """Time limit for a model that loads in this process, in seconds."""
@@ -58,7 +60,7 @@ class Doctor:
             async for finding in findings:
                 yield finding
         if self._reward_model.kind == NONE:
-            yield Finding("reward model", "pairing", "skipped", "none: only methods that need none are available", ADD_ONE, 0.0)
+            yield Finding("reward model", "reward model", "skipped", _without_one(), ADD_ONE, 0.0)
             return
         async with aclosing(self._examine_reward_model(self._reward_model)) as findings:
             async for finding in findings:
@@ -123,9 +125,14 @@ class Doctor:
                 await server.endpoint.aclose()
 
 
+def _without_one() -> str:
+    """What can be done without a reward model."""
+    *names, last = sorted(name for name, method in METHODS.items() if not method.needs_reward_model)
+    return f"there is none: only the methods {', '.join(names)} and {last} can be used"
+
+
 def _described(model: Generator | RewardModel) -> str:
-    context = getattr(model, "context_length", None)
-    return model.name if context is None else f"{model.name}, with a context of {context} tokens"
+    return ", ".join(filter(None, (model.name, description_of(model))))
 
 
 def _tokenizer_directory(options: GeneratorOptions, served: ServedModel | None) -> Path | None:

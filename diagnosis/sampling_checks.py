@@ -52,7 +52,7 @@ class SamplingChecks:
         yield Check("seeds", self._seeds, sampled, SAMPLING_S)
 
     async def _sample_solution(self) -> Outcome:
-        """A greedy solution of a small problem arrives; its speed."""
+        """A solution of a small problem arrives, at the speed that is shown."""
         self._prompt = tuple(self._generator.prompt_ids([Message("user", PROBLEM)]))
         since_s = time.monotonic()
         step = await self._sample(SOLUTION_TOKENS)

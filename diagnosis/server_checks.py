@@ -1,10 +1,10 @@
-"""Checks of a model's server that cost no tokens: address, certificate, response, key, models, route."""
+"""Checks of a model's server that cost no tokens: address, certificate, response, key, route."""
 
 import ipaddress
 import ssl
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,52 +13,38 @@ from epf.diagnosis.check import Check
 from epf.diagnosis.endpoint import CONNECT_S, Endpoint, connection_failure, trusted
 from epf.diagnosis.finding import Outcome, failed, ok, skipped, warning
 from epf.engines.http.errors import UpstreamRejected
-from epf.engines.http.kinds import NAMES, ServerKind, ask
 from epf.engines.http.refusal import Refusal
-from epf.generators.openai.discovery import ServedModel, find_model
 
 EXPIRES_SOON_DAYS = 14
 KEY_REFUSED = frozenset({401, 403})
 NO_ROUTE = frozenset({404, 405, 501})
-MAX_LISTED = 5
-"""Maximum number of models in a message."""
-
-
-VERSIONS: Mapping[ServerKind, tuple[str, str]] = {
-    "vllm": ("/version", "version"),
-    "sglang": ("/get_server_info", "version"),
-    "llama.cpp": ("/props", "build_info"),
-    "ollama": ("/api/version", "version"),
-    "tgi": ("/info", "version"),
-}
-"""Where a server reports its version: route and field."""
 
 Routes = Mapping[str, Mapping[str, Any]]
 """Where a model is served, each route with a body that has no prompt, so that it is refused and costs nothing."""
 
+MODEL: Mapping[str, Any] = {"model": "", "max_tokens": 1}
+"""Fields of every such body; the name of the model is filled in."""
 
-class ServerChecks:
+
+class ServerChecks(ABC):
     """Checks of one server; later checks read what earlier ones found.
 
     Args:
         endpoint: the server.
         name: name of the model that is asked for; None for the server's only model.
-        routes: where the model may be served; the first one that the server has is used.
-        lists_models: whether such a server lists its models.
 
     Attributes:
         endpoint: the server.
-        served: what the server says of the model; None until it was asked.
+        name: name of the model.
+        listing: how the server lists its models; empty if it does not.
+        refusal: why it does not list them; None if it does.
     """
 
-    def __init__(self, endpoint: Endpoint, name: str | None, routes: Routes, *, lists_models: bool = True) -> None:
+    def __init__(self, endpoint: Endpoint, name: str | None) -> None:
         self.endpoint = endpoint
-        self._name = name
-        self._routes = routes
-        self._lists_models = lists_models
-        self.served: ServedModel | None = None
-        self._listing: dict[str, Any] = {}
-        self._refusal: Refusal | None = None
+        self.name = name
+        self.listing: dict[str, Any] = {}
+        self.refusal: Refusal | None = None
 
     def checks(self) -> Iterator[Check]:
         """All checks, in order."""
@@ -66,10 +52,16 @@ class ServerChecks:
         yield Check("certificate", self._certificate, ("address",))
         yield Check("response", self._response, ("address", "certificate"))
         yield Check("key", self._key, ("response",))
-        if self._lists_models:
-            yield Check("models", self._models, ("response", "key"))
-            yield Check("server", self._server, ("models",))
-        yield Check("route", self._route, ("response", "key"))
+        yield from self.own_checks()
+        yield Check("route", self._route, ("response", "key", "server"))
+
+    @abstractmethod
+    def own_checks(self) -> Iterator[Check]:
+        """Checks of the model on this server, of which the last one is called ``server``."""
+
+    @abstractmethod
+    def routes(self) -> Routes:
+        """Where the model may be served; the first one that the server has is used."""
 
     async def _address(self) -> Outcome:
         """The host has an address, and something accepts connections at the port."""
@@ -109,9 +101,9 @@ class ServerChecks:
         """The server speaks HTTP, and JSON where models are listed."""
         since_s = time.monotonic()
         try:
-            self._listing = await self.endpoint.get("/v1/models")
+            self.listing = await self.endpoint.get("/v1/models")
         except UpstreamRejected as rejected:
-            self._refusal = rejected.refusal
+            self.refusal = rejected.refusal
             if "HTTPS port" in rejected.refusal.words:
                 return failed(self.endpoint.said(rejected.refusal), "Write https:// in the address.")
         except SearchServiceError as error:
@@ -120,13 +112,13 @@ class ServerChecks:
                     error.message, "Try again in a moment: it, or a server behind it, may still be loading its model."
                 )
             return failed(error.message, "Check the port and the path of the address: is another service there?")
-        status = 200 if self._refusal is None else self._refusal.status
+        status = 200 if self.refusal is None else self.refusal.status
         return ok(f"status {status} in {1000 * (time.monotonic() - since_s):.0f} ms")
 
     async def _key(self) -> Outcome:
         """The server accepts the key, or needs none."""
         endpoint = self.endpoint
-        refusal = self._refusal
+        refusal = self.refusal
         if refusal is None or refusal.status not in KEY_REFUSED:
             refusal = await self._refusal_of_key()
         if refusal is not None:
@@ -140,7 +132,7 @@ class ServerChecks:
 
     async def _refusal_of_key(self) -> Refusal | None:
         """The refusal of the key by a route: many servers list their models without one."""
-        for path, body in self._routes.items():
+        for path, body in self.routes().items():
             refusal = await self._refusal_at(path, body)
             if refusal is not None and refusal.status in KEY_REFUSED:
                 return refusal
@@ -148,48 +140,31 @@ class ServerChecks:
                 return None
         return None
 
-    async def _models(self) -> Outcome:
-        """The server lists the model that is asked for."""
-        listed = _names(self._listing)
-        shown = ", ".join(listed[:MAX_LISTED]) + (f" and {len(listed) - MAX_LISTED} more" * (len(listed) > MAX_LISTED))
-        setting = self.endpoint.wording.setting("name")
-        if not listed:
-            why = "none listed" if self._refusal is None else f"not listed ({self.endpoint.said(self._refusal)})"
-            if self._name is None:
-                return failed(why, f"Check the address, or name the model in {setting}.")
-            return warning(f"{why}; {self._name} is asked for", "Nothing, if the checks below pass.")
-        if self._name is None:
-            return ok(shown) if len(listed) == 1 else failed(shown, f"Name one of them in {setting}.")
-        if self._name not in listed:
-            return warning(f"{self._name} is not listed: {shown}", f"Check {setting}, unless the checks below pass.")
-        return ok(self._name)
-
-    async def _server(self) -> Outcome:
-        """The kind of server, its version, and the length of the model's context."""
-        async with aclosing(self.endpoint.upstream()) as upstream:
-            self.served = served = await find_model(upstream, self._name)
-            path, name = VERSIONS.get(served.server, ("", ""))
-            version = (await ask(upstream, path) or {}).get(name) if path else None
-        kind = NAMES[served.server] + (f" {version}" if isinstance(version, str) and version.isprintable() else "")
-        context = "of unknown length" if served.context_length is None else f"of {served.context_length} tokens"
-        return ok(f"{kind}, with a context {context}")
-
     async def _route(self) -> Outcome:
-        """The server has a route for the model: a request without a prompt is refused for its prompt, and not as unknown."""
+        """The server has a route for the model: it refuses a request without a prompt for its prompt, and not as unknown."""
         refusal = None
-        for path, body in self._routes.items():
+        for path, body in self.routes().items():
             refusal = await self._refusal_at(path, body)
             if refusal is None or refusal.status not in NO_ROUTE:
                 return ok(path)
             if refusal.named({"model"}) or not (refusal.code or "0").isdecimal():
                 setting = self.endpoint.wording.setting("name")
                 return failed(f"{path}: {self.endpoint.said(refusal)}", f"Check {setting}.")
-        missing = " and ".join(self._routes)
+        missing = " and ".join(self.routes())
         return failed(f"the server has no {missing}", "Check the path of the address, and that the server has OpenAI's API.")
+
+    def listed_names(self) -> list[str]:
+        """Names of the models that the server lists."""
+        models = self.listing.get("data")
+        return [
+            model["id"]
+            for model in (models if isinstance(models, list) else [])
+            if isinstance(model, dict) and isinstance(model.get("id"), str)
+        ]
 
     def _model_name(self) -> str:
         """Name of the model for requests: the one that is asked for, or the first one listed."""
-        return self._name or next(iter(_names(self._listing)), "")
+        return self.name or next(iter(self.listed_names()), "")
 
     async def _refusal_at(self, path: str, body: Mapping[str, Any]) -> Refusal | None:
         """The refusal of a request; None if it is not refused."""
@@ -200,15 +175,6 @@ class ServerChecks:
         except SearchServiceError:  # such as status 500 for a request without a prompt
             return None
         return None
-
-
-def _names(listing: dict[str, Any]) -> list[str]:
-    models = listing.get("data")
-    return [
-        model["id"]
-        for model in (models if isinstance(models, list) else [])
-        if isinstance(model, dict) and isinstance(model.get("id"), str)
-    ]
 
 
 def _is_local(host: str) -> bool:

@@ -77,7 +77,7 @@ class TokenChecks:
         return sum(id_ in self._added for id_ in typed) - sum(id_ in self._added for id_ in ids)
 
     async def _separator(self) -> Outcome:
-        """How blank lines are spelled, which decides where a server stops."""
+        """Some tokens spell a blank line, at which a step ends."""
         within = self._tokenizer.tokens_with(SEPARATOR)
         n_own = len(self._tokenizer.encode(SEPARATOR))
         own = "one token" if n_own == 1 else f"{n_own} tokens"
@@ -108,7 +108,7 @@ class TokenChecks:
         return ok(f"a prompt has {counted} tokens, here and on the server")
 
     async def _ids(self) -> Outcome:
-        """Whether the server reads and returns token ids."""
+        """The server reads and returns token ids, or else text, and the ids spell its text."""
         assert self._endpoint is not None
         ids = self._tokenizer.render([QUESTION])
         body = {"model": self._model, "prompt": list(ids), "max_tokens": 4, "temperature": 0, "logprobs": 1}

@@ -7,12 +7,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from epf.core.errors import SearchServiceError
+from epf.diagnosis.check import Check
+from epf.diagnosis.endpoint import Endpoint
+from epf.diagnosis.generator_server import GeneratorServer
+from epf.diagnosis.reward_checks import RewardChecks
+from epf.diagnosis.sampling_checks import SamplingChecks
+from epf.diagnosis.token_checks import TokenChecks
+from epf.engines.onnx.config import SHIPPED
 from epf.reward_models.families.registry import FAMILIES
 from epf.reward_models.judge import PROMPTS
 from epf.search.engine.warnings import MEANINGS
@@ -20,6 +27,7 @@ from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
+from tests.diagnosis.scenarios import SCENARIOS, output_of
 from tests.servers.quirks import QUIRKS
 from tests.servers.scorers import SETUPS
 
@@ -178,6 +186,24 @@ def epf_help(*command: str) -> str:
     done = subprocess.run(run, env=plain, capture_output=True, text=True, check=True, timeout=60)
     text = re.sub(r"[ \t]+$", "", done.stdout, flags=re.MULTILINE).strip()
     return f"```text\n{text}\n```\n"
+
+
+def checks() -> str:
+    """Every check of ``epf doctor``: what it belongs to, its name, and what is checked."""
+    endpoint, unused = Endpoint("http://localhost:8001", "the generator", ""), cast(Any, None)
+    groups: list[tuple[str, Iterable[Check]]] = [
+        ("a server", GeneratorServer(endpoint, None).checks()),
+        ("the generator", TokenChecks(SHIPPED / "generator", endpoint, "").checks()),
+        ("the generator", SamplingChecks(unused).checks()),
+        ("the reward model", RewardChecks(unused).checks()),
+    ]
+    rows = [(of, check.name, inspect.getdoc(check.run)) for of, each in groups for check in each]
+    return _table(("of", "check", "what is checked"), rows)
+
+
+def doctor() -> str:
+    """What ``epf doctor`` prints when something is wrong, each with a heading."""
+    return "\n".join(f"**{scenario.title}**\n\n```text\n{output_of(scenario)}```\n" for scenario in SCENARIOS)
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

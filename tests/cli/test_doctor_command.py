@@ -43,10 +43,8 @@ def test_json_has_an_object_for_each_check_and_one_for_all(capsys: pytest.Captur
 def test_a_failure_has_exit_code_1_and_what_depends_on_it_is_one_line(
     closed_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("EPF_GENERATOR__KIND", "openai")
-    monkeypatch.setenv("EPF_GENERATOR__URL", f"http://127.0.0.1:{closed_port}")
     monkeypatch.setenv("EPF_GENERATOR__API_KEY", "sk-0123456789abcdef")
-    assert main(["doctor"]) == 1
+    assert main(["doctor", "--generator", f"http://127.0.0.1:{closed_port}/v1"]) == 1
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert lines[0] == f"generator at http://127.0.0.1:{closed_port}"
@@ -67,6 +65,7 @@ def test_a_terminal_of_80_columns_is_not_exceeded_and_a_pipe_has_no_colours() ->
 
 def test_a_wrong_command_line_has_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "everything"]) == 2
+    assert main(["doctor", "--generator", "localhost:8001"]) == 2
     assert main(["doctor", "--fast"]) == 2
     assert capsys.readouterr().out == ""
 

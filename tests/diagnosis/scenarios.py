@@ -34,6 +34,7 @@ class Scenario:
 
     Attributes:
         title: what is wrong.
+        check: the check that finds it.
         answer: the server; None where nothing listens.
         flags: flags next to ``--generator``.
         environment: settings.
@@ -41,6 +42,7 @@ class Scenario:
     """
 
     title: str
+    check: str
     answer: Callable[[Request], Answer] | None
     flags: str = ""
     environment: dict[str, str] = field(default_factory=dict)
@@ -64,22 +66,24 @@ def _answers_chats_alone(request: Request) -> Answer:
         return Answer({"error": {"message": "Not found"}}, 404)
     if not isinstance(request.body["messages"], list):
         return Answer({"error": {"message": "messages must be a list", "param": "messages"}}, 400)
-    reply = {"index": 0, "message": {"role": "assistant", "content": "Paris."}, "finish_reason": "stop"}
+    seed = request.body.get("seed", 0)
+    content = f"12 + 7 = 19.\n\nThe answer is \\boxed{{19}}. {'Really. ' * seed}"
+    reply = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 10 + 7 * len(request.body["messages"]), "completion_tokens": 2}
     return Answer({"object": "chat.completion", "choices": [reply], "usage": usage})
 
 
 SCENARIOS = (
-    Scenario("The address is wrong, or the server is not running", None),
-    Scenario("The key is missing or wrong", _needs_a_key, environment={"EPF_GENERATOR__API_KEY": "sk-not-this-one"}),
-    Scenario("The certificate is not trusted", _lists, encrypted=True),
-    Scenario("The server answers chats alone, and does not continue a reply", _answers_chats_alone),
-    Scenario("There is no reward model", _answers_chats_alone),
+    Scenario("The address is wrong, or the server is not running", "address", None),
+    Scenario("The key is missing or wrong", "key", _needs_a_key, environment={"EPF_GENERATOR__API_KEY": "sk-not-this-one"}),
+    Scenario("The certificate is not trusted", "certificate", _lists, encrypted=True),
+    Scenario("The server answers chats alone, and does not continue a reply", "continuation", _answers_chats_alone),
+    Scenario("There is no reward model", "reward model", _answers_chats_alone),
 )
 
 
 def output_of(scenario: Scenario) -> str:
-    """The command and the lines of its output that are not ok."""
+    """The command, and what its output says of the check."""
     with _running(scenario) as url:
         command = ["epf", "doctor", "--generator", url, *shlex.split(scenario.flags)]
         environment = {"COLUMNS": COLUMNS, "PATH": os.environ["PATH"], **scenario.environment}
@@ -92,24 +96,22 @@ def output_of(scenario: Scenario) -> str:
             timeout=120,
         )
     given = "".join(f"{name}={value} " for name, value in scenario.environment.items())
-    lines = [f"$ {given}{shlex.join(command)}", *_wrong(done.stdout.splitlines())]
+    lines = [f"$ {given}{shlex.join(command)}", *_lines_of(scenario.check, done.stdout.splitlines())]
     return re.sub(r"(localhost:)\d+", rf"\g<1>{SHOWN_PORT}", "\n".join(lines)) + "\n"
 
 
-def _wrong(lines: list[str]) -> Iterator[str]:
-    """The warnings and failures of a report, each with its subject and what to do."""
-    subject, wrong = "", False
+def _lines_of(check: str, lines: list[str]) -> Iterator[str]:
+    """The lines of one check, after the line of its subject."""
+    subject, found = "", False
     for line in lines:
         if line and not line.startswith(" "):
-            subject, wrong = line, False
-        elif line.startswith("   ") and wrong:
+            subject = line
+        if not line.startswith("   "):
+            found = line[10:].startswith(check) and line.startswith("  ")
+            if found:
+                yield subject
+        if found:
             yield line
-        else:
-            wrong = line.split()[:1] in (["failed"], ["warning"])
-            if wrong:
-                yield from [subject] if subject else []
-                subject = ""
-                yield line
 
 
 @contextmanager

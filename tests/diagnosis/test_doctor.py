@@ -74,7 +74,8 @@ def test_a_reward_model_behind_a_scoring_server() -> None:
             return [finding for finding in findings if finding.subject.startswith("reward model")]
 
     findings = asyncio.run(main())
-    assert marks(findings, "ok") == ["address", "response", "key", "route", "loading", "ready", "scores", "right and wrong"]
+    own = ["loading", "ready", "scores", "right and wrong"]
+    assert marks(findings, "ok") == ["address", "response", "key", "server", "route", *own]
 
 
 def test_models_that_cannot_be_loaded(tmp_path: Path) -> None:

@@ -138,9 +138,14 @@ def test_a_web_page() -> None:
 
 
 def test_a_web_server_without_the_api() -> None:
-    found = findings(lambda _: Answer(b"<html><body>404 Not Found</body></html>", 404))
-    assert found["models"].mark == found["route"].mark == "failed"
-    assert found["route"].found == "the server has no /v1/completions and /v1/chat/completions"
+    def answer(_: Request) -> Answer:
+        return Answer(b"<html><body>404 Not Found</body></html>", 404)
+
+    failure = only(findings(answer), "failed")
+    assert (failure.check, failure.found) == ("models", "not listed (status 404: 404 Not Found)")
+    assert failure.advice.startswith("Check the address, or name the model in generator.name")
+    failure = only(findings(answer, name="qwen"), "failed")
+    assert (failure.check, failure.found) == ("route", "the server has no /v1/completions and /v1/chat/completions")
 
 
 def test_a_server_that_still_loads_its_model() -> None:

@@ -66,16 +66,23 @@ def test_a_refused_key_is_logged_once_and_not_ready_until_it_is_accepted(
     asyncio.run(main())
 
 
-def test_a_reward_model_that_cannot_be_reached_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_that_the_scoring_server_refuses_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """It reports its health to everybody."""
     caplog.set_level(logging.ERROR)
 
+    def scores(request: Request) -> Answer:
+        ready = Answer({"status": "HEALTHY", "models": {"reward_model": "prm"}})
+        return ready if request.path == "/readyz" else Answer({"error": {"message": "the API key is missing"}}, 401)
+
     async def main() -> None:
-        async with asyncio.timeout(60), upstream(lists_and_accepts) as server:
-            nowhere = RewardModelOptions(kind="http", url="http://127.0.0.1:1")
-            async with client_of(create_app(settings=serving(server.url, nowhere))):
+        async with asyncio.timeout(60), upstream(lists_and_accepts) as server, upstream(scores) as scorer:
+            options = RewardModelOptions(kind="http", url=scorer.url)
+            async with client_of(create_app(settings=serving(server.url, options))) as client:
                 await until(lambda: bool(logged(caplog)))
+                unready = await client.get("/readyz")
+                assert unready.json()["error"]["message"].startswith("UNHEALTHY: the reward model would fail")
             (line,) = logged(caplog)
-            assert line.startswith("reward model at http://127.0.0.1:1: address: connection refused")
+            assert line.startswith(f"reward model at {scorer.url}: key: status 401: the API key is missing")
 
     asyncio.run(main())
 
