@@ -128,7 +128,7 @@ class Doctor:
 def _without_one() -> str:
     """What can be done without a reward model."""
     *names, last = sorted(name for name, method in METHODS.items() if not method.needs_reward_model)
-    return f"there is none: only the methods {', '.join(names)} and {last} can be used"
+    return f"there is no reward model: only the methods {', '.join(names)} and {last} can be used"
 
 
 def _described(model: Generator | RewardModel) -> str:
