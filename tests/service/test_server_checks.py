@@ -14,7 +14,7 @@ from epf.service.settings import Settings
 from tests.engines.http.server import Answer, Request, upstream
 from tests.service.serving import client_of, until
 
-MODELS = {"data": [{"id": "qwen", "max_model_len": 512}]}
+MODELS = {"data": [{"id": "qwen", "max_model_len": 512, "owned_by": "vllm"}]}
 WATCH = "epf.service.operations.server_checks"
 
 
