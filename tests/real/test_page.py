@@ -14,6 +14,7 @@ import pytest
 from tests.models_page import REAL, commands, runner_of
 from tests.processes import running
 from tests.real.model import MODEL, Server
+from tests.vllm.serve import ENVIRONMENT
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-real")
 
@@ -29,19 +30,26 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     code = "import sys; from epf.cli.main import main; sys.exit(main())"
     (folder / "epf").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n')
     (folder / "epf").chmod(0o755)
+    engine = {name: value for name, value in ENVIRONMENT.items() if name != "VLLM_CPU_KVCACHE_SPACE"}
     limits = {f"EPF_SEARCH__{name.upper()}": str(value) for name, value in SHORT.items()}
-    return {**os.environ, **limits, "PATH": f"{folder}:{os.environ['PATH']}", "EPF_DRAIN_NOTICE_S": "0"}
+    return {**os.environ, **engine, **limits, "PATH": f"{folder}:{os.environ['PATH']}", "EPF_DRAIN_NOTICE_S": "0"}
 
 
-def in_place(command: str, vllm: Server, llama: Server) -> str:
-    """The page's command with the addresses of the tests' servers."""
-    replaced = command.replace("http://localhost:8001", vllm.url).replace("http://localhost:8080", llama.url)
-    return re.sub(r"\bQwen/Qwen2\.5-\S+-Instruct\b", str(MODEL), replaced)
+SERVERS = {"http://localhost:8001": "vllm_server", "http://localhost:8080": "llama_server"}
+"""Fixtures of the servers at the page's addresses."""
+
+
+def in_place(command: str, request: pytest.FixtureRequest) -> str:
+    """The page's command with the addresses of the tests' servers and the name of the tests' model."""
+    for address, fixture in SERVERS.items():
+        if address in command:
+            command = command.replace(address, request.getfixturevalue(fixture).url)
+    return re.sub(r"\bQwen/Qwen2\.5-\S+-Instruct\b", str(MODEL), command)
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if runner_of(command) == REAL])
-def test_commands_run(command: str, vllm_server: Server, llama_server: Server, shell: dict[str, str], tmp_path: Path) -> None:
-    line = in_place(command, vllm_server, llama_server)
+def test_commands_run(command: str, request: pytest.FixtureRequest, shell: dict[str, str], tmp_path: Path) -> None:
+    line = in_place(command, request)
     if re.search(r"\bepf serve\b", line):
         answer_of_service(line, shell, tmp_path)
         return
