@@ -13,7 +13,7 @@ from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.replicas import Upstream
 from epf.engines.http.wording import address
 from epf.reward_models.base import SharedRewardModel
-from epf.reward_models.completion_server import CompletionServer, NoRoom, computed_tokens
+from epf.reward_models.completion_server import CompletionServer, NoRoom, computed_prompt_tokens
 from epf.reward_models.families.by_text import TextFamily
 from epf.reward_models.families.family import sigmoid
 from epf.reward_models.http import error_of
@@ -74,7 +74,7 @@ class TextRewardModel(SharedRewardModel):
                 retryable=False,
             )
         right, wrong = answer_log_probs(top, self._family.answers)
-        return Score(sigmoid(right - wrong), computed_tokens(answer))
+        return Score(sigmoid(right - wrong), computed_prompt_tokens(answer))
 
     @property
     def _where(self) -> str:

@@ -161,18 +161,24 @@ class CompletionServer:
 
 def computed_tokens(answer: dict[str, Any]) -> int:
     """Number of tokens that a server says it computed for a response, without those from its cache; 0 where it does not say."""
-    usage = answer.get("usage")
-    if not isinstance(usage, dict):
-        counts = [answer.get("tokens_evaluated"), answer.get("tokens_predicted")]  # llama.cpp's own route
-        return sum(map(_count, counts))
-    return max(_count(usage.get("prompt_tokens")) - cached_tokens(answer), 0) + _count(usage.get("completion_tokens"))
+    return computed_prompt_tokens(answer) + _count(_usage(answer).get("completion_tokens"))
+
+
+def computed_prompt_tokens(answer: dict[str, Any]) -> int:
+    """Number of those that belong to the prompt."""
+    read = _count(_usage(answer).get("prompt_tokens")) or _count(answer.get("tokens_evaluated"))  # llama.cpp's own route
+    return max(read - cached_tokens(answer), 0)
 
 
 def cached_tokens(answer: dict[str, Any]) -> int:
     """Number of tokens of the prompt that a server says it read from its cache; 0 where it does not say."""
-    usage = answer.get("usage")
-    details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
+    details = _usage(answer).get("prompt_tokens_details")
     return _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+
+
+def _usage(answer: dict[str, Any]) -> dict[str, Any]:
+    usage = answer.get("usage")
+    return usage if isinstance(usage, dict) else {}
 
 
 def _count(value: object) -> int:

@@ -87,7 +87,7 @@ def test_llama_cpp_gets_the_prompt_as_text_and_its_cached_tokens_do_not_count() 
     async def test(reward_model: RewardModel, server: Upstreams) -> None:
         score = await reward_model.score("Why?", ["a", "b"])
         assert score.probability == pytest.approx(EXPECTED)
-        assert score.n_tokens == 6
+        assert score.n_tokens == 5
         (request,) = server.requests
         assert request.body == {
             "model": "a-model:latest",
@@ -157,7 +157,7 @@ def test_ollama_completes_the_raw_prompt_and_does_not_cut_it() -> None:
     async def test(reward_model: RewardModel, server: Upstreams) -> None:
         score = await reward_model.score("Why?", ["a"])
         assert score.probability == pytest.approx(EXPECTED)
-        assert score.n_tokens == 21
+        assert score.n_tokens == 20
         (request,) = server.requests
         assert request.body == {
             "model": "a-model:latest",
