@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from epf.search import Answered as Answered
     from epf.search import AnswerShare as AnswerShare
     from epf.search import Event as Event
+    from epf.search import GeneratorOptions as GeneratorOptions
     from epf.search import Particle as Particle
     from epf.search import Resampled as Resampled
+    from epf.search import RewardModelOptions as RewardModelOptions
     from epf.search import Scored as Scored
     from epf.search import SearchOptions as SearchOptions
     from epf.search import SearchResult as SearchResult
@@ -31,8 +33,10 @@ __all__ = [
     "AnswerShare",
     "Answered",
     "Event",
+    "GeneratorOptions",
     "Particle",
     "Resampled",
+    "RewardModelOptions",
     "Scored",
     "SearchOptions",
     "SearchResult",

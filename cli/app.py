@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -102,6 +103,8 @@ def run(argv: Sequence[str], load_models: "LoadModels | None") -> int:
         message = error.format_message()
         if isinstance(error, click.NoSuchOption) and any(one.startswith(error.option_name) and " " in one for one in argv):
             message = "Write -- before a text that begins with a dash."
+        elif isinstance(error, click.NoSuchOption) and re.match(r"-[\d.]", error.option_name):
+            message = "Put a text with a negative number in quotes, and write -- before one that begins with a dash."
         stop = "" if message.endswith((".", "?", ")")) else "."
         command = "epf" if error.ctx is None else error.ctx.command_path
         print(f"epf: {message}{stop} Try: {command} --help", file=sys.stderr)

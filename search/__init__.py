@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from epf.generators.registry import GeneratorOptions as GeneratorOptions
+    from epf.reward_models.registry import RewardModelOptions as RewardModelOptions
     from epf.search.api import asolve as asolve
     from epf.search.api import solve as solve
     from epf.search.api import stream as stream
@@ -32,15 +34,21 @@ _MODULES = {
     "options": ("SearchOptions",),
     "result": ("AnswerShare", "Particle", "SearchResult", "SearchWarning", "StepRecord", "Usage"),
 }
-_HOMES = {name: f"epf.search.{module}" for module, names in _MODULES.items() for name in names}
+_HOMES = {
+    "GeneratorOptions": "epf.generators.registry",
+    "RewardModelOptions": "epf.reward_models.registry",
+    **{name: f"epf.search.{module}" for module, names in _MODULES.items() for name in names},
+}
 
 __all__ = [
     "METHODS",
     "AnswerShare",
     "Answered",
     "Event",
+    "GeneratorOptions",
     "Particle",
     "Resampled",
+    "RewardModelOptions",
     "Scored",
     "SearchOptions",
     "SearchResult",

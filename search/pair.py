@@ -5,6 +5,7 @@ Any other generator has a reward model if, and only if, one is named.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from typing import Any
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
+from epf.engines.onnx.config import SHIPPED, load_config
 from epf.engines.reference import EMBEDDED, NONE, REFERENCE
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +59,21 @@ class Pair:
             if isinstance(reward_model, RewardModelOptions):
                 loaded = await asyncio.to_thread(load_reward_model, reward_model)
                 reward_model = await stack.enter_async_context(aclosing(loaded))
+                _warn_of_strangers(generator, reward_model)
             yield generator, reward_model
 
 
 def paired(generator: Generator | GeneratorOptions, reward_model: RewardModel | RewardModelOptions) -> Pair:
-    """Both models; if no kind of reward model is chosen, it is the default for this generator."""
+    """Both models; if no kind of reward model is chosen, it is the default for this generator.
+
+    Raises:
+        InvalidRequest: a calibration is set, but there is no reward model.
+    """
     if isinstance(reward_model, RewardModelOptions) and reward_model.kind is None:
         embedded = (
             generator.kind == EMBEDDED if isinstance(generator, GeneratorOptions) else isinstance(generator, EmbeddedGenerator)
         )
-        reward_model = RewardModelOptions(
-            kind=EMBEDDED if embedded else NONE, calibration=reward_model.calibration if embedded else None
-        )
+        reward_model = RewardModelOptions(kind=EMBEDDED if embedded else NONE, calibration=reward_model.calibration)
     return Pair(generator, reward_model)
 
 
@@ -91,6 +98,20 @@ def named_pair(
     elif family is not None:
         raise _in_vain("family", "reward_model")
     return paired(generator, reward_model)
+
+
+def _warn_of_strangers(generator: Generator, reward_model: RewardModel) -> None:
+    if _is_shipped("reward_model", reward_model) and not _is_shipped("generator", generator):
+        logger.warning(
+            "The embedded reward model does not know problems as the generator %s solves them, so its scores mean little: name "
+            "another reward model (--reward-model, EPF_REWARD_MODEL), or none.",
+            generator.name,
+        )
+
+
+def _is_shipped(role: str, model: Generator | RewardModel) -> bool:
+    """Whether a model has the name of the embedded one, whether or not it runs in this process."""
+    return model.name == load_config(SHIPPED / role).name
 
 
 def _named(reference: str | None, **options: Any) -> dict[str, Any]:

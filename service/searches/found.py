@@ -1,11 +1,9 @@
 """What was found when the models were loaded, for the log and the terminal: one line per model."""
 
-from functools import lru_cache
 from pathlib import Path
 
 from epf.core.description import description_of
 from epf.core.reward_model import RewardModel
-from epf.engines.onnx.config import SHIPPED, load_config
 from epf.search.methods import METHODS
 from epf.search.runner import default_method
 from epf.service.searches.models import Models
@@ -13,7 +11,7 @@ from epf.service.settings import Settings
 
 
 def found(settings: Settings, models: Models) -> list[str]:
-    """The models, the method of a search that names none, and whatever else a user should know of them."""
+    """The models, and the method of a search that names none."""
     generator, scored_by = models.generator, models.reward_model
     lines = [f"generator {generator.name}: {description_of(generator)}"]
     method = f"the default method is {_method(settings)}"
@@ -21,11 +19,7 @@ def found(settings: Settings, models: Models) -> list[str]:
         *names, last = sorted(name for name, each in METHODS.items() if not each.needs_reward_model)
         why = "none was asked for" if settings.reward_model.kind else "none was named (--reward-model, EPF_REWARD_MODEL)"
         return [*lines, f"no reward model, since {why}: only {', '.join(names)} and {last} can be used; {method}"]
-    lines.append(f"{reward_model_line(settings, scored_by)}; {method}")
-    if scored_by.name == _shipped("reward_model") and generator.name != _shipped("generator"):
-        warning = "the embedded reward model does not know problems as this generator solves them, so its scores mean little"
-        lines.append(f"warning: {warning}: name another one with --reward-model, or none")
-    return lines
+    return [*lines, f"{reward_model_line(settings, scored_by)}; {method}"]
 
 
 def reward_model_line(settings: Settings, reward_model: RewardModel) -> str:
@@ -37,9 +31,3 @@ def reward_model_line(settings: Settings, reward_model: RewardModel) -> str:
 
 def _method(settings: Settings) -> str:
     return str(settings.search.chosen().get("method", default_method(settings.has_reward_model)))
-
-
-@lru_cache(maxsize=2)
-def _shipped(role: str) -> str:
-    """Name of an embedded model."""
-    return load_config(SHIPPED / role).name

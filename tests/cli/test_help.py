@@ -84,6 +84,7 @@ def test_the_list_of_commands_needs_no_heavy_library() -> None:
         (("slove",), "epf: No such command 'slove'.", "Did you mean 'solve'? Try: epf --help\n"),
         (("entropy", "rankin"), "epf: No such command 'rankin'.", "Did you mean 'ranking'? Try: epf entropy --help\n"),
         (("--magic",), "epf: No such option", "Try: epf --help\n"),
+        (("solve", "There", "are", "-5", "birds"), "epf: Put a text with a negative number in quotes", "epf solve --help\n"),
         (("solve", "-5 + 3"), "epf: Write -- before a text that begins with a dash.", "Try: epf solve --help\n"),
     ],
 )

@@ -1,6 +1,7 @@
 """Which reward model belongs to a generator."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,10 @@ def test_names_work_in_python() -> None:
         ({"reward_model": RewardModel(), "family": "judge"}, "family has no effect"),
         ({"family": "judge"}, "family.*has no effect, since no reward model is named"),
         ({"tokenizer": "org/model"}, "tokenizer.*has no effect, since the generator is of kind 'embedded'"),
+        (
+            {"generator": URL, "reward_model": RewardModelOptions(calibration=Path("c.json"))},
+            "calibration.*has no effect, since no",
+        ),
         ({"reward_model": "embed"}, "did you mean 'embedded'"),
         ({"generator": "none"}, "'none' names no model"),
     ],
