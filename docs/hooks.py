@@ -30,7 +30,7 @@ LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^]]*)\]\((?P<target>[^)#\s]*)(?P<an
 ROLE = re.compile(r":(?:attr|class|func|meth|mod):<code>~?")
 FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
-DOCUMENTED = ["__init__.py", "core", "search"]
+DOCUMENTED = ["__init__.py", "core", "generators", "reward_models", "search"]
 """What the Python reference is made from. A search of the whole repository takes minutes: it would read environments too."""
 
 _navigation: list[Navigation] = []
