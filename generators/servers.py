@@ -120,12 +120,11 @@ def tokenizer_of(served: ServedModel, named: str | Path | None) -> Path | None:
 def _losses(served: ServedModel, continuation: Continuation, *, tokenizer: bool) -> list[str]:
     """What is not possible by text with this server, a sentence each. ``tokenizer`` is whether one is known."""
     kind = NAMES[served.server]
-    set_it = "name one in generator.tokenizer (EPF_GENERATOR__TOKENIZER) if you can"
     why = "The server of the generator offers no /v1/completions" if tokenizer else f"No tokenizer of {served.name!r} is known"
-    why += "" if tokenizer else f" ({set_it})"
+    fix = "" if tokenizer else " Name one with --tokenizer or EPF_GENERATOR__TOKENIZER if you can."
     losses = [
         f"{why}, so its server ({kind}) is asked by text: there are no token ids, and it may tokenize a prefix otherwise "
-        "than it was sampled."
+        f"than it was sampled.{fix}"
     ]
     if continuation.style is None:
         losses.append(cannot_continue(served.server))

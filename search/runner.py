@@ -76,12 +76,19 @@ def check_scored(method: Method, has_reward_model: bool) -> None:
         raise InvalidRequest(message, param="method")
 
 
-def check_continued(method: Method, abilities: Abilities) -> None:
-    """Raise ``InvalidRequest`` for a method that decides between steps where the generator cannot continue a solution."""
-    if method.by_steps and not abilities.continues:
-        others = [name for name, other in METHODS.items() if not other.by_steps]
-        message = f"Method {method.name!r} continues solutions step by step, which the generator's server cannot: choose "
-        raise InvalidRequest(f"{message}{', '.join(others[:-1])} or {others[-1]} (see docs/servers.md).", param="method")
+def check_able(method: Method, abilities: Abilities) -> None:
+    """Raise ``InvalidRequest`` for a method that the generator cannot serve."""
+    if is_able(method, abilities):
+        return
+    others = [name for name, other in METHODS.items() if is_able(other, abilities)]
+    what = "continues solutions step by step" if method.by_steps and not abilities.continues else "weighs by log probabilities"
+    message = f"Method {method.name!r} {what}, which the generator's server does not offer: choose {', '.join(others[:-1])} or "
+    raise InvalidRequest(f"{message}{others[-1]} (see docs/servers.md).", param="method")
+
+
+def is_able(method: Method, abilities: Abilities) -> bool:
+    """Whether a generator with these abilities can serve a method."""
+    return (abilities.continues or not method.by_steps) and (abilities.log_probs is not False or not method.needs_log_probs)
 
 
 def resolve_request(problem: str, options: SearchOptions, *, prompt: tuple[Message, ...] = ()) -> SearchRequest:
@@ -180,7 +187,7 @@ async def _search(
     method, options = request.method, bounded(request.options, generator.context_length)
     check_scored(method, reward_model is not None)
     abilities = abilities_of(generator)
-    check_continued(method, abilities)
+    check_able(method, abilities)
     scored_by = reward_model if method.needs_reward_model else None
     names = generator.name, None if scored_by is None else scored_by.name
     if confidence is None:

@@ -66,4 +66,5 @@ IPF = Method(
     own=ANNEALING | RESAMPLING | {"entropy_zscore"},
     fixed={"weighting": "incremental", "lookahead": "none"},
     needs_reward_model=False,
+    needs_log_probs=True,
 )

@@ -56,6 +56,7 @@ class Method:
         needs_reward_model: whether it scores particles with a reward model.
         votes: ``answer_selection`` if the caller chooses none.
         resamples: whether particles are copied over others, so that more is sampled than the particles at the end hold.
+        needs_log_probs: whether it weighs steps by the log probabilities of their tokens.
         by_steps: whether it decides between steps, so that the generator must be able to continue a solution.
     """
 
@@ -68,6 +69,7 @@ class Method:
     votes: Callable[[SearchOptions], AnswerSelection] = by_weight
     resamples: bool = True
     by_steps: bool = True
+    needs_log_probs: bool = False
 
     def reads(self, option: str) -> bool:
         """Whether a caller may choose this option."""

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from epf.core.errors import ContextTooLong, InvalidRequest, ModelNotFound, SearchServiceError
-from epf.core.generator import Generator, Message, Role
+from epf.core.generator import Generator, Message, Role, abilities_of
 from epf.search.methods import METHODS
 from epf.search.methods.sample import SAMPLE
-from epf.search.runner import SearchRequest, check_scored, render
+from epf.search.runner import SearchRequest, check_able, check_scored, render
 from epf.service.chat.request import ChatRequest, ChatSearch
 from epf.service.effort import Effort
 from epf.service.searches.models import Models
@@ -265,6 +265,7 @@ def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]
     method = METHODS[METHOD_OF[name]]
     try:
         check_scored(method, models.has_reward_model)
+        check_able(method, abilities_of(models.generator))
     except InvalidRequest as error:
         raise ModelNotFound(f"The model `{model}` is not served. {error.message}", param="model") from None
     return {"method": method.name, **n_particles}
@@ -274,6 +275,6 @@ def model_names(models: Models, max_particles: int) -> Iterator[str]:
     """The generator, then each method that is served, without and with the listed numbers of particles."""
     yield models.generator.name
     for name, method in METHOD_OF.items():
-        if models.has_reward_model or not METHODS[method].needs_reward_model:
+        if models.serve(METHODS[method]):
             yield name
             yield from (f"{name}-{n}" for n in LISTED_PARTICLES if n <= max_particles)

@@ -16,7 +16,7 @@ def found(settings: Settings, models: Models) -> list[str]:
     lines = [f"generator {generator.name}: {description_of(generator)}"]
     method = f"the default method is {_method(settings)}"
     if scored_by is None:
-        *names, last = sorted(name for name, each in METHODS.items() if not each.needs_reward_model)
+        *names, last = sorted(name for name, each in METHODS.items() if models.serve(each))
         why = "none was asked for" if settings.reward_model.kind else "none was named (--reward-model, EPF_REWARD_MODEL)"
         return [*lines, f"no reward model, since {why}: only {', '.join(names)} and {last} can be used; {method}"]
     return [*lines, f"{reward_model_line(settings, scored_by)}; {method}"]

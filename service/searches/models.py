@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from epf.core.generator import Generator
+from epf.core.generator import Generator, abilities_of
 from epf.core.reward_model import RewardModel
 from epf.core.sessions import use_headers
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.file import load_map
 from epf.search.confidence.fitted import ConfidenceMap
-from epf.search.methods import METHODS
-from epf.search.runner import check_scored
+from epf.search.methods import METHODS, Method
+from epf.search.runner import check_able, check_scored, default_method, is_able
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.settings import Settings
 
@@ -33,6 +33,10 @@ class Models:
     def has_reward_model(self) -> bool:
         """Whether steps can be scored."""
         return self.reward_model is not None
+
+    def serve(self, method: Method) -> bool:
+        """Whether they can serve a method."""
+        return (self.has_reward_model or not method.needs_reward_model) and is_able(method, abilities_of(self.generator))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,7 +59,7 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
 
     Raises:
         InvalidRequest: a model's options or the confidence map are not valid, the map was fitted for other models, or the
-            default method needs a reward model, which is missing.
+            default method needs a reward model, which is missing, or more than the generator's server offers.
     """
     if "method" in settings.search.model_fields_set:
         check_scored(METHODS[settings.search.method], settings.has_reward_model)
@@ -64,6 +68,8 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
         settings.models.open() as (generator, reward_model),
         with_checker(generator, reward_model, await load_confidence(settings, generator, reward_model)) as models,
     ):
+        method = settings.search.chosen().get("method", default_method(settings.has_reward_model))
+        check_able(METHODS[method], abilities_of(generator))
         yield models
 
 
