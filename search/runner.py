@@ -16,9 +16,10 @@ from epf.core.tracing import search_span, span
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.confidence.shipped import shipped_map
-from epf.search.engine.search_run import SearchRun, TimeLimit, UsageMeter
+from epf.search.engine.search_run import SearchRun, TimeLimit
 from epf.search.engine.select_answer import select_answer
 from epf.search.engine.traced import traced_options, traced_result, traced_round
+from epf.search.engine.usage_meter import UsageMeter
 from epf.search.events import Answered, Event, Resampled, Started
 from epf.search.methods import METHODS, Method
 from epf.search.methods.method import COMMON

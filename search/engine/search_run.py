@@ -6,8 +6,8 @@ not depend on which upstream call ends first.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -18,18 +18,16 @@ from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, Se
 from epf.core.generator import Generator, Sampling, Step
 from epf.core.reward_model import RewardModel, Score
 from epf.core.single_flight import SingleFlight
-from epf.core.tracing import Value, span
+from epf.core.tracing import span
 from epf.generators.steps import split_step
+from epf.search.engine.traced import traced_step
 from epf.search.engine.trajectory import Trajectory, append_step
+from epf.search.engine.usage_meter import UsageMeter
 from epf.search.events import Event, Scored, StepTaken
 from epf.search.options import BoundedOptions
-from epf.search.result import Usage
 
 Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
 _STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3, "reference": 4}
-
-Activity = Literal["generating", "scoring", "resampling", "waiting"]
-_FIRST_COUNTS: tuple[Activity, ...] = ("generating", "scoring", "resampling", "waiting")
 
 Cut = Literal["deadline", "model_failed"]
 """Why tasks were cut short."""
@@ -42,66 +40,6 @@ MAX_WHOLE_TOKENS = 10_240
 
 NO_OPINION = 0.5
 """Score of a particle before it has any text to score."""
-
-
-class UsageMeter:
-    """Counts tokens, calls and seconds while a search runs.
-
-    Activities overlap. Each second counts for the first activity under way, in the order generating, scoring, resampling,
-    waiting.
-
-    Args:
-        clock: returns monotonic seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._started_s = self._since_s = clock()
-        self._under_way = dict.fromkeys(_FIRST_COUNTS, 0)
-        self._under_way["waiting"] = 1
-        self._seconds = dict.fromkeys(_FIRST_COUNTS, 0.0)
-        self.prompt_tokens: int | None = None
-        """Number of tokens of the prompt as the generator's server counted them."""
-        self.generated_tokens = 0
-        self.prm_tokens = 0
-        self.prm_calls = 0
-
-    @contextmanager
-    def measure(self, activity: Activity) -> Iterator[None]:
-        """Count the time of the block, which may overlap with other blocks."""
-        self._book()
-        self._under_way[activity] += 1
-        try:
-            yield
-        finally:
-            self._book()
-            self._under_way[activity] -= 1
-
-    def usage(self, prompt_tokens: int, final_steps: Iterable[Step]) -> Usage:
-        """The usage so far. ``final_steps`` are those of all final particles; a step that copies share counts once.
-
-        ``prompt_tokens`` is the length of the prompt unless the generator's server counted it.
-        """
-        self._book()
-        useful = sum(len(step.token_ids) for step in {id(step): step for step in final_steps}.values())
-        return Usage(
-            prompt_tokens=prompt_tokens if self.prompt_tokens is None else self.prompt_tokens,
-            generated_tokens=self.generated_tokens,
-            discarded_tokens=self.generated_tokens - useful,
-            prm_tokens=self.prm_tokens,
-            prm_calls=self.prm_calls,
-            generating_s=self._seconds["generating"],
-            scoring_s=self._seconds["scoring"],
-            resampling_s=self._seconds["resampling"],
-            waiting_s=self._seconds["waiting"],
-            total_s=self._since_s - self._started_s,
-        )
-
-    def _book(self) -> None:
-        now_s = self._clock()
-        activity = next(a for a in _FIRST_COUNTS if self._under_way[a])
-        self._seconds[activity] += now_s - self._since_s
-        self._since_s = now_s
 
 
 @dataclass(slots=True)
@@ -230,7 +168,7 @@ class SearchRun:
     ) -> Step | None:
         """A step after ``trajectory``, counted; None if the context has no room for it."""
         prefix_ids = (*self.prompt_ids, *trajectory.token_ids)
-        asked = self._asked(sampling, seed, len(prefix_ids), slot, lookahead=lookahead)
+        asked = traced_step(self.generator.name, seed, len(prefix_ids), slot, lookahead=lookahead)
         try:
             with span(f"text_completion {self.generator.name}", asked) as spent, self.meter.measure("generating"):
                 step = await self.generator.step(prefix_ids, sampling, seed)
@@ -271,21 +209,6 @@ class SearchRun:
             score = found
         self.emit(Scored(slot, t, score, lookahead))
         return replace(longer, scores=(*longer.scores, score))
-
-    def _asked(self, sampling: Sampling, seed: int, input_tokens: int, slot: int, *, lookahead: bool) -> dict[str, Value]:
-        """Attributes of a step's span: what the generator is asked for."""
-        return {
-            "gen_ai.operation.name": "text_completion",
-            "gen_ai.provider.name": "epf",
-            "gen_ai.request.model": self.generator.name,
-            "gen_ai.request.temperature": sampling.temperature,
-            "gen_ai.request.top_p": sampling.top_p,
-            "gen_ai.request.max_tokens": sampling.max_tokens,
-            "gen_ai.request.seed": seed,
-            "gen_ai.usage.input_tokens": input_tokens,
-            "epf.particle": slot,
-            "epf.lookahead": lookahead,
-        }
 
     def _room(self, trajectory: Trajectory) -> int:
         """Number of tokens that the caller's limit leaves this particle."""

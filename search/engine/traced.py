@@ -1,4 +1,4 @@
-"""What the root span of a search shows: how it was asked for, each resampling, and what it cost. No text, no answer."""
+"""What the spans of a search show: how it was asked for, its steps, each resampling, and what it cost. No text, no answer."""
 
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
@@ -12,9 +12,24 @@ def traced_options(options: SearchOptions, generator: Generator, reward_model: R
     """Attributes of a search that begins. Tokens have names of their own here: sums over all spans count each token once."""
     return {
         "gen_ai.request.model": generator.name,
+        "gen_ai.request.temperature": options.temperature,
+        "gen_ai.request.top_p": options.top_p,
         "epf.method": options.method,
         "epf.n_particles": options.n_particles,
         **({} if reward_model is None else {"epf.reward_model": reward_model.name}),
+    }
+
+
+def traced_step(generator: str, seed: int, input_tokens: int, slot: int, *, lookahead: bool) -> dict[str, Value]:
+    """Attributes of a step that begins. What is the same for all steps is on the root span: there are hundreds of these."""
+    return {
+        "gen_ai.operation.name": "text_completion",
+        "gen_ai.provider.name": "epf",
+        "gen_ai.request.model": generator,
+        "gen_ai.request.seed": seed,
+        "gen_ai.usage.input_tokens": input_tokens,
+        "epf.particle": slot,
+        **({"epf.lookahead": True} if lookahead else {}),
     }
 
 
