@@ -29,6 +29,8 @@ M = TypeVar("M", Generator, RewardModel)
 
 ADD_ONE = "For the other methods name one with --reward-model or EPF_REWARD_MODEL."
 
+FOREIGN = "the embedded reward model does not know problems as this generator solves them, so its scores mean little"
+
 LOADING_S = 600.0
 """Time limit for a model that loads in this process, in seconds."""
 
@@ -62,6 +64,8 @@ class Doctor:
         if self._reward_model.kind == NONE:
             yield Finding("reward model", "reward model", "skipped", _without_one(), ADD_ONE, 0.0)
             return
+        if self._reward_model.kind == EMBEDDED and self._generator.kind != EMBEDDED:
+            yield Finding("reward model", "pairing", "warning", FOREIGN, "Name another one with --reward-model, or none.", 0.0)
         async with aclosing(self._examine_reward_model(self._reward_model)) as findings:
             async for finding in findings:
                 yield finding

@@ -10,6 +10,7 @@ import httpx
 
 from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError, SearchServiceError
 from epf.diagnosis.finding import Outcome, failed
+from epf.engines.http.address import base_address
 from epf.engines.http.causes import failure_of
 from epf.engines.http.connections import Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
@@ -34,10 +35,13 @@ class Endpoint:
         url: base URL, with or without ``/v1``.
         owner: the model that it serves.
         api_key: sent as a bearer token; empty for none.
+
+    Raises:
+        InvalidRequest: the address is not valid.
     """
 
     def __init__(self, url: str, owner: Owner, api_key: str) -> None:
-        self.url = url.strip().rstrip("/").removesuffix("/v1")
+        self.url = base_address(url, "generator" if owner == "the generator" else "reward_model")
         self.shown = address(self.url)
         self.wording = Wording(owner, api_key)
         self.has_key = bool(api_key)

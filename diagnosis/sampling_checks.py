@@ -79,10 +79,18 @@ class SamplingChecks:
         assert self._solution is not None
         n = sum(bool(part.strip()) for part in self._solution.text.split(SEPARATOR))
         if n > 1:
-            return ok(f"{n} steps, separated by blank lines")
+            return ok(f"{n} steps, separated by blank lines{self._written_as()}")
         return warning(
             "the solution is one step", "Ask for steps with blank lines in the prompt, or set EPF_SEARCH__SEPARATOR."
         )
+
+    def _written_as(self) -> str:
+        """How the model writes a blank line; many vocabularies have one token for it, where models write two."""
+        assert self._solution is not None
+        if not abilities_of(self._generator).counts_prompts:
+            return ""
+        pieces = map(self._generator.token_bytes, self._solution.token_ids)
+        return ", within one token" if any(SEPARATOR.encode() in piece for piece in pieces) else ", over several tokens"
 
     async def _answer(self) -> Outcome:
         """The answer of the solution can be read."""
@@ -136,7 +144,7 @@ class SamplingChecks:
         )
 
     async def _stops(self) -> Outcome:
-        """A step ends at its separator, wherever that is in the text."""
+        """A step ends at its separator, and at a text that stops the search, wherever they are in the text."""
         whole = self._greedy or await self._sample(MORE_TOKENS)
         middle = len(whole.text) // 2
         separator = whole.text[middle : middle + 4]
@@ -152,7 +160,10 @@ class SamplingChecks:
             )
         if step.text != whole.text[: whole.text.index(separator)]:
             return warning("the text before a separator is not the same as without", "See the check of greedy texts.")
-        return ok("a step ends at its separator")
+        stopped = await self._sample(MORE_TOKENS, stop=(separator,))
+        if len(stopped.token_ids) < len(whole.token_ids):
+            return ok("a step ends at its separator, and at a text that stops the search")
+        return ok("a step ends at its separator; a text that stops the search is noticed at the end of a step")
 
     async def _seeds(self) -> Outcome:
         """The same seed gives the same text, and other seeds give others."""
@@ -175,12 +186,14 @@ class SamplingChecks:
         temperature: float = 0.0,
         seed: int = 0,
         separator: str = "",
+        stop: tuple[str, ...] = (),
         after: tuple[int, ...] = (),
     ) -> Step:
         begun = prompt or self._prompt
         prefix = begun + after
         room = self._generator.context_length - len(prefix)
-        sampling = Sampling(temperature=temperature, max_tokens=max(1, min(max_tokens, room)), separator=separator)
+        max_tokens = max(1, min(max_tokens, room))
+        sampling = Sampling(temperature=temperature, max_tokens=max_tokens, separator=separator, stop=stop)
         step = await self._generator.step(prefix, sampling, seed)
         if step.prompt_tokens is not None:
             self._counted[prompt or self._prompt] = step.prompt_tokens

@@ -79,11 +79,13 @@ class TokenChecks:
     async def _separator(self) -> Outcome:
         """Some tokens spell a blank line, at which a step ends."""
         within = self._tokenizer.tokens_with(SEPARATOR)
+        spelled = [self._tokenizer.token_bytes(id_).decode(errors="replace") for id_ in within]
+        examples = ", ".join(repr(text) for text in sorted(spelled, key=len)[:3])
         n_own = len(self._tokenizer.encode(SEPARATOR))
         own = "one token" if n_own == 1 else f"{n_own} tokens"
         if len(within) > MAX_SEPARATOR_TOKENS:
             return ok(f"a blank line is {own}; {len(within)} contain one, so a server samples one token beyond each step")
-        return ok(f"a blank line is {own}; {len(within)} of the vocabulary contain one")
+        return ok(f"a blank line is {own}; tokens that contain one: {len(within)}" + f", such as {examples}" * bool(within))
 
     async def _counts(self) -> Outcome:
         """The server counts as many tokens in a prompt as the tokenizer, so they are the same."""

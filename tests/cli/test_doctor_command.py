@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -68,6 +69,20 @@ def test_a_wrong_command_line_has_exit_code_2(capsys: pytest.CaptureFixture[str]
     assert main(["doctor", "--generator", "localhost:8001"]) == 2
     assert main(["doctor", "--fast"]) == 2
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_checks_at_once() -> None:
+    """Also while a server that accepts connections sends nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = "http://{}:{}".format(*silent.getsockname())
+        with started(*EPF, "doctor", "--generator", address) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline().strip() == f"generator at {address}"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(TIMEOUT_S) == 130
+            assert process.stderr.read() == "epf: interrupted\n"
 
 
 @pytest.mark.slow

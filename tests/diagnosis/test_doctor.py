@@ -51,6 +51,12 @@ def test_a_generator_behind_a_server(by_ids: bool, tokens: str) -> None:
     assert tokens in ids.found
 
 
+def test_the_embedded_reward_model_next_to_another_generator() -> None:
+    """Nothing but its name says so: its scores are as certain as ever."""
+    findings, _ = asyncio.run(examine(GeneratorOptions(url="http://127.0.0.1:1"), RewardModelOptions(kind="embedded")))
+    assert marks(findings, "warning") == ["pairing"]
+
+
 def test_one_of_two_replicas_is_down() -> None:
     """The other one is examined to the end."""
     findings = of_server(by_ids=True, urls="http://127.0.0.1:1,{}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from epf.engines.onnx.config import SHIPPED
 from tests.real.model import MODEL, Server
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-real")
@@ -15,11 +16,28 @@ pytest.importorskip("vllm", reason="needs vLLM: make test-real")
 EPF = "import sys; from epf.cli.main import main; sys.exit(main())"
 
 
+def doctor(folder: Path, *flags: str, expected: int = 0) -> dict[str, dict[str, str]]:
+    """What each check of the generator finds."""
+    command = [sys.executable, "-c", EPF, "doctor", "--json", *flags]
+    done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, timeout=300)
+    assert done.returncode == expected, done.stdout + done.stderr
+    *findings, _ = map(json.loads, done.stdout.splitlines())
+    return {finding["check"]: finding for finding in findings if finding["subject"].startswith("generator")}
+
+
 def test_nothing_is_wrong(server: Server, tmp_path: Path) -> None:
-    settings = {"EPF_GENERATOR": server.url, "EPF_GENERATOR__TOKENIZER": str(MODEL)}
-    command = [sys.executable, "-c", EPF, "doctor", "--json"]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | settings, capture_output=True, text=True, timeout=300)
-    findings = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert len(findings) > 10
-    assert [finding for finding in findings if finding.get("mark") == "failed"] == []
+    found = doctor(tmp_path, "--generator", server.url, "--tokenizer", str(MODEL))
+    assert {check for check, finding in found.items() if finding["mark"] in ("failed", "warning")} <= {"steps", "answer"}
+    assert {"tokenizer", "token ids", "continuation", "stop", "seeds"} <= found.keys()
+
+
+def test_nothing_is_wrong_by_text(llama_server: Server, tmp_path: Path) -> None:
+    found = doctor(tmp_path, "--generator", llama_server.url)
+    assert {check for check, finding in found.items() if finding["mark"] in ("failed", "warning")} <= {"steps", "answer"}
+    assert "token ids" not in found
+
+
+def test_the_tokenizer_of_another_model_is_found(server: Server, tmp_path: Path) -> None:
+    found = doctor(tmp_path, "--generator", server.url, "--tokenizer", str(SHIPPED / "generator"), expected=1)
+    assert found["tokenizer"]["mark"] == "warning"
+    assert found["token ids"]["mark"] == "failed"
