@@ -16,7 +16,8 @@ from epf.engines.http.replicas import Upstream
 def listed_context(listing: dict[str, Any]) -> int | None:
     """Length of the context in an entry of ``/v1/models``."""
     meta = listing.get("meta")
-    named = (listing.get("max_model_len"), listing.get("context_length"), listing.get("context_window"))
+    names = ("max_model_len", "context_length", "context_window", "max_context_length")
+    named = tuple(map(listing.get, names))
     return _first((*named, meta.get("n_ctx") if isinstance(meta, dict) else None))
 
 

@@ -1,0 +1,53 @@
+"""A whole search by text on every server that is re-enacted: what is found out about it, the steps, the answer, the counts."""
+
+import asyncio
+
+import pytest
+
+from epf import asolve
+from epf.core.errors import GeneratorError, InvalidRequest
+from epf.core.generator import Message
+from epf.engines.http.replicas import Upstream
+from epf.generators.chat.generator import ChatGenerator
+from epf.generators.openai.discovery import find_model
+from epf.generators.servers import load_server
+from tests.engines.http.server import upstream
+from tests.fakes import ScriptedRewardModel
+from tests.servers.reenacted import N_MARKERS, SERVERS, SOLUTION, Server
+
+PROBLEM = "What is 2 + 3?"
+
+
+@pytest.mark.parametrize("server", SERVERS.values(), ids=list(SERVERS))
+def test_a_search_by_text(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    async def main() -> None:
+        async with upstream(server.answer) as running:
+            pool = Upstream([running.url], GeneratorError, "the generator")
+            served = await find_model(pool, None)
+            await pool.aclose()
+            assert (served.server, served.context_length) == (server.kind, server.context)
+            generator = await asyncio.to_thread(load_server, [f"{running.url}/v1"])
+            assert isinstance(generator, ChatGenerator)
+            assert generator._continuation.style == server.style
+            try:
+                method = "epf" if server.style else "best_of_n"
+                result = await asolve(
+                    PROBLEM, generator=generator, reward_model=ScriptedRewardModel(), n_particles=2, method=method
+                )
+                assert result.answer == "5"
+                (particle, _) = result.particles
+                assert [step.text for step in particle.steps] == ["2 + 3 = 5.", "The answer is \\boxed{5}."]
+                spelled = b"".join(generator.token_bytes(id_) for step in particle.steps for id_ in step.token_ids)
+                assert spelled.decode() == "".join(SOLUTION)
+                n_prompt = len(PROBLEM.split(" ")) + N_MARKERS
+                assert result.usage.prompt_tokens == (n_prompt if server.usage else 0)
+                if server.style is None:
+                    with pytest.raises(InvalidRequest, match="continues solutions step by step"):
+                        await asolve(PROBLEM, generator=generator, reward_model=ScriptedRewardModel(), method="epf")
+                assert generator.prompt_ids([Message("system", "Be brief."), Message("user", PROBLEM)])
+            finally:
+                await generator.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
