@@ -3,16 +3,23 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import httpx
 
 from epf import asolve
-from epf.core.generator import Generator
-from tests.real.model import Server
+from epf.core.generator import Generator, Message
+from epf.engines.tokenizer import ChatTokenizer
+from tests.real.model import MODEL, Server
 
 MAX_TOKENS = 48
-N_PARALLEL = 4
+N_PARALLEL = {"vllm": 4, "llama.cpp": 1}
+"""Number of questions at the same time. llama.cpp's quantized sums depend on its batch by tenths of a nat."""
+
+TIE = 0.05
+"""Difference of two log probabilities, in nats, below which the order of summation decides."""
+
 END = 2
 """SmolLM2's end of a turn, ``<|im_end|>``."""
 
@@ -71,20 +78,50 @@ def _written(ids: list[int], text: str, ended: bool) -> Written:
 
 
 async def differences(generator: Generator, server: Server, questions: Sequence[str], *, ids: bool) -> list[str]:
-    """Describe every question whose answers differ: by token ids, or by text alone."""
-    gate = asyncio.Semaphore(N_PARALLEL)
+    """Describe every question whose answers differ, by token ids or by text alone.
+
+    Where the two likeliest tokens are as good as equal, the last bits of a sum decide, which depend on what else the server
+    computes at that moment: such a difference does not count.
+    """
+    gate = asyncio.Semaphore(N_PARALLEL[server.kind])
+    tokenizer = ChatTokenizer(MODEL)
     found: list[str] = []
 
     async def compare(client: httpx.AsyncClient, question: str) -> None:
         async with gate:
             searched, plain = await by_search(generator, question), await by_server(client, server, question)
-            if not _same(searched, plain, ids=ids):
-                found.append(f"{question!r}:\n  search {searched}\n  server {plain}")
+            if _same(searched, plain, ids=ids):
+                return
+            common = _n_common(searched, plain, tokenizer, ids=ids)
+            prompt = (*tokenizer.render([Message("user", question)]), *plain.ids[:common])
+            if await _margin(client, server, prompt) > TIE:
+                found.append(f"{question!r}, from token {common} on:\n  search {searched}\n  server {plain}")
 
     async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
         for question in questions:
             group.create_task(compare(client, question))
     return found
+
+
+def _n_common(searched: Written, plain: Written, tokenizer: ChatTokenizer, *, ids: bool) -> int:
+    """Number of the server's tokens that the search wrote as well."""
+    if ids:
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(searched.ids, plain.ids, strict=False)))
+    texts = (b"".join(map(tokenizer.token_bytes, plain.ids[:n])).decode(errors="ignore") for n in range(len(plain.ids) + 1))
+    return sum(searched.text.startswith(text) for text in texts) - 1
+
+
+async def _margin(client: httpx.AsyncClient, server: Server, prompt: tuple[int, ...]) -> float:
+    """By how much the likeliest next token is likelier than the second, in nats."""
+    if server.kind == "vllm":
+        body = {"model": server.model, "prompt": prompt, "max_tokens": 1, "temperature": 0, "logprobs": 2}
+        (choice,) = (await _posted(client, f"{server.url}/v1/completions", body))["choices"]
+        best = sorted(choice["logprobs"]["top_logprobs"][0].values(), reverse=True)
+    else:
+        body = {"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": 2}
+        (token,) = (await _posted(client, f"{server.url}/completion", body))["completion_probabilities"]
+        best = [each["logprob"] for each in token["top_logprobs"]]
+    return float(best[0] - best[1])
 
 
 def _same(searched: Written, plain: Written, *, ids: bool) -> bool:

@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,19 +58,19 @@ class Server:
         return sum(map(float, found))
 
 
-class VllmCommand(VllmServer):
-    """The command ``vllm serve``, as docs/models.md has it, and what a CPU needs."""
+class NamedByPath(VllmServer):
+    """What ``vllm serve MODEL`` runs, with what a CPU needs: the command itself does not start in vLLM's build for CPUs."""
 
     def __init__(self, directory: Path, *arguments: str) -> None:
         super().__init__(directory, *arguments)
-        options = self._command[self._command.index("--host") :]
-        self._command = [str(Path(sys.executable).parent / "vllm"), "serve", str(directory), *options]
+        at = self._command.index("--served-model-name")
+        del self._command[at : at + 2]
 
 
 @contextmanager
 def vllm() -> Iterator[Server]:
     """vLLM's server, in float32, on one core."""
-    server = VllmCommand(MODEL, "--max-model-len", str(CONTEXT), "--max-logprobs", "-1")
+    server = NamedByPath(MODEL, "--max-model-len", str(CONTEXT), "--max-logprobs", "-1")
     with vllm_servers(server):
         yield Server("vllm", server.url, str(MODEL), r"vllm:num_requests_(?:running|waiting)\{.*\}")
 

@@ -77,7 +77,7 @@ def answer_of_service(line: str, shell: dict[str, str], folder: Path) -> None:
 
 
 def test_vllm_serves_as_the_page_starts_it(vllm_server: Server) -> None:
-    """The fixture runs ``vllm serve MODEL --port PORT`` with what a CPU needs."""
+    """The fixture runs what ``vllm serve MODEL --port PORT`` runs, with what a CPU needs."""
     assert httpx.get(f"{vllm_server.url}/v1/models", timeout=30).json()["data"][0]["id"] == vllm_server.model
 
 
