@@ -60,7 +60,7 @@ class ServerWatch:
         for failure in [failure for found in failures.values() for each in found for failure in each]:
             if (failure.subject, failure.check) not in self._logged:
                 self._logged.add((failure.subject, failure.check))
-                said = " ".join((failure.found, failure.advice)).strip()
+                said = " ".join(_sentence(part) for part in (failure.found, failure.advice) if part)
                 logger.error("%s: %s: %s", failure.subject, failure.check, said)
         return any(any(found) for found in failures.values())
 
@@ -71,6 +71,10 @@ async def _failures_of(role: str, server: ServerChecks) -> list[Finding]:
         return [finding async for finding in found if finding.mark == "failed"]
     finally:
         await server.endpoint.aclose()
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _refuses(failures: Collection[Finding]) -> bool:

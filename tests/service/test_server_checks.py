@@ -60,8 +60,10 @@ def test_a_refused_key_is_logged_once_and_not_ready_until_it_is_accepted(
                 while not await is_ready(client):
                     await asyncio.sleep(0)
             (line,) = logged(caplog)
-            assert line.startswith(f"generator at {server.url}: key: status 401: Incorrect API key")
-            assert line.endswith("Set a key in generator.api_key (EPF_GENERATOR__API_KEY).")
+            assert line == (
+                f"generator at {server.url}: key: status 401: Incorrect API key. "
+                "Set a key in generator.api_key (EPF_GENERATOR__API_KEY)."
+            )
 
     asyncio.run(main())
 
