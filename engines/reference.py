@@ -121,6 +121,6 @@ class ModelKinds:
         return VLLM, text
 
     def _refused(self, what: str) -> InvalidRequest:
-        names = "an address (http://HOST:PORT), a directory, a name on the hub, embedded"
-        names += " or none" if NONE in self.read else ""
+        names = "an address (http://HOST:PORT), a directory, a name on the hub"
+        names += ", embedded or none" if NONE in self.read else " or embedded"
         return InvalidRequest(f"{self.option}: {what}: give {self.flag} {names}.", param=self.option)

@@ -71,9 +71,9 @@ def load_server(
         context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
         if context_length is None:
             raise ValueError(f"Neither the server of {served.name} nor the tokenizer's config.json gives the context length.")
+        servers, found_as = ", ".join(map(address, urls)), _found_as(directory, served, tokenizer)
         description = (
-            f"{NAMES[served.server]} at {', '.join(map(address, urls))}, with the tokenizer of {tokenizer or served.name}, "
-            f"context of {context_length} tokens"
+            f"{NAMES[served.server]} at {servers}, with the tokenizer of {found_as}, context of {context_length} tokens"
         )
         return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, context_length, description)
     dialect = Dialect("the generator", FIELDS)
@@ -115,6 +115,12 @@ def tokenizer_of(served: ServedModel, named: str | Path | None) -> Path | None:
         except InvalidRequest:
             continue
     return None
+
+
+def _found_as(directory: Path, served: ServedModel, named: str | Path | None) -> str:
+    """The name under which the tokenizer in ``directory`` was found; the hub's cache has it in its paths."""
+    source = served.source or served.name
+    return str(named or (source if source.replace("/", "--") in str(directory).replace("/", "--") else served.name))
 
 
 def _losses(served: ServedModel, continuation: Continuation, *, tokenizer: bool) -> list[str]:

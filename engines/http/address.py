@@ -16,7 +16,8 @@ def base_address(text: str, option: str) -> str:
         option: name of the options of the model behind it, ``generator`` or ``reward_model``, for messages.
 
     Raises:
-        InvalidRequest: the address has parts that would not be used, or is not one. The message never shows a password.
+        InvalidRequest: the address has parts that would not be used, or is not one. The message shows neither passwords nor
+            queries.
     """
     text = text.strip()
     try:
@@ -33,7 +34,8 @@ def base_address(text: str, option: str) -> str:
     if port == 0:
         raise _refused(option, f"its address {text!r} has port 0", "name the port on which the server listens")
     if (parts.query or parts.fragment) and not (is_azure(host) and "/deployments/" in parts.path):
-        raise _refused(option, f"its address {text!r} has a query (?) or fragment (#), which is not sent", "remove it")
+        shown = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the query may hold a key
+        raise _refused(option, f"its address {shown!r} has a query (?) or fragment (#), which is not sent", "remove it")
     path = re.sub("/{2,}", "/", parts.path).rstrip("/")
     if is_azure(host):
         if "/deployments/" in path:

@@ -31,6 +31,7 @@ def test_the_base_of_an_address(written: str, base: str) -> None:
         ("http://hunter2@host", "has a user or password"),
         ("http://host/v1?api-version=2", r"has a query \(\?\) or fragment"),
         ("http://host/#x", "fragment"),
+        ("http://host/v1?key=hunter2", "its address 'http://host/v1' has a query"),
         (
             "https://us.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
             r"single deployment, .*: give https://us\.openai\.azure\.com/openai/v1 and name the deployment as the model",
