@@ -13,6 +13,7 @@ from epf.reward_models.by_ids import ServerBackend
 from epf.reward_models.by_text import TextRewardModel
 from epf.reward_models.families.by_text import TEXT_FAMILIES
 from epf.reward_models.families.registry import load_family
+from epf.reward_models.ids_or_text import IdsOrTextRewardModel
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,12 @@ def open_family(upstream: Upstream, family: str, model: str, tokenizer: Path | N
             message += "reward_model.tokenizer (EPF_REWARD_MODEL__TOKENIZER)."
             raise InvalidRequest(message if tokenizer is None else error.message, param=setting) from None
         logger.info("the reward model's tokenizer is not at hand, so its server gets text")
-        return TextRewardModel(upstream, TEXT_FAMILIES[family], model, f"family {family}, by text at {address(upstream.url)}")
+        return _by_text(upstream, family, model)
     loaded = load_family(family, directory)
     description = f"family {family}, at {address(upstream.url)}"
-    return FamilyRewardModel(ServerBackend(upstream, loaded, model), loaded, model, description)
+    by_ids = FamilyRewardModel(ServerBackend(upstream, loaded, model), loaded, model, description)
+    return IdsOrTextRewardModel(by_ids, _by_text(upstream, family, model)) if family in TEXT_FAMILIES else by_ids
+
+
+def _by_text(upstream: Upstream, family: str, model: str) -> TextRewardModel:
+    return TextRewardModel(upstream, TEXT_FAMILIES[family], model, f"family {family}, by text at {address(upstream.url)}")

@@ -2,16 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from tokenizers import Tokenizer
 
 from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError
 from epf.core.reward_model import RewardModel
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from tests.contract.reward_model import RewardModelContract
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
+from tests.reward_models.families.opening import write_tokenizer
 
 T = TypeVar("T")
 
@@ -264,6 +267,67 @@ def test_a_trace_that_does_not_fit_is_the_trace_s_fault(family: str) -> None:
             await reward_model.score("Why?", ["a"])
 
     run(on_llama_cpp({"/v1/completions": lambda _: TOO_LONG, "/v1/chat/completions": lambda _: TOO_LONG}), test, family)
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Path:
+    return write_tokenizer("math-shepherd", tmp_path)
+
+
+def run_with(tokenizer: Path, answer: Callable[[dict[str, Any]], Answer], steps: Sequence[str]) -> list[Any]:
+    """Scores or errors, and the prompts that were sent."""
+
+    async def main() -> list[Any]:
+        async with upstream(on_llama_cpp({"/v1/completions": answer})) as server:
+            options = RewardModelOptions(
+                kind="http", url=server.url, name="a-model:latest", family="math-shepherd", tokenizer=tokenizer
+            )
+            reward_model = await asyncio.to_thread(load_reward_model, options)
+            results: list[Any] = []
+            for step in steps:
+                try:
+                    results.append((await reward_model.score("Why?", [step])).probability)
+                except RewardModelError as error:
+                    results.append(str(error))
+            await reward_model.aclose()
+            sent = [request.body["prompt"] for request in server.requests if request.path == "/v1/completions"]
+            return [*results, ["text" if isinstance(prompt, str) else "ids" for prompt in sent]]
+
+    return asyncio.run(asyncio.wait_for(main(), 30))
+
+
+NO_IDS = Answer({"error": "json: cannot unmarshal array into Go struct field CompletionRequest.prompt of type string"}, 400)
+
+
+def test_a_server_that_takes_no_token_ids_gets_text_from_then_on(tokenizer: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def answer(body: dict[str, Any]) -> Answer:
+        return NO_IDS if isinstance(body["prompt"], list) else Answer(completion(TOP))
+
+    expected = pytest.approx(EXPECTED)
+    assert run_with(tokenizer, answer, "ab") == [expected, expected, ["ids", "text", "text"]]
+    assert caplog.text.count("does not take token ids") == 1
+
+
+def test_a_server_that_refuses_text_too_is_reported_with_its_first_refusal(tokenizer: Path) -> None:
+    def answer(body: dict[str, Any]) -> Answer:
+        return NO_IDS if isinstance(body["prompt"], list) else Answer({"error": "no such model"}, 404)
+
+    error, sent = run_with(tokenizer, answer, "a")
+    assert "cannot unmarshal array" in error
+    assert sent == ["ids", "text"]
+
+
+def test_a_server_that_has_taken_ids_is_not_asked_by_text(tokenizer: Path) -> None:
+    def answer(body: dict[str, Any]) -> Answer:
+        known = [{**token, "id": id_} for token, id_ in zip(TOP, ids, strict=False)]
+        return Answer({"error": "boom"}, 400) if len(body["prompt"]) > 25 else Answer(completion(known))
+
+    vocabulary = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
+    ids = [vocabulary.token_to_id(token) for token in ("▁+", "▁-")]
+    score, error, sent = run_with(tokenizer, answer, ["a", "a" * 30])
+    assert score == pytest.approx(EXPECTED)
+    assert "boom" in error
+    assert sent == ["ids", "ids"]
 
 
 def test_a_family_that_needs_token_ids_needs_a_tokenizer() -> None:
