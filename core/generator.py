@@ -11,11 +11,12 @@ text of the next step. A character whose bytes are split between two steps belon
 The texts, with a separator after each step that ended at one, are therefore exactly what the tokens spell.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from epf.core.description import description_of
+from epf.core.errors import InvalidRequest
 
 Finish = Literal["separator", "eos", "length", "answer"]
 """Why a step ended: at the separator, at the model's own end, at the token limit or, set by the search, with the answer."""
@@ -92,7 +93,8 @@ class Abilities:
 class Generator(Protocol):
     """Samples steps. Concurrent calls share the engine's batch.
 
-    A generator that cannot do everything has an attribute ``abilities`` as well; see :func:`abilities_of`.
+    A generator that cannot do everything has an attribute ``abilities`` as well; see :func:`abilities_of`. One that can
+    continue a text without its chat template has a method ``text_ids``; see :func:`text_ids`.
     """
 
     @property
@@ -166,6 +168,10 @@ class GeneratorWrapper:
         """Render a conversation as :func:`plain_prompt_ids` does."""
         return plain_prompt_ids(self._inner, messages)
 
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Read a text as :func:`text_ids` does."""
+        return text_ids(self._inner, text)
+
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes that a token adds to the text."""
         return self._inner.token_bytes(token_id)
@@ -188,3 +194,16 @@ def plain_prompt_ids(generator: Generator, messages: Sequence[Message]) -> tuple
     if isinstance(generator, GeneratorWrapper):
         return generator.plain_prompt_ids(messages)
     return generator.prompt_ids(messages)
+
+
+def text_ids(generator: Generator, text: str) -> tuple[int, ...]:
+    """Token ids of a text that a generator continues as it is, without its chat template.
+
+    Raises:
+        InvalidRequest: the generator continues conversations only.
+    """
+    read: Callable[[str], tuple[int, ...]] | None = getattr(generator, "text_ids", None)
+    if read is None:
+        message = f"{generator.name} continues conversations only, no plain text: send it as a message of a conversation."
+        raise InvalidRequest(message, param="problem")
+    return read(text)

@@ -67,6 +67,10 @@ class ChatTokenizer:
         """Token ids of ordinary text."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text that the model continues, after the token with which its texts begin, if there is one."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=True).ids)
+
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
         return self._bytes.get(token_id, b"")

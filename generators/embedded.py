@@ -67,6 +67,10 @@ class EmbeddedGenerator:
         """Render a conversation with the model's chat template, ready for the assistant's first token."""
         return self._tokenizer.render(messages)
 
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text that the model continues without its chat template."""
+        return self._tokenizer.text_ids(text)
+
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
         return self._tokenizer.token_bytes(token_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
-from epf.core.generator import Abilities, Generator, Message, abilities_of, plain_prompt_ids
+from epf.core.generator import Abilities, Generator, Message, abilities_of, plain_prompt_ids, text_ids
 from epf.core.merge import merge
 from epf.core.reward_model import RewardModel
 from epf.core.sessions import search_session
@@ -38,14 +38,15 @@ class SearchRequest:
     Attributes:
         method: the method itself; ``options.method`` is its name.
         options: what :func:`resolve_options` returned.
-        prompt: the conversation that the generator continues; empty for the problem as one message of the user.
+        prompt: the conversation that the generator continues, or a text that it continues without its chat template; empty for
+            the problem as one message of the user.
         deadline_s: when the search ends, on the event loop's clock; None counts ``max_seconds`` from the search's start.
     """
 
     problem: str
     method: Method
     options: SearchOptions
-    prompt: tuple[Message, ...] = ()
+    prompt: tuple[Message, ...] | str = ()
     deadline_s: float | None = None
 
 
@@ -92,7 +93,7 @@ def is_able(method: Method, abilities: Abilities) -> bool:
     return (abilities.continues or not method.by_steps) and (abilities.log_probs is not False or not method.needs_log_probs)
 
 
-def resolve_request(problem: str, options: SearchOptions, *, prompt: tuple[Message, ...] = ()) -> SearchRequest:
+def resolve_request(problem: str, options: SearchOptions, *, prompt: tuple[Message, ...] | str = ()) -> SearchRequest:
     """The search that a caller asks for.
 
     Raises:
@@ -258,8 +259,13 @@ def _no_limit(_grace_s: float) -> AbstractAsyncContextManager[None]:
     return nullcontext()
 
 
-def render(conversation: Sequence[Message], system_prompt: str | None, generator: Generator) -> tuple[int, ...]:
-    """Token ids of a conversation, with the system prompt that the options of its search ask for."""
+def render(conversation: Sequence[Message] | str, system_prompt: str | None, generator: Generator) -> tuple[int, ...]:
+    """Token ids of a conversation, with the system prompt that the options of its search ask for, or those of a text.
+
+    Raises what :func:`epf.core.generator.text_ids` raises.
+    """
+    if isinstance(conversation, str):
+        return tuple(text_ids(generator, conversation))
     if system_prompt is None or (system_prompt.strip() and any(message.role == "system" for message in conversation)):
         return tuple(generator.prompt_ids(conversation))
     if not system_prompt.strip():

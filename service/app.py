@@ -16,6 +16,7 @@ from epf.service.batch.schemas import BatchEvent
 from epf.service.chat import models_router as models
 from epf.service.chat import router as chat
 from epf.service.chat.response import ChatCompletionChunk
+from epf.service.completions import router as completions
 from epf.service.entropy import router as entropy
 from epf.service.http import errors, openapi
 from epf.service.http.middleware import stack as middleware
@@ -97,7 +98,7 @@ def create_app(
     )
     state.attach(app)
     searches_in_background = ResponsesState.attach(app, settings).background
-    for module in (solve, batch, score, chat, responses, models, entropy, health):
+    for module in (solve, batch, score, chat, completions, responses, models, entropy, health):
         app.include_router(module.router)
     errors.install(app)
     openapi.install(

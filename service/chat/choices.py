@@ -25,12 +25,14 @@ class Choices:
 
     Attributes:
         sources: where their options come from, for errors.
-        requests: one search per choice.
+        requests: one search per choice, all of the first prompt before those of the next.
+        n_prompts: number of prompts; only completions may have several.
     """
 
     sources: Sources
     requests: tuple[SearchRequest, ...]
     generator: Generator
+    n_prompts: int = 1
 
     @property
     def n_particles(self) -> int:
@@ -56,7 +58,7 @@ class Choices:
             n_answer_tokens(result.particles[result.shown], result.solution, request.options.stop, self.generator.token_bytes)
             for request, result in zip(self.requests, results, strict=True)
         ]
-        return CompletionUsage.of(results, answer_tokens)
+        return CompletionUsage.of(results, answer_tokens, len(results) // self.n_prompts)
 
     async def events(self, lease: Lease) -> AsyncGenerator[tuple[int, Event], None]:
         """Events of all searches, each with the index of its choice. An error names the field of the request."""

@@ -122,25 +122,14 @@ def listed_stops(stop: Any) -> Any:
     return stop
 
 
-class ChatRequest(Lenient):
-    """A conversation to continue.
-
-    Other fields are refused with 400 and ``param`` if they would change the answer. The rest have no effect and are listed in
-    the response header ``x-epf-ignored``.
-    """
+class SampledRequest(Lenient):
+    """What all requests for sampled text have in common."""
 
     model: str = Field(
         min_length=1,
         description="A search method such as epf or epf-16 (with 16 particles), or the generator's name for one plain sample.",
         examples=["epf-8"],
     )
-    messages: list[ChatMessage] = Field(
-        min_length=1, description="The conversation, which the generator continues. The reward model scores by the user's text."
-    )
-    max_completion_tokens: int | None = Field(
-        None, ge=1, description="Maximum number of tokens of the answer, that is, of one particle."
-    )
-    max_tokens: int | None = Field(None, ge=1, description="Old name of max_completion_tokens, which takes precedence.")
     n: int = Field(
         1,
         ge=1,
@@ -158,6 +147,27 @@ class ChatRequest(Lenient):
     )
     temperature: Temperature | None = Field(None, description=SearchOptions.model_fields["temperature"].description)
     top_p: TopP | None = Field(None, description=SearchOptions.model_fields["top_p"].description)
+    stream: bool = Field(
+        False, description="Respond with server-sent events. Comments keep the connection open while the search runs."
+    )
+    stream_options: StreamOptions | None = Field(None, description="Options of the stream, only with stream.")
+    search: ChatSearch | None = Field(None, description="Search options, which override the model name.")
+
+
+class ChatRequest(SampledRequest):
+    """A conversation to continue.
+
+    Other fields are refused with 400 and ``param`` if they would change the answer. The rest have no effect and are listed in
+    the response header ``x-epf-ignored``.
+    """
+
+    messages: list[ChatMessage] = Field(
+        min_length=1, description="The conversation, which the generator continues. The reward model scores by the user's text."
+    )
+    max_completion_tokens: int | None = Field(
+        None, ge=1, description="Maximum number of tokens of the answer, that is, of one particle."
+    )
+    max_tokens: int | None = Field(None, ge=1, description="Old name of max_completion_tokens, which takes precedence.")
     logprobs: bool = Field(False, description="Include the log probabilities of the answer's tokens, at temperature 1.")
     top_logprobs: int | None = Field(
         None,
@@ -169,8 +179,3 @@ class ChatRequest(Lenient):
         None,
         description="Number of particles in a word: EPF_EFFORT sets them. It must not contradict the model name or search.",
     )
-    stream: bool = Field(
-        False, description="Respond with server-sent events. Comments keep the connection open while the search runs."
-    )
-    stream_options: StreamOptions | None = Field(None, description="Options of the stream, only with stream.")
-    search: ChatSearch | None = Field(None, description="Search options, which override the model name.")

@@ -18,7 +18,7 @@ from epf.core.generator import Generator, Message, Role, abilities_of
 from epf.search.methods import METHODS
 from epf.search.methods.sample import SAMPLE
 from epf.search.runner import SearchRequest, check_able, check_scored, render
-from epf.service.chat.request import ChatRequest, ChatSearch
+from epf.service.chat.request import ChatSearch, SampledRequest
 from epf.service.effort import Effort
 from epf.service.searches.models import Models
 from epf.service.searches.resolve import resolve
@@ -72,12 +72,14 @@ def prompt_of(messages: Sequence[Turn], settings: Settings, field: str = "messag
     return tuple(Message(ROLE_OF[turn.role], turn.content) for turn in messages)
 
 
-def problem_of(prompt: Sequence[Message]) -> str:
+def problem_of(prompt: Sequence[Message] | str) -> str:
     """The problem for the reward model. This is our convention, since such models are trained on single questions.
 
     A single message of the user is the problem itself. For a longer conversation it is the transcript, with the speaker before
-    each message. System prompts address the generator and are left out.
+    each message. System prompts address the generator and are left out. A text that is no conversation is the problem.
     """
+    if isinstance(prompt, str):
+        return prompt
     turns = [message for message in prompt if message.role != "system"]
     if len(turns) == 1:
         return turns[0].content
@@ -85,7 +87,7 @@ def problem_of(prompt: Sequence[Message]) -> str:
 
 
 def check_context(
-    prompt: Sequence[Message], system_prompt: str | None, generator: Generator, field: str = "messages", room: int = 0
+    prompt: Sequence[Message] | str, system_prompt: str | None, generator: Generator, field: str = "messages", room: int = 0
 ) -> None:
     """Refuse a conversation that the generator cannot read, before a stream begins; ``field`` of the request holds it.
 
@@ -172,24 +174,38 @@ class Sources:
         return replace(self, fields={**self.fields, "n_particles": (field, n_particles)})
 
 
-def sources_of(body: ChatRequest, settings: Settings, models: Models) -> Sources:
+def sources_of(
+    body: SampledRequest,
+    limit: tuple[str, int | None],
+    settings: Settings,
+    models: Models,
+    *,
+    n_prompts: int = 1,
+    problem: str = "messages",
+) -> Sources:
     """Options of ``body`` with their sources.
+
+    Args:
+        body: the request.
+        limit: the field with the maximum number of tokens of an answer, and its value.
+        settings: those of the server.
+        models: those of the server.
+        n_prompts: number of prompts; each has its own choices.
+        problem: the field that holds the problem.
 
     Raises:
         ModelNotFound: there is no model of that name, or it needs a reward model, which is missing.
         InvalidRequest: two fields contradict each other.
     """
     named = options_of(body.model, models, settings.max_particles)
-    limit = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
     given = {
         "temperature": ("temperature", body.temperature),
         "top_p": ("top_p", body.top_p),
         "seed": ("seed", body.seed),
         "stop": ("stop", None if body.stop is None else tuple(body.stop)),
-        "max_tokens_per_particle": (limit, getattr(body, limit)),
+        "max_tokens_per_particle": limit,
     }
-    sources = Sources(named, *given_options(given, body.search), n=body.n)
-    return sources.with_effort("reasoning_effort", body.reasoning_effort, settings)
+    return Sources(named, *given_options(given, body.search), n=body.n * n_prompts, problem=problem)
 
 
 def given_options(
@@ -209,18 +225,22 @@ def given_options(
     return fields, chosen
 
 
-def requests_of(prompt: tuple[Message, ...], sources: Sources, settings: Settings, models: Models) -> tuple[SearchRequest, ...]:
+def requests_of(
+    prompt: tuple[Message, ...] | str, sources: Sources, settings: Settings, models: Models
+) -> tuple[SearchRequest, ...]:
     """One search per choice, identical except for the seed.
 
     Raises:
         InvalidRequest: an option is out of range, the request exceeds a limit of the server or has two system prompts, or its
             method needs a reward model, which is missing.
     """
-    if (sources.search.get("system_prompt") or "").strip() and any(message.role == "system" for message in prompt):
-        message = (
-            f"`search.system_prompt` and the system message in `{sources.problem}` contradict each other: send one of them."
-        )
-        raise InvalidRequest(message, param="search.system_prompt")
+    if (sources.search.get("system_prompt") or "").strip():
+        if isinstance(prompt, str):
+            message = "`search.system_prompt`: the generator continues a text as it is: leave it out or name a search method."
+            raise InvalidRequest(message, param="search.system_prompt")
+        if any(message.role == "system" for message in prompt):
+            both = f"`search.system_prompt` and the system message in `{sources.problem}`"
+            raise InvalidRequest(f"{both} contradict each other: send one of them.", param="search.system_prompt")
     try:
         request = resolve(
             problem_of(prompt),

@@ -54,15 +54,15 @@ class CompletionTokensDetails(BaseModel):
 class CompletionUsage(BaseModel):
     """Tokens that the request used, counted as in the OpenAI API; ``search.usage`` of each choice has the details."""
 
-    prompt_tokens: int = Field(description="Tokens of the conversation, counted once for any number of choices.")
+    prompt_tokens: int = Field(description="Tokens of the prompt, counted once for any number of choices.")
     completion_tokens: int = Field(description="All sampled tokens, over all choices and particles.")
     total_tokens: int = Field(description="Sum of prompt_tokens and completion_tokens.")
     completion_tokens_details: CompletionTokensDetails
 
     @classmethod
-    def of(cls, results: Sequence[SearchResult], answer_tokens: Sequence[int]) -> Self:
-        """Usage over all choices of one prompt; ``answer_tokens`` has one number per choice."""
-        prompt = results[0].usage.prompt_tokens
+    def of(cls, results: Sequence[SearchResult], answer_tokens: Sequence[int], n_per_prompt: int) -> Self:
+        """Usage over all choices; ``answer_tokens`` has one number for each, and ``n_per_prompt`` at a time have one prompt."""
+        prompt = sum(result.usage.prompt_tokens for result in results[::n_per_prompt])
         sampled = sum(result.usage.generated_tokens for result in results)
         return cls(
             prompt_tokens=prompt,

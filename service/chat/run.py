@@ -48,7 +48,9 @@ def chat_of(body: ChatRequest, settings: Settings, models: Models) -> Chat:
         ContextTooLong: the conversation fills the generator's context.
     """
     check_supported(body)
-    sources = sources_of(body, settings, models)
+    limit = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
+    sources = sources_of(body, (limit, getattr(body, limit)), settings, models)
+    sources = sources.with_effort("reasoning_effort", body.reasoning_effort, settings)
     prompt = prompt_of(body.messages, settings)
     requests = requests_of(prompt, sources, settings, models)
     check_context(prompt, requests[0].options.system_prompt, models.generator)

@@ -18,7 +18,7 @@ def resolve(
     *,
     has_reward_model: bool,
     context_length: int,
-    prompt: tuple[Message, ...] = (),
+    prompt: tuple[Message, ...] | str = (),
     n_searches: int = 1,
 ) -> SearchRequest:
     """The search that ``choices`` (options by name) describe, on top of those of the server's defaults that the method reads.

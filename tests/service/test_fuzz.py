@@ -87,6 +87,16 @@ def mended(body: dict[str, Any]) -> dict[str, Any]:
         body["max_total_tokens"] = 256
     if "problems" in body:
         body["problems"] = [mended(problem) if isinstance(problem, dict) else problem for problem in body["problems"]]
+    if "prompt" in body and "model" in body:
+        body["model"] = chance.choice(["epf", "epf-3", "pf-2", "best-of-n-2"])
+        body["prompt"] = "What is 40 + 2?"
+        if body.get("echo"):
+            body.pop("logprobs", None)
+        if not body.get("stream"):
+            body.pop("stream_options", None)
+        if isinstance(body.get("search"), dict):
+            body["search"] = {name: value for name, value in mended(body["search"]).items() if name not in body}
+            body["search"].pop("progress", None)
     if "input" in body and "model" in body:
         body["model"] = chance.choice(["epf", "epf-3", "pf-2", "best-of-n-2", "scripted-generator"])
         body["input"] = [{"role": "user", "content": "What is 40 + 2?"}]
