@@ -25,7 +25,7 @@ from epf.service.settings import Settings
 
 FIELD = "prompt"
 DEFAULT_MAX_TOKENS = 16
-"""Of a plain continuation, as in the OpenAI API."""
+"""Default of max_tokens for a plain continuation, as in the OpenAI API."""
 
 OWN_NEUTRAL = {name: values for name, values in NEUTRAL.items() if name != "echo"} | {"suffix": ("",)}
 
