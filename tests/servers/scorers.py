@@ -123,7 +123,7 @@ def llama_cpp(request: Request, model: str, tokenizer: Tokenizer | None) -> Answ
 
 
 def ollama(request: Request, model: str, tokenizer: Tokenizer | None) -> Answer:
-    """Ollama 0.12.11 and newer, by its own routes."""
+    """Ollama 0.12.11 and newer: its own routes return log probabilities, those like OpenAI's do not."""
     if request.path == "/v1/models":
         return Answer({"object": "list", "data": [_ollama(model), _ollama("qwen3:8b")]})
     if request.path == "/api/generate":
@@ -131,6 +131,10 @@ def ollama(request: Request, model: str, tokenizer: Tokenizer | None) -> Answer:
         said: dict[str, Any] = {"response": " +", "logprobs": [_entry("math-shepherd", request.body["prompt"])]}
     elif request.path == "/api/chat":
         said = {"message": {"role": "assistant", "content": _reply(request)}, "logprobs": _verdict(request)}
+    elif request.path in ("/v1/completions", "/v1/chat/completions"):
+        message = {"role": "assistant", "content": "I cannot say."}
+        choice = {"index": 0, "message": message, "text": " I", "finish_reason": "length"}
+        return Answer({"id": "chatcmpl-1", "model": model, "choices": [choice], "usage": _usage(60)})
     else:
         return UNKNOWN
     done = {"done": True, "done_reason": "stop", "total_duration": 1, "prompt_eval_count": 60, "eval_count": 1}
