@@ -13,6 +13,9 @@ from epf.evaluation.plan import Key, Task
 from epf.search.confidence.evidence import Evidence
 from epf.search.result import SearchResult, StepRecord, WarningCode
 
+ModelNames = tuple[str, str | None]
+"""Names of a generator and of its reward model, None without one."""
+
 DECIMALS = 4
 EVIDENCE_DECIMALS = 6
 """Scores near 0 and 1 keep more decimals, because their log odds matter."""
@@ -102,7 +105,7 @@ class Row:
     share: float | None = None
     warnings: tuple[WarningCode, ...] | None = None
     evidence: Evidence | None = None
-    models: tuple[str, str | None] | None = None
+    models: ModelNames | None = None
 
     @property
     def key(self) -> Key:
@@ -124,7 +127,7 @@ def row_of(
     *,
     correct: bool,
     right: tuple[bool, ...],
-    models: tuple[str, str | None] | None = None,
+    models: ModelNames | None = None,
 ) -> Row:
     """The row of a search that ended; ``right`` states for each particle whether its answer is right."""
     used = result.usage

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from epf.core.errors import NotInstalled
+from epf.core.errors import InvalidRequest, NotInstalled
 from epf.core.version import VERSION
 from epf.evaluation.plan import ALL, Plan, make_plan, read_contenders
 from epf.evaluation.report.figures import Report, report_of
 from epf.evaluation.report.pictures import draw
 from epf.evaluation.report.text import markdown
-from epf.evaluation.rows import Row
+from epf.evaluation.rows import ModelNames, Row
 from epf.evaluation.schedule import run_tasks
 from epf.evaluation.store import Store, open_store, run_settings
 from epf.evaluation.worker import LoadModels, Searcher, Worker
@@ -94,9 +94,12 @@ class Run:
         """Run the searches that have no row yet, at most ``concurrency`` at a time on each searcher, and store their rows.
 
         Raises:
-            InvalidRequest: a method cannot search with these models.
+            InvalidRequest: a method cannot search with these models, or the stored rows are those of others.
             GeneratorError: too many searches in a row failed. The stored rows stay valid.
         """
+        for searcher in searchers:
+            if isinstance(searcher, Worker):
+                self._check_models(searcher.models)
 
         def emit(row: Row) -> None:
             self._store.add(row)
@@ -104,6 +107,14 @@ class Run:
                 on_row(row)
 
         await run_tasks(self.plan, searchers, concurrency=concurrency, done=frozenset(self._store.rows), emit=emit)
+
+    def _check_models(self, models: ModelNames) -> None:
+        """Raise ``InvalidRequest`` if a stored row is that of other models: an address can serve another one today."""
+        for row in self.rows:
+            if row.models is not None and row.models != models:
+                before, now = (" with ".join(filter(None, names)) for names in (row.models, models))
+                message = f"{self._store.directory} holds searches of {before}, but the models are now {now}"
+                raise InvalidRequest(f"{message}: choose another --out, or name the models as before.", param="out")
 
     def write_report(self) -> WrittenReport:
         """Write ``report.md``, ``report.json`` and the pictures on the rows so far."""

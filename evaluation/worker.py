@@ -9,7 +9,7 @@ from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.plan import Task
-from epf.evaluation.rows import Failure, Row, failed_row, row_of
+from epf.evaluation.rows import Failure, ModelNames, Row, failed_row, row_of
 from epf.search import runner
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.fitted import ConfidenceMap
@@ -58,6 +58,12 @@ class Worker:
         self._generator = MemoGenerator(models.generator)
         self._reward_model = None if models.reward_model is None else MemoRewardModel(models.reward_model)
 
+    @property
+    def models(self) -> ModelNames:
+        """Names of the models."""
+        scored_by = self._models.reward_model
+        return self._models.generator.name, None if scored_by is None else scored_by.name
+
     async def run(self, task: Task) -> Row:
         """Search, grade, and return the row; a failed search has a row too. Cancelling the call cancels the search.
 
@@ -93,9 +99,7 @@ class Worker:
         except Exception as error:  # an unexpected error of one search must not end the others
             message = f"{type(error).__name__}: {error}"
             return failed_row(task, Failure(SearchServiceError.code, message, retryable=True), n_generated)
-        scored_by = self._models.reward_model
-        names = (self._models.generator.name, None if scored_by is None else scored_by.name)
-        return row_of(task, result, correct=correct, right=tuple(right), models=names)
+        return row_of(task, result, correct=correct, right=tuple(right), models=self.models)
 
     async def _is_right(self, answer: str | None, gold: str) -> bool:
         return answer is not None and await self._models.checker.equal(gold, answer)

@@ -72,6 +72,24 @@ def test_the_settings_of_a_run_name_its_models_and_options(tmp_path: Path) -> No
         pass
 
 
+def test_a_run_is_not_resumed_with_other_models(tmp_path: Path) -> None:
+    """The settings of a run hold no addresses, and an address can serve another model the next day."""
+    report(evaluation(tmp_path, seeds=1))
+
+    class Other(ScriptedGenerator):
+        name = "another-generator"
+
+    @asynccontextmanager
+    async def others() -> AsyncIterator[Models]:
+        async with with_checker(Other(), ScriptedRewardModel()) as found:
+            yield found
+
+    with pytest.raises(
+        InvalidRequest, match=r"holds searches of scripted-generator with scripted-reward-model, but .* another-ge"
+    ):
+        asyncio.run(evaluate(evaluation(tmp_path, seeds=2), others))
+
+
 def test_a_report_without_matplotlib_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
