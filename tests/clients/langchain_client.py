@@ -65,7 +65,7 @@ def seed_twice() -> None:
 def one_token() -> None:
     reply = chat(max_tokens=1).invoke(PROBLEM)
     assert reply.response_metadata["finish_reason"] == "length"
-    assert reply.usage_metadata["output_tokens"] == 1
+    assert reply.usage_metadata["output_tokens"] - reply.usage_metadata["output_token_details"]["reasoning"] == 1
 
 
 def logprobs() -> None:
@@ -102,6 +102,33 @@ def disconnect() -> None:
     until_nothing_runs()
 
 
+def tools() -> None:
+    add = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+    assert raised(openai.BadRequestError, lambda: chat().bind_tools([add]).invoke(PROBLEM)).param == "tools"
+
+
+def json_format() -> None:
+    schema = {"type": "object", "title": "answer", "properties": {"answer": {"type": "number"}}}
+    asked = chat().with_structured_output(schema, method="json_schema")
+    assert raised(openai.BadRequestError, lambda: asked.invoke(PROBLEM)).param == "response_format"
+
+
+def responding(**options: Any) -> ChatOpenAI:
+    return ChatOpenAI(
+        model=MODEL, base_url=url("real"), api_key=KEY, max_retries=0, timeout=GUARD_S, use_responses_api=True, **options
+    )
+
+
+def responses() -> None:
+    reply = responding().invoke(PROBLEM)
+    assert "\\boxed{28}" in reply.text
+    assert reply.usage_metadata["total_tokens"] > 0
+
+
+def responses_stream() -> None:
+    assert "\\boxed{28}" in "".join(chunk.text for chunk in responding().stream(PROBLEM))
+
+
 report(
     f"langchain-openai {version('langchain-openai')}",
     {
@@ -121,5 +148,10 @@ report(
         "overload": overload,
         "mid-stream fault": fault,
         "disconnect": disconnect,
+        "tools": tools,
+        "JSON format": json_format,
+        "responses": responses,
+        "responses stream": responses_stream,
     },
+    otherwise="it has no such call",
 )

@@ -95,6 +95,32 @@ def disconnect() -> None:
     until_nothing_runs()
 
 
+def tools() -> None:
+    add = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+    assert "tools" in str(raised(litellm.BadRequestError, lambda: chat(tools=[add])))
+
+
+def json_format() -> None:
+    assert "response_format" in str(raised(litellm.BadRequestError, lambda: chat(response_format={"type": "json_object"})))
+
+
+def responding(**fields: Any) -> Any:
+    return litellm.responses(
+        model=f"openai/{MODEL}", input=PROBLEM, api_base=url("real"), api_key=KEY, timeout=GUARD_S, **fields
+    )
+
+
+def responses() -> None:
+    answer = responding()
+    assert answer.status == "completed"
+    assert "\\boxed{28}" in answer.output[-1].content[0].text
+
+
+def responses_stream() -> None:
+    events = list(responding(stream=True))
+    assert str(events[-1].type).endswith("response.completed") or events[-1].type == "response.completed"
+
+
 report(
     f"litellm {version('litellm')}",
     {
@@ -114,5 +140,10 @@ report(
         "overload": overload,
         "mid-stream fault": fault,
         "disconnect": disconnect,
+        "tools": tools,
+        "JSON format": json_format,
+        "responses": responses,
+        "responses stream": responses_stream,
     },
+    otherwise="it is not tried with this client",
 )

@@ -166,4 +166,5 @@ report(
         "mid-stream fault": fault,
         "disconnect": disconnect,
     },
+    otherwise="it never requests them",
 )

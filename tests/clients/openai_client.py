@@ -206,7 +206,7 @@ class Cases:
             return
         answer = self.client.complete({"max_completion_tokens": 1, "seed": 1})
         assert answer.choices[0].finish_reason == "length"
-        assert answer.usage.completion_tokens == 1
+        assert answer.usage.completion_tokens - answer.usage.completion_tokens_details.reasoning_tokens == 1
 
     def logprobs(self) -> None:
         (choice,) = self.client.complete({"logprobs": True, "seed": 1}).choices
@@ -245,6 +245,15 @@ class Cases:
         self.client.leave()
         until_nothing_runs()
 
+    def tools(self) -> None:
+        tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+        error = raised(openai.BadRequestError, lambda: self.client.complete({"tools": [tool]}))
+        assert (error.code, error.param) == ("invalid_value", "tools")
+
+    def json_format(self) -> None:
+        error = raised(openai.BadRequestError, lambda: self.client.complete({"response_format": {"type": "json_object"}}))
+        assert (error.code, error.param) == ("invalid_value", "response_format")
+
 
 for flavour in (Sync(), Async(), Raw(), Helper()):
     cases = Cases(flavour)
@@ -267,5 +276,8 @@ for flavour in (Sync(), Async(), Raw(), Helper()):
             "overload": cases.overload,
             "mid-stream fault": cases.fault,
             "disconnect": cases.disconnect,
+            "tools": cases.tools,
+            "JSON format": cases.json_format,
         },
+        otherwise="its responses and completions have a column of their own",
     )
