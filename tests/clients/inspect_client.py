@@ -55,7 +55,7 @@ report(
         "basic": basic,
         "usage": usage,
         "bad model": lambda: failed(evaluated(name="gpt-4o"), "404", "gpt-4o"),
-        "bad key": lambda: failed(evaluated(key="wrong"), "401", "invalid_api_key"),
+        "bad key": lambda: failed(evaluated(key="wrong"), "401", "API key is unknown"),
         "responses": responses,
     },
     otherwise="an evaluation makes no such call",

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 import litellm
-from cases import GUARD_S, KEY, MODEL, TOO_LONG, after_retry, messages, raised, report, until_nothing_runs, url
+from cases import GUARD_S, KEY, MODEL, PROBLEM, TOO_LONG, after_retry, messages, raised, report, until_nothing_runs, url
 
 litellm.suppress_debug_info = True
 

@@ -42,7 +42,7 @@ def evaluated(kind: str, path: str, model: str, *options: str) -> dict[str, Any]
     command += ["--tasks", "birds", "--include_path", ".", "--output_path", kind, *options]
     environment = {**os.environ, "OPENAI_API_KEY": KEY}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3 * GUARD_S)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr.splitlines()[-1]
     (written,) = Path(kind).rglob("results_*.json")
     results: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))["results"]["birds"]
     return results

@@ -23,7 +23,7 @@ from tests.clients.matrix import FAILED, Results
 from tests.processes import running
 
 N_PARALLEL = 2
-CLIENT_S = 240
+CLIENT_S = 600
 TOTAL_S = 1800
 
 
