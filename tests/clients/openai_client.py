@@ -279,5 +279,5 @@ for flavour in (Sync(), Async(), Raw(), Helper()):
             "tools": cases.tools,
             "JSON format": cases.json_format,
         },
-        otherwise="its responses and completions have a column of their own",
+        otherwise="its responses have a column of their own",
     )

@@ -131,11 +131,17 @@ def test_a_chat_is_answered_wherever_a_client_looks_for_it(path: str, client: ht
     assert client.post(f"{client.base_url}{path}", json=CHAT).status_code == 200
 
 
-def test_every_route_that_supports_get_supports_head(client: httpx.Client) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
-    paths = [path.replace("{id}", "epf-2") for path, methods in paths.items() if "get" in methods]
-    assert {"/healthz", "/readyz", "/metrics", "/v1/models", "/entropy"} <= set(paths)
-    for path in (*paths, "/docs", "/openapi.json"):
+def test_head_is_answered_where_get_is(client: httpx.Client) -> None:
+    for path in (
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/models",
+        "/v1/models/epf-2",
+        "/entropy",
+        "/docs",
+        "/docs/assets/favicon.png",
+    ):
         head, get = client.head(path), client.get(path)
         assert (head.status_code, head.content) == (get.status_code, b""), path
         assert head.headers["content-type"] == get.headers["content-type"]

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from epf.core.generator import Message, Sampling, Step
 from epf.core.reward_model import Score
 from epf.service.server import UVICORN, listen
-from epf.service.state import ServiceState
+from epf.service.state import ServerState
 
 EOS = 256
 PROMPT = 1000
@@ -121,7 +121,7 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
         thread.start()
         host, port = listening.getsockname()
         try:
-            while not ServiceState.of(app).lifecycle.models:
+            while not ServerState.of(app).lifecycle.models:
                 time.sleep(0.01)
             with httpx.Client(base_url=f"http://{host}:{port}", timeout=GUARD_S) as client:
                 yield client
