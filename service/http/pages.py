@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 ASSETS: Final = "/docs/assets"
-OFF: Final[dict[str, None]] = {"docs_url": None, "redoc_url": None, "swagger_ui_oauth2_redirect_url": None}
+OFF: Final[dict[str, Any]] = {"docs_url": None, "redoc_url": None, "swagger_ui_oauth2_redirect_url": None}
 """Options of an application whose own pages, which load their assets from the internet, are replaced by ours."""
 
 
