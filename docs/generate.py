@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 
 JUDGES = {
     "judge": "Any chat model, asked for a verdict on the steps so far.",
-    "judge-direct": "Any chat model, asked for one word, which costs one token instead of hundreds.",
+    "judge-direct": "Any chat model, asked for one word instead of a critique.",
     "thinkprm": "launch/ThinkPRM-1.5B and -14B (arXiv 2504.16828), which think about every step and end with a verdict.",
 }
 

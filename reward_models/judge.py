@@ -1,10 +1,11 @@
 """A language model that is asked to judge, through any chat endpoint: OpenAI's API, or Ollama's.
 
 ``thinkprm`` is the prompt that ThinkPRM was trained with (arXiv 2504.16828; model cards launch/ThinkPRM-1.5B and -14B): the
-model reasons about every step and ends with "Is the solution correct? Yes" or "No". ``judge`` asks any other model for the same
-ending. ``judge-direct`` asks any model for that word alone, which costs one token instead of hundreds (a "direct" verifier in
-arXiv 2408.15240). The score is the probability of "Yes" against "No" at that last word. If the server returns no probabilities,
-one verdict counts as one observation: 3/4 or 1/4, the posterior mean under Jeffreys' prior.
+model reasons about every step and ends with "Is the solution correct? Yes" or "No". ``judge`` asks any other model for the
+same ending. ``judge-direct`` asks any model for that word alone, without a critique: a direct verifier in the words of arXiv
+2408.15240, which judges worse than one that writes a critique first, at a small part of its cost. The score is the
+probability of "Yes" against "No" at that last word. If the server returns no probabilities, one verdict counts as one
+observation: 3/4 or 1/4, the posterior mean under Jeffreys' prior.
 
 A model may reason and give no verdict. It is then asked for one word after what it wrote, and that word is scored in the same
 way. If it does not reply with that word either, for instance because it thinks first, the question is put into its own mouth,
@@ -14,6 +15,7 @@ A judge reads text: unlike the token families, it cannot be kept from believing 
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -73,6 +75,9 @@ CRITIQUE_CHARACTERS = 4000
 
 NO_OPINION = 0.5
 
+_ABOUT_ROLES = re.compile(r"\b(?:roles?|assistant|last message)\b", re.IGNORECASE)
+"""Words of a server that refuses a conversation for the order of its messages."""
+
 
 class ChatJudge(SharedRewardModel):
     """Asks a chat model; see :class:`epf.core.reward_model.RewardModel`.
@@ -92,6 +97,8 @@ class ChatJudge(SharedRewardModel):
         self._between, self._after = rest.split("{solution}")
         self._is_direct = prompt == DIRECT
         self._max_tokens: int | None = None
+        self._refused: set[str] = set()
+        """Roles with whose message a conversation may not end."""
 
     async def _check_ready(self) -> None:
         await self._upstream.ready("/v1/models", unknown=True)
@@ -119,6 +126,8 @@ class ChatJudge(SharedRewardModel):
                     verdict = await self._ask(messages, VERDICT_TOKENS, problem, **fields)
                 except (UpstreamRejected, NoRoom) as error:
                     error_of(_rejection(error), self._upstream, private)  # logs it
+                    if _ABOUT_ROLES.search(_rejection(error).refusal.words):
+                        self._refused.add(messages[-1]["role"])
                     continue
                 n_tokens += verdict.n_tokens
                 probability = verdict.forced_probability(after=messages[-1]["content"])
@@ -145,11 +154,12 @@ class ChatJudge(SharedRewardModel):
     def _last_questions(self, content: str, judgement: Judgement) -> Iterator[tuple[list[dict[str, str]], dict[str, Any]]]:
         """Conversations that ask for one word, with further fields. At temperature 0 the same one would get the same reply."""
         critique = "" if self._is_direct else judgement.text[-CRITIQUE_CHARACTERS:].strip()
-        if not (self._is_direct or judgement.has_thought):
+        if not (self._is_direct or judgement.has_thought or "user" in self._refused):
             said = [_user(content), _assistant(critique), _user(QUESTION)]
             yield said if critique else [_user(f"{content}\n\n{QUESTION}")], {"chat_template_kwargs": WITHOUT_THINKING}
         own = f"{critique}\n\n{OWN_QUESTION}" if critique else OWN_QUESTION
-        yield [_user(content), _assistant(own)], {"continue_final_message": True, "add_generation_prompt": False}
+        if "assistant" not in self._refused:
+            yield [_user(content), _assistant(own)], {"continue_final_message": True, "add_generation_prompt": False}
 
     async def _ask(self, messages: list[dict[str, str]], max_tokens: int, problem: str, **fields: Any) -> Judgement:
         try:

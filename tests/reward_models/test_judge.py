@@ -375,3 +375,21 @@ def test_a_judge_on_ollama_is_asked_at_its_own_route() -> None:
             await judge.aclose()
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_a_conversation_that_the_server_refuses_is_not_tried_again() -> None:
+    """Mistral's API: the last message has to be the user's. The other way to ask for one word goes on."""
+
+    def answer(request: Request) -> Answer:
+        if request.body["messages"][-1]["role"] == "assistant":
+            return Answer({"message": "Expected last role User or Tool (or Assistant with prefix True) but got assistant"}, 400)
+        return chat("I cannot say.")
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        for step in "abc":
+            assert (await judge.score("Why?", [step])).probability == 0.5
+        last = [request.body["messages"][-1]["role"] for request in server.requests]
+        assert last.count("user") == 6
+        assert last.count("assistant") <= 3, "with fewer fields each time, by the first step only"
+
+    run(answer, test, "judge")
