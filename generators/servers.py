@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from epf.core.errors import GeneratorError, InvalidRequest
@@ -20,6 +21,7 @@ from epf.generators.chat.continuing import NO_ROUTE, Continuation
 from epf.generators.chat.generator import ASSUMED_CONTEXT, ChatGenerator, cannot_continue
 from epf.generators.chat.request import FIELDS
 from epf.generators.chat.sampler import ask_for_continuation
+from epf.generators.openai.contexts import context_length
 from epf.generators.openai.discovery import ServedModel, find_model
 from epf.generators.openai.generator import OpenAiGenerator
 
@@ -68,21 +70,22 @@ def load_server(
     served = asyncio.run(discover())
     directory = tokenizer_of(served, tokenizer)
     if directory is not None and asyncio.run(_offers_completions(connect(), served)):
-        context_length = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
-        if context_length is None:
+        n_context = served.context_length or read_json(directory / "config.json").get("max_position_embeddings")
+        if n_context is None:
             raise ValueError(f"Neither the server of {served.name} nor the tokenizer's config.json gives the context length.")
         servers, found_as = ", ".join(map(address, urls)), _found_as(directory, served, tokenizer)
-        description = (
-            f"{NAMES[served.server]} at {servers}, with the tokenizer of {found_as}, context of {context_length} tokens"
-        )
-        return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, context_length, description)
+        description = f"{NAMES[served.server]} at {servers}, with the tokenizer of {found_as}, context of {n_context} tokens"
+        return OpenAiGenerator(connect(), ChatTokenizer(directory), served.name, n_context, description)
     dialect = Dialect("the generator", FIELDS)
 
-    async def ask() -> Continuation:
+    async def ask() -> tuple[Continuation, int | None]:
+        """How they continue, and the length of the context, which some report only once they have loaded the model."""
         async with aclosing(connect()) as upstream:
-            return await ask_for_continuation(upstream, served, dialect)
+            continuation = await ask_for_continuation(upstream, served, dialect)
+            return continuation, served.context_length or await context_length(upstream, served.server, served.name)
 
-    continuation = asyncio.run(ask())
+    continuation, length = asyncio.run(ask())
+    served = replace(served, context_length=length)
     for line in _losses(served, continuation, tokenizer=directory is not None):
         logger.warning("%s", line)
     return ChatGenerator(connect(), served, continuation, dialect)

@@ -11,7 +11,7 @@ from epf.engines.http.replicas import Upstream
 from epf.generators.chat.generator import ChatGenerator
 from epf.generators.openai.discovery import find_model
 from epf.generators.servers import load_server
-from tests.engines.http.server import upstream
+from tests.engines.http.server import Answer, Request, upstream
 from tests.fakes import ScriptedRewardModel
 from tests.servers.reenacted import N_MARKERS, SERVERS, SOLUTION, Server
 
@@ -49,5 +49,24 @@ def test_a_search_by_text(server: Server, monkeypatch: pytest.MonkeyPatch) -> No
                 assert generator.prompt_ids([Message("system", "Be brief."), Message("user", PROBLEM)])
             finally:
                 await generator.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_the_context_of_a_model_that_is_loaded_later_is_asked_for_again() -> None:
+    """Ollama and LM Studio load a model with its first request, and only then know the length of its context."""
+    server = SERVERS["Ollama"]
+    loaded = False
+
+    def answer(request: Request) -> Answer:
+        nonlocal loaded
+        loaded = loaded or request.path == "/v1/chat/completions"
+        return server.answer(request) if loaded or request.path != "/api/ps" else Answer({"models": []})
+
+    async def main() -> None:
+        async with upstream(answer) as running:
+            generator = await asyncio.to_thread(load_server, [running.url])
+            assert generator.context_length == server.context
+            await generator.aclose()
 
     asyncio.run(asyncio.wait_for(main(), 60))

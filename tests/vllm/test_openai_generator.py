@@ -80,7 +80,10 @@ def test_the_server_lists_its_model(server: VllmServer) -> None:
         await pool.aclose()
         return found
 
-    assert asyncio.run(main()) == ServedModel("served", 512)
+    found = asyncio.run(main())
+    assert (found.name, found.context_length, found.server) == ("served", 512, "vllm")
+    assert found.source is not None
+    assert found.source.endswith("generator")
 
 
 def odd_prefixes() -> list[tuple[int, ...]]:
