@@ -21,7 +21,7 @@ class Check:
 
     Attributes:
         name: name in the report.
-        run: returns the outcome. An error of the project's tree that it raises is a failure with that message.
+        run: returns the outcome. An error that it raises is a failure with its message.
         needs: names of checks of the same subject that must not have failed.
         limit_s: time limit in seconds.
     """
@@ -54,3 +54,5 @@ async def _outcome(check: Check) -> Outcome:
         return failed(f"no result within {check.limit_s:g} seconds", "See whether the server is still loading or overloaded.")
     except SearchServiceError as error:
         return failed(error.message)
+    except Exception as error:  # an engine may raise anything; the other checks go on
+        return failed(f"{type(error).__name__}: {' '.join(str(error).split())}")

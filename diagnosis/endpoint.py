@@ -75,7 +75,10 @@ class Endpoint:
         errors: list[OSError] = []
         name = self.host if context else None
         async with asyncio.timeout(CONNECT_S):
-            found = await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            try:
+                found = await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            except UnicodeError as error:  # a part of the name is empty or too long
+                raise socket.gaierror(str(error)) from None
             for host in dict.fromkeys(str(entry[4][0]) for entry in found):
                 try:
                     _, writer = await asyncio.open_connection(host, self.port, ssl=context, server_hostname=name)

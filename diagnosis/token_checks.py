@@ -122,10 +122,10 @@ class TokenChecks:
         self.n_tokens += len(ids) + 4
         if counted is not None and counted != len(ids):
             return warning(f"the server read {counted} tokens where {len(ids)} ids were sent", "It is asked by text.")
-        choice = next(iter(reply.get("choices") or []), None)
-        choice = choice if isinstance(choice, dict) else {}
+        choices = reply.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         named, returned = _named_ids(choice.get("logprobs")), choice.get("token_ids")
-        sampled = returned if isinstance(returned, list) else named
+        sampled = returned if isinstance(returned, list) and all(type(id_) is int for id_ in returned) else named
         if not sampled:
             return ok("the server reads token ids, and returns text")
         spelled, text = b"".join(map(self._tokenizer.token_bytes, sampled)).decode(errors="replace"), choice.get("text")

@@ -131,6 +131,11 @@ class Broken(GeneratorWrapper):
         raise GeneratorError("The server of the generator at http://a failed after 4 attempts: status 500.")
 
 
+class Crashing(GeneratorWrapper):
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        raise RuntimeError("out of memory,\nsee the log")
+
+
 def test_a_generator_in_order(generator: EmbeddedGenerator) -> None:
     found = sampled(generator)
     assert {finding.mark for finding in found.values()} == {"ok"}
@@ -155,6 +160,7 @@ def test_a_generator_in_order(generator: EmbeddedGenerator) -> None:
         (WrongAnswer, "answer", "ok", "read: 18 (wrong: it is 19)", ""),
         (Silent, "solution", "failed", "the model wrote nothing", "chat template"),
         (Broken, "solution", "failed", "at http://a failed after 4 attempts: status 500.", ""),
+        (Crashing, "solution", "failed", "RuntimeError: out of memory, see the log", ""),
     ],
 )
 def test_each_fault_is_found(

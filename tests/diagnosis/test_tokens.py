@@ -122,6 +122,12 @@ def test_a_server_of_another_model_counts_otherwise(chat: bool, directory: Path)
         (serves(refuses_ids=True), "ok", "reads text, not token ids"),
         (serves(), "ok", "reads token ids, and returns text"),
         (lambda _: Answer({"error": "no"}, 500), "ok", "reads text, not token ids"),
+        (lambda _: Answer({"choices": 7, "usage": {"prompt_tokens": True}}), "ok", "reads token ids, and returns text"),
+        (
+            lambda _: Answer({"choices": [{"token_ids": [[]], "logprobs": {"content": 3}}]}),
+            "ok",
+            "reads token ids, and returns text",
+        ),
         (lambda _: Answer({"choices": None}), "ok", "reads token ids, and returns text"),
         (lambda _: Answer({"choices": [None], "usage": 3}), "ok", "reads token ids, and returns text"),
     ],
