@@ -8,6 +8,7 @@ server counted without showing it.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from epf.core.errors import InvalidRequest
 from epf.core.generator import Message, Role
 
 _PIECE, _MESSAGE, _HIDDEN = b"\x01", b"\x02", b"\x03"
@@ -32,8 +33,15 @@ def piece_id(piece: bytes) -> int:
 
 
 def message_id(message: Message) -> int:
-    """Return the id of a message of the prompt."""
-    return _id(_MESSAGE + _MARKS[message.role] + message.content.encode(errors="replace"))
+    """Return the id of a message of the prompt.
+
+    Raises:
+        InvalidRequest: its text has half a character, which no server reads.
+    """
+    try:
+        return _id(_MESSAGE + _MARKS[message.role] + message.content.encode())
+    except UnicodeEncodeError:
+        raise InvalidRequest("A message has half a character (a lone surrogate). Remove it.", param="messages") from None
 
 
 def token_bytes(token_id: int) -> bytes:

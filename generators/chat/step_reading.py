@@ -11,9 +11,12 @@ from epf.generators.steps import read_step
 
 SPECIAL = re.compile(
     r"<\|(?:im_start|im_end|eot_id|eom_id|end_of_text|endoftext|end_of_turn|start_header_id|end|user|assistant|return|call)\|>"
-    r"|<｜(?:end▁of▁sentence|User|Assistant)｜>|</s>|<(?:start|end)_of_turn>|\[/?INST\]|<\|END_OF_TURN_TOKEN\|>"
+    r"|<｜(?:end▁of▁sentence|User|Assistant)｜>|<(?:start|end)_of_turn>|<\|END_OF_TURN_TOKEN\|>|</s>(?=\s*(?:<s>|\[INST\]))"
 )
 """Special tokens of common chat templates. One that appears in the text has leaked, and the turn ends there."""
+
+LAST = re.compile(r"</s>\s*\Z")
+"""A special token that is a tag of HTML as well, so that it counts only where the model ends."""
 
 
 def step_of(reply: Reply, prefix_ids: Sequence[int], separator: str, max_tokens: int) -> Step:
@@ -24,7 +27,7 @@ def step_of(reply: Reply, prefix_ids: Sequence[int], separator: str, max_tokens:
     put back, since that is not the model's end.
     """
     pieces, ended = list(reply.pieces), reply.end == "stop"
-    special = SPECIAL.search(reply.text)
+    special = SPECIAL.search(reply.text) or (LAST.search(reply.text) if ended else None)
     stop = reply.stop_reason
     if special is not None:
         pieces, ended = _first(pieces, len(reply.text[: special.start()].encode())), True

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from epf.core.errors import ContextTooLong, GeneratorError, SearchServiceError
+from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Message, Sampling
 from epf.engines.http.dialect import Dialect
 from epf.engines.http.replicas import Upstream
@@ -120,6 +120,33 @@ def test_a_stop_of_a_chat_at_the_separator_is_the_end_of_a_step(script: Script) 
         assert (step.text, step.finish) == (TEXT, "separator")
 
     run(as_chat(script), test)
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "shown"),
+    [
+        ("2 = 2.</s>", "stop", "2 = 2."),
+        ("2 = 2.</s> [INST] So?", "length", "2 = 2."),
+        ("The tag </s> ends <s>.", "stop", "The tag </s> ends <s>."),
+        ("Write [INST] before it.", "stop", "Write [INST] before it."),
+        ("2 = 2.<|eot_id|><|start_header_id|>user", "length", "2 = 2."),
+        ("2 = 2.<｜end▁of▁sentence｜>", "stop", "2 = 2."),
+    ],
+)
+def test_a_special_token_ends_the_turn_where_it_can_be_nothing_else(text: str, finish: str, shown: str) -> None:
+    async def test(generator: ChatGenerator, server: Upstreams) -> None:
+        step = await generator.step(prefix(generator), Sampling(), 0)
+        assert (step.text, step.finish) == (shown, "eos")
+
+    run(sends(sse(delta(text[:7]), delta(text[7:], finish))), test)
+
+
+def test_half_a_character_in_a_message_is_refused() -> None:
+    async def test(generator: ChatGenerator, server: Upstreams) -> None:
+        with pytest.raises(InvalidRequest, match="half a character"):
+            generator.prompt_ids([Message("user", "2 \ud83d")])
+
+    run(lambda _: Answer({}), test)
 
 
 def test_thoughts_apart_from_the_text_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
