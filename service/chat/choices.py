@@ -9,7 +9,7 @@ from epf.core.errors import SearchServiceError
 from epf.core.generator import Generator
 from epf.core.merge import merge
 from epf.core.version import VERSION
-from epf.search.events import Event
+from epf.search.events import Answered, Event
 from epf.search.result import SearchResult
 from epf.search.runner import SearchRequest
 from epf.service.chat.resolve import Sources
@@ -59,6 +59,18 @@ class Choices:
             for request, result in zip(self.requests, results, strict=True)
         ]
         return CompletionUsage.of(results, answer_tokens, len(results) // self.n_prompts)
+
+    async def results(
+        self, leasing: AbstractAsyncContextManager[Lease], observe: Callable[[int, Event], None] = lambda choice, event: None
+    ) -> list[SearchResult]:
+        """Run all searches and return their results; ``observe`` gets each event with the index of its choice."""
+        results: dict[int, SearchResult] = {}
+        async with leasing as lease, aclosing(self.events(lease)) as events:
+            async for choice, event in events:
+                observe(choice, event)
+                if isinstance(event, Answered):
+                    results[choice] = event.result
+        return [results[choice] for choice in range(len(self.requests))]
 
     async def events(self, lease: Lease) -> AsyncGenerator[tuple[int, Event], None]:
         """Events of all searches, each with the index of its choice. An error names the field of the request."""

@@ -122,6 +122,7 @@ class Sources:
         fields: by option, the field of the OpenAI API that sets it, and its value.
         search: options from the ``search`` object.
         n: number of choices.
+        counted: the field that sets that number.
         problem: the field that holds the problem.
         without_effect: fields that were sent and have no effect.
     """
@@ -130,6 +131,7 @@ class Sources:
     fields: dict[str, tuple[str, Any]]
     search: dict[str, Any]
     n: int = 1
+    counted: str = "n"
     problem: str = "messages"
     without_effect: tuple[str, ...] = ()
 
@@ -145,7 +147,7 @@ class Sources:
         if option not in ChatSearch.model_fields:
             return option
         if option == "n_particles" and self.n > 1:
-            return "n"
+            return self.counted
         if option in self.search or (option not in self.fields and option not in self.named):
             return f"search.{option}"
         return self.fields[option][0] if option in self.fields else "model"
@@ -205,7 +207,8 @@ def sources_of(
         "stop": ("stop", None if body.stop is None else tuple(body.stop)),
         "max_tokens_per_particle": limit,
     }
-    return Sources(named, *given_options(given, body.search), n=body.n * n_prompts, problem=problem)
+    counted = "n" if n_prompts == 1 else problem
+    return Sources(named, *given_options(given, body.search), n=body.n * n_prompts, counted=counted, problem=problem)
 
 
 def given_options(

@@ -2,10 +2,10 @@
 
 import time
 import uuid
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from epf.search.events import Answered
+from epf.search.events import Event
 from epf.search.result import SearchResult
 from epf.service.chat.choices import Choices, fingerprint
 from epf.service.chat.progress import Progress
@@ -60,24 +60,22 @@ def chat_of(body: ChatRequest, settings: Settings, models: Models) -> Chat:
 async def complete(chat: Chat, leasing: AbstractAsyncContextManager[Lease]) -> ChatCompletion:
     """Run the searches of all choices and build the response. Raises what :func:`epf.asolve` raises."""
     choices = chat.choices
-    results: dict[int, SearchResult] = {}
-    progress = [Progress() for _ in choices.requests] if chat.search.progress else None
+    progress = [Progress() for _ in choices.requests]
     lines: list[list[str]] = [[] for _ in choices.requests]
-    async with leasing as lease, aclosing(choices.events(lease)) as events:
-        async for index, event in events:
-            if isinstance(event, Answered):
-                results[index] = event.result
-            elif progress is not None:
-                lines[index].extend(filter(None, [progress[index].line(event)]))
-    ordered = [results[index] for index in range(len(choices.requests))]
+
+    def observe(choice: int, event: Event) -> None:
+        if chat.search.progress:
+            lines[choice].append(progress[choice].line(event) or "")
+
+    results = await choices.results(leasing, observe)
     return ChatCompletion(
         id=chat.id,
         object="chat.completion",
         created=chat.created,
         model=chat.body.model,
         system_fingerprint=chat.fingerprint,
-        choices=[_choice(chat, index, result, "".join(lines[index])) for index, result in enumerate(ordered)],
-        usage=choices.usage(ordered),
+        choices=[_choice(chat, index, result, "".join(lines[index])) for index, result in enumerate(results)],
+        usage=choices.usage(results),
     )
 
 

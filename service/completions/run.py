@@ -2,12 +2,11 @@
 
 import time
 import uuid
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
-from epf.search.events import Answered
 from epf.search.methods.sample import SAMPLE
 from epf.search.result import SearchResult
 from epf.search.runner import SearchRequest
@@ -78,21 +77,15 @@ def completion_of(body: CompletionRequest, settings: Settings, models: Models) -
 
 async def complete(completion: Completion, leasing: AbstractAsyncContextManager[Lease]) -> TextCompletion:
     """Run all searches and build the response. Raises what :func:`epf.asolve` raises."""
-    choices = completion.choices
-    results: dict[int, SearchResult] = {}
-    async with leasing as lease, aclosing(choices.events(lease)) as events:
-        async for index, event in events:
-            if isinstance(event, Answered):
-                results[index] = event.result
-    ordered = [results[index] for index in range(len(choices.requests))]
+    results = await completion.choices.results(leasing)
     return TextCompletion(
         id=completion.id,
         object="text_completion",
         created=completion.created,
         model=completion.body.model,
         system_fingerprint=completion.fingerprint,
-        choices=[_choice(completion, index, result) for index, result in enumerate(ordered)],
-        usage=choices.usage(ordered),
+        choices=[_choice(completion, index, result) for index, result in enumerate(results)],
+        usage=completion.choices.usage(results),
     )
 
 

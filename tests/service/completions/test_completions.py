@@ -157,7 +157,7 @@ def test_a_generator_of_conversations_only_refuses_plain_text() -> None:
         ({"prompt": "x" * 101}, "prompt", "at most 100"),
         ({"prompt": ["x", "x" * 101]}, "prompt.1", "at most 100"),
         ({"prompt": ["x"] * 65, "n": 2}, "prompt", "at most 128"),
-        ({"prompt": ["x"] * 33}, "n", "at most 32"),
+        ({"prompt": ["x"] * 33}, "prompt", "at most 32"),
         ({"max_tokens": 0}, "max_tokens", "at least 1"),
         ({"logprobs": 2}, "logprobs", "at most 1"),
         ({"echo": True, "logprobs": 1}, "echo", "cannot score a prompt"),
