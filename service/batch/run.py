@@ -78,13 +78,15 @@ def _resolve(i: int, problem: BatchProblem, shared: Mapping[str, Any], settings:
     check_length(problem.problem, settings, f"{field}.problem")
     own = problem.chosen()
     try:
-        return resolve(
+        request = resolve(
             problem.problem,
             {**shared, **own},
             settings,
             has_reward_model=models.has_reward_model,
             context_length=models.generator.context_length,
         )
+        models.check(request.method)
+        return request
     except InvalidRequest as error:
         if error.param not in own and (error.param in shared or not own):
             raise

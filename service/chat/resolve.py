@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from epf.core.errors import ContextTooLong, InvalidRequest, ModelNotFound, SearchServiceError
-from epf.core.generator import Generator, Message, Role, abilities_of
+from epf.core.generator import Generator, Message, Role
 from epf.search.methods import METHODS
 from epf.search.methods.sample import SAMPLE
-from epf.search.runner import SearchRequest, check_able, check_scored, render
+from epf.search.runner import SearchRequest, render
 from epf.service.chat.request import ChatSearch, SampledRequest
 from epf.service.effort import Effort
 from epf.service.searches.models import Models
@@ -254,6 +254,7 @@ def requests_of(
             prompt=prompt,
             n_searches=sources.n,
         )
+        models.check(request.method)
     except InvalidRequest as error:
         sources.rename_param(error)
         raise
@@ -287,8 +288,7 @@ def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]
         raise ModelNotFound(f"The model `{model[:100]}` does not exist or you do not have access to it.", param="model")
     method = METHODS[METHOD_OF[name]]
     try:
-        check_scored(method, models.has_reward_model)
-        check_able(method, abilities_of(models.generator))
+        models.check(method)
     except InvalidRequest as error:
         raise ModelNotFound(f"The model `{model}` is not served. {error.message}", param="model") from None
     return {"method": method.name, **n_particles}

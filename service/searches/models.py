@@ -38,6 +38,11 @@ class Models:
         """Whether they can serve a method."""
         return (self.has_reward_model or not method.needs_reward_model) and is_able(method, abilities_of(self.generator))
 
+    def check(self, method: Method) -> None:
+        """Raise ``InvalidRequest`` for a method that they cannot serve."""
+        check_scored(method, self.has_reward_model)
+        check_able(method, abilities_of(self.generator))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the models."""

@@ -49,6 +49,7 @@ async def solve(
         has_reward_model=models.has_reward_model,
         context_length=models.generator.context_length,
     )
+    models.check(request.method)
     leasing = searches.lease(
         caller=caller, id=request_id, n_particles=request.options.n_particles, max_seconds=request.options.max_seconds
     )

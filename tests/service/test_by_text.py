@@ -66,11 +66,16 @@ def test_only_methods_that_the_server_can_serve_are_listed_and_others_are_refuse
     async def test(client: httpx.AsyncClient, server: Upstreams) -> None:
         names = {model["id"] for model in (await client.get("/v1/models")).json()["data"]}
         assert {name.rstrip("0123456789").rstrip("-") for name in names} == {"big", "self-consistency"}
-        refused = await client.post("/solve", json={"problem": "2 + 3?", "method": "ipf"})
-        assert refused.status_code == 400
-        error = refused.json()["error"]
-        assert error["param"] == "method"
-        assert "'ipf' continues solutions step by step, which the generator's server does not offer: choose" in error["message"]
+        for path, body, param in (
+            ("/solve", {"problem": "2 + 3?", "method": "ipf", "stream": True}, "method"),
+            ("/solve/batch", {"problems": [{"problem": "2 + 3?", "method": "ipf"}]}, "problems.0.method"),
+            ("/v1/chat/completions", CHAT | {"model": "ipf"}, "model"),
+        ):
+            refused = await client.post(path, json=body)
+            assert refused.status_code == (404 if param == "model" else 400), path
+            error = refused.json()["error"]
+            assert error["param"] == param
+            assert "'ipf' continues solutions step by step, which the generator's server does not offer" in error["message"]
 
     run(test)
 
