@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from epf.search import Started as Started
     from epf.search import StepRecord as StepRecord
     from epf.search import StepTaken as StepTaken
+    from epf.search import TextSampled as TextSampled
     from epf.search import Usage as Usage
     from epf.search import asolve as asolve
     from epf.search import solve as solve
@@ -44,6 +45,7 @@ __all__ = [
     "Started",
     "StepRecord",
     "StepTaken",
+    "TextSampled",
     "Usage",
     "asolve",
     "solve",

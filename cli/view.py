@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
+from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken, TextSampled
 from epf.search.result import SearchResult
 
 FRAME_LINES = 6
@@ -47,6 +47,9 @@ def advance(view: View, event: Event) -> View:
     match event:
         case Started(method=method, n_particles=n, seed=seed):
             return replace(view, method=method, seed=seed, particles=(ParticleLine(),) * n, ess=float(n), distinct=n)
+        case TextSampled(particle=i, at=at, text=text):
+            line = view.particles[i]
+            return replace(view, particles=_put(view.particles, i, replace(line, text=line.text[:at] + text)))
         case StepTaken(particle=i, text=text, finish=finish, lookahead=lookahead):
             line = ParticleLine(text=text, finished=finish in ("eos", "answer"), provisional=lookahead)
             return replace(view, particles=_put(view.particles, i, line))

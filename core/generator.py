@@ -12,7 +12,7 @@ The texts, with a separator after each step that ended at one, are therefore exa
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from epf.core.description import description_of
@@ -44,6 +44,9 @@ class Sampling:
         max_tokens: maximum number of tokens in the step; a step that reaches it has finish ``length``.
         separator: text that ends the step. Empty means that only the model's own end or the token limit ends it.
         stop: texts at which the search cuts the solution. A generator may end the step once its text holds one of them.
+        on_text: gets the text of the step while it is sampled, each time from its beginning, without half characters and
+            without what may still become a separator or a special token. Called in the event loop of the call. A step that has
+            to be sampled anew begins again. A generator that cannot show a step before its end never calls it.
     """
 
     temperature: float = 0.8
@@ -51,6 +54,7 @@ class Sampling:
     max_tokens: int = 256
     separator: str = "\n\n"
     stop: tuple[str, ...] = ()
+    on_text: Callable[[str], None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

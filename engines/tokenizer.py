@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from hashlib import blake2b
@@ -91,6 +91,11 @@ class ChatTokenizer:
         if n_special != sum(id_ in names for id_ in sent):
             raise InvalidRequest("The problem contains a special token of the model. Remove it.", param="problem")
         return text
+
+    @property
+    def special_names(self) -> Collection[str]:
+        """How special tokens are spelled."""
+        return self._specials.keys()
 
     def before_special(self, text: str) -> str:
         """Return ``text`` up to the first special token that it spells; all of it if it spells none."""

@@ -1,12 +1,14 @@
 """The generator that ships with this package: a small Llama model in ONNX Runtime, no GPU and no download."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import Message, Sampling, Step
+from epf.core.generator import Finish, Message, Sampling, Step
 from epf.engines.onnx.batcher import Batcher
 from epf.engines.onnx.config import SHIPPED, load_config
 from epf.engines.onnx.decoder import Decoder
@@ -81,7 +83,8 @@ class EmbeddedGenerator:
             prefix_ids, sampling, name=self.name, vocabulary=self._config.vocabulary, context_length=self.context_length
         )
         reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
-        request = StepRequest(tuple(prefix_ids), limit, sampling.temperature, sampling.top_p, seed, reader.add)
+        add = reader.add if sampling.on_text is None else _showing(reader, sampling.on_text)
+        request = StepRequest(tuple(prefix_ids), limit, sampling.temperature, sampling.top_p, seed, add)
         sampled = await self._batcher.run(request)
         return reader.step(sampled.finish, sampled.log_probs)
 
@@ -92,3 +95,16 @@ class EmbeddedGenerator:
     async def aclose(self) -> None:
         """Fail open calls and end the thread."""
         await self._batcher.aclose()
+
+
+def _showing(reader: StepReader, on_text: Callable[[str], None]) -> Callable[[int], Finish | None]:
+    """``reader.add`` for the engine's thread, which shows the text in the event loop of the caller."""
+    loop = asyncio.get_running_loop()
+
+    def add(token_id: int) -> Finish | None:
+        finish = reader.add(token_id)
+        with suppress(RuntimeError):  # the loop of a caller that has left is closed
+            loop.call_soon_threadsafe(on_text, reader.text)
+        return finish
+
+    return add

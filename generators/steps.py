@@ -9,6 +9,7 @@ import codecs
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
+from epf.core.endings import certain
 from epf.core.errors import ContextTooLong, InvalidRequest
 from epf.core.generator import Finish, Sampling, Step
 
@@ -69,6 +70,12 @@ class StepReader:
         if self._separator:
             self._end = self._written.find(self._separator, searched)
         return "separator" if self._end >= 0 else None
+
+    @property
+    def text(self) -> str:
+        """What a step that has not ended spells so far, without a character and a separator that it may have begun."""
+        text = _complete_characters(self._written if self._end < 0 else self._written[: self._end])
+        return certain(text, [self._separator.decode()]) if self._separator else text
 
     def step(self, finish: Finish, log_probs: Iterable[float] = ()) -> Step:
         """Return the step read so far; ``finish`` is what :meth:`add` returned, or ``length`` if it returned None."""

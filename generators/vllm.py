@@ -88,8 +88,10 @@ class VllmGenerator:
                 log_probs.append(log_prob[token_id].logprob)
                 finish = reader.add(token_id)
                 if finish is not None:
-                    return True
-            return False
+                    break
+            if sampling.on_text is not None:
+                sampling.on_text(reader.text)
+            return finish is not None
 
         await self._engine.generate(prefix_ids, self._params_of(sampling, limit, seed), is_over)
         if finish is None and len(log_probs) < limit:

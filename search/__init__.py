@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from epf.search.events import Scored as Scored
     from epf.search.events import Started as Started
     from epf.search.events import StepTaken as StepTaken
+    from epf.search.events import TextSampled as TextSampled
     from epf.search.methods import METHODS as METHODS
     from epf.search.options import SearchOptions as SearchOptions
     from epf.search.result import AnswerShare as AnswerShare
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "api": ("asolve", "solve", "stream"),
-    "events": ("Answered", "Event", "Resampled", "Scored", "Started", "StepTaken"),
+    "events": ("Answered", "Event", "Resampled", "Scored", "Started", "StepTaken", "TextSampled"),
     "methods": ("METHODS",),
     "options": ("SearchOptions",),
     "result": ("AnswerShare", "Particle", "SearchResult", "SearchWarning", "StepRecord", "Usage"),
@@ -56,6 +57,7 @@ __all__ = [
     "Started",
     "StepRecord",
     "StepTaken",
+    "TextSampled",
     "Usage",
     "asolve",
     "solve",

@@ -17,6 +17,19 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class TextSampled:
+    """Particle ``particle`` has sampled ``text`` of step ``t``, from character ``at`` of the step.
+
+    Only a plain sample is followed like this. Where ``at`` is not the length of what came before, the generator began again.
+    """
+
+    particle: int
+    t: int
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepTaken:
     """Particle ``particle`` (index in 0..n-1) ended step ``t`` (1-based); ``lookahead`` marks a successor drawn for its score.
 
@@ -61,4 +74,4 @@ class Answered:
     result: SearchResult
 
 
-Event = Started | StepTaken | Scored | Resampled | Answered
+Event = Started | TextSampled | StepTaken | Scored | Resampled | Answered

@@ -13,6 +13,7 @@ where the server's chat template removes it.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest
@@ -27,7 +28,7 @@ from epf.generators.chat.ids import is_id, message_id, spelled, split_prefix, to
 from epf.generators.chat.reading import Reply
 from epf.generators.chat.request import Prefix, Style
 from epf.generators.chat.sampler import ChatSampler, prompt_digest
-from epf.generators.chat.step_reading import step_of
+from epf.generators.chat.step_reading import shown, step_of
 from epf.generators.openai.coalescer import RequestCoalescer
 from epf.generators.openai.completions import Cut
 from epf.generators.openai.discovery import ServedModel
@@ -134,7 +135,8 @@ class ChatGenerator:
         """Reply to the first form of the prefix that the server continues as expected."""
         for attempt in attempts_at(sampled, sampling.separator, strips=self._continuation.strips is True):
             sent = attempt.written if self._continuation.repeats else ""
-            cut = Cut(sampling.separator, sampling.stop, after=sent + attempt.after)
+            show = None if sampling.on_text is None else partial(shown, sampling.on_text, sampling.separator)
+            cut = Cut(sampling.separator, sampling.stop, sent + attempt.after, show)
             reply = await self._sampler.ask(
                 Prefix(messages, attempt.written), style, sampling, sampling.max_tokens + len(attempt.after), seed, cut
             )

@@ -1,12 +1,14 @@
 """From a server's reply to a step, whose token ids spell their own bytes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from epf.core.endings import certain
 from epf.core.generator import Step
 from epf.generators.chat.ids import END, HIDDEN, piece_id, token_bytes
 from epf.generators.chat.reading import Piece, Reply
+from epf.generators.openai.completions import Show
 from epf.generators.steps import read_step
 
 SPECIAL = re.compile(
@@ -17,6 +19,9 @@ SPECIAL = re.compile(
 
 LAST = re.compile(r"</s>\s*\Z")
 """A special token that is a tag of HTML as well, so that it counts only where the model ends."""
+
+_BEGUN = re.compile(r"(?:</s>\s*(?:<s?|\[[INST]{0,4})?|<[^\s>]{0,24})\Z")
+"""What may be a special token, or its beginning."""
 
 
 def step_of(reply: Reply, prefix_ids: Sequence[int], separator: str, max_tokens: int) -> Step:
@@ -39,6 +44,17 @@ def step_of(reply: Reply, prefix_ids: Sequence[int], separator: str, max_tokens:
     if ended and step.finish == "length":
         step = replace(step, finish="eos")
     return replace(step, prompt_tokens=reply.counts.prompt)
+
+
+def shown(on_text: Callable[[str], None], separator: str) -> Show:
+    """A function that passes on the text of a reply so far, without what may become a separator or a special token."""
+    endings = [separator] if separator else []
+
+    def show(text: str, _token_ids: Sequence[int] | None) -> None:
+        special = SPECIAL.search(text)
+        on_text(certain(text[: special.start()] if special else _BEGUN.sub("", text), endings))
+
+    return show
 
 
 def _ids(pieces: list[Piece], counted: int | None, max_tokens: int, *, ended: bool) -> tuple[list[int], list[float]]:

@@ -1,7 +1,7 @@
 """Streamed responses of ``/v1/completions``: what a server sampled, in whatever shape it sends it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +24,9 @@ GAVE_UP = frozenset({"abort", "aborted", "cancelled", "error", "load", "unload"}
 """Finish reasons of a server that gave up."""
 
 
+Show = Callable[[str, Sequence[int] | None], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """Where reading ends although the server goes on.
@@ -33,11 +36,13 @@ class Cut:
         stop: other texts at which reading ends.
         after: text with which the response begins, which is not part of the completion; a response that begins otherwise is not
             read on.
+        show: makes, for each response, a function that gets what was read so far: the text, and its token ids if there are any.
     """
 
     separator: str = ""
     stop: tuple[str, ...] = ()
     after: str = ""
+    show: Callable[[], Show] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,7 @@ class Choice:
 
     def __init__(self, cut: Cut, needs_ids: bool) -> None:
         self._cut = cut
+        self._show = None if cut.show is None else cut.show()
         self._needs_ids = needs_ids
         self._text = ""
         self._token_ids: list[int] | None = None
@@ -176,6 +182,8 @@ class Choice:
         else:
             self._finish, self._stop_reason = _finish(content)
             self._end = _end_of(self._finish)
+        if self._show is not None and text and self._end != "elsewhere" and self._text.startswith(self._cut.after):
+            self._show(whole_characters(self._text[len(self._cut.after) :]), None if self._without_ids else self._token_ids)
         return True
 
     def end_at(self, max_tokens: int) -> None:
@@ -279,6 +287,11 @@ def _end_of(finish: str) -> End | None:
     if finish.lower() not in ENDS:
         raise GeneratorError(f"The generator's server ended its response with the unknown finish reason {finish!r:.60}.")
     return ENDS[finish.lower()]
+
+
+def whole_characters(text: str) -> str:
+    """Text so far, without half a character at its end whose other half may follow."""
+    return joined_halves(text[:-1] if "\ud800" <= text[-1:] <= "\udbff" else text)
 
 
 def joined_halves(text: str) -> str:

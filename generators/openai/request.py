@@ -62,7 +62,8 @@ def completion_request(
         "stream": True,
     }
     if mode == "ids":
-        body |= {"stream_interval": TOKENS_PER_EVENT, "return_token_ids": True, "return_tokens_as_token_ids": True}
+        interval = TOKENS_PER_EVENT if sampling.on_text is None else 1
+        body |= {"stream_interval": interval, "return_token_ids": True, "return_tokens_as_token_ids": True}
         body |= {"logprobs": 0, "include_stop_str_in_output": True} | ({"n": n} if n > 1 else {})
     if mode == "log_prob_ids":
         body |= {"logprobs": 1}

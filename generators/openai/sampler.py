@@ -27,7 +27,8 @@ from epf.generators.openai.coalescer import MAX_STEPS
 from epf.generators.openai.completions import Completion, Cut, read_completions
 from epf.generators.openai.request import FIELDS, Mode, completion_request
 from epf.generators.openai.step_reading import check_spelling, named_ids, step_of_ids, step_of_text
-from epf.generators.steps import MAX_CHARACTER_BYTES
+from epf.generators.so_far import StepSoFar
+from epf.generators.steps import MAX_CHARACTER_BYTES, StepReader
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class CompletionSampler:
         """Sample the first step, by ids if the server supports them, and remember how."""
         body = self._body(prefix_ids, sampling, seed, "ids") | {"logprobs": 1}
         body |= {"stop_token_ids": self._stops(sampling.separator)["stop_token_ids"]}
-        cut = Cut(sampling.separator, sampling.stop)
+        cut = self._cut(sampling, prefix_ids)
         try:
             completion = await self._send_one(body, prefix_ids, sampling, cut, needs_ids=True, lasting=FAILED_BY_IDS)
         except UpstreamRejected as rejected:
@@ -140,7 +141,7 @@ class CompletionSampler:
     async def _probe_by_text(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample the first step of a server that did not respond to ids. One that returns ids for a text does support them."""
         body = self._body(self._tokenizer.prompt_text(prefix_ids), sampling, seed, "text") | {"return_token_ids": True}
-        cut = Cut(sampling.separator, sampling.stop)
+        cut = self._cut(sampling, prefix_ids)
         try:
             completion = await self._send_one(body, prefix_ids, sampling, cut)
         except UpstreamRejected as rejected:
@@ -163,7 +164,7 @@ class CompletionSampler:
         body = self._body(prefix_ids, sampling, seed, "ids", n) | self._stops(sampling.separator)
         if sampling.stop:
             body["stop"] = [*body.get("stop", []), *sampling.stop]
-        cut = None if self._dialect.has("stop") or n > 1 else Cut(sampling.separator, sampling.stop)
+        cut = self._cut(sampling, prefix_ids, stops=not self._dialect.has("stop") and n == 1)
         read = partial(
             read_completions, on_completion=on_completion, n=n, cut=cut, needs_ids=True, max_tokens=sampling.max_tokens
         )
@@ -173,7 +174,7 @@ class CompletionSampler:
         """Sample a step from a server that reads ids and names those of its response in its log probabilities."""
         body = self._body(prefix_ids, sampling, seed, "log_prob_ids")
         body["max_tokens"] += WITHIN_CHARACTER
-        completion = await self._send_one(body, prefix_ids, sampling, Cut(sampling.separator, sampling.stop))
+        completion = await self._send_one(body, prefix_ids, sampling, self._cut(sampling, prefix_ids))
         return step_of_text(completion, prefix_ids, sampling.separator, sampling.max_tokens, self._tokenizer)
 
     async def _sample_by_text(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
@@ -187,7 +188,7 @@ class CompletionSampler:
             # The model has spelled a special token over two steps, which ends its turn.
             return Step((min(self._tokenizer.eos_ids),), "", "eos")
         if separator and text.endswith(separator) and not self._tokenizer.ends_prompt(prefix_ids):
-            prompt, cut = text.removesuffix(separator), Cut(separator, sampling.stop, after=separator)
+            prompt, cut = text.removesuffix(separator), self._cut(sampling, prefix_ids, after=separator)
             n_more = len(self._tokenizer.encode(separator))
             body = self._body(prompt, sampling, seed, "text")
             body["max_tokens"] += n_more + WITHIN_CHARACTER
@@ -196,8 +197,20 @@ class CompletionSampler:
                 return step_of_text(completion, prefix_ids, separator, sampling.max_tokens, self._tokenizer)
         body = self._body(text, sampling, seed, "text")
         body["max_tokens"] += WITHIN_CHARACTER
-        completion = await self._send_one(body, prefix_ids, sampling, Cut(separator, sampling.stop))
+        completion = await self._send_one(body, prefix_ids, sampling, self._cut(sampling, prefix_ids))
         return step_of_text(completion, prefix_ids, separator, sampling.max_tokens, self._tokenizer)
+
+    def _cut(self, sampling: Sampling, prefix_ids: tuple[int, ...], *, after: str = "", stops: bool = True) -> Cut:
+        """Where reading ends, at texts only with ``stops``, and what shows the step meanwhile."""
+        on_text, tokenizer = sampling.on_text, self._tokenizer
+
+        def show() -> StepSoFar:
+            assert on_text is not None
+            reader = StepReader(prefix_ids, sampling.separator, tokenizer.eos_ids, tokenizer.token_bytes)
+            return StepSoFar(on_text, reader, sampling.separator, tokenizer, sampling.max_tokens)
+
+        separator, stop = (sampling.separator, sampling.stop) if stops else ("", ())
+        return Cut(separator, stop, after, None if on_text is None else show)
 
     def _body(self, prompt: tuple[int, ...] | str, sampling: Sampling, seed: int, mode: Mode, n: int = 1) -> dict[str, Any]:
         return completion_request(self._model, prompt, sampling, sampling.max_tokens, seed, mode, n)

@@ -23,7 +23,7 @@ from epf.generators.steps import split_step
 from epf.search.engine.traced import traced_step
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.engine.usage_meter import UsageMeter
-from epf.search.events import Event, Scored, StepTaken
+from epf.search.events import Event, Scored, StepTaken, TextSampled
 from epf.search.options import BoundedOptions
 
 Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
@@ -124,9 +124,11 @@ class SearchRun:
         return await self.score(trajectory, longer, t, slot, lookahead=lookahead)
 
     async def sample_step(
-        self, trajectory: Trajectory, t: int, slot: int, *, allowance: int, lookahead: bool = False
+        self, trajectory: Trajectory, t: int, slot: int, *, allowance: int, lookahead: bool = False, shown: bool = False
     ) -> Trajectory:
         """``trajectory`` with one more step of at most ``allowance`` tokens, which is not scored.
+
+        With ``shown``, its text is emitted while it is sampled.
 
         Without such a step the trajectory is unchanged but dead, or its context is full. Raises ``GeneratorError`` when the
         generator fails or returns an invalid value.
@@ -136,21 +138,22 @@ class SearchRun:
             return replace(trajectory, status="context_full")
         max_tokens = min(self.options.max_tokens_per_step, allowance, room)
         seed = call_seed(self.seed, "lookahead" if lookahead else "step", t, slot)
-        step = await self._sample(
-            trajectory, self._sampling(max_tokens, self.options.separator), seed, slot, lookahead=lookahead
-        )
+        on_text = self._on_text(trajectory, t, slot) if shown else None
+        sampling = self._sampling(max_tokens, self.options.separator, on_text)
+        step = await self._sample(trajectory, sampling, seed, slot, lookahead=lookahead)
         if step is None:
             return replace(trajectory, status="context_full")
         return self._append(trajectory, step, t, slot, lookahead=lookahead)
 
-    async def sample_whole(self, slot: int, *, allowance: int) -> Trajectory:
+    async def sample_whole(self, slot: int, *, allowance: int, shown: bool = False) -> Trajectory:
         """A trajectory that is sampled with one call, for a generator that cannot continue one, and read step by step."""
         options = self.options
         limit = min(options.max_steps * options.max_tokens_per_step, self.generator.context_length // 2, MAX_WHOLE_TOKENS)
         max_tokens = min(max(limit, 1), allowance, self._room(Trajectory()))
         if max_tokens < 1:
             return Trajectory()
-        whole = await self._sample(Trajectory(), self._sampling(max_tokens, ""), call_seed(self.seed, "step", 1, slot), slot)
+        sampling = self._sampling(max_tokens, "", self._on_text(Trajectory(), 1, slot) if shown else None)
+        whole = await self._sample(Trajectory(), sampling, call_seed(self.seed, "step", 1, slot), slot)
         trajectory = Trajectory(status="context_full" if whole is None else "running")
         if whole is not None:
             for t, step in enumerate(split_step(whole, options.separator, self.generator.token_bytes), 1):
@@ -159,9 +162,24 @@ class SearchRun:
                     break
         return trajectory
 
-    def _sampling(self, max_tokens: int, separator: str) -> Sampling:
+    def _sampling(self, max_tokens: int, separator: str, on_text: Callable[[str], None] | None) -> Sampling:
         options = self.options
-        return Sampling(options.temperature, options.top_p, max_tokens, separator, tuple(options.stop))
+        return Sampling(options.temperature, options.top_p, max_tokens, separator, tuple(options.stop), on_text)
+
+    def _on_text(self, trajectory: Trajectory, t: int, slot: int) -> Callable[[str], None]:
+        """Emits what a step after ``trajectory`` adds to its text while it is sampled."""
+        before = trajectory.steps[-1].rest if trajectory.steps else ""
+        emitted = ""
+
+        def on_text(text: str) -> None:
+            nonlocal emitted
+            text = before + text
+            at = len(emitted) if text.startswith(emitted) else 0
+            if text[at:]:
+                self.emit(TextSampled(slot, t, at, text[at:]))
+                emitted = text
+
+        return on_text
 
     async def _sample(
         self, trajectory: Trajectory, sampling: Sampling, seed: int, slot: int, *, lookahead: bool = False

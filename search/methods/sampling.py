@@ -9,13 +9,18 @@ from epf.search.result import StopReason
 
 
 async def sample_solutions(
-    run: SearchRun, score: Callable[[Trajectory, int], Awaitable[Trajectory]] | None = None, slots: range | None = None
+    run: SearchRun,
+    score: Callable[[Trajectory, int], Awaitable[Trajectory]] | None = None,
+    slots: range | None = None,
+    *,
+    shown: bool = False,
 ) -> tuple[list[Trajectory], StopReason | None]:
     """Independent trajectories, by default all ``n_particles``, and the limit that left one of them unfinished.
 
     A generator that cannot continue a solution samples each of them with one call.
 
-    ``score`` is applied to a trajectory (and its slot) as soon as it has finished.
+    ``score`` is applied to a trajectory (and its slot) as soon as it has finished. With ``shown``, texts are emitted while they
+    are sampled.
     """
     slots = range(run.options.n_particles) if slots is None else slots
     trajectories = [Trajectory()] * len(slots)
@@ -27,7 +32,7 @@ async def sample_solutions(
         nonlocal spent
         trajectory = Trajectory()
         if not continues:
-            trajectory = await run.sample_whole(slot, allowance=share)
+            trajectory = await run.sample_whole(slot, allowance=share, shown=shown)
             if trajectory.status == "finished" and score is not None:
                 trajectory = await score(trajectory, slot)
             trajectories[slot - slots.start] = trajectory
@@ -37,7 +42,7 @@ async def sample_solutions(
             if left < 1:
                 spent = True
                 return
-            trajectory = await run.sample_step(trajectory, t, slot, allowance=left)
+            trajectory = await run.sample_step(trajectory, t, slot, allowance=left, shown=shown)
             if trajectory.status == "finished" and score is not None:
                 trajectory = await score(trajectory, slot)
             trajectories[slot - slots.start] = trajectory

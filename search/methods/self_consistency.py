@@ -8,9 +8,12 @@ from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.sampling import sample_solutions
 
 
-async def run_self_consistency(run: SearchRun) -> Outcome:
-    """Equal weights; a particle that died has none. The evidence of a constant potential is 1."""
-    trajectories, cut = await sample_solutions(run)
+async def run_self_consistency(run: SearchRun, *, shown: bool = False) -> Outcome:
+    """Equal weights; a particle that died has none. The evidence of a constant potential is 1.
+
+    With ``shown``, texts are emitted while they are sampled.
+    """
+    trajectories, cut = await sample_solutions(run, shown=shown)
     log_weights = np.array([-np.inf if trajectory.status == "dead" else 0.0 for trajectory in trajectories])
     return Outcome(tuple(trajectories), log_weights, 0.0, cut=cut)
 

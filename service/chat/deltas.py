@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from epf.search.events import Answered, Event, StepTaken
+from epf.search.events import Answered, Event
 from epf.search.methods.sample import SAMPLE
 from epf.search.result import SearchResult
 from epf.service.chat.choices import Choices
+from epf.service.chat.growing_text import GrowingText
 from epf.service.chat.progress import Progress
 from epf.service.chat.tokens import Token, pieces
 
@@ -33,16 +34,15 @@ Delta = ProgressLine | Content | SearchResult
 class Deltas:
     """Deltas of one choice.
 
-    The answer of a search is known only at its end. A plain sample is sent step by step as it is generated, unless its content
-    depends on its end, as with stop texts or log probabilities.
+    The answer of a search is known only at its end. A plain sample is sent as it is sampled, without what may be the beginning
+    of a stop text. With log probabilities it is sent at its end, too.
     """
 
     def __init__(self, choices: Choices, index: int, *, progress: bool, logprobs: bool) -> None:
         self._choices = choices
         self._progress = Progress() if progress else None
         request = choices.requests[index]
-        self._incremental = request.method is SAMPLE and not request.options.stop and not logprobs
-        self._n_sent = 0
+        self._growing = GrowingText(request.options.stop) if request.method is SAMPLE and not logprobs else None
 
     def of(self, event: Event) -> Iterator[Delta]:
         """What ``event`` adds."""
@@ -52,14 +52,13 @@ class Deltas:
             return
         if self._progress is not None and (line := self._progress.line(event)):
             yield ProgressLine(line)
-        if self._incremental and isinstance(event, StepTaken) and event.text:
-            self._n_sent += len(event.text)
-            yield Content(event.text)
+        if self._growing is not None and (text := self._growing.added(event)):
+            yield Content(text)
 
     def _rest(self, result: SearchResult) -> Iterator[Content]:
         """The part of the answer that has not been sent yet."""
-        if not self._incremental:
+        if self._growing is None:
             for text, tokens in pieces(result.solution, self._choices.tokens(result)):
                 yield Content(text, tokens)
-        elif rest := result.solution[self._n_sent :]:
+        elif rest := self._growing.rest(result.solution):
             yield Content(rest)

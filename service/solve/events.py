@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, RootModel
 
 from epf.core.generator import Finish
-from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken
+from epf.search.events import Answered, Resampled, Scored, Started, StepTaken, TextSampled
 from epf.search.runner import SearchRequest
 from epf.service.http.errors import detail_of
 from epf.service.http.schemas import ErrorDetail
@@ -94,7 +94,8 @@ async def frames(
     """Server-sent events of one search. The lease is taken before the first one, so that a refusal is an ordinary error."""
     async with leasing as lease, aclosing(lease.stream(request)) as events:
         async for event in events:
-            yield frame(to_schema(event, id=id, particles=particles))
+            if not isinstance(event, TextSampled):  # every step follows as a whole
+                yield frame(to_schema(event, id=id, particles=particles))
 
 
 def error_frame(error: Exception) -> str:
@@ -102,7 +103,7 @@ def error_frame(error: Exception) -> str:
     return frame(ErrorEvent(type="error", error=detail_of(error)))
 
 
-def to_schema(event: Event, *, id: str, particles: bool) -> AnySolveEvent:
+def to_schema(event: Started | StepTaken | Scored | Resampled | Answered, *, id: str, particles: bool) -> AnySolveEvent:
     """The schema of ``event``."""
     match event:
         case Started():

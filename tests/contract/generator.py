@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import TypeVar
 
 import pytest
@@ -99,6 +100,23 @@ class GeneratorContract:
                 assert (step.token_ids, step.finish) == (ids[:n], "separator")
                 assert step.text == before.decode(errors="replace")
                 assert step.rest == after.decode(errors="ignore")
+
+        self.run(test)
+
+    @pytest.mark.parametrize("separator", ["", "\n\n", "a"])
+    def test_a_step_is_shown_while_it_is_sampled(self, separator: str) -> None:
+        """What is shown grows to the text of the step and is never taken back, and the step is the same."""
+
+        async def test(generator: Generator) -> None:
+            sampling = replace(self.sampling, separator=separator)
+            n_shown = 0
+            for seed, step in enumerate(await self.steps(generator, range(20), sampling)):
+                shown: list[str] = []
+                (seen,) = await self.steps(generator, range(seed, seed + 1), replace(sampling, on_text=shown.append))
+                assert seen == step
+                assert all(after.startswith(before) for before, after in pairwise([*shown, step.text]))
+                n_shown += len(set(shown))
+            assert n_shown >= 20
 
         self.run(test)
 

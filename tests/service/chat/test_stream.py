@@ -253,6 +253,43 @@ def test_a_plain_sample_is_streamed_while_it_is_generated() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("stop", [[], ["ANSWER", "2 ="]])
+def test_a_plain_sample_is_streamed_before_its_step_ends(stop: list[str]) -> None:
+    """A stop text is not sent, nor what may become one."""
+
+    async def scenario() -> None:
+        gate = asyncio.Event()
+        app = create_app(Writer(gate=gate, shown=["4", "40", "40 + 2"]), Judge())
+        async with asyncio.timeout(GUARD_S), served(app) as (host, port):
+            reader, connection = await opened(host, port, model="test/writer", stop=stop)
+            begun = await reader.readuntil(b'"content":" + "' if stop else b'"content":" + 2"')
+            gate.set()
+            whole = begun + await reader.readuntil(b"data: [DONE]\n\n")
+            connection.close()
+        contents = [json.loads(content) for content in re.findall(rb'"content":("(?:[^"\\]|\\.)*")', whole)]
+        assert contents[:3] == ["", "4", "0"]
+        assert "".join(contents) == ("40 + " if stop else SOLUTION)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("shown", [["40", "4", "40 +"], ["40 + 2 = 42.", "", "4", "40"]])
+def test_a_step_that_is_sampled_anew_is_sent_once(shown: list[str]) -> None:
+    gate = asyncio.Event()
+    gate.set()
+    with serving(create_app(Writer(gate=gate, shown=shown), Judge())) as client:
+        assert text_of(streamed(client, model="test/writer")) == SOLUTION
+
+
+def test_a_stream_whose_step_is_sampled_anew_and_differs_ends_with_an_error() -> None:
+    gate = asyncio.Event()
+    gate.set()
+    with serving(create_app(Writer(gate=gate, shown=["41"]), Judge())) as client:
+        *chunks, last = events(chat(client, model="test/writer", stream=True).text)
+    assert text_of(chunks) == "41"
+    assert "broke off" in last["error"]["message"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_disconnect_cancels_all_choices(stream: bool) -> None:
     async def scenario() -> None:

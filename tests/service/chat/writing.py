@@ -28,7 +28,8 @@ class Writer:
     """Writes one of ``texts``, chosen by the first step's seed, one token per byte, then ends.
 
     ``log_prob`` is every token's; None for an engine that gives none. ``error`` is raised instead of step ``error_at``,
-    1-based. Each step but the first waits for ``gate``, if there is one.
+    1-based. Each step but the first waits for ``gate``, if there is one. ``shown`` is what a step shows before it waits, and
+    then the first waits as well.
     """
 
     name = "test/writer"
@@ -42,12 +43,14 @@ class Writer:
         error: Exception | None = None,
         error_at: int = 1,
         gate: asyncio.Event | None = None,
+        shown: Sequence[str] = (),
     ) -> None:
         self._texts = [(*text.encode(), EOS) for text in texts]
         self._log_prob = log_prob
         self._error = error
         self._error_at = error_at
         self._gate = gate
+        self._shown = shown
         self.asked: list[tuple[Message, ...]] = []
         self.n_running = 0
         self.waiting = asyncio.Event()
@@ -64,7 +67,10 @@ class Writer:
         n_before = bytes(written).count(b"\n\n") if written else 0
         if self._error is not None and n_before + 1 == self._error_at:
             raise self._error
-        if self._gate is not None and written:
+        for so_far in self._shown if sampling.on_text is not None else ():
+            assert sampling.on_text is not None
+            sampling.on_text(so_far)
+        if self._gate is not None and (written or self._shown):
             self.n_running += 1
             self.waiting.set()
             try:
