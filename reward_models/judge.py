@@ -75,6 +75,9 @@ CRITIQUE_CHARACTERS = 4000
 
 NO_OPINION = 0.5
 
+FILTERED = frozenset({"content_filter", "content_policy_violation"})
+"""Codes with which Azure and OpenAI refuse a text for what it says. That concerns one trace, not the search."""
+
 _ABOUT_ROLES = re.compile(r"\b(?:roles?|assistant|last message)\b", re.IGNORECASE)
 """Words of a server that refuses a conversation for the order of its messages."""
 
@@ -118,7 +121,11 @@ class ChatJudge(SharedRewardModel):
                 judgement = await self._judge(content, problem)
                 probability = judgement.probability()
         except (UpstreamRejected, NoRoom) as error:
-            raise error_of(_rejection(error), self._upstream, private) from None
+            refused = error_of(_rejection(error), self._upstream, private)
+            if _rejection(error).refusal.code in FILTERED:
+                logger.warning("the judge's server filters a step out, which counts as no opinion")
+                return Score(NO_OPINION, 0)
+            raise refused from None
         n_tokens = judgement.n_tokens
         if probability is None:
             for messages, fields in self._last_questions(content, judgement):

@@ -393,3 +393,25 @@ def test_a_conversation_that_the_server_refuses_is_not_tried_again() -> None:
         assert last.count("assistant") <= 3, "with fewer fields each time, by the first step only"
 
     run(answer, test, "judge")
+
+
+def test_a_step_that_a_content_filter_refuses_counts_as_no_opinion() -> None:
+    """Azure OpenAI, "Content filtering": status 400 for a prompt that is filtered."""
+    filtered = {
+        "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+        "type": None,
+        "param": "prompt",
+        "code": "content_filter",
+        "status": 400,
+        "innererror": {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {}},
+    }
+
+    def answer(request: Request) -> Answer:
+        bad = "kill the process" in request.body["messages"][0]["content"]
+        return Answer({"error": filtered}, 400) if bad else chat("Is the solution correct? Yes")
+
+    async def test(judge: RewardModel, server: Upstreams) -> None:
+        assert await judge.score("Why?", ["kill the process"]) == Score(0.5, 0)
+        assert (await judge.score("Why?", ["a"])).probability == 0.75
+
+    run(answer, test, "judge")

@@ -27,6 +27,7 @@ from epf.reward_models.families.registry import family_of
         ("Qwen/Qwen2.5-Math-RM-72B", None),
         ("peiyi9979/math-shepherd-mistral-7b-sft", None),
         ("Skywork/Skywork-Reward-Llama-3.1-8B", None),
+        ("Babelscape/Llama-3.1-8B-PRM800k-r", None),
         ("gpt-5", None),
         ("", None),
     ],
