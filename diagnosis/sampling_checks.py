@@ -127,9 +127,9 @@ class SamplingChecks:
         if not abilities_of(self._generator).continues:
             return warning(
                 "the server cannot continue a reply that it has begun",
-                "Choose method self_consistency, sample or best_of_n; or name the model's tokenizer with --tokenizer if the server "
-                "has /v1/completions; or use a server that continues the last message of the assistant, such as vLLM, SGLang, "
-                "llama.cpp, Ollama or LM Studio.",
+                "Choose method self_consistency, sample or best_of_n; or name the model's tokenizer with --tokenizer if the "
+                "server has /v1/completions; or use a server that continues the last message of the assistant, such as vLLM, "
+                "SGLang, llama.cpp, Ollama or LM Studio.",
             )
         whole = self._greedy or await self._sample(MORE_TOKENS)
         first = await self._sample(FEW_TOKENS)
