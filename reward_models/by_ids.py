@@ -16,7 +16,7 @@ from epf.engines.http.replicas import Upstream, is_number
 from epf.engines.http.wording import address
 from epf.reward_models.completion_server import MANY, PROMPT_ROUTE, TOP, cached_tokens
 from epf.reward_models.families.family import Family, Read
-from epf.reward_models.http import error_of
+from epf.reward_models.http import error_of, no_log_probs
 from epf.reward_models.top_tokens import AnswersMissing, answer_log_probs, read_top, spelled
 
 ROUTES: dict[Read, str] = {"sequence": "/classify", "tokens": "/pooling", "next_token": PROMPT_ROUTE}
@@ -147,7 +147,7 @@ class ServerBackend:
         try:
             top = read_top(answer)
             if not top:
-                raise ValueError("no log probabilities")
+                raise no_log_probs(self._upstream, self._family.name)
             values = answer_log_probs(top, self._family.answers, self._family.answer_ids)
         except ValueError as error:
             raise RewardModelError(f"{self._where} returned {error}.") from None

@@ -16,7 +16,7 @@ from epf.reward_models.base import SharedRewardModel
 from epf.reward_models.completion_server import CompletionServer, NoRoom, computed_prompt_tokens
 from epf.reward_models.families.by_text import TextFamily
 from epf.reward_models.families.family import sigmoid
-from epf.reward_models.http import error_of
+from epf.reward_models.http import error_of, no_log_probs
 from epf.reward_models.top_tokens import AnswersMissing, TopToken, answer_log_probs, spelled
 
 
@@ -68,11 +68,7 @@ class TextRewardModel(SharedRewardModel):
 
     def _score(self, top: list[TopToken], answer: dict[str, Any]) -> Score:
         if not top:
-            raise RewardModelError(
-                f"{self._where} returned no log probabilities, from which the scores of {self._family.name} are read."
-                " llama.cpp returns them, vLLM does, and Ollama from version 0.12.11 on.",
-                retryable=False,
-            )
+            raise no_log_probs(self._upstream, self._family.name)
         right, wrong = answer_log_probs(top, self._family.answers)
         return Score(sigmoid(right - wrong), computed_prompt_tokens(answer))
 

@@ -28,6 +28,15 @@ def error_of(rejected: UpstreamRejected, upstream: Upstream, private: Iterable[s
     return upstream.rejection(rejected, private)
 
 
+def no_log_probs(upstream: Upstream, family: str) -> RewardModelError:
+    """Return the error for a server that returns none of what the scores of ``family`` are read from."""
+    return RewardModelError(
+        f"The server of the reward model at {address(upstream.url)} returned no log probabilities, from which the scores of"
+        f" {family} are read. llama.cpp returns them, vLLM does, and Ollama from version 0.12.11 on.",
+        retryable=False,
+    )
+
+
 class HttpRewardModel(SharedRewardModel):
     """Client of ``epf serve-prm``; see :class:`epf.core.reward_model.RewardModel`."""
 

@@ -202,3 +202,12 @@ def test_a_head_without_any_route_is_an_error_that_names_the_server() -> None:
             await client.score("Why?", ["ab"])
 
     run({}, test, HEAD)
+
+
+def test_a_server_without_log_probabilities_is_named_with_those_that_have_them() -> None:
+    async def test(client: RewardModel, server: Upstreams) -> None:
+        with pytest.raises(RewardModelError, match=rf"{server.url} returned no log probabilities.*Ollama") as caught:
+            await client.score("Why?", ["ab"])
+        assert not caught.value.retryable
+
+    run({"/v1/completions": lambda _: Answer({"choices": [{"text": "+", "logprobs": None}]})}, test)
