@@ -19,6 +19,9 @@ NO_ROUTE: Final = frozenset({404, 405})
 QUESTION: Final = (Message("user", "What is the capital of France?"),)
 WORD: Final = "The capital of France is Par"
 REST: Final = "is"
+OUTPUT_LIMIT: Final = "output limit was reached"
+"""Words of OpenAI's refusal where a model has thought to its limit. Such a model continues no message."""
+
 BLANK_LINE: Final = "\n\n"
 
 _FIRST: Final[dict[ServerKind, Style]] = {"vllm": "flags", "sglang": "flags", "tgi": "flags"}
@@ -26,7 +29,7 @@ _STYLES: Final[tuple[Style, ...]] = ("plain", "flags", "prefix")
 
 
 Ask = Callable[[Prefix, Style, int], Awaitable[Reply]]
-"""Returns the reply to a request for at most this number of tokens, sampled greedily.
+"""Returns the reply to a request for at most this number of tokens. What continues a message is sampled greedily.
 
 Raises ``UpstreamRejected`` if the server refuses it.
 """
@@ -62,6 +65,8 @@ async def find_continuation(ask: Ask, kind: ServerKind) -> Continuation:
     try:
         alone = await ask(Prefix(QUESTION), "plain", 1)
     except UpstreamRejected as rejected:
+        if OUTPUT_LIMIT in rejected.refusal.words:
+            return Continuation(None)
         if rejected.refusal.status not in NO_ROUTE:
             raise
         alone = await _or_raise(lambda: ask(Prefix(QUESTION), "text", 1), rejected)

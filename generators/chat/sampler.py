@@ -115,7 +115,9 @@ async def ask_for_continuation(upstream: Upstream, model: ServedModel, dialect: 
     sampler = ChatSampler(upstream, model, dialect)
 
     async def ask(prefix: Prefix, style: Style, max_tokens: int) -> Reply:
-        return await sampler.try_ask(prefix, style, Sampling(temperature=0.0), max_tokens, 0, Cut(), probing=True)
+        # Some models accept no other temperature than 1, which is all the same where only tokens are counted.
+        sampling = Sampling(temperature=0.0 if prefix.written else 1.0)
+        return await sampler.try_ask(prefix, style, sampling, max_tokens, 0, Cut(), probing=True)
 
     try:
         return await find_continuation(ask, model.server)

@@ -1,6 +1,8 @@
 """A whole search by text on every server that is re-enacted: what is found out about it, the steps, the answer, the counts."""
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from epf.generators.openai.discovery import find_model
 from epf.generators.servers import load_server
 from tests.engines.http.server import Answer, Request, upstream
 from tests.fakes import ScriptedRewardModel
-from tests.servers.reenacted import N_MARKERS, SERVERS, SOLUTION, Server
+from tests.servers.reenacted import N_MARKERS, OPENAI_FIELDS, SERVERS, SOLUTION, Server
 
 PROBLEM = "What is 2 + 3?"
 
@@ -68,5 +70,37 @@ def test_the_context_of_a_model_that_is_loaded_later_is_asked_for_again() -> Non
             generator = await asyncio.to_thread(load_server, [running.url])
             assert generator.context_length == server.context
             await generator.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize("n_thoughts", [0, 50])
+def test_a_model_of_openai_that_thinks_is_served_at_temperature_1(n_thoughts: int) -> None:
+    """It accepts neither ``max_tokens`` nor another temperature, and may think to its limit."""
+    server = replace(SERVERS["OpenAI"], known=OPENAI_FIELDS - {"max_tokens", "logprobs"} | {"max_completion_tokens"})
+
+    def answer(request: Request) -> Answer:
+        body = request.body or {}
+        if body.get("temperature", 1) != 1:
+            message = (
+                "Unsupported value: 'temperature' does not support 0.8 with this model. Only the default (1) is supported."
+            )
+            return Answer({"error": {"message": message, "param": "temperature", "code": "unsupported_value"}}, 400)
+        if body.get("max_completion_tokens", 99) < n_thoughts:
+            message = "Could not finish the message because max_tokens or model output limit was reached."
+            return Answer({"error": {"message": message, "type": "invalid_request_error"}}, 400)
+        return server.answer(request)
+
+    async def main() -> None:
+        async with upstream(answer) as running:
+            generator = await asyncio.to_thread(load_server, [running.url])
+            try:
+                options: dict[str, Any] = {"method": "self_consistency", "n_particles": 2}
+                assert (await asolve(PROBLEM, generator=generator, temperature=1.0, **options)).answer == "5"
+                with pytest.raises(InvalidRequest, match=r"does not support 0\.8") as caught:
+                    await asolve(PROBLEM, generator=generator, temperature=0.8, **options)
+                assert caught.value.param == "temperature"
+            finally:
+                await generator.aclose()
 
     asyncio.run(asyncio.wait_for(main(), 60))
