@@ -198,7 +198,11 @@ def test_what_cannot_be_scored_is_one_line(epf: Command, arguments: tuple[str, .
     ],
 )
 def test_a_first_contact_that_fails_is_one_line(
-    answers: Mapping[str, Answer], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    answers: Mapping[str, Answer],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
@@ -212,6 +216,7 @@ def test_a_first_contact_that_fails_is_one_line(
     assert captured.out == ""
     assert line.startswith("epf: The ")
     assert message in line
+    assert [record for record in caplog.records if record.name.startswith("epf")] == [], "it would be printed, too"
 
 
 def test_readme_shows_what_is_printed(
