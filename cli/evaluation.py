@@ -138,6 +138,7 @@ def evaluate(
     reward_model: str | None,
     family: str | None,
     tokenizer: str | None,
+    examples: str | None,
     **_: Any,
 ) -> int:
     """Compare methods and budgets on a data set, and write a report.
@@ -156,7 +157,7 @@ def evaluate(
     from epf.evaluation.run import Evaluation
     from epf.service.searches.models import open_models
 
-    settings = read_settings(**named_models(generator, reward_model, family, tokenizer))
+    settings = read_settings(**named_models(generator, reward_model, family, tokenizer, examples))
     defaults = {name: value for name, value in settings.search.chosen().items() if name not in NOT_SHARED}
     evaluation = Evaluation(
         dataset,

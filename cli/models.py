@@ -45,6 +45,20 @@ TOKENIZER = Option(
     heading=HEADING,
     help="Tokenizer of the generator, where it is not found by the model's name.  [default: EPF_GENERATOR__TOKENIZER]",
 )
+EXAMPLES = Option(
+    ["--examples"],
+    metavar="FILE",
+    heading=HEADING,
+    help="Solved problems that the generator reads before each problem (JSON Lines with `problem` and `solution`).  "
+    "[default: EPF_GENERATOR__EXAMPLES]",
+)
+SYSTEM_PROMPT = Option(
+    ["--system-prompt"],
+    metavar="TEXT",
+    heading=HEADING,
+    help="System prompt for conversations that have none; an empty one sends none.  [default: EPF_GENERATOR__SYSTEM_PROMPT, or "
+    "one that asks for steps and a boxed answer]",
+)
 SCORING_TOKENIZER = Option(
     ["--tokenizer"],
     metavar="DIR|NAME",
@@ -53,11 +67,14 @@ SCORING_TOKENIZER = Option(
 )
 
 
+ALL = (GENERATOR, REWARD_MODEL, FAMILY, TOKENIZER, EXAMPLES)
+
+
 def model_options(*options: Option) -> Callable[[Function], Function]:
-    """Add flags that name models to the function of a command, by default all four; they come as ``**references``."""
+    """Add flags that name models to the function of a command, by default all five; they come as ``**references``."""
 
     def add(function: Function) -> Function:
-        for option in reversed(options or (GENERATOR, REWARD_MODEL, FAMILY, TOKENIZER)):
+        for option in reversed(options or ALL):
             declared = getattr(function, "__click_params__", [])
             function.__click_params__ = [*declared, option]  # type: ignore[attr-defined]
         return function
@@ -66,12 +83,16 @@ def model_options(*options: Option) -> Callable[[Function], Function]:
 
 
 def named_models(
-    generator: str | None = None, reward_model: str | None = None, family: str | None = None, tokenizer: str | None = None
+    generator: str | None = None,
+    reward_model: str | None = None,
+    family: str | None = None,
+    tokenizer: str | None = None,
+    examples: str | None = None,
+    system_prompt: str | None = None,
 ) -> dict[str, dict[str, str]]:
     """What the flags set, as arguments of :func:`epf.cli.settings.read_settings`."""
-    return _given(
-        generator={REFERENCE: generator, "tokenizer": tokenizer}, reward_model={REFERENCE: reward_model, "family": family}
-    )
+    prompting = {"tokenizer": tokenizer, "examples": examples, "system_prompt": system_prompt}
+    return _given(generator={REFERENCE: generator, **prompting}, reward_model={REFERENCE: reward_model, "family": family})
 
 
 def scoring_models(

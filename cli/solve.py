@@ -55,6 +55,7 @@ def solve(
     reward_model: str | None,
     family: str | None,
     tokenizer: str | None,
+    examples: str | None,
     **_: Any,
 ) -> int:
     """Solve PROBLEM, or every problem of a file.
@@ -78,7 +79,7 @@ def solve(
         from epf.cli.solving import prepare, solve_file, solve_problem
         from epf.service.operations.telemetry import telemetry
 
-        named = named_models(generator, reward_model, family, tokenizer)
+        named = named_models(generator, reward_model, family, tokenizer, examples)
         options, models = prepare(given_options(context, SearchOptions), named, context.obj, notices)
         with telemetry():
             if file is None:

@@ -236,3 +236,15 @@ def test_readme_shows_what_is_printed(
     asyncio.run(command())
     printed = re.sub(r"127\.0\.0\.1:\d+", "localhost:8001", capsys.readouterr().err)
     assert [line.removeprefix("epf: ") for line in printed.splitlines()][:2] == shown.splitlines()
+
+
+def test_a_generator_reads_examples(epf: Command, directory: Path, tmp_path: Path) -> None:
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text('{"problem": "1?", "solution": "2"}\n', encoding="utf-8")
+    generator = (*SOLVE[:-1], "2?", "--generator", "{g}", "--tokenizer", str(directory))
+    usages = [json.loads(epf(*generator, *more)[1])["usage"] for more in ((), ("--examples", str(examples)))]
+    assert usages[1]["prompt_tokens"] - usages[0]["prompt_tokens"] == len("<user\n1?>\n<assistant\n2>\n")
+    examples.write_text('{"problem": "1?"}\n', encoding="utf-8")
+    code, out, lines = epf(*generator, "--examples", str(examples))
+    assert (code, out) == (2, "")
+    assert lines[-1].startswith(f"generator.examples: {examples}, line 1: `solution`: Field required.")
