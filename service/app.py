@@ -30,7 +30,7 @@ from epf.service.score import router as score
 from epf.service.searches.admission import admission_of
 from epf.service.searches.found import found
 from epf.service.searches.lease import Searches
-from epf.service.searches.models import Models, in_background, load_confidence, open_models, with_checker
+from epf.service.searches.models import Models, in_background, load_confidence, open_service_models, with_checker
 from epf.service.settings import Settings
 from epf.service.solve import router as solve
 from epf.service.solve.events import SolveEvent
@@ -80,7 +80,7 @@ def create_app(
                     begin(models)
                     watch.start()
 
-                models_in_background = in_background(open_models(settings), begin_and_watch, state.lifecycle)
+                models_in_background = in_background(open_service_models(settings), begin_and_watch, state.lifecycle)
                 async with aclosing(watch), models_in_background, aclosing(searches_in_background):
                     yield
             else:

@@ -63,18 +63,29 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
     """The models of the settings, closed at the end.
 
     Raises:
-        InvalidRequest: a model's options or the confidence map are not valid, the map was fitted for other models, or the
-            default method needs a reward model, which is missing, or more than the generator's server offers.
+        InvalidRequest: a model's options or the confidence map are not valid, or the map was fitted for other models.
+        GeneratorError, RewardModelError: no server responds.
     """
-    if "method" in settings.search.model_fields_set:
-        check_scored(METHODS[settings.search.method], settings.has_reward_model)
     use_headers(settings.session_headers)
     async with (
         settings.models.open() as (generator, reward_model),
         with_checker(generator, reward_model, await load_confidence(settings, generator, reward_model)) as models,
     ):
-        method = settings.search.chosen().get("method", default_method(settings.has_reward_model))
-        check_able(METHODS[method], abilities_of(generator))
+        yield models
+
+
+@asynccontextmanager
+async def open_service_models(settings: Settings) -> AsyncIterator[Models]:
+    """Like :func:`open_models`, for a service whose requests need name no method.
+
+    Raises:
+        InvalidRequest: in addition, the default method needs a reward model, which is missing, or more than the generator's
+            server offers.
+    """
+    method = METHODS[settings.search.chosen().get("method", default_method(settings.has_reward_model))]
+    check_scored(method, settings.has_reward_model)
+    async with open_models(settings) as models:
+        models.check(method)
         yield models
 
 

@@ -93,6 +93,14 @@ def test_a_method_that_needs_a_reward_model_is_refused_before_anything_is_loaded
     assert lines[0].startswith("Method 'epf' needs a reward model, which is missing: choose ipf, self_consistency or sample")
 
 
+def test_the_method_of_the_command_counts_and_not_the_default_of_a_service(
+    epf: Command, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EPF_SEARCH__METHOD", "epf")
+    code, out, _ = epf(*SOLVE, "--generator", "{g}", "--tokenizer", str(directory), "--method", "ipf")
+    assert (code, json.loads(out)["method"]) == (0, "ipf")
+
+
 def test_a_server_that_is_down_is_one_line(epf: Command) -> None:
     code, out, lines = epf("solve", "--generator", "http://127.0.0.1:1", PROBLEM)
     assert (code, out, len(lines)) == (1, "", 1)

@@ -11,7 +11,7 @@ import pytest
 from epf.core.errors import InvalidRequest
 from epf.generators.servers import load_server
 from epf.service.app import create_app
-from epf.service.searches.models import open_models
+from epf.service.searches.models import open_service_models
 from epf.service.settings import Settings
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.servers.quirks import delta, sse
@@ -85,7 +85,7 @@ def test_a_default_method_that_the_server_cannot_serve_is_refused_at_start() -> 
         async with upstream(chats) as server:
             settings = Settings(generator={"kind": "openai", "url": server.url}, search={"method": "ipf"})
             with pytest.raises(InvalidRequest, match="'ipf' continues solutions step by step"):
-                async with open_models(settings):
+                async with open_service_models(settings):
                     pass
 
     asyncio.run(asyncio.wait_for(main(), 60))

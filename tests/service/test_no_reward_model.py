@@ -8,7 +8,7 @@ import pytest
 
 from epf.core.errors import InvalidRequest
 from epf.service.app import create_app
-from epf.service.searches.models import open_models
+from epf.service.searches.models import open_service_models
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator
 from tests.service.serving import client_of
@@ -62,7 +62,7 @@ def test_a_default_method_that_needs_one_keeps_the_server_from_starting() -> Non
     settings = Settings(generator={"url": "http://127.0.0.1:1"}, search={"method": "epf"})
 
     async def start() -> None:
-        async with open_models(settings):
+        async with open_service_models(settings):
             raise AssertionError("started")
 
     with pytest.raises(InvalidRequest, match="'epf' needs a reward model"):
