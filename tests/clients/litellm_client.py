@@ -116,6 +116,12 @@ def responses() -> None:
     assert "\\boxed{28}" in answer.output[-1].content[0].text
 
 
+def completions() -> None:
+    where = {"api_base": url("real"), "api_key": KEY, "timeout": GUARD_S}
+    answer = litellm.text_completion(model=f"text-completion-openai/{MODEL}", prompt=PROBLEM, seed=1, **where)
+    assert "\\boxed{28}" in answer.choices[0].text
+
+
 def responses_stream() -> None:
     events = list(responding(stream=True))
     assert str(events[-1].type).endswith("response.completed") or events[-1].type == "response.completed"
@@ -144,6 +150,7 @@ report(
         "JSON format": json_format,
         "responses": responses,
         "responses stream": responses_stream,
+        "completions": completions,
     },
     otherwise="it is not tried with this client",
 )

@@ -58,4 +58,4 @@ def completions() -> None:
     assert results["exact_match,boxed"] == 1, results
 
 
-report(f"lm-eval {version('lm-eval')}", {"basic": chat}, otherwise="it has no such call")
+report(f"lm-eval {version('lm-eval')}", {"basic": chat, "completions": completions}, otherwise="it has no such call")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
-from cases import GUARD_S, KEY, MODEL, TOO_LONG, after_retry, messages, raised, report, until_nothing_runs, url
+from cases import GUARD_S, KEY, MODEL, PROBLEM, TOO_LONG, after_retry, messages, raised, report, until_nothing_runs, url
 
 
 def options(server: str = "real", key: str = KEY, retries: int = 0) -> dict[str, Any]:
@@ -250,6 +250,20 @@ class Cases:
         error = raised(openai.BadRequestError, lambda: self.client.complete({"tools": [tool]}))
         assert (error.code, error.param) == ("invalid_value", "tools")
 
+    def completions(self) -> None:
+        with openai.OpenAI(**options()) as client:
+            whole = checked(client.completions.create(model=MODEL, prompt=[PROBLEM, PROBLEM], seed=1))
+            assert [choice.index for choice in whole.choices] == [0, 1]
+            assert "\\boxed{28}" in whole.choices[0].text
+            assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
+            # Chunks are of the type of whole responses, whose reason is never null, but those of the OpenAI API are null as well.
+            chunks = list(client.completions.create(model=MODEL, prompt=PROBLEM, seed=1, stream=True))
+            assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
+            assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == whole.choices[0].text
+            plain = client.completions.create(model="embedded-generator", prompt=PROBLEM, seed=1, max_tokens=8, logprobs=0)
+            assert plain.choices[0].finish_reason == "length"
+            assert len(plain.choices[0].logprobs.token_logprobs) == 8
+
     def json_format(self) -> None:
         error = raised(openai.BadRequestError, lambda: self.client.complete({"response_format": {"type": "json_object"}}))
         assert (error.code, error.param) == ("invalid_value", "response_format")
@@ -278,6 +292,7 @@ for flavour in (Sync(), Async(), Raw(), Helper()):
             "disconnect": cases.disconnect,
             "tools": cases.tools,
             "JSON format": cases.json_format,
+            "completions": cases.completions if type(flavour) is Sync else "it supports chats only",
         },
         otherwise="its responses have a column of their own",
     )

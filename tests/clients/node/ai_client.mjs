@@ -119,5 +119,9 @@ for (const [provider, model] of Object.entries(PROVIDERS)) {
     named["responses"] = async () => { await responding.basic(); await responding.usage(); await responding.disconnect(); };
     named["responses stream"] = responding.stream;
   }
+  if (provider === "@ai-sdk/openai-compatible") {
+    const completing = new Cases((server, name, key) => compatible(server, key).completionModel(name));
+    named["completions"] = async () => { await completing.basic(); await completing.stream(); await completing.disconnect(); };
+  }
   await report(`ai ${dependencies.ai} with ${provider} ${dependencies[provider]}`, named, "it has no such call");
 }

@@ -166,6 +166,15 @@ async function cancel() {
   await untilNothingRuns();
 }
 
+async function completions() {
+  const ask = (fields) => client().completions.create({ model: MODEL, prompt: PROBLEM, seed: 1, ...fields });
+  const whole = await ask({});
+  check(whole.choices[0].text.includes("\\boxed{28}"), whole);
+  equal(whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens);
+  const chunks = await collected(await ask({ stream: true }));
+  equal(chunks.flatMap((chunk) => chunk.choices).map((choice) => choice.text).join(""), whole.choices[0].text);
+}
+
 await report(`openai ${VERSION} for JavaScript`, {
   "models": models,
   "basic": basic,
@@ -190,4 +199,5 @@ await report(`openai ${VERSION} for JavaScript`, {
   "background": background,
   "resume": resume,
   "cancel": cancel,
-}, "it is not tried with this client");
+  "completions": completions,
+});
