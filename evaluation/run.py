@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from epf.core.errors import InvalidRequest, NotInstalled
 from epf.core.version import VERSION
+from epf.evaluation.disk import writes_to
 from epf.evaluation.plan import ALL, Plan, make_plan, read_contenders
 from epf.evaluation.report.figures import Report, report_of
 from epf.evaluation.report.pictures import draw
@@ -117,9 +118,17 @@ class Run:
                 raise InvalidRequest(f"{message}: choose another --out, or name the models as before.", param="out")
 
     def write_report(self) -> WrittenReport:
-        """Write ``report.md``, ``report.json`` and the pictures on the rows so far."""
-        directory, missing = self._store.directory, None
+        """Write ``report.md``, ``report.json`` and the pictures on the rows so far.
+
+        Raises:
+            SearchServiceError: they cannot be written.
+        """
         report = report_of(self.rows, [(cell.contender.name, cell.budget) for cell in self.plan.cells])
+        with writes_to(self._store.directory):
+            return self._write(report, self._store.directory)
+
+    def _write(self, report: Report, directory: Path) -> WrittenReport:
+        missing = None
         try:
             pictures = draw(report, directory)
         except NotInstalled as error:

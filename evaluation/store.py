@@ -9,13 +9,14 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from epf.core.errors import InvalidRequest
+from epf.evaluation.disk import writes_to
 from epf.evaluation.plan import Key, Plan
 from epf.evaluation.rows import ROW, Row
 from epf.search.options import SearchOptions
@@ -48,14 +49,16 @@ class Store:
         self._file = (directory / RESULTS).open("a", encoding="utf-8")
 
     def add(self, row: Row) -> None:
-        """Write a row to disk and keep it in memory."""
-        self._file.write(_line(row))
-        self._file.flush()
+        """Write a row to disk and keep it in memory. Raises ``SearchServiceError`` if it cannot be written."""
+        with writes_to(self.directory):
+            self._file.write(_line(row))
+            self._file.flush()
         self.rows[row.key] = row
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. Only what :meth:`add` could not write, and has reported, is left to write."""
+        with suppress(OSError):
+            self._file.close()
 
 
 def run_settings(
@@ -187,8 +190,9 @@ def _read(path: Path) -> tuple[list[Row], bool]:
 def _replace(path: Path, text: str) -> None:
     """Write a file atomically."""
     part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    with writes_to(path.parent):
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)

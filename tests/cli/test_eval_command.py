@@ -14,7 +14,7 @@ from epf.cli.main import main
 from epf.core.errors import GeneratorError, InvalidRequest
 from epf.evaluation.rows import ROW, Row
 from epf.service.searches.models import Models, with_checker
-from tests.cli.processes import EPF, TIMEOUT_S, ended, line_of, started
+from tests.cli.processes import EPF, SCRIPTED_EPF, TIMEOUT_S, ended, line_of, started
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
 
@@ -247,3 +247,20 @@ def test_interrupt_leaves_a_report_on_the_rows_so_far(tmp_path: Path) -> None:
     assert err.splitlines()[-1] == f"epf: stopped after {n_rows} of 40 searches. The same command resumes the run."
     assert "Traceback" not in err
     assert (tmp_path / "report.md").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [0, 3000, 40_000])
+def test_a_full_disk_is_one_line_and_the_run_resumes(room: int, tmp_path: Path) -> None:
+    """A limit on the size of files ends a write as a full disk does, within a row or a picture, in a process of its own."""
+    rows = [json.dumps({"problem": f"What is {i} + 1?", "answer": 42}) for i in range(6)]
+    (tmp_path / "set.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    asked = ("eval", "--dataset", str(tmp_path / "set.jsonl"), "--out", str(tmp_path / "run"))
+    small = ("--methods", "epf,best_of_n", "--budgets", "1,4", "--seeds", "2", "--timed", "0")
+    done = ended("prlimit", f"--fsize={room}", *SCRIPTED_EPF, *asked, *small)
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith(f"epf: Cannot write to {tmp_path / 'run'}: File too large. Make that possible")
+    assert "Traceback" not in done.stderr
+    assert ended(*SCRIPTED_EPF, *asked, *small).returncode == 0
+    assert len({row.key for row in written(tmp_path / "run")}) == len(written(tmp_path / "run")) == 6 * 2 * 2 * 2

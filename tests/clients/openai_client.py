@@ -256,7 +256,7 @@ class Cases:
             assert [choice.index for choice in whole.choices] == [0, 1]
             assert "\\boxed{28}" in whole.choices[0].text
             assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
-            # Chunks are of the type of whole responses, whose reason is never null, but those of the OpenAI API are null as well.
+            # The client's type allows no null as the reason, but the OpenAI API sends it in each chunk except the last, too.
             chunks = list(client.completions.create(model=MODEL, prompt=PROBLEM, seed=1, stream=True))
             assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
             assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == whole.choices[0].text
