@@ -35,6 +35,13 @@ class PromptingGenerator(GeneratorWrapper):
         self._system_prompt = system_prompt
         self._examples = tuple(examples)
 
+    @property
+    def description(self) -> str:
+        """What was found out about the inner model, and what it reads in addition to the default system prompt."""
+        own = ["a system prompt from the settings"] if self._system_prompt not in ("", DEFAULT_SYSTEM_PROMPT) else []
+        examples = [f"{len(self._examples)} messages of examples"] if self._examples else []
+        return ", ".join([super().description, *own, *examples])
+
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Render a conversation after the system prompt and the examples."""
         introduced = introduce(messages, self._system_prompt, self._examples)

@@ -250,8 +250,11 @@ def test_a_generator_reads_examples(epf: Command, directory: Path, tmp_path: Pat
     examples = tmp_path / "examples.jsonl"
     examples.write_text('{"problem": "1?", "solution": "2"}\n', encoding="utf-8")
     generator = (*SOLVE[:-1], "2?", "--generator", "{g}", "--tokenizer", str(directory))
-    usages = [json.loads(epf(*generator, *more)[1])["usage"] for more in ((), ("--examples", str(examples)))]
-    assert usages[1]["prompt_tokens"] - usages[0]["prompt_tokens"] == len("<user\n1?>\n<assistant\n2>\n")
+    _, without, _ = epf(*generator)
+    _, out, found = epf(*generator, "--examples", str(examples))
+    assert found[0].endswith(f"context of {CONTEXT} tokens, 2 messages of examples")
+    n_more = json.loads(out)["usage"]["prompt_tokens"] - json.loads(without)["usage"]["prompt_tokens"]
+    assert n_more == len("<user\n1?>\n<assistant\n2>\n")
     examples.write_text('{"problem": "1?"}\n', encoding="utf-8")
     code, out, lines = epf(*generator, "--examples", str(examples))
     assert (code, out) == (2, "")
