@@ -112,7 +112,9 @@ def page(lines: Sequence[Line]) -> str:
         cells = [NAMES[line.model], f"`{line.method}`", line.budget, line.searches, line.failed]
         cells += [f"{line.read:.0%}", f"{line.right:.0%}", f"{line.tokens:.0f}"]
         table.append("| " + " | ".join(map(str, cells)) + " |")
-    return "# A real model on SVAMP\n\n" + "\n".join(table) + f"\n\n{NOTES}"
+    short = [f"`{line.method}` has {line.searches} of {PROBLEMS} problems." for line in lines if line.searches < PROBLEMS]
+    unfinished = f"The run is not complete: {' '.join(short)}\n\n" if short else ""
+    return "# A real model on SVAMP\n\n" + "\n".join(table) + f"\n\n{unfinished}{NOTES}"
 
 
 NOTES = f"""The first {PROBLEMS} problems, one search each, at most {TOKENS} tokens per particle. SmolLM2-135M-Instruct runs on

@@ -184,6 +184,12 @@ def confidence() -> str:
     return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
 
 
+def real_model() -> str:
+    """The table of what ``make bench-real`` measured."""
+    text = (ROOT / "benchmarks" / "results" / "real_model.md").read_text(encoding="utf-8")
+    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
+
+
 def epf_help(*command: str) -> str:
     """What ``epf COMMAND --help`` prints, 80 columns wide and without colours."""
     plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "PATH": os.environ["PATH"]}

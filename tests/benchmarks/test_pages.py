@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import answers, calibration, confidence, methods, overconfidence, search_overhead, service_overhead
+from benchmarks import answers, calibration, confidence, methods, overconfidence, real_model, search_overhead, service_overhead
 from benchmarks.output import RESULTS
 from epf.evaluation.report.statistics import Interval
 
@@ -33,6 +33,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "confidence": lambda: confidence.page(recorded("confidence")),
     "methods/table": lambda: methods.short_table(recorded("methods/report")) + "\n",
     "overconfidence": page_on_overconfidence,
+    "real_model": lambda: real_model.page([real_model.Line(**line) for line in recorded("real_model")["lines"]]),
     "search_overhead": lambda: search_overhead.page(recorded("search_overhead")["lines"]),
     "service_overhead": lambda: service_overhead.page(recorded("service_overhead")["lines"]),
 }

@@ -36,7 +36,7 @@ def searched(server: Server, family: str | None = None, **options: Any) -> Searc
 
 
 def test_some_methods_need_no_reward_model() -> None:
-    assert UNSCORED == ["adaptive", "ipf", "sample", "self_consistency"]
+    assert UNSCORED == ["ipf", "sample", "self_consistency"]
 
 
 @pytest.mark.parametrize("method", UNSCORED)
