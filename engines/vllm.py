@@ -141,10 +141,14 @@ def start_engine(name: str, error: Callable[[str], SearchServiceError], **argume
     return VllmEngine(AsyncLLM.from_engine_args(chosen), name, error)
 
 
-def check_installed(param: str) -> None:
-    """Raise ``InvalidRequest`` for ``param`` if vLLM is not installed."""
+def check_installed(param: str, name: str) -> None:
+    """Raise ``InvalidRequest`` for ``param``, the model ``name``, if vLLM is not installed."""
     try:
         import vllm  # noqa: F401
     except ImportError as error:
-        message = f"{param} 'vllm' needs vLLM, which is not installed. {how_to_install('vllm')}"
+        role = param.replace("_", " ")
+        message = (
+            f"The {role} {name!r} is a model by name, which runs by vLLM in this process, but vLLM is not installed. "
+            f"{how_to_install('vllm')} A server's address begins with http:// or https://."
+        )
         raise InvalidRequest(message, param=param) from error

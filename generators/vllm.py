@@ -140,7 +140,7 @@ def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any
         InvalidRequest: vLLM is not installed or does not know an option, or the model does not exist.
         ValueError: the model has no chat template.
     """
-    check_installed("generator")
+    check_installed("generator", model)
     from vllm import SamplingParams
     from vllm.platforms import current_platform
 

@@ -79,7 +79,7 @@ def load_vllm(model: str, family: str, *, tokenizer: str | Path | None = None, *
         InvalidRequest: vLLM is not installed or does not know an option, or the model or family does not exist.
         ValueError, FileNotFoundError: the tokenizer does not belong to this family.
     """
-    check_installed("reward_model")
+    check_installed("reward_model", model)
     from vllm import PoolingParams
     from vllm.config import PoolerConfig
 
