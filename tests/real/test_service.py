@@ -97,6 +97,21 @@ def test_a_plain_chat_is_the_servers_own(server: Server) -> None:
     run(server, test)
 
 
+@pytest.mark.parametrize("prompt", ["The capital of France is", "def fibonacci(n):\n", "List of fruits:\n1.", "🙂 emoji are"])
+def test_a_plain_text_is_continued_as_the_server_continues_it(server: Server, prompt: str) -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        body = {"prompt": prompt, "temperature": 0, "max_tokens": 24}
+        async with httpx.AsyncClient(timeout=GUARD_S) as direct:
+            theirs = await answered(direct, f"{server.url}/v1/completions", {"model": server.model, **body})
+        ours = await answered(client, "/v1/completions", {"model": await plain_model(client), **body})
+        for name in ("text", "finish_reason"):
+            assert ours["choices"][0][name] == theirs["choices"][0][name]
+        for count in ("prompt_tokens", "completion_tokens"):
+            assert ours["usage"][count] == theirs["usage"][count]
+
+    run(server, test)
+
+
 def test_a_chat_streams_what_it_answers_in_one_piece(server: Server) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         body = {"model": "self-consistency-2", "messages": MESSAGES, "temperature": 0, "max_tokens": 40, "seed": 1}
