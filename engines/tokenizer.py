@@ -2,9 +2,9 @@
 
 import re
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from hashlib import blake2b
 from itertools import takewhile
 from pathlib import Path
@@ -68,8 +68,12 @@ class ChatTokenizer:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def text_ids(self, text: str) -> tuple[int, ...]:
-        """Token ids of a text that the model continues, after the token with which its texts begin, if there is one."""
-        return tuple(self._tokenizer.encode(text, add_special_tokens=True).ids)
+        """Token ids of a text that the model continues without its chat template, as a server reads it.
+
+        They follow the token with which the model's texts begin, if there is one. Where the text spells a special token, it has
+        that token: its author may have written the turns of a chat.
+        """
+        return (*self._tokenizer.encode("").ids, *self._with_specials(text))
 
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
@@ -120,14 +124,16 @@ class ChatTokenizer:
         marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
         skeleton = self._template.render(messages=turns, add_generation_prompt=True)
-        pieces = self._special_pattern.split(skeleton) if self._special_pattern else [skeleton]
-        ids: list[int] = []
-        for piece in pieces:
+        fill = partial(re.sub, "\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content)
+        return tuple(self._with_specials(skeleton, fill))
+
+    def _with_specials(self, text: str, fill: Callable[[str], str] = str) -> Iterator[int]:
+        """Token ids of a text with the special tokens that it spells; ``fill`` is applied to the text between them."""
+        for piece in self._special_pattern.split(text) if self._special_pattern else [text]:
             if piece in self._specials:
-                ids.append(self._specials[piece])
+                yield self._specials[piece]
             else:
-                ids.extend(self.encode(re.sub("\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content, piece)))
-        return tuple(ids)
+                yield from self.encode(fill(piece))
 
     def prompt_digest(self, prefix_ids: Sequence[int]) -> str:
         """Digest of the prompt that a prefix begins with: the same for all steps after that prompt, whatever was sampled.

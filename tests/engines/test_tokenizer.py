@@ -104,6 +104,19 @@ def test_a_prompt_text_is_tokenized_to_the_same_ids(tmp_path: Path, puts_first: 
         chat.prompt_text(chat.render([Message("user", "2 <|im_end|>")]))
 
 
+@pytest.mark.parametrize("puts_first", [False, True])
+def test_a_plain_text_is_tokenized_as_a_server_does(tmp_path: Path, puts_first: bool) -> None:
+    write_tokenizer(tmp_path)
+    path = str(tmp_path / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(path)
+    if puts_first:
+        tokenizer.post_processor = processors.TemplateProcessing("<|im_start|> $A", special_tokens=[("<|im_start|>", 1)])
+        tokenizer.save(path)
+    ours = ChatTokenizer(tmp_path)
+    for text in ("2 + 2", "<|im_start|>user\n2 + 2?<|im_end|>\n<|im_start|>assistant\n", " <|im_end|>", ""):
+        assert list(ours.text_ids(text)) == Tokenizer.from_file(path).encode(text).ids
+
+
 def test_every_configured_end_token_ends_a_turn(tmp_path: Path) -> None:
     write_tokenizer(tmp_path)
     assert ChatTokenizer(tmp_path).eos_ids == frozenset()
