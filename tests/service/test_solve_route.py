@@ -44,11 +44,12 @@ def request(
     *,
     error: Exception | None = None,
     prompt_error: Exception | None = None,
+    settings: Settings | None = None,
     **sent: Any,
 ) -> httpx.Response:
     async def send() -> httpx.Response:
         generator = Unreadable(prompt_error) if prompt_error else ScriptedGenerator(error=error)
-        app = create_app(generator, ScriptedRewardModel())
+        app = create_app(generator, ScriptedRewardModel(), settings)
         async with client_of(app) as client:
             return await client.request(method, path, **sent)
 
@@ -84,6 +85,15 @@ def test_a_missing_answer_is_null() -> None:
     body = request(json={"problem": PROBLEM, "max_steps": 2}).json()
     assert body["answer"] is None
     assert body["stop_reason"] == "max_steps"
+
+
+def test_a_search_ends_at_the_server_s_number_of_tokens() -> None:
+    """What resampling discards counts too, so that this bounds every method."""
+    settings = Settings(max_tokens_per_request=20)
+    for method in ("epf", "pf", "beam", "best_of_n"):
+        body = request(json={"problem": PROBLEM, "n_particles": 8, "method": method}, settings=settings).json()
+        assert body["stop_reason"] == "budget"
+        assert body["usage"]["generated_tokens"] <= 20
 
 
 def test_particles_on_request() -> None:
