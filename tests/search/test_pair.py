@@ -1,19 +1,23 @@
 """Which reward model belongs to a generator."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from epf import asolve, solve
+from epf import SearchResult, asolve, solve
 from epf.core.errors import InvalidRequest
 from epf.engines.onnx.config import SHIPPED
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.pair import named_pair, paired
 from epf.service.settings import Settings
+from tests.generators.openai.completions_server import completions_app
 from tests.search.scripted import Generator, RewardModel, drive, solution
+from tests.service.serving import served
+from tests.tiny_model import write_model
 
 URL = "http://127.0.0.1:1"
 
@@ -54,6 +58,23 @@ def test_names_work_in_python() -> None:
         n_particles=2,
     )
     assert (result.method, result.usage.prm_calls) == ("self_consistency", 0)
+
+
+def test_a_server_is_asked_in_python(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny", "generator")
+    limits: dict[str, Any] = {"n_particles": 2, "max_steps": 1, "max_tokens_per_step": 2}
+
+    async def ask() -> SearchResult:
+        async with served(completions_app(tmp_path / "tiny", by_ids=True)) as (host, port):
+            url = f"http://{host}:{port}/v1"
+            options = GeneratorOptions(url=url, tokenizer=tmp_path / "tiny", system_prompt="")
+            with pytest.raises(InvalidRequest, match="System prompt and examples"):  # 128 tokens have no room for one
+                await asolve("1+1?", generator=url, tokenizer=tmp_path / "tiny", **limits)
+            return await asolve("1+1?", generator=options, reward_model=RewardModel(), **limits)
+
+    result = asyncio.run(ask())
+    assert (result.method, len(result.particles)) == ("epf", 2)
+    assert result.usage.prm_calls > 0
 
 
 @pytest.mark.parametrize(
