@@ -66,6 +66,7 @@ class Step:
         text: what they spell before the separator or end token, without a character that they only begin.
         finish: why the step ended.
         log_probs: log probability of each token under the model at temperature 1, in nats; empty if the engine reports none.
+            That of the token that ended the turn is missing where a server counts this token and does not show it.
         rest: what the last token spells after the separator; the text of the next step begins with it.
         prompt_tokens: number of tokens of the prefix as the server counted them; None if the prefix consists of them, or if the
             server did not count.

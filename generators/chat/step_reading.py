@@ -58,18 +58,15 @@ def shown(on_text: Callable[[str], None], separator: str) -> Show:
 
 
 def _ids(pieces: list[Piece], counted: int | None, max_tokens: int, *, ended: bool) -> tuple[list[int], list[float]]:
-    """Ids of pieces and their log probabilities, which are left out unless those of all tokens but the last are known.
-
-    With log probabilities, the token that ended the turn is left out, since its own is unknown.
-    """
+    """Ids of pieces and their log probabilities, which are left out unless those of all but the end of the turn are known."""
     limit = max_tokens if counted is None else max(1, min(max_tokens, counted))
     if len(pieces) > limit:
         pieces = [*pieces[: limit - 1], Piece(b"".join(piece.data for piece in pieces[limit - 1 :]))]
     log_probs = [piece.log_prob for piece in pieces if piece.log_prob is not None]
     ids = [piece_id(piece.data) for piece in pieces]
-    if ids and len(log_probs) == len(ids) and counted in (None, len(ids), len(ids) + ended):
-        return ids, log_probs
     with_end = ended and len(ids) < limit
+    if ids and len(log_probs) == len(ids) and counted in (None, len(ids), len(ids) + ended):
+        return ids + [END] * with_end, log_probs
     n_hidden = 0 if counted is None else max(0, limit - len(ids) - with_end)
     return [HIDDEN] * n_hidden + ids + [END] * with_end, []
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from epf.core.generator import Message, Sampling, Step
+from epf.core.generator import Abilities, Message, Sampling, Step
 from epf.engines.http.replicas import Upstream
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.coalescer import RequestCoalescer
@@ -36,8 +36,8 @@ class OpenAiGenerator:
         self._name = Path(model).name if model.startswith("/") else model
         self._context_length = context_length
         self._description = description
-        sampler = CompletionSampler(upstream, tokenizer, model)
-        self._coalescer = RequestCoalescer(sampler.sample, sampler.max_steps)
+        self._sampler = CompletionSampler(upstream, tokenizer, model)
+        self._coalescer = RequestCoalescer(self._sampler.sample, self._sampler.max_steps)
 
     @property
     def name(self) -> str:
@@ -53,6 +53,11 @@ class OpenAiGenerator:
     def context_length(self) -> int:
         """Maximum number of tokens of prompt and continuation together."""
         return self._context_length
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the servers can do, as far as it is known."""
+        return Abilities(log_probs=self._sampler.has_log_probs)
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Render a conversation with the model's chat template, ready for the assistant's first token."""

@@ -75,6 +75,11 @@ class CompletionSampler:
         self._spelling_checked = False
         self._refuses_n = False
 
+    @property
+    def has_log_probs(self) -> bool | None:
+        """Whether steps have log probabilities; None before the first response."""
+        return None if self._mode is None else self._mode != "text" and self._dialect.has("logprobs")
+
     def max_steps(self) -> int:
         """Maximum number of steps in one request."""
         return MAX_STEPS if self._mode in (None, "ids") and not self._refuses_n else 1

@@ -122,11 +122,8 @@ def _is_within(stop: str, separator: str) -> bool:
 
 
 def _with_end(step: Step, max_tokens: int, tokenizer: ChatTokenizer) -> Step:
-    """``step`` with the token that ended the turn, which the server sampled and counts but does not show.
-
-    A step with log probabilities stays as it is, since that of this token is unknown.
-    """
-    if not tokenizer.eos_ids or step.log_probs or len(step.token_ids) >= max_tokens:
+    """``step`` with the token that ended the turn, which the server sampled and counts but does not show."""
+    if not tokenizer.eos_ids or len(step.token_ids) >= max_tokens:
         return step
     return replace(step, token_ids=(*step.token_ids, min(tokenizer.eos_ids)))
 

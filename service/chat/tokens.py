@@ -77,7 +77,7 @@ def written(particle: Particle, token_bytes: Callable[[int], bytes]) -> str:
 
 
 def _log_prob(step: Step, i: int) -> float | None:
-    if not step.log_probs:
+    if i >= len(step.log_probs):
         return None
     value = step.log_probs[i]
     return MIN_LOG_PROB if math.isnan(value) else max(MIN_LOG_PROB, value)

@@ -172,7 +172,7 @@ def test_the_servers_counts_are_the_numbers_of_tokens() -> None:
     run(lambda _: Answer({}), test)
 
 
-@pytest.mark.parametrize(("counted", "n_ids", "n_log_probs"), [(2, 2, 2), (3, 2, 2), (4, 4, 0)])
+@pytest.mark.parametrize(("counted", "n_ids", "n_log_probs"), [(2, 2, 2), (3, 3, 2), (4, 4, 0)])
 def test_a_token_that_is_not_shown_is_counted_and_leaves_a_step_without_log_probabilities(
     counted: int, n_ids: int, n_log_probs: int
 ) -> None:
