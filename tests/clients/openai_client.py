@@ -292,7 +292,7 @@ for flavour in (Sync(), Async(), Raw(), Helper()):
             "disconnect": cases.disconnect,
             "tools": cases.tools,
             "JSON format": cases.json_format,
-            "completions": cases.completions if type(flavour) is Sync else "it supports chats only",
+            "completions": cases.completions if type(flavour) is Sync else "it is tried once, by the synchronous client",
         },
         otherwise="its responses have a column of their own",
     )
