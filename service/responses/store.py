@@ -24,6 +24,7 @@ class StoredResponse:
         created_s: time of its creation.
         frames: the events so far, only of a response in the background.
         ended: set after the last event.
+        n_bytes: approximate size in memory.
     """
 
     def __init__(self, creation: Creation, caller: str, created_s: float) -> None:
@@ -36,25 +37,19 @@ class StoredResponse:
         self.frames: list[str] = []
         self.ended = asyncio.Event()
         self._response: ResponseOut | str = creation.response
+        self.n_bytes = sum(len(item.content) for item in creation.conversation)
         self._changed = asyncio.Event()
-        self._n_frame_bytes = 0
 
     @property
     def body(self) -> str:
         """The response as it is now, in JSON. An ended one is kept as text, which is several times smaller than its objects."""
         return self._response if isinstance(self._response, str) else self._response.model_dump_json(exclude_unset=True)
 
-    @property
-    def n_bytes(self) -> int:
-        """Approximate size in memory."""
-        n_bytes = self._n_frame_bytes + sum(len(item.content) for item in self.conversation)
-        return n_bytes + len(self._response) if isinstance(self._response, str) else n_bytes
-
     def add(self, event: ResponseEvent) -> None:
         """Take note of an event; those of a response in the background are kept, so that a broken stream can be resumed."""
         if self.background:
             self.frames.append(frame(event))
-            self._n_frame_bytes += len(self.frames[-1])
+            self.n_bytes += len(self.frames[-1])
         if isinstance(event, StateEvent):
             self._response = event.response
             if event.response.status in ENDED:
@@ -66,6 +61,7 @@ class StoredResponse:
         answers = (item for item in response.output if isinstance(item, OutputMessage))
         self.conversation += tuple(Item(item.id, "assistant", item.content[0].text) for item in answers)
         self._response = self.body
+        self.n_bytes += len(self._response) + sum(len(item.content) for item in self.conversation[len(self.input) :])
         self.ended.set()
 
     async def follow(self, after: int) -> AsyncGenerator[str, None]:
