@@ -29,7 +29,7 @@ from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
 from tests.clients import matrix
 from tests.diagnosis.scenarios import SCENARIOS, output_of
-from tests.servers.quirks import QUIRKS
+from tests.servers.chat_quirks import QUIRKS
 from tests.servers.scorers import SETUPS
 
 ROOT = Path(__file__).parent.parent

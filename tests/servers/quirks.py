@@ -1,13 +1,12 @@
 """What servers behind us do that OpenAI's does not, as bytes on the wire: the table of docs/servers.md and of its tests.
 
-Each script is a server: a function from a request to ``/v1/completions`` to its response, or to ``/v1/chat/completions`` where
-it is about chats.
+Each script is a server: a function from a request to ``/v1/completions`` to its response. Those of chats are in
+:mod:`tests.servers.chat_quirks`.
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.engines.http.server import Answer, Request
@@ -78,7 +77,7 @@ def refuses_unless(words: Any, fits: Callable[[dict[str, Any]], bool], status: i
     return lambda request: Answer(GOOD) if fits(request.body) else Answer(words, status)
 
 
-def _error(message: str, **more: Any) -> dict[str, Any]:
+def error_of(message: str, **more: Any) -> dict[str, Any]:
     return {"error": {"message": message, "type": "invalid_request_error"} | more}
 
 
@@ -89,7 +88,7 @@ KNOWN = {"model", "prompt", "messages", "max_tokens", "temperature", "top_p", "n
 def _one_by_one(request: Request) -> Answer:
     """A strict server: it names one unknown field at a time."""
     unknown = next((name for name in request.body if name not in KNOWN), None)
-    return Answer(GOOD) if unknown is None else Answer(_error(f"Unrecognized request argument supplied: {unknown}"), 400)
+    return Answer(GOOD) if unknown is None else Answer(error_of(f"Unrecognized request argument supplied: {unknown}"), 400)
 
 
 def _all_at_once(request: Request) -> Answer:
@@ -112,21 +111,21 @@ FIELDS = Quirk(
     {
         "one unknown field at a time": _one_by_one,
         "all unknown fields at once": _all_at_once,
-        "top_k below 0": refuses_unless(_error("top_k must be >= 0"), lambda body: body.get("top_k", 0) >= 0),
+        "top_k below 0": refuses_unless(error_of("top_k must be >= 0"), lambda body: body.get("top_k", 0) >= 0),
         "top_k of 0 too": refuses_unless({"error": "`top_k` must be strictly positive"}, lambda body: "top_k" not in body, 422),
         "Azure's words": refuses(
-            _error("Unsupported parameter: 'min_p'.", code="unsupported_parameter", param="min_p"), "min_p"
+            error_of("Unsupported parameter: 'min_p'.", code="unsupported_parameter", param="min_p"), "min_p"
         ),
         "a list of unexpected fields": refuses(
-            _error("Additional properties are not allowed ('min_p', 'top_k' were unexpected)"), "min_p", "top_k"
+            error_of("Additional properties are not allowed ('min_p', 'top_k' were unexpected)"), "min_p", "top_k"
         ),
         "Go's words": refuses({"error": 'json: unknown field "repetition_penalty"'}, "repetition_penalty"),
-        "a keyword argument": refuses(_error("create() got an unexpected keyword argument 'min_p'"), "min_p", status=500),
+        "a keyword argument": refuses(error_of("create() got an unexpected keyword argument 'min_p'"), "min_p", status=500),
         "no field named": refuses({"message": "Bad Request"}, *EXTENSIONS),
-        "a large seed": refuses_unless(_error("seed must be less than 4294967296"), lambda body: body.get("seed", 0) < 2**32),
+        "a large seed": refuses_unless(error_of("seed must be less than 4294967296"), lambda body: body.get("seed", 0) < 2**32),
         "any seed": refuses({"detail": "seed is not supported"}, "seed"),
-        "log probabilities": refuses(_error("`logprobs` is not supported by this model"), "logprobs"),
-        "streams": refuses_unless(_error("'stream' is not supported"), lambda body: "stream" not in body),
+        "log probabilities": refuses(error_of("`logprobs` is not supported by this model"), "logprobs"),
+        "streams": refuses_unless(error_of("'stream' is not supported"), lambda body: "stream" not in body),
     },
 )
 
@@ -182,7 +181,7 @@ IDS = Quirk(
     "The prompt is sent as text, from then on always. llama.cpp takes ids, and those that it samples are read from its log "
     "probabilities.",
     {
-        "400": refuses_unless(_error("prompt must be text"), lambda body: isinstance(body["prompt"], str)),
+        "400": refuses_unless(error_of("prompt must be text"), lambda body: isinstance(body["prompt"], str)),
         "422": refuses_unless(
             {"detail": [{"loc": ["body", "prompt"], "msg": "str type expected", "type": "type_error.str"}]},
             lambda body: isinstance(body["prompt"], str),
@@ -213,21 +212,21 @@ CONTEXTS = Quirk(
     "That particle ends with a full context; the search goes on with the others.",
     {
         "OpenAI": sends(
-            _error("This model's maximum context length is 512 tokens.", code="context_length_exceeded"), status=400
+            error_of("This model's maximum context length is 512 tokens.", code="context_length_exceeded"), status=400
         ),
-        "vLLM": sends(_error("512 input tokens", param="input_tokens", code=400), status=400),
+        "vLLM": sends(error_of("512 input tokens", param="input_tokens", code=400), status=400),
         "old vLLM": sends({"object": "error", "message": "maximum context length is 512 tokens", "code": 400}, status=400),
         "SGLang": sends(
             {"error": "The input (600 tokens) is longer than the model's context length (512 tokens)."}, status=400
         ),
         "llama.cpp": sends({"error": {"code": 400, "message": "too long", "type": "exceed_context_size_error"}}, status=400),
-        "old llama.cpp": sends(_error("the request exceeds the available context size. try increasing it"), status=500),
-        "llama-cpp-python": sends(_error("Requested tokens (612) exceed context window of 512"), status=400),
+        "old llama.cpp": sends(error_of("the request exceeds the available context size. try increasing it"), status=500),
+        "llama-cpp-python": sends(error_of("Requested tokens (612) exceed context window of 512"), status=400),
         "TGI": sends({"error": "`inputs` tokens + `max_new_tokens` must be <= 512.", "error_type": "validation"}, status=422),
         "Ollama": sends({"error": "prompt too long; exceeded max context length by 88 tokens"}, status=400),
         "LM Studio": sends({"error": "Trying to keep the first 600 tokens when context the overflows."}, status=400),
         "TensorRT-LLM": sends(b"Prompt length (600) exceeds maximum input length (512).", status=400),
-        "a list of errors": sends([_error("The input token count exceeds the maximum context length")], status=400),
+        "a list of errors": sends([error_of("The input token count exceeds the maximum context length")], status=400),
         "within the stream": sends(sse(chunk("2"), {"error": {"code": 400, "message": "context length exceeded"}})),
         "an error event": sends(b'event: error\ndata: {"message": "input is too long for the context window"}\n\n'),
         "an error field": sends(b'error: {"code": 400, "message": "the request exceeds the available context size"}\n\n'),
@@ -241,8 +240,8 @@ REFUSALS = Quirk(
     "all",
     "No retry, `x-should-retry: false`, and an error with the server's address and words, without keys and prompts.",
     {
-        "OpenAI": sends(_error("Quota is used up, ask Ann."), status=403),
-        "insufficient quota": sends(_error("Quota is used up, ask Ann.", code="insufficient_quota"), status=429),
+        "OpenAI": sends(error_of("Quota is used up, ask Ann."), status=403),
+        "insufficient quota": sends(error_of("Quota is used up, ask Ann.", code="insufficient_quota"), status=429),
         "bare": sends({"object": "error", "message": "Quota is used up, ask Ann."}, status=400),
         "a text": sends({"error": "Quota is used up, ask Ann."}, status=402),
         "FastAPI": sends({"detail": "Quota is used up, ask Ann."}, status=404),
@@ -254,8 +253,8 @@ REFUSALS = Quirk(
         "HTML": sends(
             b"<html><head><title>x</title></head><body><h1>Quota is used up,</h1> ask Ann.</body></html>", status=400
         ),
-        "in a body with status 200": sends(_error("Quota is used up, ask Ann."), status=200),
-        "within the stream": sends(sse(_error("Quota is used up, ask Ann.", code=402))),
+        "in a body with status 200": sends(error_of("Quota is used up, ask Ann."), status=200),
+        "within the stream": sends(sse(error_of("Quota is used up, ask Ann.", code=402))),
     },
     error="Quota is used up, ask Ann.",
     logged="Quota is used up, ask Ann.",
@@ -287,75 +286,5 @@ HALVES = Quirk(
     text="2\U0001f600.",
 )
 
-
-def delta(content: Any, finish: Any = None, /, **more: Any) -> dict[str, Any]:
-    """The event of one piece of a chat."""
-    return {"choices": [{"index": 0, "delta": {"content": content} | more, "finish_reason": finish}]}
-
-
-ROLE = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
-CHAT = [ROLE, *map(delta, PIECES), {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]
-
-CHATS = Quirk(
-    "Its chats have other fields.",
-    "Azure, OpenAI, DeepSeek, vLLM, SGLang, LM Studio, Ollama, gateways",
-    "The text is read from wherever it is. Thoughts that come apart from it are in no step, which the log says once. What a "
-    "model says in refusal is its text; a filter or a call of a tool ends the turn.",
-    {
-        "the role first": sends(sse(*CHAT)),
-        "the role in each event": sends(sse(*(delta(piece, None, role="assistant") for piece in PIECES), CHAT[-1])),
-        "the role with null": sends(sse(delta(None, None, role="assistant"), *CHAT[1:])),
-        "fields that are null": sends(
-            sse(*(delta(p, None, reasoning_content=None, tool_calls=None, refusal=None) for p in PIECES), CHAT[-1])
-        ),
-        "no delta at the end": sends(sse(*CHAT[:-1], {"choices": [{"index": 0, "finish_reason": "stop"}]})),
-        "a null delta at the end": sends(sse(*CHAT[:-1], {"choices": [{"delta": None, "finish_reason": "stop"}]})),
-        "the end with the last piece": sends(sse(*CHAT[:-2], delta(PIECES[-1], "stop"))),
-        "usage at the end": sends(sse(*CHAT, {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}})),
-        "usage in each event": sends(sse(*(event | {"usage": {"prompt_tokens": 9}} for event in CHAT))),
-        "usage null": sends(sse(*(event | {"usage": None} for event in CHAT))),
-        "results of a filter": sends(
-            sse({"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}, *(e | {"content_filter": {}} for e in CHAT))
-        ),
-        "parts": sends(sse(*(delta([{"type": "text", "text": piece}]) for piece in PIECES), CHAT[-1])),
-        "a message in place of a delta": sends(sse({"choices": [{"message": {"content": TEXT}, "finish_reason": "stop"}]})),
-        "one JSON body": sends(
-            {"choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}]}
-        ),
-        "thoughts": sends(sse(delta(None, None, reasoning_content="Hm."), delta("", None, reasoning="So."), *CHAT)),
-        "a refusal": sends(sse(ROLE, *(delta(None, None, refusal=piece) for piece in PIECES), CHAT[-1])),
-        "a filter": sends(sse(*CHAT[:-1], delta(None, "content_filter"))),
-        "a call of a tool": sends(sse(*CHAT[:-1], delta(None, "tool_calls", tool_calls=[{"index": 0, "id": "1"}]))),
-        "max_completion_tokens": refuses(
-            _error(
-                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-                param="max_tokens",
-                code="unsupported_parameter",
-            ),
-            "max_tokens",
-        ),
-        "no options of streams": refuses(_error("Unrecognized request argument supplied: stream_options"), "stream_options"),
-        "no counts within a stream": refuses_unless(
-            _error("Unknown parameter: 'stream_options.continuous_usage_stats'."),
-            lambda body: "continuous_usage_stats" not in (body.get("stream_options") or {}),
-        ),
-    },
-)
-
-
-def as_chat(script: Script) -> Script:
-    """A server of chats that differs from OpenAI's in the way in which ``script`` does."""
-
-    def answer(request: Request) -> Answer:
-        found = script(request)
-        body = found.body if isinstance(found.body, bytes) else json.dumps(found.body).encode()
-        field = rb'"message": {"content": \1}' if body.lstrip().startswith(b"{") else rb'"delta": {"content": \1}'
-        return replace(found, body=re.sub(rb'"text": ("(?:[^"\\]|\\.)*"|null)', field, body))
-
-    return answer
-
-
 COMPLETIONS = (FIELDS, STREAMS, SSE, IDS, STOPS, CONTEXTS, REFUSALS, SPECIALS, HALVES)
 """Quirks of ``/v1/completions``, of which ``/v1/chat/completions`` has all but the ids."""
-
-QUIRKS = (*COMPLETIONS, CHATS)

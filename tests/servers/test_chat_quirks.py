@@ -17,21 +17,8 @@ from epf.generators.chat.ids import spelled
 from epf.generators.chat.request import FIELDS as CHAT_FIELDS
 from epf.generators.openai.discovery import ServedModel
 from tests.engines.http.server import Answer, Upstreams, upstream
-from tests.servers.quirks import (
-    CHATS,
-    COMPLETIONS,
-    CONTEXTS,
-    IDS,
-    REFUSALS,
-    STOPS,
-    TEXT,
-    Quirk,
-    Script,
-    as_chat,
-    delta,
-    sends,
-    sse,
-)
+from tests.servers.chat_quirks import CHATS, as_chat, delta
+from tests.servers.quirks import COMPLETIONS, CONTEXTS, IDS, REFUSALS, STOPS, TEXT, Quirk, Script, sends, sse
 
 PROBLEM = "Ann has 2 apples and gets 3 more"
 KEY = "a-secret-key"

@@ -14,7 +14,8 @@ from epf.service.app import create_app
 from epf.service.searches.models import open_service_models
 from epf.service.settings import Settings
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
-from tests.servers.quirks import delta, sse
+from tests.servers.chat_quirks import delta
+from tests.servers.quirks import sse
 from tests.service.serving import client_of, served
 
 PIECES = ("2 + 3", " = 5.", "\n\n", "The answer is \\boxed{5}.")

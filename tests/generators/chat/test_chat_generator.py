@@ -19,6 +19,7 @@ from epf.generators.servers import load_server
 from tests.contract.generator import GeneratorContract
 from tests.engines.http.server import Answer, Request, upstream
 from tests.generators.chat.chat_server import Kind, chat_app
+from tests.servers.quirks import sse
 from tests.service.serving import served
 from tests.tiny_model import CONTEXT
 
@@ -208,7 +209,6 @@ def scripted(
     answer: Callable[[dict[str, Any]], list[Any]], test: Callable[[ChatGenerator, list[Any]], Awaitable[None]]
 ) -> None:
     """Test a generator whose server sends the pieces that ``answer`` returns for a body. It counts the words of a prompt."""
-    from tests.servers.quirks import sse
 
     def respond(request: Request) -> Answer:
         if request.path == "/v1/models":
