@@ -1,6 +1,7 @@
 """The whole service in front of a real model, on each of its servers."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -127,6 +128,22 @@ def test_a_chat_streams_what_it_answers_in_one_piece(server: Server) -> None:
         assert chunks[-1]["usage"] == whole["usage"]
         assert whole["usage"]["prompt_tokens"] == n_prompt_tokens(MESSAGES)
         assert streamed.text.endswith("data: [DONE]\n\n")
+
+    run(server, test)
+
+
+@pytest.mark.parametrize("stop", [[], ["Paris", "the"]])
+def test_a_plain_sample_is_streamed_as_it_is_sampled(server: Server, stop: list[str]) -> None:
+    """In pieces of few tokens: they add up to the whole answer, whose end depends on a stop text."""
+
+    async def test(client: httpx.AsyncClient) -> None:
+        chat = {"model": await plain_model(client), "messages": MESSAGES, "temperature": 0, "max_tokens": 40, "stop": stop}
+        whole = (await answered(client, "/v1/chat/completions", chat))["choices"][0]["message"]["content"]
+        streamed = await client.post("/v1/chat/completions", json={**chat, "stream": True})
+        chunks = [json.loads(line[6:]) for line in streamed.text.splitlines() if line.startswith("data: {")]
+        pieces = [choice["delta"].get("content") for chunk in chunks for choice in chunk["choices"]]
+        assert "".join(filter(None, pieces)) == whole
+        assert max(len(piece or "") for piece in pieces) <= max(len(whole) // 3, 16)
 
     run(server, test)
 
