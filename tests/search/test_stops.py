@@ -141,7 +141,7 @@ def test_a_straggler_is_cut_and_continues_in_the_next_round() -> None:
         return step(whole, "eos") if len(whole) < limit else step(whole[:limit], "length")
 
     plain, _ = solved("epf", slow_one, n_particles=4, seed=1)
-    cut, generator = solved("epf", slow_one, n_particles=4, seed=1, straggler_quantile=1.0)
+    cut, generator = solved("epf", slow_one, n_particles=4, seed=1, straggler_quantile=1.0, max_tokens_per_step=256)
     assert plain.answer == cut.answer == "5"
     first = {call.sampling.max_tokens for call in generator.calls if call.depth == 0}
     later = {call.sampling.max_tokens for call in generator.calls if call.depth == 1}

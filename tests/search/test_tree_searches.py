@@ -310,7 +310,8 @@ def test_a_straggler_is_cut_in_a_tree_search_too(method: str) -> None:
             limits.add((call.depth, call.sampling.max_tokens))
             return step("ab") if call.depth == 0 else step("\\boxed{5}"[: call.sampling.max_tokens], "length")
 
-        await searched(method, lambda steps: 0.5, slow, n_particles=3, seed=1, straggler_quantile=1.0, max_steps=2)
+        options = {"straggler_quantile": 1.0, "max_steps": 2, "max_tokens_per_step": 256}
+        await searched(method, lambda steps: 0.5, slow, n_particles=3, seed=1, **options)
         return limits
 
     assert drive(scenario()) == {(0, 256), (1, 3)}
