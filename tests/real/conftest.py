@@ -5,9 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real.model import LLAMA_PYTHON, MODEL, Server, llama_cpp, vllm
+from tests.vllm.conftest import THEIRS
 
 LIMIT_S = 400
 """Time limit of a test, in seconds; the first one that uses a server also starts it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ignore warnings within vLLM and its dependencies."""
+    config.addinivalue_line("filterwarnings", f"ignore:::({THEIRS})")
+    config.addinivalue_line("filterwarnings", "ignore:Unclosed context <zmq:ResourceWarning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

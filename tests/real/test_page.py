@@ -6,11 +6,11 @@ import shlex
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.examples import ROOT
 from tests.models_page import REAL, commands, runner_of
 from tests.processes import running
 from tests.real.model import MODEL, Server
@@ -48,23 +48,23 @@ def in_place(command: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if runner_of(command) == REAL])
-def test_commands_run(command: str, request: pytest.FixtureRequest, shell: dict[str, str], tmp_path: Path) -> None:
+def test_commands_run(command: str, request: pytest.FixtureRequest, shell: dict[str, str]) -> None:
     line = in_place(command, request)
     if re.search(r"\bepf serve\b", line):
-        answer_of_service(line, shell, tmp_path)
+        answer_of_service(line, shell)
         return
     run = [sys.executable, "-c", line] if "import" in line else ["sh", "-c", line]
-    done = subprocess.run(run, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=TIMEOUT_S)
+    done = subprocess.run(run, cwd=ROOT, env=shell, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
 
-def answer_of_service(line: str, shell: dict[str, str], folder: Path) -> None:
+def answer_of_service(line: str, shell: dict[str, str]) -> None:
     """Start a service and let it solve a problem."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     environment = {**shell, "EPF_PORT": port}
-    with running(["sh", "-c", f"exec env {line}"], cwd=folder, env=environment, stderr=subprocess.PIPE) as service:
+    with running(["sh", "-c", f"exec env {line}"], cwd=ROOT, env=environment, stderr=subprocess.PIPE) as service:
         assert service.stderr is not None
         said = next((text for text in service.stderr if "running on" in text), None)
         assert said, "the service did not start"
