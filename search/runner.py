@@ -30,6 +30,9 @@ from epf.search.result import SearchResult
 SEED_BITS = 53
 """A seed that the search draws itself is exact in JSON."""
 
+ABLE = Abilities()
+"""A generator of which nothing is known yet, such as before it is loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
@@ -69,23 +72,31 @@ def default_method(has_reward_model: bool) -> MethodName:
     return SearchOptions().method if has_reward_model else SELF_CONSISTENCY.name
 
 
-def check_scored(method: Method, has_reward_model: bool) -> None:
+def check_scored(method: Method, has_reward_model: bool, abilities: Abilities = ABLE) -> None:
     """Raise ``InvalidRequest`` for a method that needs a reward model where it is missing."""
     if method.needs_reward_model and not has_reward_model:
-        others = [name for name, other in METHODS.items() if not other.needs_reward_model]
-        message = f"Method {method.name!r} needs a reward model, which is missing: choose {', '.join(others[:-1])} or "
-        message += f"{others[-1]}, or name a reward model (--reward-model, EPF_REWARD_MODEL; see docs/models.md)."
-        raise InvalidRequest(message, param="method")
+        others = _others(has_reward_model, abilities)
+        message = f"Method {method.name!r} needs a reward model, which is missing: choose {others}, or name a reward model "
+        raise InvalidRequest(f"{message}(--reward-model, EPF_REWARD_MODEL; see docs/models.md).", param="method")
 
 
-def check_able(method: Method, abilities: Abilities) -> None:
+def check_able(method: Method, has_reward_model: bool, abilities: Abilities) -> None:
     """Raise ``InvalidRequest`` for a method that the generator cannot serve."""
     if is_able(method, abilities):
         return
-    others = [name for name, other in METHODS.items() if is_able(other, abilities)]
     what = "continues solutions step by step" if method.by_steps and not abilities.continues else "weighs by log probabilities"
-    message = f"Method {method.name!r} {what}, which the generator's server does not offer: choose {', '.join(others[:-1])} or "
-    raise InvalidRequest(f"{message}{others[-1]} (see docs/servers.md).", param="method")
+    message = f"Method {method.name!r} {what}, which the generator's server does not offer: choose "
+    raise InvalidRequest(f"{message}{_others(has_reward_model, abilities)} (see docs/servers.md).", param="method")
+
+
+def _others(has_reward_model: bool, abilities: Abilities) -> str:
+    """The methods that can be used, in words."""
+    usable = [
+        name
+        for name, method in METHODS.items()
+        if is_able(method, abilities) and (has_reward_model or not method.needs_reward_model)
+    ]
+    return f"{', '.join(usable[:-1])} or {usable[-1]}"
 
 
 def is_able(method: Method, abilities: Abilities) -> bool:
@@ -187,9 +198,9 @@ async def _search(
     emit: Callable[[Event], None],
 ) -> SearchResult:
     method, options = request.method, bounded(request.options, generator.context_length)
-    check_scored(method, reward_model is not None)
     abilities = abilities_of(generator)
-    check_able(method, abilities)
+    check_scored(method, reward_model is not None, abilities)
+    check_able(method, reward_model is not None, abilities)
     scored_by = reward_model if method.needs_reward_model else None
     names = generator.name, None if scored_by is None else scored_by.name
     if confidence is None:

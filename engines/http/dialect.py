@@ -17,8 +17,12 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-REFUSING_STATUSES = frozenset({400, 422, 500})
-"""Statuses with which servers refuse a field; 500 where an unknown field is an unexpected keyword argument of a function."""
+REFUSING_STATUSES = frozenset({400, 403, 422, 500})
+"""Statuses with which servers refuse a field: 403 is OpenAI's for log probabilities of models that think; 500 comes where an
+unknown field is an unexpected keyword argument of a function."""
+
+NAMING_STATUSES = frozenset({403, 500})
+"""Those that have other meanings too: only a refusal that names a field is about fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Dialect:
             chosen = located
         elif refused:
             chosen = extensions[:1] or refused[:1]
-        elif named or refusal.status == 500:
+        elif named or refusal.status in NAMING_STATUSES:
             return None
         else:
             chosen = [origin for origin in spare.values() if not self._fields[origin].standard]

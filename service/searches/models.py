@@ -40,8 +40,9 @@ class Models:
 
     def check(self, method: Method) -> None:
         """Raise ``InvalidRequest`` for a method that they cannot serve."""
-        check_scored(method, self.has_reward_model)
-        check_able(method, abilities_of(self.generator))
+        abilities = abilities_of(self.generator)
+        check_scored(method, self.has_reward_model, abilities)
+        check_able(method, self.has_reward_model, abilities)
 
     @property
     def names(self) -> tuple[str, ...]:

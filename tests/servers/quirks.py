@@ -125,6 +125,9 @@ FIELDS = Quirk(
         "a large seed": refuses_unless(error_of("seed must be less than 4294967296"), lambda body: body.get("seed", 0) < 2**32),
         "any seed": refuses({"detail": "seed is not supported"}, "seed"),
         "log probabilities": refuses(error_of("`logprobs` is not supported by this model"), "logprobs"),
+        "log probabilities as forbidden": refuses(
+            error_of("You are not allowed to request logprobs from this model"), "logprobs", status=403
+        ),
         "streams": refuses_unless(error_of("'stream' is not supported"), lambda body: "stream" not in body),
     },
 )

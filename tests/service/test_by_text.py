@@ -77,6 +77,7 @@ def test_only_methods_that_the_server_can_serve_are_listed_and_others_are_refuse
             error = refused.json()["error"]
             assert error["param"] == param
             assert "'ipf' continues solutions step by step, which the generator's server does not offer" in error["message"]
+            assert "choose self_consistency or sample (see docs/servers.md)" in error["message"], "there is no reward model"
 
     run(test)
 
