@@ -14,6 +14,12 @@ from tests.cli.processes import EPF, TIMEOUT_S, ended, started
 MARKS = {"ok", "warning", "failed", "skipped"}
 
 
+@pytest.fixture(autouse=True)
+def _without_a_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are not wrapped. Processes that run several test modules may have a width in their environment."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port at which nothing listens."""
