@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from epf.core.description import description_of
-from epf.core.generator import Generator
+from epf.core.generator import Abilities, Generator, abilities_of
 from epf.core.reward_model import RewardModel
 from epf.diagnosis.check import Check, run_checks
 from epf.diagnosis.finding import Finding, Outcome, ok
@@ -24,6 +24,7 @@ from epf.generators.registry import GeneratorOptions, load_generator
 from epf.generators.servers import tokenizer_of
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from epf.search.methods import METHODS
+from epf.search.runner import ABLE, is_able
 
 M = TypeVar("M", Generator, RewardModel)
 
@@ -54,6 +55,7 @@ class Doctor:
     def __init__(self, generator: GeneratorOptions, reward_model: RewardModelOptions) -> None:
         self._generator = generator
         self._reward_model = reward_model
+        self._loaded: Generator | None = None
         self.n_tokens = 0
 
     async def findings(self) -> AsyncGenerator[Finding, None]:
@@ -62,7 +64,9 @@ class Doctor:
             async for finding in findings:
                 yield finding
         if self._reward_model.kind == NONE:
-            yield Finding("reward model", "reward model", "skipped", _without_one(), ADD_ONE, 0.0)
+            # A server may show what it offers only when it is asked, so the abilities are those after all checks.
+            abilities = ABLE if self._loaded is None else abilities_of(self._loaded)
+            yield Finding("reward model", "reward model", "skipped", _without_one(abilities), ADD_ONE, 0.0)
             return
         if self._reward_model.kind == EMBEDDED and self._generator.kind != EMBEDDED:
             yield Finding("reward model", "pairing", "warning", FOREIGN, "Name another one with --reward-model, or none.", 0.0)
@@ -74,6 +78,7 @@ class Doctor:
         options, servers = self._generator, generator_servers(self._generator)
 
         async def checks_of(generator: Generator) -> list[Checks]:
+            self._loaded = generator
             server = next((server for server in servers if server.served), None)
             served = server.served if server else None
             directory = await in_thread(lambda: _tokenizer_directory(options, served))
@@ -129,9 +134,10 @@ class Doctor:
                 await server.endpoint.aclose()
 
 
-def _without_one() -> str:
-    """What can be done without a reward model."""
-    *names, last = sorted(name for name, method in METHODS.items() if not method.needs_reward_model)
+def _without_one(abilities: Abilities) -> str:
+    """What can be done without a reward model, with a generator of these abilities."""
+    usable = (name for name, method in METHODS.items() if not method.needs_reward_model and is_able(method, abilities))
+    *names, last = sorted(usable)
     return f"there is no reward model: only the methods {', '.join(names)} and {last} can be used"
 
 

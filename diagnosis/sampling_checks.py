@@ -12,6 +12,8 @@ from epf.search.answers.extract import final_answer
 
 PROBLEM = "Tom has 12 apples. He buys 7 more apples. How many apples does he have?"
 ANSWER = "19"
+ONLY_TEMPERATURE = 1.0
+"""The temperature of a model whose server refuses others, such as OpenAI's models that think."""
 OPEN = "Write the first sentence of a story."
 """What a model may answer in many ways."""
 SEEDS = (1, 2, 3, 4)
@@ -35,6 +37,7 @@ class SamplingChecks:
         self._prompt: tuple[int, ...] = ()
         self._solution: Step | None = None
         self._greedy: Step | None = None
+        self._temperature = 0.0
         self._counted: dict[tuple[int, ...], int] = {}
         self.n_tokens = 0
 
@@ -55,11 +58,20 @@ class SamplingChecks:
         """A solution of a small problem arrives, at the speed that is shown."""
         self._prompt = tuple(self._generator.prompt_ids([Message("user", PROBLEM)]))
         since_s = time.monotonic()
-        step = await self._sample(SOLUTION_TOKENS)
+        refused = ""
+        try:
+            step = await self._sample(SOLUTION_TOKENS)
+        except InvalidRequest as error:
+            if error.param != "temperature":
+                raise
+            refused, self._temperature, since_s = error.message, ONLY_TEMPERATURE, time.monotonic()
+            step = await self._sample(SOLUTION_TOKENS)
         taken_s = time.monotonic() - since_s
         self._solution = step
         if not step.text.strip():
             return failed("the model wrote nothing", "Check that the model is instruction-tuned, and its chat template.")
+        if refused:
+            return warning(refused, "Choose temperature 1 (--temperature 1, EPF_SEARCH__TEMPERATURE=1).")
         n = len(step.token_ids)
         return ok(f"{n} tokens in {taken_s:.1f} s, {n / max(taken_s, 1e-3):.0f} a second for one particle")
 
@@ -113,6 +125,8 @@ class SamplingChecks:
 
     async def _greedy_repeats(self) -> Outcome:
         """At temperature 0, the same prompt gives the same text."""
+        if self._temperature:
+            return skipped("the server refuses temperature 0")
         self._greedy = await self._sample(MORE_TOKENS)
         again = await self._sample(MORE_TOKENS)
         if again.text == self._greedy.text:
@@ -131,6 +145,8 @@ class SamplingChecks:
                 "server has /v1/completions; or use a server that continues the last message of the assistant, such as vLLM, "
                 "SGLang, llama.cpp, Ollama or LM Studio.",
             )
+        if self._temperature:
+            return skipped("the server refuses temperature 0")
         whole = self._greedy or await self._sample(MORE_TOKENS)
         first = await self._sample(FEW_TOKENS)
         if first.finish == "eos":
@@ -146,6 +162,8 @@ class SamplingChecks:
 
     async def _stops(self) -> Outcome:
         """A step ends at its separator, and at a text that stops the search, wherever they are in the text."""
+        if self._temperature:
+            return skipped("the server refuses temperature 0")
         whole = self._greedy or await self._sample(MORE_TOKENS)
         middle = len(whole.text) // 2
         separator = whole.text[middle : middle + 4]
@@ -184,7 +202,7 @@ class SamplingChecks:
         max_tokens: int,
         *,
         prompt: tuple[int, ...] | None = None,
-        temperature: float = 0.0,
+        temperature: float | None = None,
         seed: int = 0,
         separator: str = "",
         stop: tuple[str, ...] = (),
@@ -194,7 +212,8 @@ class SamplingChecks:
         prefix = begun + after
         room = self._generator.context_length - len(prefix)
         max_tokens = max(1, min(max_tokens, room))
-        sampling = Sampling(temperature=temperature, max_tokens=max_tokens, separator=separator, stop=stop)
+        chosen = self._temperature if temperature is None else temperature
+        sampling = Sampling(temperature=chosen, max_tokens=max_tokens, separator=separator, stop=stop)
         step = await self._generator.step(prefix, sampling, seed)
         if step.prompt_tokens is not None:
             self._counted[prompt or self._prompt] = step.prompt_tokens

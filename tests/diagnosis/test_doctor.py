@@ -49,6 +49,7 @@ def test_a_generator_behind_a_server(by_ids: bool, tokens: str) -> None:
     assert marks(findings, "warning") == ([] if by_ids else ["log probabilities"])
     (ids,) = (finding for finding in findings if finding.check == "token ids")
     assert tokens in ids.found
+    assert ("ipf" in findings[-1].found) == by_ids, "what can be used without a reward model depends on log probabilities"
 
 
 def test_the_embedded_reward_model_next_to_another_generator() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from epf.core.errors import GeneratorError, RewardModelError
+from epf.core.errors import GeneratorError, InvalidRequest, RewardModelError
 from epf.core.generator import Abilities, Generator, GeneratorWrapper, Message, Sampling, Step
 from epf.core.reward_model import RewardModelWrapper, Score
 from epf.diagnosis.check import Check, run_checks
@@ -134,6 +134,23 @@ class Broken(GeneratorWrapper):
 class Crashing(GeneratorWrapper):
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         raise RuntimeError("out of memory,\nsee the log")
+
+
+class OnlyWarm(GeneratorWrapper):
+    """Refuses every temperature but 1, as OpenAI's models that think."""
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        if sampling.temperature != 1:
+            raise InvalidRequest("Unsupported value: 'temperature' does not support 0.", param="temperature")
+        return await super().step(prefix_ids, sampling, seed)
+
+
+def test_a_model_that_has_one_temperature_is_examined_at_that(generator: EmbeddedGenerator) -> None:
+    found = sampled(OnlyWarm(generator))
+    assert (found["solution"].mark, found["answer"].mark, found["seeds"].mark) == ("warning", "ok", "ok")
+    assert "does not support 0" in found["solution"].found
+    assert "EPF_SEARCH__TEMPERATURE=1" in found["solution"].advice
+    assert {found[name].mark for name in ("greedy", "continuation", "stop")} == {"skipped"}
 
 
 def test_a_generator_in_order(generator: EmbeddedGenerator) -> None:
