@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
+from epf.core.off_loop import LONG_CHARS
 from epf.engines.onnx.config import read_json
 
 MAX_TEXTS_CACHED = 4096
@@ -65,7 +66,7 @@ class ChatTokenizer:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of ordinary text."""
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return tuple(_encoded(self._tokenizer, text).ids)
 
     def text_ids(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that the model continues without its chat template, as a server reads it.
@@ -170,6 +171,14 @@ class ChatTokenizer:
         return frozenset(end for end in ends if end is not None)
 
 
+def _encoded(tokenizer: Tokenizer, text: str) -> Encoding:
+    """The encoding of a text. A long one is encoded as a batch of one: only then are other threads not held up meanwhile."""
+    if len(text) < LONG_CHARS:
+        return tokenizer.encode(text, add_special_tokens=False)
+    (encoding,) = tokenizer.encode_batch([text], add_special_tokens=False)
+    return encoding
+
+
 class TextTokenizer:
     """Reads ``tokenizer.json`` of a model directory for text without a chat template; the text is always ordinary text.
 
@@ -220,7 +229,7 @@ class TextTokenizer:
 
     def _text(self, text: str, after: str = "") -> tuple[int, ...]:
         """Token ids of ordinary text; with ``after``, tokenized as the continuation of that text."""
-        encoding = self._tokenizer.encode(after + text, add_special_tokens=False)
+        encoding = _encoded(self._tokenizer, after + text)
         ids = [id_ for id_, (start, _) in zip(encoding.ids, encoding.offsets, strict=True) if not after or start >= len(after)]
         return tuple(piece for id_ in ids for piece in self._spellings.get(id_, (id_,)))
 

@@ -1,8 +1,10 @@
 """A reward model made of a family and a backend that computes values at the end of a prompt."""
 
+from functools import partial
 from typing import Protocol
 
 from epf.core.errors import ContextTooLong
+from epf.core.off_loop import off_loop
 from epf.core.reward_model import Score
 from epf.reward_models.base import SharedRewardModel
 from epf.reward_models.families.family import Family
@@ -44,7 +46,7 @@ class FamilyRewardModel(SharedRewardModel):
         self._family = family
 
     async def _compute(self, problem: str, steps: tuple[str, ...]) -> Score:
-        ids = self._family.prompt(problem, steps)
+        ids = await off_loop(len(problem) + sum(map(len, steps)), partial(self._family.prompt, problem, steps))
         limit = await self._backend.context_length()
         if len(ids) > limit:
             raise ContextTooLong(f"The trace has {len(ids)} tokens, but {self.name} has a context of {limit} tokens.")

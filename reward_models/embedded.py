@@ -1,10 +1,12 @@
 """The process reward model that ships with this package: a small Llama model with one output, in ONNX Runtime."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from epf.core.errors import ContextTooLong, RewardModelError
 from epf.core.generator import Message
+from epf.core.off_loop import off_loop
 from epf.core.reward_model import Score
 from epf.engines.onnx.batcher import Batcher
 from epf.engines.onnx.config import SHIPPED, load_config
@@ -53,16 +55,21 @@ class EmbeddedRewardModel:
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Score the newest of ``steps`` given ``problem`` and the steps before it."""
         check_trace(problem, steps)
-        ids = list(self._tokenizer.render([Message("user", problem)]))
-        boundaries = [len(ids)]
-        for step in steps:
-            ids.extend(self._step_ids(step) + self._separator_ids)
-            boundaries.append(len(ids))
+        ids, boundaries = await off_loop(len(problem) + sum(map(len, steps)), partial(self._ids, problem, steps))
         if len(ids) > self._config.context_length:
             limit = self._config.context_length
             raise ContextTooLong(f"The trace has {len(ids)} tokens, but {self.name} has a context of {limit} tokens.")
         result = await self._batcher.run(ScoreRequest(tuple(ids), tuple(boundaries)))
         return Score(result.probability, result.n_tokens)
+
+    def _ids(self, problem: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Token ids of a trace, and where the problem and each step end in them."""
+        ids = list(self._tokenizer.render([Message("user", problem)]))
+        boundaries = [len(ids)]
+        for step in steps:
+            ids.extend(self._step_ids(step) + self._separator_ids)
+            boundaries.append(len(ids))
+        return ids, boundaries
 
     async def ready(self) -> None:
         """Raise ``RewardModelError`` if a call would fail now."""

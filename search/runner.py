@@ -5,11 +5,13 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Abilities, Generator, Message, abilities_of, plain_prompt_ids, text_ids
 from epf.core.merge import merge
+from epf.core.off_loop import off_loop
 from epf.core.reward_model import RewardModel
 from epf.core.sessions import search_session
 from epf.core.tracing import search_span, span
@@ -213,7 +215,8 @@ async def _search(
     deadline_s = request.deadline_s
     if deadline_s is None and options.max_seconds is not None:
         deadline_s = loop.time() + options.max_seconds
-    prompt_ids = _prompt_ids(generator, request)
+    n_chars = len(request.problem) + sum(len(getattr(message, "content", "")) for message in request.prompt)
+    prompt_ids = await off_loop(n_chars, partial(_prompt_ids, generator, request))
     n_prompt = len(prompt_ids) if abilities.counts_prompts else 0
     emit(Started(method.name, options.n_particles, seed, n_prompt if abilities.counts_prompts else None))
 

@@ -1,7 +1,10 @@
 """``POST /v1/chat/completions``."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
+from epf.core.off_loop import off_loop
 from epf.service.chat.request import ChatRequest
 from epf.service.chat.response import ChatCompletion, ChatCompletionChunk
 from epf.service.chat.run import chat_of, complete
@@ -43,7 +46,8 @@ async def chat_completions(
     Options come from the server's defaults, then the model name, then the request. The searches are cancelled if the client
     disconnects.
     """
-    chat = chat_of(body, settings, searches.models)
+    n_chars = sum(len(message.content) for message in body.messages)
+    chat = await off_loop(n_chars, partial(chat_of, body, settings, searches.models))
     leasing = chat.choices.lease(searches, caller, request_id)
     headers = ignored_header(body, chat.choices.sources.without_effect)
     if body.stream:

@@ -1,7 +1,10 @@
 """``POST /v1/completions``."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
+from epf.core.off_loop import off_loop
 from epf.service.chat.stream import error_frames
 from epf.service.chat.unsupported import BOOKKEEPING, header_of
 from epf.service.completions.request import CompletionRequest
@@ -43,7 +46,8 @@ async def completions(
 
     The searches are cancelled if the client disconnects.
     """
-    completion = completion_of(body, settings, searches.models)
+    n_chars = sum(map(len, body.prompt))
+    completion = await off_loop(n_chars, partial(completion_of, body, settings, searches.models))
     leasing = completion.choices.lease(searches, caller, request_id)
     names = sorted((body.model_extra or {}).keys() - BOOKKEEPING - OWN_NEUTRAL.keys())
     names += sorted(f"stream_options.{name}" for name in (body.stream_options and body.stream_options.model_extra) or {})

@@ -50,8 +50,8 @@ class Earlier:
     item: Callable[[str], Item | None]
 
 
-def creation_of(body: ResponsesRequest, earlier: Earlier, settings: Settings, models: Models) -> Creation:
-    """Check a request and resolve its options.
+def creation_of(body: ResponsesRequest, conversation: tuple[Item, ...], settings: Settings, models: Models) -> Creation:
+    """Check a request, whose conversation is known, and resolve its options.
 
     Raises:
         InvalidRequest: a field is not supported, out of range or contradicts another one, or the request is too large.
@@ -60,7 +60,6 @@ def creation_of(body: ResponsesRequest, earlier: Earlier, settings: Settings, mo
     """
     check_supported(body)
     sources = _sources(body, settings, models)
-    conversation = _conversation(body, earlier)
     if body.instructions is not None and len(body.instructions) > settings.max_problem_chars:
         message = f"`instructions` may have at most {settings.max_problem_chars} characters: shorten it."
         raise InvalidRequest(message, param="instructions")
@@ -124,7 +123,12 @@ def _sources(body: ResponsesRequest, settings: Settings, models: Models) -> Sour
     return sources.with_effort("reasoning.effort", effort, settings)
 
 
-def _conversation(body: ResponsesRequest, earlier: Earlier) -> tuple[Item, ...]:
+def conversation_of(body: ResponsesRequest, earlier: Earlier) -> tuple[Item, ...]:
+    """The conversation that a request continues: that of the previous response, then its input.
+
+    Raises:
+        NotFound, InvalidRequest: it refers to what is not stored.
+    """
     before = () if body.previous_response_id is None else earlier.conversation(body.previous_response_id)
     return (*before, *(_resolved(item, index, earlier) for index, item in enumerate(body.input)))
 

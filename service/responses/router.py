@@ -1,18 +1,20 @@
 """``/v1/responses``: create, read, resume, cancel and delete responses."""
 
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from epf.core.errors import InvalidRequest
+from epf.core.off_loop import off_loop
 from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.errors import detail_of
 from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.schemas import ErrorBody
 from epf.service.http.sse import EventStream, event_frame
-from epf.service.responses.create import creation_of
+from epf.service.responses.create import conversation_of, creation_of
 from epf.service.responses.events import ResponseStreamEvent
 from epf.service.responses.items import ItemList, ListedMessage
 from epf.service.responses.request import ResponsesRequest
@@ -50,7 +52,9 @@ async def create(
 
     The search is cancelled if the client disconnects, unless it runs in the background.
     """
-    creation = creation_of(body, responses.store.earlier(caller), settings, searches.models)
+    conversation = conversation_of(body, responses.store.earlier(caller))
+    n_chars = len(body.instructions or "") + sum(len(item.content) for item in conversation)
+    creation = await off_loop(n_chars, partial(creation_of, body, conversation, settings, searches.models))
     id = creation.response.id if body.background else request_id
     run = ResponseRun(creation, creation.choices.lease(searches, caller, id), responses.store, caller)
     headers = ignored_header(body, creation.choices.sources.without_effect)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from epf.core.errors import NotFound
-from epf.service.responses.create import Creation, creation_of
+from epf.service.responses.create import Creation, conversation_of, creation_of
 from epf.service.responses.request import ResponsesRequest
 from epf.service.responses.response import OutputMessage, OutputText
 from epf.service.responses.store import ResponseStore, StoredResponse
@@ -25,7 +25,8 @@ class Clock:
 
 def creation(store: ResponseStore, caller: str = "alice", text: str = "x") -> Creation:
     models = Models(Writer(), Judge(), None)  # type: ignore[arg-type]
-    return creation_of(ResponsesRequest(model="epf-1", input=text), store.earlier(caller), Settings(), models)  # type: ignore[arg-type]
+    body = ResponsesRequest(model="epf-1", input=text)  # type: ignore[arg-type]
+    return creation_of(body, conversation_of(body, store.earlier(caller)), Settings(), models)
 
 
 def written(store: ResponseStore, caller: str = "alice", text: str = "x") -> StoredResponse:
