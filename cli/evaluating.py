@@ -32,8 +32,7 @@ class Cluster(NamedTuple):
 def run(evaluation: Evaluation, load_models: LoadModels, cluster: Cluster | None, *, concurrency: int) -> int:
     """Search and report, also after Ctrl-C or a failure of the models on the rows so far; the exit code."""
     with open_run(evaluation) as opened:
-        for reason in opened.plan.left_out:
-            print(f"epf: left out: {reason}", file=sys.stderr)
+        _show_left_out(opened.plan.left_out)
         try:
             if not opened.is_complete:
                 asyncio.run(_search(opened, load_models, cluster, concurrency))
@@ -77,9 +76,15 @@ def identities(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 async def _search(opened: Run, load_models: LoadModels, cluster: Cluster | None, concurrency: int) -> None:
-    with counter(sys.stderr, opened.plan.n_tasks, opened.rows) as count:
-        async with _searchers(load_models, cluster, concurrency) as searchers:
+    async with _searchers(load_models, cluster, concurrency) as searchers:
+        _show_left_out(opened.fit(searchers))
+        with counter(sys.stderr, opened.plan.n_tasks, opened.rows) as count:
             await opened.search(searchers, concurrency=concurrency, on_row=count)
+
+
+def _show_left_out(reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        print(f"epf: left out: {reason}", file=sys.stderr)
 
 
 def _searchers(

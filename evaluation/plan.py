@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from epf.core.errors import InvalidRequest
+from epf.core.generator import Abilities
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
-from epf.search.runner import SEED_BITS, SearchRequest, check_scored, resolve_options
+from epf.search.runner import SEED_BITS, SearchRequest, check_scored, is_able, resolve_options
 
 ALL = "all"
 Key = tuple[str, str, int, int]
@@ -171,6 +172,20 @@ def make_plan(
             raise InvalidRequest(refused[0], param="methods")
         left_out += refused
     return Plan(tuple(problems), tuple(cells), seeds, timed, tuple(left_out))
+
+
+def without_unable(plan: Plan, abilities: Abilities) -> tuple[Plan, str]:
+    """``plan`` without the methods that nobody named and that a generator of these abilities cannot serve.
+
+    The message names them; it is empty if nothing is left out.
+    """
+    methods = [(cell.contender, METHODS[cell.contender.options.method]) for cell in plan.cells if cell.contender.implied]
+    names = list(dict.fromkeys(contender.name for contender, method in methods if not is_able(method, abilities)))
+    if not names:
+        return plan, ""
+    message = f"{', '.join(names)}: the generator's server does not offer what these methods need (see docs/servers.md)"
+    cells = tuple(cell for cell in plan.cells if cell.contender.name not in names)
+    return replace(plan, cells=cells, left_out=(*plan.left_out, message)), message
 
 
 def search_seed(problem: Problem, seed: int) -> int:

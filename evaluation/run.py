@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from epf.core.errors import InvalidRequest, NotInstalled
 from epf.core.version import VERSION
 from epf.evaluation.disk import writes_to
-from epf.evaluation.plan import ALL, Plan, make_plan, read_contenders
+from epf.evaluation.plan import ALL, Plan, make_plan, read_contenders, without_unable
 from epf.evaluation.report.figures import Report, report_of
 from epf.evaluation.report.pictures import draw
 from epf.evaluation.report.text import markdown
@@ -89,6 +89,20 @@ class Run:
         """Whether every search of the plan has its row."""
         return len(self._store.rows) >= self.plan.n_tasks
 
+    def fit(self, searchers: Sequence[Searcher]) -> list[str]:
+        """Leave out the methods that the models of this process cannot serve and that nobody named; a message about them.
+
+        Raises:
+            InvalidRequest: the stored rows are those of other models.
+        """
+        messages = []
+        for searcher in searchers:
+            if isinstance(searcher, Worker):
+                self._check_models(searcher.models)
+                self.plan, message = without_unable(self.plan, searcher.abilities)
+                messages.append(message)
+        return list(filter(None, messages))
+
     async def search(
         self, searchers: Sequence[Searcher], *, concurrency: int = 16, on_row: Callable[[Row], None] | None = None
     ) -> None:
@@ -98,9 +112,7 @@ class Run:
             InvalidRequest: a method cannot search with these models, or the stored rows are those of others.
             GeneratorError: too many searches in a row failed. The stored rows stay valid.
         """
-        for searcher in searchers:
-            if isinstance(searcher, Worker):
-                self._check_models(searcher.models)
+        self.fit(searchers)
 
         def emit(row: Row) -> None:
             self._store.add(row)

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, RewardModelError, SearchServiceError
-from epf.core.generator import Generator
+from epf.core.generator import Abilities, Generator, abilities_of
 from epf.core.reward_model import RewardModel
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.plan import Task
@@ -63,6 +63,11 @@ class Worker:
         """Names of the models."""
         scored_by = self._models.reward_model
         return self._models.generator.name, None if scored_by is None else scored_by.name
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the generator can do."""
+        return abilities_of(self._models.generator)
 
     async def run(self, task: Task) -> Row:
         """Search, grade, and return the row; a failed search has a row too. Cancelling the call cancels the search.

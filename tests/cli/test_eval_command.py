@@ -215,6 +215,8 @@ SMALL = (
 def begun(out: Path) -> "Iterator[subprocess.Popen[str]]":
     """A run of the embedded pair that has written its first rows."""
     with started(*EPF, *SMALL, "--out", str(out)) as process:
+        assert "generator embedded-generator" in line_of(process)
+        assert "reward model embedded-reward-model" in line_of(process)
         assert "/40 searches" in line_of(process)
         yield process
 

@@ -5,12 +5,14 @@ import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from epf.core.errors import GeneratorError, InvalidRequest
+from epf.core.generator import Abilities, GeneratorWrapper
 from epf.evaluation.report.figures import Report
 from epf.evaluation.run import EMBEDDED, Evaluation, evaluate, open_run
 from epf.evaluation.store import read_run
@@ -44,6 +46,27 @@ def test_the_report_is_returned_and_written(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
     assert written["n_searches"] == found.n_searches
     assert (tmp_path / "run" / "report.md").exists()
+
+
+class WithoutLogProbs(GeneratorWrapper):
+    @property
+    def abilities(self) -> Abilities:
+        return Abilities(log_probs=False)
+
+
+def test_all_leaves_out_what_the_server_does_not_offer_and_a_method_that_is_named_is_refused(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def models() -> AsyncIterator[Models]:
+        async with with_checker(WithoutLogProbs(ScriptedGenerator()), None) as found:
+            yield found
+
+    asked = evaluation(tmp_path, methods="all", budgets=(1,), seeds=1, has_reward_model=False)
+    found = asyncio.run(evaluate(asked, models))
+    assert {cell.method for cell in found.cells} == {"self_consistency", "sample"}
+    page = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "Left out: ipf: the generator's server does not offer" in page
+    with pytest.raises(InvalidRequest, match="choose self_consistency or sample"):
+        asyncio.run(evaluate(replace(asked, directory=tmp_path / "named", methods="ipf,sample"), models))
 
 
 @pytest.mark.slow
