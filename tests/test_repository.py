@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.plain_english import finds
@@ -65,6 +66,7 @@ def test_pre_commit_runs_the_versions_that_make_lint_installs() -> None:
         assert f'"{tool}~={revisions[repository]}"' in pyproject
 
 
+@pytest.mark.slow
 def test_no_file_names_a_path_of_its_author_s_machine() -> None:
     marks = re.compile("|".join(("/ro" + "ot/", "/wo" + "rk/", "/ho" + r"me/\w", "scr" + "atch/")))
     for path in ROOT.rglob("*"):
@@ -88,11 +90,13 @@ def endless(path: Path) -> Iterator[str]:
                 yield f"{path.relative_to(ROOT)}:{line}"
 
 
+@pytest.mark.slow
 def test_no_test_waits_for_a_process_without_a_limit() -> None:
     """Only ``tests.processes.running`` starts a process that runs next to a test, and vLLM's servers, which tests restart."""
     own = {ROOT / "tests" / "processes.py", ROOT / "tests" / "vllm" / "serve.py"}
     assert [place for path in (ROOT / "tests").rglob("*.py") if path not in own for place in endless(path)] == []
 
 
+@pytest.mark.slow
 def test_nothing_that_a_person_reads_holds_a_phrase_that_plain_english_avoids() -> None:
     assert list(finds()) == []

@@ -246,6 +246,7 @@ def test_readme_shows_what_is_printed(
     assert [line.removeprefix("epf: ") for line in printed.splitlines()][:2] == shown.splitlines()
 
 
+@pytest.mark.slow
 def test_a_generator_reads_examples(epf: Command, directory: Path, tmp_path: Path) -> None:
     examples = tmp_path / "examples.jsonl"
     examples.write_text('{"problem": "1?", "solution": "2"}\n', encoding="utf-8")

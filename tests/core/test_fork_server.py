@@ -146,6 +146,7 @@ def test_lanes_do_not_wait_for_each_other() -> None:
         assert isinstance(hanging.exception(), WorkerUnavailable | WorkerDied)
 
 
+@pytest.mark.slow
 def test_all_processes_are_replaced_when_the_first_was_killed() -> None:
     with opened(PATIENT, PATIENT) as server:
         parent, before = int(server.ask(0, b"parent").body), pid_of(server, 1)

@@ -37,6 +37,7 @@ def processes(draw: st.DrawFn) -> Case:
 
 
 @given(processes())
+@pytest.mark.slow
 def test_no_other_process_with_the_same_mean_has_a_larger_caliber(case: Case) -> None:
     law, prior, f, other = case
     target = float(law @ (other * f).sum(axis=1))

@@ -95,6 +95,7 @@ def test_the_settings_of_a_run_name_its_models_and_options(tmp_path: Path) -> No
         pass
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_with_other_models(tmp_path: Path) -> None:
     """The settings of a run hold no addresses, and an address can serve another model the next day."""
     report(evaluation(tmp_path, seeds=1))

@@ -67,6 +67,7 @@ def test_log_probs_are_those_of_the_model(directory: Path, tensors: dict[str, Fl
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_first_tokens_follow_the_distribution_of_the_model(directory: Path, tensors: dict[str, Floats]) -> None:
     generator, n = EmbeddedGenerator(directory, max_rows=64), 4000
     prefix = generator.prompt_ids(PROMPT)

@@ -36,6 +36,7 @@ def numbers_in(text: str) -> set[int]:
 
 
 @pytest.mark.parametrize("split", RECORDED)
+@pytest.mark.slow
 def test_every_byte_is_the_recorded_one(split: str) -> None:
     digest = hashlib.sha256()
     for found in drawn(split, 300):
@@ -44,6 +45,7 @@ def test_every_byte_is_the_recorded_one(split: str) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "wordings"])
+@pytest.mark.slow
 def test_every_line_is_right_and_uses_numbers_of_the_text_or_of_earlier_lines(split: str) -> None:
     """Checked before graphs are selected, which leaves "test" a subset of what is drawn with the wordings of "train"."""
     rng = np.random.default_rng(0)

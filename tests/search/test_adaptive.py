@@ -68,6 +68,7 @@ def test_solutions_without_an_answer_do_not_vote() -> None:
     assert (len(result.particles), result.answer, result.share) == (8, "a", 1.0)
 
 
+@pytest.mark.slow
 def test_sums_are_unbiased_per_solution_drawn() -> None:
     n_seeds = 300
 

@@ -46,6 +46,7 @@ def posterior() -> FloatArray:
 
 
 @pytest.mark.parametrize("annealing", ["none", "ess"])
+@pytest.mark.slow
 def test_a_sweep_leaves_the_posterior_as_it_is(annealing: Schedule) -> None:
     async def sweeps() -> FloatArray:
         table = np.zeros((N_SEEDS, len(LEAVES)))
@@ -159,6 +160,7 @@ def test_particles_continue_prefixes_of_the_reference_but_no_particle_of_another
     assert len({particle.answer for particle in particles}) == 4
 
 
+@pytest.mark.slow
 def test_the_reference_is_drawn_by_weight() -> None:
     def writes(call: Call) -> Step:
         return step(f"{call.n % 2} \\boxed{{1}}", "eos")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.processes import running
 from tests.service.talkative import KEY
@@ -73,6 +74,7 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "CANARY", path, {"headers": {"authorization": "Basic canary-wrong-key", "x-request-id": "canary id"}}
 
 
+@pytest.mark.slow
 def test_logs_never_quote_callers_and_errors_reveal_no_secrets() -> None:
     statuses: dict[int, int] = {}
     with talkative() as (url, lines), httpx.Client(base_url=url, timeout=GUARD_S) as client:

@@ -119,6 +119,7 @@ def test_a_search_is_one_trace_that_continues_the_caller_s_and_reaches_both_mode
     run(test())
 
 
+@pytest.mark.slow
 def test_without_a_collector_the_caller_s_trace_is_passed_on_and_searches_have_ids_of_their_own() -> None:
     async def test() -> None:
         async with service() as (client, writer, judge):

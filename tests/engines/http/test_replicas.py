@@ -237,6 +237,7 @@ def test_a_call_waits_for_a_server_that_is_only_busy() -> None:
 
 
 @pytest.mark.usefixtures("_impatient")
+@pytest.mark.slow
 def test_a_cancelled_call_leaves_evidence_against_a_silent_server() -> None:
     async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         (home,) = of(0)
@@ -253,6 +254,7 @@ def test_a_cancelled_call_leaves_evidence_against_a_silent_server() -> None:
 
 
 @pytest.mark.usefixtures("_impatient")
+@pytest.mark.slow
 def test_the_only_server_is_waited_for_although_it_is_silent() -> None:
     async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         call = asyncio.ensure_future(ask(replicas))

@@ -24,6 +24,7 @@ def test_wrong_verdicts_on_confusable_pairs_are_the_known_ones() -> None:
     assert all(pair.theirs for pair in wrong)
 
 
+@pytest.mark.slow
 def test_disagreements_with_other_graders_are_the_known_ones() -> None:
     """190 pairs; a reason is recorded for each disagreement."""
     n_pairs, found = asyncio.run(agreement(DATA / "answer_equality.jsonl"))

@@ -143,6 +143,7 @@ def test_reused_lookahead_without_a_guide_is_exact(weighting: Weighting) -> None
     assert worst_z(*estimates(config, lookahead="reuse")) < MAX_Z
 
 
+@pytest.mark.slow
 def test_one_particle_that_reuses_its_successor_is_exact() -> None:
     config = FilterConfig(weighting="incremental", annealing="none", lam=0.5, ess_threshold=1.0)
     assert worst_z(*estimates(config, n=1, lookahead="reuse", n_seeds=3000)) < MAX_Z
