@@ -8,7 +8,7 @@ from typing import Any
 
 from epf.core.errors import GeneratorError
 from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamRejected
-from epf.engines.http.replicas import is_number
+from epf.engines.http.replicas import is_log_prob
 from epf.engines.http.sse import END_GRACE_S
 from epf.generators.openai.completions import Choice, Cut, End, contents_of
 
@@ -155,8 +155,8 @@ def _named(log_probs: object) -> list[Piece]:
 
 
 def _number(value: Any) -> float:
-    if not is_number(value):
-        raise GeneratorError("The generator's server returned log probabilities that are not finite numbers.")
+    if not is_log_prob(value):
+        raise GeneratorError("The generator's server returned log probabilities that are not numbers of at most 0.")
     return float(value)
 
 

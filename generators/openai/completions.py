@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from epf.core.errors import GeneratorError
 from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamRejected
-from epf.engines.http.replicas import is_number
+from epf.engines.http.replicas import is_log_prob
 from epf.engines.http.sse import END_GRACE_S
 
 End = Literal["separator", "stop", "length", "elsewhere"]
@@ -259,8 +259,8 @@ def _log_probs(content: dict[str, Any]) -> tuple[list[int] | None, list[float]]:
         values: Any = [token.get("logprob") for token in tokens]
     else:
         ids, values = [None], log_probs.get("token_logprobs") or []
-    if not isinstance(values, list) or not all(map(is_number, values)):
-        raise GeneratorError("The generator's server returned log probabilities that are not finite numbers.")
+    if not isinstance(values, list) or not all(map(is_log_prob, values)):
+        raise GeneratorError("The generator's server returned log probabilities that are not numbers of at most 0.")
     return (ids if all(map(_is_id, ids)) else None), [float(value) for value in values]
 
 
