@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from epf.reward_models.registry import RewardModelOptions
 
 _Given: TypeAlias = (
-    "tuple[Generator | GeneratorOptions | str | None, RewardModel | RewardModelOptions | str | None, str | Path | None, "
-    "str | None]"
+    "tuple[Generator | GeneratorOptions | Path | str | None, RewardModel | RewardModelOptions | Path | str | None, "
+    "str | Path | None, str | None]"
 )
 """Generator, reward model, tokenizer and family, as callers pass them."""
 
@@ -33,8 +33,8 @@ def solve(
     problem: str,
     *,
     options: SearchOptions | None = None,
-    generator: "Generator | GeneratorOptions | str | None" = None,
-    reward_model: "RewardModel | RewardModelOptions | str | None" = None,
+    generator: "Generator | GeneratorOptions | Path | str | None" = None,
+    reward_model: "RewardModel | RewardModelOptions | Path | str | None" = None,
     family: str | None = None,
     tokenizer: str | Path | None = None,
     confidence: ConfidenceMap | None = None,
@@ -82,8 +82,8 @@ async def asolve(
     problem: str,
     *,
     options: SearchOptions | None = None,
-    generator: "Generator | GeneratorOptions | str | None" = None,
-    reward_model: "RewardModel | RewardModelOptions | str | None" = None,
+    generator: "Generator | GeneratorOptions | Path | str | None" = None,
+    reward_model: "RewardModel | RewardModelOptions | Path | str | None" = None,
     family: str | None = None,
     tokenizer: str | Path | None = None,
     prompt: Sequence[Message] = (),
@@ -114,8 +114,8 @@ async def stream(
     problem: str,
     *,
     options: SearchOptions | None = None,
-    generator: "Generator | GeneratorOptions | str | None" = None,
-    reward_model: "RewardModel | RewardModelOptions | str | None" = None,
+    generator: "Generator | GeneratorOptions | Path | str | None" = None,
+    reward_model: "RewardModel | RewardModelOptions | Path | str | None" = None,
     family: str | None = None,
     tokenizer: str | Path | None = None,
     prompt: Sequence[Message] = (),

@@ -78,22 +78,22 @@ def paired(generator: Generator | GeneratorOptions, reward_model: RewardModel | 
 
 
 def named_pair(
-    generator: Generator | GeneratorOptions | str | None,
-    reward_model: RewardModel | RewardModelOptions | str | None,
+    generator: Generator | GeneratorOptions | Path | str | None,
+    reward_model: RewardModel | RewardModelOptions | Path | str | None,
     *,
     tokenizer: str | Path | None = None,
     family: str | None = None,
 ) -> Pair:
-    """The models that a caller in Python names or passes; ``tokenizer`` and ``family`` belong to names.
+    """The models that a caller in Python names or passes; ``tokenizer`` and ``family`` belong to names. A path is a directory.
 
     Raises:
         InvalidRequest: a name is not a reference, or ``tokenizer`` or ``family`` has no effect.
     """
-    if generator is None or isinstance(generator, str):
+    if generator is None or isinstance(generator, Path | str):
         generator = GeneratorOptions.model_validate(_named(generator, tokenizer=tokenizer))
     elif tokenizer is not None:
         raise _in_vain("tokenizer", "generator")
-    if reward_model is None or isinstance(reward_model, str):
+    if reward_model is None or isinstance(reward_model, Path | str):
         reward_model = RewardModelOptions.model_validate(_named(reward_model, family=family))
     elif family is not None:
         raise _in_vain("family", "reward_model")
@@ -114,7 +114,9 @@ def _is_shipped(role: str, model: Generator | RewardModel) -> bool:
     return model.name == load_config(SHIPPED / role).name
 
 
-def _named(reference: str | None, **options: Any) -> dict[str, Any]:
+def _named(reference: Path | str | None, **options: Any) -> dict[str, Any]:
+    if isinstance(reference, Path):
+        reference = str(reference.absolute())
     return {name: value for name, value in {REFERENCE: reference, **options}.items() if value is not None}
 
 

@@ -81,6 +81,8 @@ def test_a_server_is_asked_in_python(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"generator": "localhost:8001"}, "write http://localhost:8001"),
+        ({"generator": Path("no/such")}, "there is no directory '/.*/no/such'"),
+        ({"reward_model": Path("no/such")}, "there is no directory '/.*/no/such'"),
         ({"generator": Generator(solution(1)), "tokenizer": "org/model"}, "tokenizer has no effect"),
         ({"reward_model": RewardModel(), "family": "judge"}, "family has no effect"),
         ({"family": "judge"}, "family.*has no effect, since no reward model is named"),
