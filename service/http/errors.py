@@ -105,7 +105,7 @@ def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str |
         case "string_too_long":
             return f"`{field}` may have at most {context['max_length']} characters: shorten it.", field, InvalidRequest.code
         case "string_too_short" | "string_pattern_mismatch":
-            return f"`{field}` must not be empty: fill it in or leave it out.", field, InvalidRequest.code
+            return f"`{field}` must not be empty: fill it in, or leave it out where it is optional.", field, InvalidRequest.code
         case "literal_error" if isinstance(error.get("input", ""), str):
             return f"`{field}` must be one of {context['expected']}: choose one.", field, InvalidRequest.code
         case "int_type" | "int_from_float":
@@ -118,6 +118,9 @@ def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str |
             return f"`{field}` must be a string.", field, "invalid_type"
         case "list_type" | "tuple_type":
             return f"`{field}` must be a list.", field, InvalidRequest.code
+        case "too_short":
+            items = "1 item" if context["min_length"] == 1 else f"{context['min_length']} items"
+            return f"`{field}` must have at least {items}: add what is missing.", field, InvalidRequest.code
         case "too_long":
             return f"`{field}` may have at most {context['max_length']} items: shorten it.", field, InvalidRequest.code
     return f"`{field}`: {error['msg']}.", field, InvalidRequest.code

@@ -212,6 +212,13 @@ def test_the_seed_minus_one_draws_a_seed(path: str, client: httpx.Client) -> Non
     assert refusal["message"] == "`seed` must be at least -1: change it."
 
 
+def test_an_empty_list_and_an_empty_text_are_refused_in_our_words(client: httpx.Client) -> None:
+    refusal = failure(client.post("/solve/batch", json={"problems": []}))
+    assert refusal["message"] == "`problems` must have at least 1 item: add what is missing."
+    refusal = failure(client.post("/solve", json={"problem": ""}))
+    assert refusal["message"] == "`problem` must not be empty: fill it in, or leave it out where it is optional."
+
+
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "text/json", None]
 )
