@@ -285,7 +285,9 @@ def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]
     name = numbered["method"] if numbered else model
     n_particles = {"n_particles": int(numbered["n_particles"])} if numbered else {}
     if name not in METHOD_OF or n_particles.get("n_particles", 0) > max_particles:
-        raise ModelNotFound(f"The model `{model[:100]}` does not exist or you do not have access to it.", param="model")
+        unknown = f"The model `{model[:100]}` does not exist or you do not have access to it"
+        fix = f"a model has at most {max_particles} particles" if name in METHOD_OF else "/v1/models lists the models"
+        raise ModelNotFound(f"{unknown}: {fix}.", param="model")
     method = METHODS[METHOD_OF[name]]
     try:
         models.check(method)
