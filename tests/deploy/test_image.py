@@ -184,7 +184,9 @@ def test_the_commands_of_the_image_install_a_service_that_solves(tmp_path: Path)
     start: list[str] = json.loads(last("Dockerfile", "CMD").replace('"8000"', f'"{port}"'))
     health: list[str] = json.loads(last("Dockerfile", "HEALTHCHECK").partition("CMD ")[2].replace("8000", port))
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["epf"]
-    environment = machine.environment | {name: value for name, value in compose["environment"].items() if value is not None}
+    # Compose fills in the default of a variable that is not set.
+    filled = {name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", value) for name, value in compose["environment"].items() if value}
+    environment = machine.environment | filled
     environment["PATH"] = f"{machine.root}/opt/epf/bin:/usr/bin:/bin"
     log = tmp_path / "log"
 
