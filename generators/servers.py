@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 NEVER_BY_IDS: frozenset[ServerKind] = frozenset({"ollama", "lm_studio", "azure", "openai"})
 """Servers that take no token ids, and name their models as no tokenizer is named."""
 
+FIRST_CONTACT_S = 10.0
+"""Maximum time for a server to list its models, which takes no work: a wrong address should not cost a minute."""
+
 OFFER_COMPLETIONS: frozenset[ServerKind] = frozenset({"vllm", "sglang", "llama.cpp", "ollama", "lm_studio", "tgi"})
 """Servers that are known to have ``/v1/completions``."""
 
@@ -60,11 +63,11 @@ def load_server(
         ValueError: a URL is invalid, the tokenizer has no chat template, or the length of the context is unknown.
     """
 
-    def connect() -> Upstream:
-        return Upstream(urls, GeneratorError, "the generator", api_key=api_key, timeout_s=timeout_s)
+    def connect(limit_s: float = timeout_s) -> Upstream:
+        return Upstream(urls, GeneratorError, "the generator", api_key=api_key, timeout_s=limit_s)
 
     async def discover() -> ServedModel:
-        async with aclosing(connect()) as upstream:
+        async with aclosing(connect(min(timeout_s, FIRST_CONTACT_S))) as upstream:
             return await find_model(upstream, model)
 
     served = asyncio.run(discover())
