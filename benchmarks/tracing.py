@@ -1,9 +1,10 @@
 """Time that traces add to a search: ``python -m benchmarks.tracing``.
 
-Writes ``benchmarks/results/tracing.json`` and ``.md``. The embedded pair solves the same problems with the same seeds, with
-traces and without in turn, in one process; the collector, which decodes what it receives, runs in another. Every search is
-traced. What counts is the ratio of processor times of this process, the sending of the traces included, since times on the
-clock differ by more than traces add.
+Writes ``benchmarks/results/tracing.json`` and ``.md``. The embedded pair solves the same problems with the same seeds without
+traces, with spans that are recorded and dropped, and with traces that are sent, in turn and in one process; the collector,
+which decodes what it receives, runs in another. Every search is traced. What counts are the ratios of processor times of this
+process, since times on the clock differ by more than traces add. Recording happens within a search, sending after it, in a
+thread.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import asyncio
 import multiprocessing
 import os
 import time
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -20,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.output import RESULTS, save
+from epf.core import tracing
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -61,62 +64,94 @@ def _collect(ready: Connection) -> None:
     server.serve_forever()
 
 
-async def measure(n_problems: int, n_particles: int, environment: dict[str, str]) -> dict[str, Any]:
-    """Seconds of processor time of all searches, without traces and with them, in each round."""
+class Dropped:
+    """A recorder that keeps nothing."""
+
+    def samples(self, trace_id: int, parent: tracing.Parent | None) -> bool:
+        """Record every search."""
+        return True
+
+    def record(self, trace: tracing.Trace) -> None:
+        """Drop a trace."""
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """Record the spans of the block, and drop them."""
+    tracing.install(Dropped())
+    try:
+        yield
+    finally:
+        tracing.install(None)
+
+
+async def measure(n_problems: int, n_particles: int, n_rounds: int) -> dict[str, Any]:
+    """Seconds of processor time of all searches by arm, in each round."""
     texts = [problem.text for problem in islice(problems(SEED, "test", 4, 8), n_problems)]
-    rounds: list[tuple[float, float]] = []
+    arms: dict[str, Callable[[], AbstractContextManager[None]]] = {
+        "without": nullcontext,
+        "recorded": recorded,
+        "sent": telemetry,
+    }
+    seconds: dict[str, list[float]] = {arm: [] for arm in arms}
     async with (
         aclosing(EmbeddedGenerator()) as generator,
         aclosing(EmbeddedRewardModel()) as prm,
         aclosing(AnswerChecker()) as checker,
     ):
+        models: dict[str, Any] = {"generator": generator, "reward_model": prm, "checker": checker}
 
-        async def solve_all(traced: dict[str, str]) -> float:
-            began_s = time.process_time()
-            with telemetry(traced):
+        async def solve_all(traced: Callable[[], AbstractContextManager[None]]) -> float:
+            with traced():
+                began_s = time.process_time()
                 for seed, text in enumerate(texts):
-                    models: dict[str, Any] = {"generator": generator, "reward_model": prm, "checker": checker}
                     await asolve(text, n_particles=n_particles, seed=seed, **models)
             return time.process_time() - began_s
 
-        await solve_all({})
-        for _ in range(7):
-            rounds.append((await solve_all({}), await solve_all(environment)))
-    ratios = [traced / plain for plain, traced in rounds]
+        await solve_all(nullcontext)
+        for t in range(n_rounds):
+            order = list(arms)
+            for arm in order[t % 3 :] + order[: t % 3]:
+                seconds[arm].append(await solve_all(arms[arm]))
+    plain = np.array(seconds["without"])
+    ratios = {arm: np.array(seconds[arm]) / plain for arm in ("recorded", "sent")}
     return {
         "n_problems": n_problems,
         "n_particles": n_particles,
-        "seconds_per_search": float(np.median([plain for plain, _ in rounds])) / n_problems,
-        "ratio": float(np.median(ratios)),
-        "ratios": [round(ratio, 4) for ratio in ratios],
+        "seconds_per_search": float(np.median(plain)) / n_problems,
+        **{arm: [round(float(q), 4) for q in np.quantile(ratio, (0.5, 0.25, 0.75))] for arm, ratio in ratios.items()},
     }
 
 
 def main() -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", type=int, default=30)
+    parser.add_argument("--problems", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     here, there = multiprocessing.get_context("spawn").Pipe()
     collector = multiprocessing.get_context("spawn").Process(target=_collect, args=(there,), daemon=True)
     collector.start()
-    endpoint = f"http://127.0.0.1:{here.recv()}"
-    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
-    cells = [asyncio.run(measure(args.problems, n, {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})) for n in (4, 16)]
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{here.recv()}"
+    cells = [asyncio.run(measure(args.problems, n, args.rounds)) for n in (4, 16)]
     collector.terminate()
+
+    def shown(quartiles: list[float]) -> str:
+        middle, low, high = quartiles
+        return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+
     rows = [
-        f"| {cell['n_particles']} | {1000 * cell['seconds_per_search']:.0f} ms | {cell['ratio']:.4f} | "
-        f"{min(cell['ratios']):.4f} to {max(cell['ratios']):.4f} |"
+        f"| {cell['n_particles']} | {1000 * cell['seconds_per_search']:.0f} ms | "
+        f"{shown(cell['recorded'])} | {shown(cell['sent'])} |"
         for cell in cells
     ]
     table = [
-        "| particles | processor time of a search | times that with traces, median | rounds |",
+        "| particles | processor time of a search | recorded: times that | recorded and sent: times that |",
         "| --- | --- | --- | --- |",
         *rows,
     ]
-    page = "\n".join(
-        ["# What traces add to a search", "", f"`{COMMAND}`: {__doc__.splitlines()[0].split(':')[0]}.", "", *table, ""]
-    )
+    note = f"Medians over {args.rounds} rounds of {args.problems} problems, and quartiles. `{COMMAND}` measures it again."
+    page = "\n".join(["# What traces add to a search", "", *table, "", note, ""])
     save(RESULTS / "tracing", {"command": COMMAND, "cells": cells}, page)
 
 

@@ -83,6 +83,7 @@ class Telemetry:
         self._collector = collector
         self._provider = provider
         self._resource = dict(provider.resource.attributes)
+        self._client = collector.client()
         self._waiting: queue.Queue[Trace | None] = queue.Queue(MAX_QUEUED)
         self._failed = False
         self._is_full = False
@@ -118,7 +119,7 @@ class Telemetry:
         self._thread.join(CLOSING_S)
 
     def _send_all(self) -> None:
-        with self._collector.client() as client:
+        with self._client:
             traces: list[Trace | None] = []
             while None not in traces:
                 traces = [self._waiting.get()]
@@ -128,16 +129,16 @@ class Telemetry:
                         traces.append(self._waiting.get(timeout=0 if self._closing.is_set() else left_s))
                     except queue.Empty:
                         break
-                self._send(client, [trace for trace in traces if trace is not None])
+                self._send([trace for trace in traces if trace is not None])
 
-    def _send(self, client: httpx.Client, traces: Sequence[Trace]) -> None:
+    def _send(self, traces: Sequence[Trace]) -> None:
         from epf.service.operations.otlp import encoded
 
         if not traces:
             return
         try:
             content = encoded(traces, self._resource, scope="epf", version=VERSION, schema=SCHEMA)
-            response = client.post(self._collector.url, content=self._collector.body(content))
+            response = self._client.post(self._collector.url, content=self._collector.body(content))
             failure = None if response.is_success else f"status {response.status_code}"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             failure = type(error).__name__

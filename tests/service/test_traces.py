@@ -132,7 +132,8 @@ def test_without_a_collector_the_caller_s_trace_is_passed_on_and_searches_have_i
         sent = [*writer.headers, *judge.headers]
         assert {headers.get("traceparent") for headers in sent} == {CALLER, None}
         assert len({headers["x-session-id"] for headers in writer.headers}) == 3
-        assert {headers["x-session-id"] for headers in judge.headers} == {headers["x-session-id"] for headers in writer.headers}
+        # A score that two searches ask for at the same time belongs to the first.
+        assert {headers["x-session-id"] for headers in judge.headers} <= {headers["x-session-id"] for headers in writer.headers}
 
     run(test())
 
