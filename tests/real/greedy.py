@@ -21,7 +21,7 @@ TIE = {"vllm": 0.05, "llama.cpp": 0.5}
 """Difference of two log probabilities, in nats, below which the order of summation decides.
 
 llama.cpp computes with quantized numbers of the batch, and a prefix that it has in its cache was computed in other batches: the
-same greedy request then gives other tokens now and then. An error in how a prefix is tokenized moves them by whole nats.
+same greedy request then gives other tokens now and then.
 """
 
 END = 2
