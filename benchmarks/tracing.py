@@ -1,156 +1,122 @@
 """Time that traces add to a search: ``python -m benchmarks.tracing``.
 
-Writes ``benchmarks/results/tracing.json`` and ``.md``. The embedded pair solves the same problems with the same seeds without
-traces, with spans that are recorded and dropped, and with traces that are sent, in turn and in one process; the collector,
-which decodes what it receives, runs in another. Every search is traced. What counts are the ratios of processor times of this
-process, since times on the clock differ by more than traces add. Recording happens within a search, sending after it, in a
-thread.
+Writes ``benchmarks/results/tracing.json`` and ``.md``. The embedded pair solves problems with traces that are kept. From these
+traces, the processor time of recording a span, which happens within a search, and of encoding it for the collector, which
+happens after it in a thread, are measured in long loops, and compared with the processor time of the searches: the difference
+between searches with and without traces is smaller than that between two runs of the same search.
 """
 
 import argparse
 import asyncio
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import aclosing
 from itertools import islice
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 from benchmarks.output import RESULTS, save
 from epf.core import tracing
+from epf.core.tracing import Parent, Trace, search_span
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import asolve
 from epf.search.answers.checker import AnswerChecker
-from epf.service.operations.telemetry import telemetry
+from epf.service.operations.otlp import encoded
+from epf.service.operations.telemetry import SCHEMA
 
 COMMAND = "python -m benchmarks.tracing"
 SEED = 7_100_001
 
 
-def _collect(ready: Connection) -> None:
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+class Kept:
+    """A recorder that keeps all traces."""
 
-    n_spans = 0
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            nonlocal n_spans
-            request = ExportTraceServiceRequest()
-            request.ParseFromString(self.rfile.read(int(self.headers["content-length"])))
-            n_spans += sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            body = str(n_spans).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    ready.send(server.server_port)
-    server.serve_forever()
-
-
-class Dropped:
-    """A recorder that keeps nothing."""
-
-    def samples(self, trace_id: int, parent: tracing.Parent | None) -> bool:
+    def samples(self, trace_id: int, parent: Parent | None) -> bool:
         """Record every search."""
         return True
 
-    def record(self, trace: tracing.Trace) -> None:
-        """Drop a trace."""
+    def record(self, trace: Trace) -> None:
+        """Keep a trace."""
+        self.traces.append(trace)
 
 
-@contextmanager
-def recorded() -> Iterator[None]:
-    """Record the spans of the block, and drop them."""
-    tracing.install(Dropped())
-    try:
-        yield
-    finally:
-        tracing.install(None)
-
-
-async def measure(n_problems: int, n_particles: int, n_rounds: int) -> dict[str, Any]:
-    """Seconds of processor time of all searches by arm, in each round."""
+async def solve_all(n_problems: int, n_particles: int) -> float:
+    """Seconds of processor time per search."""
     texts = [problem.text for problem in islice(problems(SEED, "test", 4, 8), n_problems)]
-    arms: dict[str, Callable[[], AbstractContextManager[None]]] = {
-        "without": nullcontext,
-        "recorded": recorded,
-        "sent": telemetry,
-    }
-    seconds: dict[str, list[float]] = {arm: [] for arm in arms}
     async with (
         aclosing(EmbeddedGenerator()) as generator,
         aclosing(EmbeddedRewardModel()) as prm,
         aclosing(AnswerChecker()) as checker,
     ):
         models: dict[str, Any] = {"generator": generator, "reward_model": prm, "checker": checker}
+        began_s = time.process_time()
+        for seed, text in enumerate(texts):
+            await asolve(text, n_particles=n_particles, seed=seed, **models)
+        return (time.process_time() - began_s) / n_problems
 
-        async def solve_all(traced: Callable[[], AbstractContextManager[None]]) -> float:
-            with traced():
-                began_s = time.process_time()
-                for seed, text in enumerate(texts):
-                    await asolve(text, n_particles=n_particles, seed=seed, **models)
-            return time.process_time() - began_s
 
-        await solve_all(nullcontext)
-        for t in range(n_rounds):
-            order = list(arms)
-            for arm in order[t % 3 :] + order[: t % 3]:
-                seconds[arm].append(await solve_all(arms[arm]))
-    plain = np.array(seconds["without"])
-    ratios = {arm: np.array(seconds[arm]) / plain for arm in ("recorded", "sent")}
+def recording_s(like: Trace, n: int = 200) -> float:
+    """Seconds of processor time to record the spans of a trace once more, by the median of ``n`` times."""
+    tracing.install(Kept())
+    seconds = []
+    for _ in range(n):
+        began_s = time.process_time()
+        with search_span("search", like.spans[0].attributes):
+            for span in like.spans[1:]:
+                with tracing.span(span.name, span.attributes, span.kind):
+                    pass
+        seconds.append(time.process_time() - began_s)
+    tracing.install(None)
+    return float(np.median(seconds))
+
+
+def encoding_s(trace: Trace, n: int = 200) -> float:
+    """Seconds of processor time to encode a trace, by the median of ``n`` times."""
+    seconds = []
+    for _ in range(n):
+        began_s = time.process_time()
+        encoded([trace], {"service.name": "epf"}, scope="epf", version="0", schema=SCHEMA)
+        seconds.append(time.process_time() - began_s)
+    return float(np.median(seconds))
+
+
+def measure(n_problems: int, n_particles: int) -> dict[str, Any]:
+    """Spans of a search, and what they cost, for the trace of median length."""
+    kept = Kept()
+    tracing.install(kept)
+    search_s = asyncio.run(solve_all(n_problems, n_particles))
+    trace = sorted(kept.traces, key=lambda trace: len(trace.spans))[len(kept.traces) // 2]
     return {
-        "n_problems": n_problems,
         "n_particles": n_particles,
-        "seconds_per_search": float(np.median(plain)) / n_problems,
-        **{arm: [round(float(q), 4) for q in np.quantile(ratio, (0.5, 0.25, 0.75))] for arm, ratio in ratios.items()},
+        "n_spans": len(trace.spans),
+        "search_s": search_s,
+        "recording_s": recording_s(trace),
+        "encoding_s": encoding_s(trace),
     }
 
 
 def main() -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", type=int, default=15)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--problems", type=int, default=30)
     args = parser.parse_args()
-    here, there = multiprocessing.get_context("spawn").Pipe()
-    collector = multiprocessing.get_context("spawn").Process(target=_collect, args=(there,), daemon=True)
-    collector.start()
-    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{here.recv()}"
-    cells = [asyncio.run(measure(args.problems, n, args.rounds)) for n in (4, 16)]
-    collector.terminate()
-
-    def shown(quartiles: list[float]) -> str:
-        middle, low, high = quartiles
-        return f"{middle:.3f} ({low:.3f} to {high:.3f})"
-
+    cells = [measure(args.problems, n) for n in (4, 16)]
     rows = [
-        f"| {cell['n_particles']} | {1000 * cell['seconds_per_search']:.0f} ms | "
-        f"{shown(cell['recorded'])} | {shown(cell['sent'])} |"
+        f"| {cell['n_particles']} | {cell['n_spans']} | {1000 * cell['search_s']:.0f} ms | "
+        f"{cell['recording_s'] / cell['search_s']:.2%} | {cell['encoding_s'] / cell['search_s']:.2%} |"
         for cell in cells
     ]
     table = [
-        "| particles | processor time of a search | recorded: times that | recorded and sent: times that |",
-        "| --- | --- | --- | --- |",
+        "| particles | spans | processor time of a search | recording, within the search | encoding, after it |",
+        "| --- | --- | --- | --- | --- |",
         *rows,
     ]
-    note = f"Medians over {args.rounds} rounds of {args.problems} problems, and quartiles. `{COMMAND}` measures it again."
+    note = f"Shares of the processor time of a search by the embedded pair. `{COMMAND}` measures it again."
     page = "\n".join(["# What traces add to a search", "", *table, "", note, ""])
     save(RESULTS / "tracing", {"command": COMMAND, "cells": cells}, page)
 
