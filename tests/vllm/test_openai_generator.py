@@ -184,7 +184,8 @@ def test_a_cancelled_step_and_a_closed_generator_leave_nothing_running(server: V
 
 def settings(server: VllmServer, **options: Any) -> Settings:
     """Settings with the generator behind ``server``."""
-    generator = GeneratorOptions(kind="openai", url=server.url, tokenizer=SHIPPED / "generator")
+    # The embedded model reads the problem alone; no system prompt belongs in front of it.
+    generator = GeneratorOptions(kind="openai", url=server.url, tokenizer=SHIPPED / "generator", system_prompt="")
     return Settings(generator=generator, **options)
 
 
