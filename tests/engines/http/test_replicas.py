@@ -102,7 +102,7 @@ def test_a_silent_server_is_abandoned_for_another(silent: Answer) -> None:
         await servers[0].left.wait()
         assert [len(server.requests) for server in servers] == [1, 1]
 
-    run([lambda _: silent, lambda _: GOOD], test, timeout_s=0.3)
+    run([lambda _: silent, lambda _: GOOD], test, timeout_s=0.8)
 
 
 def test_events_keep_a_slow_stream_alive_until_the_deadline() -> None:
