@@ -27,6 +27,7 @@ def test_tools_are_listed_with_their_questions(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.slow
 def test_every_tool_answers_its_example_in_every_form(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tool = TOOLS[name]
     file, picture = written(tmp_path / "example.json", tool.example), tmp_path / "picture.png"

@@ -180,6 +180,7 @@ def test_scores_of_a_file(epf: Command, tmp_path: Path) -> None:
         (("--reward-model", "http://127.0.0.1:1", "--family", "other", "a?", "b"), "The server of the reward model at"),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_be_scored_is_one_line(epf: Command, arguments: tuple[str, ...], message: str) -> None:
     code, out, lines = epf("score", *arguments)
     assert (code, out) == (1 if message.startswith("The server") else 2, "")

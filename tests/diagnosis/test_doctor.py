@@ -43,6 +43,7 @@ def marks(findings: list[Finding], mark: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("by_ids", "tokens"), [(True, "returns them"), (False, "returns text")])
+@pytest.mark.slow
 def test_a_generator_behind_a_server(by_ids: bool, tokens: str) -> None:
     findings = of_server(by_ids=by_ids)
     assert marks(findings, "failed") == []

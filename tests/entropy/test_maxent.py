@@ -67,6 +67,7 @@ def test_no_other_distribution_with_these_means_has_more_entropy(law: Law) -> No
 
 
 @given(laws(), st.floats(0.1, 100), st.floats(-50, 50), st.randoms())
+@pytest.mark.slow
 def test_weights_ignore_units_offsets_and_the_order_of_rows(law: Law, scale: float, shift: float, random: Random) -> None:
     features, p = law
     found = maxent(features, p @ features, np.zeros(len(p)))

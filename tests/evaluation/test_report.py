@@ -191,6 +191,7 @@ def test_shares_of_older_runs_are_not_taken_for_confidences() -> None:
     assert report_of([row(str(i), evidence=None) for i in range(N)], [("epf", 4)]).confidence is None
 
 
+@pytest.mark.slow
 def test_every_picture_is_drawn(report: Report, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     assert list(draw(report, tmp_path)) == list(PICTURES)

@@ -74,6 +74,7 @@ def test_a_problem_has_the_requested_number_of_lines(n_steps: int) -> None:
     assert {problem(rng, n_steps, "train").n_steps for _ in range(50)} == {n_steps}
 
 
+@pytest.mark.slow
 def test_no_graph_of_quantities_is_in_training_and_in_a_test_split() -> None:
     assert not any(held_out_graph(p.graph) for p in drawn("train", 1000))
     assert all(held_out_graph(p.graph) for p in drawn("test", 300) + drawn("wordings", 300))

@@ -46,6 +46,7 @@ SURE, UNSURE = {"a": 0.99, "b": 0.99}, {"a": 0.5, "b": 0.5}
         ("a" * 16, SURE, 1.0, 16),
     ],
 )
+@pytest.mark.slow
 def test_solutions_are_drawn_until_the_answer_is_certain(
     answers: str, scores: Mapping[str | None, float], certainty: float, drawn: int
 ) -> None:
@@ -58,6 +59,7 @@ def test_solutions_are_drawn_until_the_answer_is_certain(
     assert result.log_evidence == pytest.approx(math.log(np.mean(odds)))
 
 
+@pytest.mark.slow
 def test_an_answer_that_leads_by_odds_and_not_by_votes_is_not_certain() -> None:
     result, _ = run("abbb" + "a" * 4, {"a": 0.999, "b": 0.5}, n_particles=8, certainty=0.8)
     assert len(result.particles) == 8

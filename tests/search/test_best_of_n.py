@@ -63,6 +63,7 @@ async def results(method: str, aggregation: str) -> list[SearchResult]:
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.slow
 def test_weights_times_evidence_are_the_exact_posterior(aggregation: str) -> None:
     table = np.zeros((N_SEEDS, len(LEAVES)))
     for row, result in zip(table, asyncio.run(results("weighted_best_of_n", aggregation)), strict=True):

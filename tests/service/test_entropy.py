@@ -95,6 +95,7 @@ def test_every_tool_answers_its_example() -> None:
         ([], None, "invalid_json"),
     ],
 )
+@pytest.mark.slow
 def test_the_row_and_field_at_fault_are_named(body: Any, param: str | None, code: str) -> None:
     response = ask("reconstruction", json=body)
     assert response.status_code == 400
@@ -105,6 +106,7 @@ def test_the_row_and_field_at_fault_are_named(body: Any, param: str | None, code
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'{"a": \xff}', b"[" * 100_000, b'{"columns": {"a": [' + b"9" * 10_000 + b"]}}"]
 )
+@pytest.mark.slow
 def test_invalid_json_is_refused(content: bytes) -> None:
     response = ask("reconstruction", content=content, headers={"content-type": "application/json"})
     assert response.status_code == 400

@@ -163,6 +163,7 @@ def test_a_bug_is_an_internal_error() -> None:
         ("/v1/chat/completions", {**CHAT, "model": "epf-8", "stream": True}),
     ],
 )
+@pytest.mark.slow
 def test_cancellations_are_counted_by_reason(how: str, path: str, body: dict[str, Any]) -> None:
     async def scenario() -> None:
         generator = ScriptedGenerator(hold=True)

@@ -97,6 +97,7 @@ def test_a_trace_is_scored() -> None:
         (b"no", 400, None),
     ],
 )
+@pytest.mark.slow
 def test_invalid_traces_are_refused(body: Any, status: int, param: str | None) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         content = {"content": body} if isinstance(body, bytes) else {"json": body}

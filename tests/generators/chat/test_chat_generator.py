@@ -99,6 +99,7 @@ async def served_text(directory: Path, sampling: Sampling, n_tokens: int) -> str
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_greedy_steps_are_one_completion_however_the_server_continues(directory: Path, kind: Kind) -> None:
     """The separator is a letter, which the model writes in any of its tokens."""
     sampling = Sampling(temperature=0, max_tokens=40, separator="N")

@@ -127,6 +127,7 @@ def test_annealing_leaves_the_incremental_target_exact(annealing: Schedule) -> N
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
 @pytest.mark.parametrize("lam", [0.5, 1.0])
+@pytest.mark.slow
 def test_redrawn_lookahead_is_exact(weighting: Weighting, lam: float) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", lam=lam, ess_threshold=0.8)
     assert worst_z(*estimates(config, lookahead="redraw")) < MAX_Z
@@ -138,6 +139,7 @@ def test_redrawn_lookahead_with_annealing_is_exact() -> None:
 
 
 @pytest.mark.parametrize("weighting", ["current", "incremental"])
+@pytest.mark.slow
 def test_reused_lookahead_without_a_guide_is_exact(weighting: Weighting) -> None:
     config = FilterConfig(weighting=weighting, annealing="none", lam=0.0, ess_threshold=0.8)
     assert worst_z(*estimates(config, lookahead="reuse")) < MAX_Z

@@ -49,6 +49,7 @@ def simulate(
         (0.4, 0.95, "base", "residual"),
     ],
 )
+@pytest.mark.slow
 def test_solutions_and_evidence_are_unbiased(fraction: float, threshold: float, schedule: Schedule, scheme: Scheme) -> None:
     target = TREE.target("incremental")
     index = {path: k for k, path in enumerate(target)}
