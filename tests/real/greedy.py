@@ -85,7 +85,7 @@ async def differences(generator: Generator, server: Server, questions: Sequence[
     """Describe every question whose answers differ, by token ids or by text alone.
 
     Where the two likeliest tokens are as good as equal, the last bits of a sum decide, which depend on what else the server
-    computes at that moment: such a difference does not count.
+    computes at that moment: such a difference does not count, nor one that is gone when both are asked again.
     """
     gate = asyncio.Semaphore(N_PARALLEL[server.kind])
     tokenizer = ChatTokenizer(MODEL)
@@ -93,15 +93,20 @@ async def differences(generator: Generator, server: Server, questions: Sequence[
 
     async def compare(client: httpx.AsyncClient, question: str) -> None:
         async with gate:
-            searched, plain = await by_search(generator, question), await by_server(client, server, question)
-            if _same(searched, plain, ids=ids):
-                return
-            common = _n_common(searched, plain, tokenizer, ids=ids)
-            prompt = (*tokenizer.render([Message("user", question)]), *plain.ids[:common])
-            margin = await _margin(client, server, prompt)
-            if margin > TIE[server.kind]:
-                what = f"{question!r}, from token {common} on, by {margin:.2f} nats"
-                found.append(f"{what}:\n  search {searched}\n  server {plain}")
+            differs = await difference(client, question)
+            if differs and await difference(client, question):
+                found.append(differs)
+
+    async def difference(client: httpx.AsyncClient, question: str) -> str:
+        searched, plain = await by_search(generator, question), await by_server(client, server, question)
+        if _same(searched, plain, ids=ids):
+            return ""
+        common = _n_common(searched, plain, tokenizer, ids=ids)
+        prompt = (*tokenizer.render([Message("user", question)]), *plain.ids[:common])
+        margin = await _margin(client, server, prompt)
+        if margin <= TIE[server.kind]:
+            return ""
+        return f"{question!r}, from token {common} on, by {margin:.2f} nats:\n  search {searched}\n  server {plain}"
 
     async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
         for question in questions:
