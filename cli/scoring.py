@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, aclosing
 from json import dumps
 
+from epf.cli.ordered import print_in_order
 from epf.cli.solutions import Solution
 from epf.cli.view import printable
 from epf.core.errors import InvalidRequest, SearchServiceError
@@ -63,14 +64,7 @@ async def _score_all(solutions: Sequence[Solution], reward_model: RewardModel, *
         return _table(solution, scores) if one else f"row {solution.row}: {'  '.join(f'{s.probability:.4f}' for s in scores)}"
 
     async with aclosing(reward_model):
-        tasks = [asyncio.create_task(text(solution)) for solution in solutions]
-        try:
-            for task in tasks:
-                print(await task, flush=True)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await print_in_order(text(solution) for solution in solutions)
     return 1 if n_failed else 0
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from epf.cli.loading import loaded
 from epf.cli.models import announced_models
+from epf.cli.ordered import print_in_order
 from epf.cli.problems import ProblemRow
 from epf.cli.progress import progress
 from epf.cli.settings import read_settings
@@ -110,14 +111,7 @@ async def solve_file(
         return written
 
     async with models as found:
-        tasks = [asyncio.create_task(line(row, found)) for row in rows]
-        try:
-            for task in tasks:
-                print(await task, flush=True)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await print_in_order(line(row, found) for row in rows)
     return 1 if n_failed else 0
 
 
