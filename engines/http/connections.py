@@ -100,11 +100,11 @@ class Connections:
             RetryableError: the server is unreachable, or the status is a temporary one.
             UpstreamRejected: any other status.
         """
-        target = httpx.URL(url)
+        target = urlsplit(url)
         attributes: dict[str, tracing.Value] = {
             "http.request.method": method,
             "url.path": target.path,
-            "server.address": target.host,
+            "server.address": target.hostname or "",
         }
         if target.port is not None:
             attributes["server.port"] = target.port
