@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from epf.core.generator import Finish
-from epf.search.result import SearchResult, StepRecord
+from epf.search.result import AnswerShare, SearchResult, StepRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,25 @@ class Scored:
 class Resampled:
     """All particles were weighed at step ``record.t``; ``ancestors[i]`` is the particle that slot i continues, ``(n,)``.
 
-    ``answer`` is the best answer so far (None before any particle finished), ``n_finished`` the number of finished particles.
+    Attributes:
+        record: figures of the round.
+        ancestors: as above.
+        n_finished: number of finished particles.
+        answer: the best answer so far; None before any particle finished.
+        distribution: all answers so far, most probable first; answers are equal only if their texts are.
+        weights: normalised weights of the particles, before annealing, ``(n,)``: what the round decided by. 0 for one that is
+            discarded or takes no part in the round.
+        probabilities: probability of each particle in one draw of an ancestor, after annealing, ``(n,)``. None if the round
+            did not draw ancestors at random.
     """
 
     record: StepRecord
     ancestors: tuple[int, ...]
     n_finished: int
     answer: str | None
+    distribution: tuple[AnswerShare, ...] = ()
+    weights: tuple[float, ...] = ()
+    probabilities: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

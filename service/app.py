@@ -32,6 +32,7 @@ from epf.service.searches.found import found
 from epf.service.searches.lease import Searches
 from epf.service.searches.models import Models, in_background, load_confidence, open_service_models, with_checker
 from epf.service.settings import Settings
+from epf.service.solve import methods
 from epf.service.solve import router as solve
 from epf.service.solve.events import SolveEvent
 from epf.service.state import ServiceState
@@ -99,7 +100,7 @@ def create_app(
     )
     state.attach(app)
     searches_in_background = ResponsesState.attach(app, settings).background
-    for module in (solve, batch, score, chat, completions, responses, models, entropy, health):
+    for module in (solve, methods, batch, score, chat, completions, responses, models, entropy, health):
         app.include_router(module.router)
     errors.install(app)
     pages.install(app)

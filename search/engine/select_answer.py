@@ -103,13 +103,17 @@ async def select_answer(
     )
 
 
-def best_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, options: SearchOptions) -> str | None:
+def best_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, options: SearchOptions) -> Choice | None:
     """Answer with the most votes among finished particles; None without one. Answers are equal only if their texts are."""
     answers = _answers(trajectories, options)
     classes = [answers.index(answer) for answer in answers]
     votes = vote_weights(trajectories, log_weights, options)
-    choice = choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
-    return None if choice is None else choice.answer
+    return choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
+
+
+def answer_and_shares(choice: Choice | None) -> tuple[str | None, tuple[AnswerShare, ...]]:
+    """The answer of a choice and its distribution; None and no answers without one."""
+    return (None, ()) if choice is None else (choice.answer, choice.distribution)
 
 
 def vote_weights(trajectories: Sequence[Trajectory], log_weights: FloatArray, options: SearchOptions) -> FloatArray:

@@ -25,14 +25,14 @@ import numpy as np
 from epf.search.answers.extract import final_answer
 from epf.search.engine.rounds import is_finished
 from epf.search.engine.search_run import SearchRun
-from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.select_answer import answer_and_shares, best_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.method import UNFILTERED, Method
 from epf.search.methods.sampling import sample_solutions
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc.certainty import fewest_votes, probability_of_lead
-from epf.search.smc.weights import entropy, ess, log_mean, logit
+from epf.search.smc.weights import entropy, ess, log_mean, logit, normalise
 
 
 async def run_adaptive(run: SearchRun) -> Outcome:
@@ -55,8 +55,10 @@ async def run_adaptive(run: SearchRun) -> Outcome:
         cut = batch_cut or cut
         log_weights = np.array([float(logit(t.scores[-1])) if t.scores else -np.inf for t in trajectories])
         records.append(StepRecord(len(records) + 1, ess(log_weights), entropy(log_weights), 1.0, False, len(trajectories)))
-        answer = best_so_far(trajectories, log_weights, options)
-        run.emit(Resampled(records[-1], tuple(range(n)), int(is_finished(trajectories).sum()), answer))
+        answer, shares = answer_and_shares(best_so_far(trajectories, log_weights, options))
+        weights = (*normalise(log_weights).tolist(), *[0.0] * (n - len(trajectories)))
+        n_finished = int(is_finished(trajectories).sum())
+        run.emit(Resampled(records[-1], tuple(range(n)), n_finished, answer, shares, weights))
         if answer is not None and _lead(run, trajectories, answer) >= options.certainty:
             break
         size = len(trajectories)

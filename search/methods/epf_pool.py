@@ -22,7 +22,7 @@ import numpy as np
 
 from epf.search.engine.rounds import any_running, is_finished, replay_events, run_round
 from epf.search.engine.search_run import SearchRun
-from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.select_answer import answer_and_shares, best_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.filtering import newest_score
@@ -30,7 +30,7 @@ from epf.search.methods.method import ANNEALING, Method
 from epf.search.result import StepRecord, StopReason
 from epf.search.smc import pool as smc
 from epf.search.smc.annealing import temperature
-from epf.search.smc.weights import FloatArray, entropy, ess, log_sum, logit
+from epf.search.smc.weights import FloatArray, entropy, ess, log_sum, logit, normalise
 
 
 async def run_epf_pool(run: SearchRun) -> Outcome:
@@ -78,6 +78,8 @@ async def run_epf_pool(run: SearchRun) -> Outcome:
                 rng=run.rng("resampling", t),
             )
             mixes = ess(log_weights) < options.ess_threshold * len(moved)
+            weights = np.zeros(n)
+            weights[slots] = normalise(log_weights)
             for slot, trajectory in zip(slots, moved, strict=True):
                 shown[slot] = trajectory
             slots = sorted(sorted(range(n), key=lambda slot: shown[slot].status == "finished")[: chosen.size])
@@ -88,7 +90,8 @@ async def run_epf_pool(run: SearchRun) -> Outcome:
             n_distinct = len(set(chosen.tolist()))
             records.append(StepRecord(t, ess(log_weights), entropy(log_weights), heat, bool(moving), n_distinct))
             n_finished = int((pool.solved > -np.inf).sum())
-            event = Resampled(records[-1], tuple(ancestors), n_finished, best_so_far(prefixes, pool.solved, options))
+            so_far = answer_and_shares(best_so_far(prefixes, pool.solved, options))
+            event = Resampled(records[-1], tuple(ancestors), n_finished, *so_far, tuple(weights.tolist()))
         run.emit(event)
         for slot, a, trajectory in zip(slots, chosen, moving, strict=True):
             if a < n_older:

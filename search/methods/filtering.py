@@ -12,7 +12,7 @@ import numpy as np
 
 from epf.search.engine.rounds import any_running, is_discarded, is_finished, run_round
 from epf.search.engine.search_run import NO_OPINION, SearchRun
-from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.select_answer import answer_and_shares, best_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.options import SearchOptions
@@ -154,12 +154,27 @@ def _record(t: int, info: smc.FilterInfo) -> StepRecord:
 def _resampled(
     run: SearchRun, sweep: Sweep, trajectories: Sequence[Trajectory], info: smc.FilterInfo, record: StepRecord
 ) -> Resampled:
-    """The event of a round, with the particles of earlier sweeps counted in."""
+    """The event of a round, with the particles of earlier sweeps counted in; those have no weight in it."""
     n_drawn = len(trajectories) - (sweep.reference is not None)
     everyone = (*sweep.earlier, *trajectories[:n_drawn])
     log_weights = np.array([*sweep.earlier_log_weights, *log_normalised(info.log_weights)[:n_drawn]])
     ancestors = list(range(run.options.n_particles))
     for slot, ancestor in zip(sweep.slots, info.ancestors.tolist(), strict=True):
         ancestors[slot] = sweep.slots[ancestor]
-    n_finished = int(is_finished(everyone).sum())
-    return Resampled(record, tuple(ancestors), n_finished, best_so_far(everyone, log_weights, run.options))
+    weights = _in_slots(info.weights, sweep, run.options.n_particles)
+    probabilities = None if info.probabilities is None else _in_slots(info.probabilities, sweep, run.options.n_particles)
+    return Resampled(
+        record,
+        tuple(ancestors),
+        int(is_finished(everyone).sum()),
+        *answer_and_shares(best_so_far(everyone, log_weights, run.options)),
+        weights,
+        probabilities,
+    )
+
+
+def _in_slots(values: FloatArray, sweep: Sweep, n: int) -> tuple[float, ...]:
+    """``values`` ``(m,)`` of the sweep's particles at their places in the search, ``(n,)``; 0 elsewhere."""
+    placed = np.zeros(n)
+    placed[list(sweep.slots)] = values
+    return tuple(placed.tolist())

@@ -12,12 +12,12 @@ import numpy as np
 
 from epf.search.engine.rounds import any_running, is_discarded, is_finished, run_round
 from epf.search.engine.search_run import SearchRun
-from epf.search.engine.select_answer import best_so_far
+from epf.search.engine.select_answer import answer_and_shares, best_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.aggregation import aggregated
 from epf.search.result import StepRecord
-from epf.search.smc.weights import FloatArray, entropy, ess, logit
+from epf.search.smc.weights import FloatArray, entropy, ess, logit, normalise
 
 Rule = Callable[[Sequence[Trajectory], FloatArray, int], list[int]]
 """``(trajectories (n,), log_weights (n,), beam_width)`` to the particle that each slot continues, ``(n,)``."""
@@ -43,13 +43,14 @@ async def run_stepwise(run: SearchRun, rule: Rule) -> Outcome:
             slots = list(range(n))
             ancestors = slots if t == options.max_steps else rule(trajectories, log_weights, options.beam_width)
             pruned = ancestors != slots
+            weights = tuple(normalise(log_weights).tolist())
             records.append(StepRecord(t, ess(log_weights), entropy(log_weights), 1.0, pruned, len(set(ancestors))))
             if pruned:
                 trajectories = [replace(trajectories[a], lineage=(*trajectories[a].lineage, a)) for a in ancestors]
                 log_weights = log_weights[ancestors]
             n_finished = int(is_finished(trajectories).sum())
-            answer = best_so_far(trajectories, log_weights, options)
-        run.emit(Resampled(records[-1], tuple(ancestors), n_finished, answer))
+            so_far = answer_and_shares(best_so_far(trajectories, log_weights, options))
+        run.emit(Resampled(records[-1], tuple(ancestors), n_finished, *so_far, weights))
         if not any_running(trajectories):
             return Outcome(tuple(trajectories), log_weights, math.nan, tuple(records))
     return Outcome(tuple(trajectories), log_weights, math.nan, tuple(records), "max_steps")

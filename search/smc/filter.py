@@ -118,6 +118,9 @@ class FilterInfo:
             before annealing; 0 if all are dead.
         temperature: temperature of the draw; 1 without a draw.
         resampled: whether ancestors were drawn.
+        weights: normalised weights that steer the draw, before annealing, ``(n,)``; all zero if all particles are dead.
+        probabilities: probability of each particle in one draw, after annealing, ``(n,)``; zero for one that takes no part.
+            None without a draw.
     """
 
     log_weights: FloatArray
@@ -127,6 +130,8 @@ class FilterInfo:
     entropy: float
     temperature: float
     resampled: bool
+    weights: FloatArray
+    probabilities: FloatArray | None = None
 
 
 def start(n: int) -> FilterState:
@@ -156,13 +161,18 @@ def step(
     steer = look_ahead(log_weights, observation, config)
     group = np.flatnonzero(config.resample_finished | ~observation.finished)
     shown = steer[group] if group.size else steer
+    weights = normalise(steer)
     if observation.last or not _draws(log_weights[group], steer[group], config):
-        info = FilterInfo(log_weights, np.arange(n), np.ones(n, dtype=np.bool_), ess(shown), entropy(shown), 1.0, False)
+        everyone = np.ones(n, dtype=np.bool_)
+        info = FilterInfo(log_weights, np.arange(n), everyone, ess(shown), entropy(shown), 1.0, False, weights)
         return FilterState(t, log_weights, observation.logits, state.log_scale), info
     heat = temper(shown, t, config)
     ancestors = draw(steer / heat, group, rng, config, reference)
     left, log_factor = left_over_weights(log_weights, steer, heat, group, ancestors, config)
-    info = FilterInfo(log_weights, ancestors, first_copies(ancestors), ess(shown), entropy(shown), heat, True)
+    probabilities = np.zeros(n)
+    probabilities[group] = normalise(steer[group] / heat)
+    first, drawn = first_copies(ancestors), (heat, True, weights, probabilities)
+    info = FilterInfo(log_weights, ancestors, first, ess(shown), entropy(shown), *drawn)
     return FilterState(t, left, observation.logits[ancestors], state.log_scale + log_factor), info
 
 

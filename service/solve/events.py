@@ -1,6 +1,6 @@
 """Server-sent events of ``POST /solve`` with ``stream``."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import asdict
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from epf.core.generator import Finish
 from epf.search.events import Answered, Resampled, Scored, Started, StepTaken, TextSampled
+from epf.search.result import AnswerShare
 from epf.search.runner import SearchRequest
 from epf.service.http.errors import detail_of
 from epf.service.http.schemas import ErrorDetail
@@ -65,6 +66,18 @@ class ResampledEvent(BaseModel):
     ancestors: list[int] = Field(description="For each slot, the index of the particle that it continues.")
     n_finished: int = Field(description="Number of finished particles.")
     answer: str | None = Field(description="The best answer so far.")
+    distribution: list[AnswerShare] = Field(
+        description="All answers so far, most probable first, equal only if their texts are. The result compares them as "
+        "mathematics."
+    )
+    weights: list[float] = Field(
+        description="Normalised weight of each particle before annealing, to 6 digits. 0 for one that is discarded or takes no "
+        "part in the round."
+    )
+    probabilities: list[float] | None = Field(
+        description="Probability of each particle in one draw of an ancestor, after annealing, to 6 digits. Null if the round "
+        "did not draw ancestors at random."
+    )
 
 
 class AnswerEvent(BaseModel):
@@ -113,12 +126,22 @@ def to_schema(event: Started | StepTaken | Scored | Resampled | Answered, *, id:
         case Scored():
             return ScoredEvent(type="scored", **asdict(event))
         case Resampled():
-            ancestors, record = list(event.ancestors), asdict(event.record)
             return ResampledEvent(
-                type="resampled", ancestors=ancestors, n_finished=event.n_finished, answer=event.answer, **record
+                type="resampled",
+                **asdict(event.record),
+                ancestors=list(event.ancestors),
+                n_finished=event.n_finished,
+                answer=event.answer,
+                distribution=list(event.distribution),
+                weights=_short(event.weights),
+                probabilities=None if event.probabilities is None else _short(event.probabilities),
             )
         case Answered():
             return AnswerEvent(type="answer", result=SolveResponse.of(event.result, particles=particles, id=id))
+
+
+def _short(values: Iterable[float]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]
 
 
 def frame(event: AnySolveEvent) -> str:

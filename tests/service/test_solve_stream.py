@@ -6,6 +6,7 @@ import jsonschema_rs
 import pytest
 
 from epf.core.errors import GeneratorError, Overloaded
+from epf.search.methods import METHODS
 from epf.service.app import create_app
 from epf.service.searches.admission import Ticket
 from epf.service.searches.lease import Searches
@@ -48,6 +49,26 @@ def test_every_event_of_the_search_is_sent(method: str) -> None:
     resampled = next(event for event in events if event["type"] == "resampled")
     assert len(resampled["ancestors"]) == n
     assert {"t", "ess", "entropy", "temperature", "resampled", "distinct_ancestors", "n_finished", "answer"} < set(resampled)
+
+
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if name != "sample" and method.by_steps])
+def test_a_round_shows_by_what_it_decided(method: str) -> None:
+    n = 8
+    rounds = [event for event in streamed(n_particles=n, seed=3, method=method) if event["type"] == "resampled"]
+    assert rounds
+    for event in rounds:
+        assert len(event["weights"]) == n
+        assert sum(event["weights"]) == pytest.approx(1, abs=1e-5)
+        assert [share["answer"] for share in event["distribution"]][:1] == [event["answer"]] * (event["answer"] is not None)
+        if event["probabilities"] is None:
+            continue
+        assert event["resampled"]
+        assert sum(event["probabilities"]) == pytest.approx(1, abs=1e-5)
+        moved = [ancestor for slot, ancestor in enumerate(event["ancestors"]) if event["probabilities"][slot] > 0]
+        assert all(event["probabilities"][ancestor] > 0 for ancestor in moved)
+        powers = [weight ** (1 / event["temperature"]) for weight in event["weights"]]
+        assert event["probabilities"] == pytest.approx([power / sum(powers) for power in powers], abs=1e-4)
+    assert any(event["answer"] is not None for event in rounds)
 
 
 def test_the_streamed_answer_equals_the_plain_one() -> None:
