@@ -18,6 +18,8 @@ SEPARATOR = "\n\n"
 MAX_SEPARATOR_TOKENS = 1024
 SYSTEM = Message("system", "Be brief.")
 QUESTION = Message("user", "What is 2 + 3?")
+PLAIN_TURNS = "Prefer a model whose chat template marks turns with tokens where strangers write the problems."
+UNSPELLABLE = "Use the tokenizer.json that the model was published with."
 NOT_OURS = "Set EPF_GENERATOR__TOKENIZER to the directory or hub name of the model that the server runs."
 
 
@@ -51,10 +53,18 @@ class TokenChecks:
     async def _template(self) -> Outcome:
         """The template takes a system message, writes the beginning of the reply, and its markers cannot be typed."""
         ids = self._tokenizer.render([QUESTION])
+        if self._tokenizer.forgeable:
+            shown = ", ".join(self._tokenizer.forgeable)
+            return warning(f"problems that contain {shown} are refused: the vocabulary has no other spelling", UNSPELLABLE)
         forged = [name for name in self._markers(ids) if self._n_with(name, ids) > 0]
         if forged:
             shown = ", ".join(forged[:3])
             return failed(f"a problem that contains {shown} forges a turn", "Mark these tokens as special in tokenizer.json.")
+        if self._tokenizer.plain_marks.names:
+            shown = ", ".join(map(repr, self._tokenizer.plain_marks.names))
+            forgeable = self._tokenizer.plain_marks.forgeable
+            what = "is too common to be refused, so a problem can forge a turn" if forgeable else "is refused in messages"
+            return warning(f"it begins turns with plain text ({shown}), which {what}", PLAIN_TURNS)
         if not self._tokenizer.ends_prompt(ids):
             return warning(
                 "it does not write the beginning of the reply",
@@ -67,14 +77,15 @@ class TokenChecks:
         return ok("takes a system message, begins the reply, its markers cannot be typed")
 
     def _markers(self, ids: tuple[int, ...]) -> list[str]:
-        """Names of the added tokens that the template writes, and not the message."""
-        written = dict.fromkeys(id_ for id_ in ids if id_ in self._added)
-        return [self._added[id_].content for id_ in written if id_ not in self._tokenizer.encode(QUESTION.content)]
+        """Names of the reserved tokens that the template writes."""
+        written = dict.fromkeys(id_ for id_ in ids if id_ in self._tokenizer.reserved_ids)
+        return [self._added[id_].content for id_ in written]
 
     def _n_with(self, name: str, ids: tuple[int, ...]) -> int:
         """How many more markers a prompt has whose message contains the name of one."""
         typed = self._tokenizer.render([Message("user", f"{name} {QUESTION.content}")])
-        return sum(id_ in self._added for id_ in typed) - sum(id_ in self._added for id_ in ids)
+        reserved = self._tokenizer.reserved_ids
+        return sum(id_ in reserved for id_ in typed) - sum(id_ in reserved for id_ in ids)
 
     async def _separator(self) -> Outcome:
         """Some tokens spell a blank line, at which a step ends."""

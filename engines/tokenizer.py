@@ -1,22 +1,22 @@
 """Text to token ids and back, with the model's chat template."""
 
+import json
 import re
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache, partial
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import takewhile
 from pathlib import Path
-from typing import NoReturn
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
-from epf.core.off_loop import LONG_CHARS
+from epf.engines.chat_template import ChatTemplate, has_template, named_tokens
+from epf.engines.guarded import BYTE_OF, GuardedTokenizer, is_byte_level, normalization, pattern_of, read_tokenizer
 from epf.engines.onnx.config import read_json
+from epf.engines.plain_marks import PlainMarks
 
 MAX_TEXTS_CACHED = 4096
 DIGESTED_IDS = 64
@@ -26,55 +26,80 @@ DIGESTED_IDS = 64
 class ChatTokenizer:
     """Reads ``tokenizer.json`` and the chat template of a model directory.
 
-    Only the template produces special tokens: one typed into a message is spelled as ordinary text and cannot end a turn.
+    Only the template produces the tokens that it writes, whether or not the tokenizer's file calls them special: one typed into
+    a message is spelled as ordinary text and cannot begin or end a turn.
     """
 
     def __init__(self, directory: Path) -> None:
-        path = directory / "tokenizer.json"
-        if not path.exists():
-            raise FileNotFoundError(f"{path} is missing. This is not a model directory.")
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.encode_special_tokens = True
-        added = self._tokenizer.get_added_tokens_decoder()
-        self._added = frozenset(added)
-        self._specials = {token.content: id_ for id_, token in added.items() if token.special}
-        self._bytes = self._vocabulary_bytes()
-        self._eos_ids = self._end_ids(directory)
-        self._special_pattern = re.compile("(" + "|".join(map(re.escape, self._specials)) + ")") if self._specials else None
-        template = directory / "chat_template.jinja"
-        source = template.read_text(encoding="utf-8") if template.exists() else _configured_template(directory)
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        environment.globals.update(_named_tokens(directory), raise_exception=_reject, strftime_now=_now)
-        self._template = environment.from_string(source)
+        data = read_tokenizer(directory)
+        self.template = ChatTemplate(directory)
+        original = Tokenizer.from_str(json.dumps(data))
+        self._size = int(original.get_vocab_size())
+        self._first = tuple(original.encode("").ids)
+        self._eos_ids = _end_ids(directory, original)
+        self._ids = {str(token["content"]): int(token["id"]) for token in data["added_tokens"]}
+        specials = {str(token["content"]) for token in data["added_tokens"] if token["special"]}
+        ends = {name for name, id_ in self._ids.items() if id_ in self._eos_ids and name.strip()}
+        turn_marks = self.template.turn_marks(self._ids)
+        self._turn_end_ids = self._eos_ids | {self._ids[name] for name in turn_marks}
+        self._marks = sorted(specials | ends | turn_marks)
+        reserved = {*self._marks, *self.template.tokens(self._ids)}
+        self._guarded = GuardedTokenizer(data, reserved)
+        self._reserved_ids = frozenset(self._ids[name] for name in reserved)
+        self._bytes = self._vocabulary_bytes(original.get_vocab(with_added_tokens=True))
+        self._mark_pattern, self._reserved_pattern = pattern_of(self._marks), pattern_of(reserved)
+        self.plain_marks = PlainMarks(self.template.between_turns, reserved)
+        self._text_pattern = pattern_of(reserved - set(self._marks))
+        self._normalize = normalization(data)
+        normalized = {
+            self._normalize(token["content"]).strip("▁ ") for token in data["added_tokens"] if token["content"] in reserved
+        }
+        self._normalized_pattern = pattern_of(normalized - {""}) if data.get("normalizer") is not None else None
 
     @property
     def size(self) -> int:
         """Number of token ids, including special ones."""
-        return int(self._tokenizer.get_vocab_size())
+        return self._size
 
     @property
     def special_ids(self) -> frozenset[int]:
-        """Ids that stand for no text."""
-        return frozenset(self._specials.values())
+        """Ids that stand for no text: special tokens, and those that begin or end a turn."""
+        return frozenset(self._ids[name] for name in self._marks)
+
+    @property
+    def reserved_ids(self) -> frozenset[int]:
+        """Ids that no text of a message becomes: those that stand for no text, and others that the template writes."""
+        return self._reserved_ids
 
     @property
     def eos_ids(self) -> frozenset[int]:
         """Tokens that end the model's turn according to any of its configuration files."""
         return self._eos_ids
 
+    @property
+    def turn_end_ids(self) -> frozenset[int]:
+        """Tokens with which a model leaves its turn: in addition, those that begin or end a turn in the chat template."""
+        return self._turn_end_ids
+
     def encode(self, text: str) -> tuple[int, ...]:
-        """Token ids of ordinary text."""
-        return tuple(_encoded(self._tokenizer, text).ids)
+        """Token ids of ordinary text, none of them reserved."""
+        return self._guarded.encode(text)
+
+    def sampled_ids(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text that the model wrote: where it spells a token that the template writes within a turn, that token.
+
+        Such tokens begin and end thoughts, for example. None of them is one that stands for no text.
+        """
+        pattern = self._text_pattern
+        return self._guarded.encode(pattern.sub(lambda found: self._guarded.written(found[0]), text) if pattern else text)
 
     def text_ids(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that the model continues without its chat template, as a server reads it.
 
-        They follow the token with which the model's texts begin, if there is one. Where the text spells a special token, it has
-        that token: its author may have written the turns of a chat.
+        They follow the token with which the model's texts begin, if there is one. Where the text spells a reserved token, it
+        has that token: its author may have written the turns of a chat.
         """
-        return (*self._tokenizer.encode("").ids, *self._with_specials(text))
+        return (*self._first, *self._guarded.encode(self._guarded.written(text)))
 
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes that a token adds to the text: UTF-8 that may begin or end within a character; empty for special tokens."""
@@ -83,28 +108,33 @@ class ChatTokenizer:
     def prompt_text(self, ids: Sequence[int]) -> str:
         """Return the text that a server tokenizes to ``ids``.
 
-        Special tokens are written out, except those that the server puts first by itself.
+        Reserved tokens are written out, except those that the server puts first by itself.
 
         Raises:
-            InvalidRequest: ordinary tokens spell a special one, which the server would read as such.
+            InvalidRequest: ordinary tokens spell a reserved one, which the server would read as such.
         """
-        first = self._tokenizer.encode("").ids
-        sent = list(ids)[len(first) :] if list(ids[: len(first)]) == first else list(ids)
-        names = {id_: name.encode() for name, id_ in self._specials.items()}
+        n_first = len(self._first)
+        sent = ids[n_first:] if tuple(ids[:n_first]) == self._first else ids
+        names = {self._ids[name]: name.encode() for name in self._marks}
         text = b"".join(names.get(id_) or self.token_bytes(id_) for id_ in sent).decode(errors="replace")
-        n_special = len(self._special_pattern.findall(text)) if self._special_pattern else 0
-        if n_special != sum(id_ in names for id_ in sent):
+        n_reserved = sum(id_ in self._reserved_ids for id_ in sent)
+        if self._n_reserved(text) != n_reserved:
             raise InvalidRequest("The problem contains a special token of the model. Remove it.", param="problem")
         return text
 
     @property
     def special_names(self) -> Collection[str]:
-        """How special tokens are spelled."""
-        return self._specials.keys()
+        """How the tokens that stand for no text are spelled."""
+        return self._marks
 
     def before_special(self, text: str) -> str:
-        """Return ``text`` up to the first special token that it spells; all of it if it spells none."""
-        return self._special_pattern.split(text, maxsplit=1)[0] if self._special_pattern else text
+        """Return ``text`` up to the first token in it that stands for no text; all of it if it spells none."""
+        return self._mark_pattern.split(text, maxsplit=1)[0] if self._mark_pattern else text
+
+    @property
+    def forgeable(self) -> Sequence[str]:
+        """Names of reserved tokens that are refused in messages, since the vocabulary cannot spell them in other tokens."""
+        return self._guarded.forgeable
 
     def ends_prompt(self, prefix_ids: Sequence[int]) -> bool:
         """Whether nothing has been sampled after the prompt, as far as the chat template shows it."""
@@ -120,21 +150,30 @@ class ChatTokenizer:
         """Token ids of a conversation, ready for the assistant's first token.
 
         Raises:
-            InvalidRequest: the model's template does not support this conversation, for example its system message.
+            InvalidRequest: the model's template does not support this conversation, for example its system message, or a
+                message contains plain text that begins a turn in this template.
         """
+        for message in messages:
+            self._check_marks(message.content)
         marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
-        skeleton = self._template.render(messages=turns, add_generation_prompt=True)
-        fill = partial(re.sub, "\ue000([0-9]+)\ue001", lambda m: messages[int(m[1])].content)
-        return tuple(self._with_specials(skeleton, fill))
+        skeleton = self._guarded.written(self.template.render(turns))
+        return self._guarded.encode(re.sub("\ue000([0-9]+)\ue001", lambda found: messages[int(found[1])].content, skeleton))
 
-    def _with_specials(self, text: str, fill: Callable[[str], str] = str) -> Iterator[int]:
-        """Token ids of a text with the special tokens that it spells; ``fill`` is applied to the text between them."""
-        for piece in self._special_pattern.split(text) if self._special_pattern else [text]:
-            if piece in self._specials:
-                yield self._specials[piece]
-            else:
-                yield from self.encode(fill(piece))
+    def _check_marks(self, content: str) -> None:
+        mark = self.plain_marks.first_in(content)
+        if mark is not None:
+            message = f"A message contains {mark!r}, with which the model's chat template begins a turn. Remove it."
+            raise InvalidRequest(message, param="messages")
+
+    def _n_reserved(self, text: str) -> int:
+        """How many reserved tokens a server may find in a text, as it is or after normalization."""
+        if self._reserved_pattern is None:
+            return 0
+        as_it_is = len(self._reserved_pattern.findall(text))
+        if self._normalized_pattern is None:
+            return as_it_is
+        return max(as_it_is, len(self._normalized_pattern.findall(self._normalize(text))))
 
     def prompt_digest(self, prefix_ids: Sequence[int]) -> str:
         """Digest of the prompt that a prefix begins with: the same for all steps after that prompt, whatever was sampled.
@@ -153,30 +192,13 @@ class ChatTokenizer:
         common = [ids[0] for ids in takewhile(lambda ids: ids[0] == ids[1], zip(one, other, strict=False))]
         return _id_bytes(common[::-1])
 
-    def _vocabulary_bytes(self) -> dict[int, bytes]:
-        """Bytes of each token, except special ones."""
-        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
-        byte_level = {"Ġ", "Ċ"} <= vocabulary.keys()
+    def _vocabulary_bytes(self, vocabulary: Mapping[str, int]) -> dict[int, bytes]:
+        """Bytes of each token, except those that stand for no text."""
+        bytes_of = from_byte_level if is_byte_level(vocabulary) else from_sentencepiece
+        added, marks = set(self._ids.values()), self.special_ids
         return {
-            id_: token.encode() if id_ in self._added else _byte_level(token) if byte_level else _sentencepiece(token)
-            for token, id_ in vocabulary.items()
-            if token not in self._specials
+            id_: token.encode() if id_ in added else bytes_of(token) for token, id_ in vocabulary.items() if id_ not in marks
         }
-
-    def _end_ids(self, directory: Path) -> frozenset[int]:
-        ends: set[int | None] = {self._tokenizer.token_to_id(_named_tokens(directory).get("eos_token", ""))}
-        for name in ("config.json", "generation_config.json"):
-            configured = read_json(directory / name).get("eos_token_id") if (directory / name).exists() else None
-            ends |= set(configured) if isinstance(configured, list) else {configured}
-        return frozenset(end for end in ends if end is not None)
-
-
-def _encoded(tokenizer: Tokenizer, text: str) -> Encoding:
-    """The encoding of a text. A long one is encoded as a batch of one: only then are other threads not held up meanwhile."""
-    if len(text) < LONG_CHARS:
-        return tokenizer.encode(text, add_special_tokens=False)
-    (encoding,) = tokenizer.encode_batch([text], add_special_tokens=False)
-    return encoding
 
 
 class TextTokenizer:
@@ -187,83 +209,57 @@ class TextTokenizer:
 
     Args:
         directory: directory of the model or of its tokenizer.
-        markers: tokens that never stand for text, in addition to the tokenizer's special tokens.
+        markers: tokens that never stand for text, in addition to special tokens and those that a chat template writes.
 
     Raises:
         FileNotFoundError: there is no ``tokenizer.json``.
-        ValueError: the vocabulary lacks a marker, or cannot spell a reserved token in smaller ones.
+        ValueError: the vocabulary lacks a marker, or cannot spell it in smaller ones.
     """
 
     def __init__(self, directory: Path, markers: Iterable[str] = ()) -> None:
-        path = directory / "tokenizer.json"
-        if not path.exists():
-            raise FileNotFoundError(f"{path} is missing. This is not the directory of a model or tokenizer.")
+        data = read_tokenizer(directory)
+        added = {str(token["content"]): token["special"] for token in data["added_tokens"]}
+        markers = tuple(markers)
+        written = ChatTemplate(directory).tokens(added) if has_template(directory) else frozenset[str]()
+        named = {*markers, *named_tokens(directory).values()}
+        reserved = {name for name, special in added.items() if special} | written | added.keys() & named
         self._directory = directory
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._byte_level = None not in map(self._tokenizer.token_to_id, ("Ġ", "Ċ"))
-        added = self._tokenizer.get_added_tokens_decoder()
-        reserved = {id_ for id_, token in added.items() if token.special} | set(map(self.id_of, markers))
-        # An added token is stored as plain text, one of the learned vocabulary in the vocabulary's own alphabet.
-        pieces = {
-            id_: self._as_pieces(added[id_].content) if id_ in added else str(self._tokenizer.id_to_token(id_))
-            for id_ in reserved
-        }
+        self._guarded = GuardedTokenizer(data, reserved)
+        for marker in markers:
+            id_ = self.id_of(marker)
+            if marker not in added and not self._guarded.forbid(id_, marker):
+                raise ValueError(f"{directory}: the vocabulary cannot spell {marker!r} in smaller tokens.")
         # A trace is tokenized again with every new step; the cache leaves only the new step to tokenize.
         self.text = lru_cache(maxsize=MAX_TEXTS_CACHED)(self._text)
-        self._spellings = {id_: self._spell(piece) for id_, piece in pieces.items() if len(piece) > 1}
 
     def id_of(self, token: str) -> int:
         """Return the id of a token as the vocabulary spells it."""
-        id_ = self._tokenizer.token_to_id(token)
+        id_ = self._guarded.id_of(token)
         if id_ is None:
             raise ValueError(f"{self._directory}: the vocabulary has no token {token!r}, which this model family requires.")
-        return int(id_)
+        return id_
 
     def bos_id(self) -> int:
         """Return the id of the beginning-of-sequence token in ``tokenizer_config.json``."""
-        token = read_json(self._directory / "tokenizer_config.json").get("bos_token")
-        token = token["content"] if isinstance(token, dict) else token
+        token = named_tokens(self._directory).get("bos_token")
         if not isinstance(token, str):
             raise ValueError(f"{self._directory}/tokenizer_config.json has no bos_token, which this model family requires.")
         return self.id_of(token)
 
     def _text(self, text: str, after: str = "") -> tuple[int, ...]:
         """Token ids of ordinary text; with ``after``, tokenized as the continuation of that text."""
-        encoding = _encoded(self._tokenizer, after + text)
-        ids = [id_ for id_, (start, _) in zip(encoding.ids, encoding.offsets, strict=True) if not after or start >= len(after)]
-        return tuple(piece for id_ in ids for piece in self._spellings.get(id_, (id_,)))
-
-    def _as_pieces(self, content: str) -> str:
-        """Text in the vocabulary's alphabet, one character for each smallest piece."""
-        if self._byte_level:
-            return "".join(_CHARACTER_OF[byte] for byte in content.encode())
-        return content.replace(" ", "▁")
-
-    def _spell(self, pieces: str) -> tuple[int, ...]:
-        ids: list[int] = []
-        for piece in pieces:
-            id_ = self._tokenizer.token_to_id(piece)
-            ids.extend([id_] if id_ is not None else (self.id_of(f"<0x{byte:02X}>") for byte in piece.encode()))
-        return tuple(ids)
+        return self._guarded.encode(after + text, len(after))
 
 
-def _byte_alphabet() -> dict[str, int]:
-    """Byte of each character in which byte-level BPE writes tokens: printable bytes are themselves, others follow 255."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
-
-
-_BYTE_OF = _byte_alphabet()
-_CHARACTER_OF = {byte: character for character, byte in _BYTE_OF.items()}
 _BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
 
 
-def _byte_level(token: str) -> bytes:
-    return bytes(_BYTE_OF[character] for character in token)
+def from_byte_level(token: str) -> bytes:
+    """Bytes of a token in a byte-level vocabulary."""
+    return bytes(BYTE_OF[character] for character in token)
 
 
-def _sentencepiece(token: str) -> bytes:
+def from_sentencepiece(token: str) -> bytes:
     """Bytes of a token in a vocabulary of characters: spaces are ``▁``, bytes without a character ``<0x0A>``."""
     byte = _BYTE_TOKEN.fullmatch(token)
     return bytes([int(byte[1], 16)]) if byte else token.replace("▁", " ").encode()
@@ -273,30 +269,9 @@ def _id_bytes(ids: Sequence[int]) -> bytes:
     return array("I", ids).tobytes()
 
 
-def _named_tokens(directory: Path) -> dict[str, str]:
-    """``bos_token`` and ``eos_token`` of the model, if it has them; templates refer to them by these names."""
-    path = directory / "tokenizer_config.json"
-    config = read_json(path) if path.exists() else {}
-    tokens = {name: config.get(name) for name in ("bos_token", "eos_token")}
-    texts = {name: token["content"] if isinstance(token, dict) else token for name, token in tokens.items()}
-    return {name: text for name, text in texts.items() if text is not None}
-
-
-def _reject(reason: str) -> NoReturn:
-    """``raise_exception`` of templates."""
-    raise InvalidRequest(f"The model's chat template rejects these messages: {reason}", param="messages")
-
-
-def _now(format_: str) -> str:
-    """``strftime_now`` of templates: the date, as in the system prompt of Llama 3."""
-    return datetime.now(UTC).strftime(format_)
-
-
-def _configured_template(directory: Path) -> str:
-    """The template in the configuration; if there are several, the one called ``default``."""
-    template = read_json(directory / "tokenizer_config.json").get("chat_template")
-    if isinstance(template, list):
-        template = next((named.get("template") for named in template if named.get("name") == "default"), None)
-    if not isinstance(template, str):
-        raise ValueError(f"{directory} has no chat template, neither chat_template.jinja nor in tokenizer_config.json.")
-    return template
+def _end_ids(directory: Path, tokenizer: Tokenizer) -> frozenset[int]:
+    ends: set[int | None] = {tokenizer.token_to_id(named_tokens(directory).get("eos_token", ""))}
+    for name in ("config.json", "generation_config.json"):
+        configured = read_json(directory / name).get("eos_token_id") if (directory / name).exists() else None
+        ends |= set(configured) if isinstance(configured, list) else {configured}
+    return frozenset(end for end in ends if end is not None)

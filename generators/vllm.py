@@ -77,7 +77,7 @@ class VllmGenerator:
             vocabulary=self._engine.vocabulary,
             context_length=self.context_length,
         )
-        reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
+        reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.turn_end_ids, self._tokenizer.token_bytes)
         log_probs: list[float] = []
         finish: Finish | None = None
 
@@ -125,7 +125,7 @@ class VllmGenerator:
         """Tokens that end a step by themselves; only the shortest if there are many, since vLLM scans them at every token."""
         within = self._tokenizer.tokens_with(separator) if separator else ()
         shortest = sorted(within, key=lambda id_: len(self._tokenizer.token_bytes(id_)))
-        return [*sorted(self._tokenizer.eos_ids), *shortest[:MAX_STOP_TOKENS]]
+        return [*sorted(self._tokenizer.turn_end_ids), *shortest[:MAX_STOP_TOKENS]]
 
 
 def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any) -> VllmGenerator:

@@ -211,7 +211,7 @@ class CompletionSampler:
 
         def show() -> StepSoFar:
             assert on_text is not None
-            reader = StepReader(prefix_ids, sampling.separator, tokenizer.eos_ids, tokenizer.token_bytes)
+            reader = StepReader(prefix_ids, sampling.separator, tokenizer.turn_end_ids, tokenizer.token_bytes)
             return StepSoFar(on_text, reader, sampling.separator, tokenizer, sampling.max_tokens)
 
         separator, stop = (sampling.separator, sampling.stop) if stops else ("", ())
@@ -278,7 +278,7 @@ class CompletionSampler:
     def _find_stops(self, separator: str) -> dict[str, Any]:
         """Where a step may end: at tokens, where vLLM stops at once, and at a text, which it notices one token later."""
         within = self._tokenizer.tokens_with(separator) if separator else ()
-        ids = [*sorted(self._tokenizer.eos_ids), *(within if len(within) <= MAX_STOP_TOKENS else ())]
+        ids = [*sorted(self._tokenizer.turn_end_ids), *(within if len(within) <= MAX_STOP_TOKENS else ())]
         return {"stop_token_ids": ids} | ({"stop": [separator]} if separator else {})
 
     def _error_of(self, rejected: UpstreamRejected, prefix_ids: tuple[int, ...], sampling: Sampling) -> SearchServiceError:

@@ -31,7 +31,7 @@ def step_of_ids(
     stop = completion.stop_reason
     if completion.end == "stop" and isinstance(stop, str) and _is_within(stop, separator):
         longer = (*ids, *(() if _spelled(ids, tokenizer).endswith(stop) else tokenizer.encode(stop)))
-        return read_step(longer, (), prefix_ids, separator, tokenizer.eos_ids, tokenizer.token_bytes)
+        return read_step(longer, (), prefix_ids, separator, tokenizer.turn_end_ids, tokenizer.token_bytes)
     step = read_step(ids, completion.log_probs, prefix_ids, separator, (), tokenizer.token_bytes)
     if completion.end != "stop":
         return step
@@ -58,7 +58,7 @@ def step_of_text(
         step = step or read_step(ids[:max_tokens], log_probs[:max_tokens], prefix_ids, separator, (), tokenizer.token_bytes)
     else:
         before, found, _ = text.partition(separator) if separator else (text, "", "")
-        ids = tokenizer.encode(before + found)
+        ids = tokenizer.sampled_ids(before + found)
         whole = _whole_characters(ids, max_tokens, tokenizer)
         step = read_step(whole, (), prefix_ids, separator, (), tokenizer.token_bytes)
     if step.finish != "length" or not ended or len(ids) > max_tokens:
@@ -76,7 +76,7 @@ def named_ids(completion: Completion, tokenizer: ChatTokenizer) -> tuple[int, ..
     for text, named in completion.pieces:
         if _spelled(named, tokenizer) == text:
             ids += named
-        elif named and (whole := tokenizer.encode(text))[-len(named) :] == named:
+        elif named and (whole := tokenizer.sampled_ids(text))[-len(named) :] == named:
             ids += whole
         else:
             return None
@@ -109,7 +109,7 @@ def _first_step(
     ids: Sequence[int], log_probs: Sequence[float], prefix_ids: Sequence[int], separator: str, tokenizer: ChatTokenizer
 ) -> Step | None:
     """The step that ends within ``ids``, None if none does."""
-    reader = StepReader(prefix_ids, separator, tokenizer.eos_ids, tokenizer.token_bytes)
+    reader = StepReader(prefix_ids, separator, tokenizer.turn_end_ids, tokenizer.token_bytes)
     for n, token_id in enumerate(ids, 1):
         if finish := reader.add(token_id):
             return reader.step(finish, log_probs[:n])

@@ -15,8 +15,9 @@ SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}
 
 def qwen(directory: Path) -> Family:
     """The family, bound to the tokenizer in ``directory``."""
-    tokenizer = TextTokenizer(directory, markers=("<extra_0>",))
-    start, end, marker = map(tokenizer.id_of, ("<|im_start|>", "<|im_end|>", "<extra_0>"))
+    markers = ("<extra_0>", "<|im_start|>", "<|im_end|>")
+    tokenizer = TextTokenizer(directory, markers)
+    marker, start, end = map(tokenizer.id_of, markers)
     newline = tokenizer.text("\n")
     system = [start, *tokenizer.text(f"system\n{SYSTEM}"), end, *newline]
 

@@ -1,7 +1,6 @@
 """What ``epf doctor`` finds out about a tokenizer and its chat template, next to a server that may count otherwise."""
 
 import asyncio
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,9 @@ from epf.diagnosis.finding import Finding
 from epf.diagnosis.token_checks import QUESTION, TokenChecks
 from epf.engines.onnx.config import SHIPPED
 from epf.engines.tokenizer import ChatTokenizer
+from tests.engines import markers
 from tests.engines.http.server import Answer, Request, upstream
+from tests.engines.markers import without_special_flags
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 TEMPLATE = (SHIPPED / "generator" / "chat_template.jinja").read_text(encoding="utf-8")
@@ -69,16 +70,33 @@ def test_a_template_that_does_not_begin_the_reply(directory: Path) -> None:
     assert "add_generation_prompt" in findings["chat template"].advice
 
 
-def test_a_marker_that_a_problem_can_forge(directory: Path) -> None:
-    """Some tokenizers do not mark the tokens of their template as special."""
-    path = directory / "tokenizer.json"
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    for token in tokenizer["added_tokens"]:
-        token["special"] = token["special"] and token["content"] != "<|im_start|>"
-    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+def test_markers_that_are_no_special_tokens_cannot_be_typed_either(tmp_path: Path) -> None:
+    findings, _ = found(without_special_flags(tmp_path))
+    assert findings["chat template"].mark == "ok"
+    assert "its markers cannot be typed" in findings["chat template"].found
+
+
+@pytest.mark.parametrize(
+    ("words", "found_out"),
+    [
+        (("Instruction:", "Response:"), "('### Instruction:', '### Response:'), which is refused in messages"),
+        (("1", "2"), "('### 1', '### 2'), which is too common to be refused, so a problem can forge a turn"),
+    ],
+)
+def test_a_template_that_begins_turns_with_plain_text(words: tuple[str, str], found_out: str, directory: Path) -> None:
+    user, assistant = (f"### {word}" for word in words)
+    turn = f"{{{{ '{user}' if m['role'] == 'user' else '{assistant}' }}}}\n{{{{ m['content'] }}}}\n\n"
+    template = f"{{% for m in messages %}}{turn}{{% endfor %}}{{% if add_generation_prompt %}}{assistant}\n{{% endif %}}"
+    (directory / "chat_template.jinja").write_text(template)
     findings, _ = found(directory)
-    assert findings["chat template"].mark == "failed"
-    assert findings["chat template"].found == "a problem that contains <|im_start|> forges a turn"
+    assert findings["chat template"].mark == "warning"
+    assert findings["chat template"].found == f"it begins turns with plain text {found_out}"
+
+
+def test_a_marker_that_the_vocabulary_cannot_spell(tmp_path: Path) -> None:
+    findings, _ = found(markers.write(tmp_path, *markers.MARKERS["phi"], kind="words"))
+    assert findings["chat template"].mark == "warning"
+    assert findings["chat template"].found.startswith("problems that contain <|")
 
 
 IDS = ChatTokenizer(SHIPPED / "generator").render([Message("user", QUESTION.content)])

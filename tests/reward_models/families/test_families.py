@@ -13,8 +13,9 @@ from epf.core.errors import InvalidRequest, RewardModelError
 from epf.engines.onnx.config import SHIPPED
 from epf.reward_models.families.by_text import TEXT_FAMILIES
 from epf.reward_models.families.registry import FAMILIES, load_family
+from tests.engines.markers import without_special_flags
 from tests.reward_models.families import stand_ins
-from tests.reward_models.families.opening import TAGGED, opened
+from tests.reward_models.families.opening import TAGGED, opened, write_tokenizer
 
 PROBLEM = "How many eggs does Janet sell?"
 STEPS = ("To find how many, we count.\nJanet has 16 eggs.", "16 - 3 - 4 = 9", "So \\boxed{9} eggs.")
@@ -209,10 +210,14 @@ MARKERS = {
 }
 
 
+@pytest.mark.parametrize("flags", ["as published", "none is special"])
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_a_marker_in_a_step_or_problem_is_text(name: str, tmp_path: Path) -> None:
-    family = opened(name, tmp_path)
-    tokenizer = Tokenizer.from_file(str(_tokenizer_of(name, tmp_path)))
+def test_a_marker_in_a_step_or_problem_is_text(name: str, flags: str, tmp_path: Path) -> None:
+    published = SHIPPED / "reward_model" if name == "embedded" else write_tokenizer(name, tmp_path)
+    (tmp_path / "copy").mkdir()
+    directory = published if flags == "as published" else without_special_flags(tmp_path / "copy", published)
+    family = load_family(name, directory)
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     marker, tokens = MARKERS[name]
     assert {tokenizer.token_to_id(token) for token in tokens} <= set(whole(tokenizer, f"a{marker} b"))
     plain = family.prompt("a x b", ("c x d", "e x f"))
@@ -224,11 +229,6 @@ def test_a_marker_in_a_step_or_problem_is_text(name: str, tmp_path: Path) -> Non
         assert typed.count(id_) == asked.count(id_) == plain.count(id_), token
     text = tokenizer.decode(list(typed), skip_special_tokens=False)
     assert text.count(marker.strip()) - tokenizer.decode(list(plain), skip_special_tokens=False).count(marker.strip()) == 2
-
-
-def _tokenizer_of(name: str, directory: Path) -> Path:
-    shipped = SHIPPED / "reward_model"
-    return (shipped if name == "embedded" else directory) / "tokenizer.json"
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
