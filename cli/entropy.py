@@ -98,7 +98,7 @@ def _input(tool: AnyTool, file: Path, options: dict[str, Any]) -> Any:
     if is_trace(first):
         if tool.from_traces is None:
             raise refuse("file", f"has traces, but {tool.name} needs arrays", f"write {tool.needs} into it")
-        given: dict[str, Any] = {"traces": traces_of(rows)}
+        given: dict[str, Any] = {"traces": traces_of(rows, apart=True)}
     elif len(rows) > 1:
         raise refuse("file", f"has {len(rows)} objects that are not traces", "give one object with arrays, or traces")
     else:

@@ -13,8 +13,8 @@ from epf.core.errors import InvalidRequest
 from epf.problem_sets.columns import parse_columns
 from epf.search.options import SearchOptions
 
-NOT_SHARED = ("method", "n_particles", "seed")
-"""Options of a search that the run itself chooses."""
+NOT_SHARED = ("method", "n_particles", "seed", "logprobs", "top_logprobs")
+"""Options of a search that the run itself chooses, or that add nothing to its rows."""
 
 
 def _budgets(text: str) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from epf.search.options import SearchOptions
     examples=(
         'epf solve "There are 45 birds on a wire. 17 fly away. How many are left?"',
         'epf solve --json --n-particles 16 --seed 1 "What is 17 * 24?"',
+        'epf solve --json --logprobs --top-logprobs 5 "What is 17 * 24?" > traces.json',
         "epf solve --json --file problems.jsonl > answers.jsonl",
         "epf solve --generator http://localhost:8001 - < problem.txt",
     ),
@@ -76,11 +77,16 @@ def solve(
         notices.enter_context(notice("loading the models"))
         import asyncio
 
+        given = given_options(context, SearchOptions)
+        if given.get("logprobs") and not as_json:
+            raise InvalidRequest(
+                "--logprobs adds tokens to the JSON of a result. Add --json or leave it out.", param="logprobs"
+            )
         from epf.cli.solving import prepare, solve_file, solve_problem
         from epf.service.operations.telemetry import telemetry
 
         named = named_models(generator, reward_model, family, tokenizer, examples)
-        options, models = prepare(given_options(context, SearchOptions), named, context.obj, notices)
+        options, models = prepare(given, named, context.obj, notices)
         with telemetry():
             if file is None:
                 return asyncio.run(solve_problem(problem, options, models, as_json=as_json))

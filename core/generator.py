@@ -13,7 +13,7 @@ The texts, with a separator after each step that ended at one, are therefore exa
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from epf.core.description import description_of
 from epf.core.errors import InvalidRequest
@@ -24,6 +24,12 @@ Finish = Literal["separator", "eos", "length", "answer"]
 Role = Literal["system", "user", "assistant"]
 
 MAX_SYSTEM_PROMPT_CHARS = 20_000
+
+MAX_TOP_LOG_PROBS: Final = 20
+"""Maximum number of most likely tokens for each position, as in OpenAI's API; vLLM has the same limit by default."""
+
+TopTokens: TypeAlias = tuple[tuple[bytes, float], ...]
+"""The most likely tokens at one position, most likely first: the bytes that each adds to the text, and its log probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Sampling:
         max_tokens: maximum number of tokens in the step; a step that reaches it has finish ``length``.
         separator: text that ends the step. Empty means that only the model's own end or the token limit ends it.
         stop: texts at which the search cuts the solution. A generator may end the step once its text holds one of them.
+        top_log_probs: number of most likely tokens, at most ``MAX_TOP_LOG_PROBS``, to report for each position of the step.
         on_text: gets the text of the step while it is sampled, each time from its beginning, without half characters and
             without what may still become a separator or a special token. Called in the event loop of the call. A step that has
             to be sampled anew begins again. A generator that cannot show a step before its end never calls it.
@@ -54,6 +61,7 @@ class Sampling:
     max_tokens: int = 256
     separator: str = "\n\n"
     stop: tuple[str, ...] = ()
+    top_log_probs: int = 0
     on_text: Callable[[str], None] | None = field(default=None, repr=False)
 
 
@@ -67,6 +75,8 @@ class Step:
         finish: why the step ended.
         log_probs: log probability of each token under the model at temperature 1, in nats; empty if the engine reports none.
             That of the token that ended the turn is missing where a server counts this token and does not show it.
+        top_log_probs: the most likely tokens at the position of each token that has a log probability, under the same model at
+            temperature 1; fewer than requested where the vocabulary or the server has no more. Empty unless requested.
         rest: what the last token spells after the separator; the text of the next step begins with it.
         prompt_tokens: number of tokens of the prefix as the server counted them; None if the prefix consists of them, or if the
             server did not count.
@@ -77,6 +87,7 @@ class Step:
     finish: Finish
     log_probs: tuple[float, ...] = ()
     rest: str = ""
+    top_log_probs: tuple[TopTokens, ...] = field(default=(), repr=False)
     prompt_tokens: int | None = None
 
 
@@ -88,11 +99,13 @@ class Abilities:
         continues: whether it can continue a solution that it has begun. If not, it writes whole solutions only.
         counts_prompts: whether the ids of a prompt are its tokens. If not, the steps after it hold their number.
         log_probs: whether steps have log probabilities, except for one that holds a token which is not shown; None if unknown.
+        token_ids: whether the ids of steps are those of the model's vocabulary.
     """
 
     continues: bool = True
     counts_prompts: bool = True
     log_probs: bool | None = None
+    token_ids: bool = True
 
 
 class Generator(Protocol):

@@ -11,13 +11,13 @@ servers become traces by :mod:`epf.entropy.completions.traces`.
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.completions.traces import is_completion, traces_of_completions
-from epf.entropy.core.checks import at_most, first_error
+from epf.entropy.core.checks import at_most, first_error, refuse, same_length
 from epf.entropy.core.schema import Number, Strict
 from epf.entropy.trace import MAX_STEPS, Probability, as_pydantic_error, check_scores
 from epf.entropy.trace import Trace as Trace
@@ -26,12 +26,37 @@ MAX_TRACES = 100_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
 
-class SolvedStep(BaseModel):
-    """A step of a particle."""
+class SolvedToken(BaseModel):
+    """One of the most likely tokens at a position."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+    logprob: Number
+
+
+class SolvedStep(BaseModel):
+    """A step of a particle, with its tokens if the search had the option `logprobs`."""
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     text: str
+    n_tokens: int = Field(0, ge=0, description="Number of tokens.")
+    token_ids: list[Annotated[int, Field(ge=0)]] | None = None
+    logprobs: list[Number | None] | None = Field(
+        None, description="Log probability of each token in nats; null where it is not known."
+    )
+    top_logprobs: list[list[SolvedToken]] | None = Field(None, description="Most likely tokens at the position of each token.")
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Self:
+        with as_pydantic_error():
+            for name in ("token_ids", "top_logprobs"):
+                values = getattr(self, name)
+                if values is not None and self.logprobs is None:
+                    raise refuse(name, "has no logprobs next to it", "give both as the search returned them")
+                if values is not None and self.logprobs is not None:
+                    same_length(name, values, "logprobs", self.logprobs)
+        return self
 
 
 class SolvedParticle(BaseModel):
@@ -57,22 +82,41 @@ class Solved(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     problem: str | None = Field(
-        None, description="Text of the problem. Responses do not contain it; rows of `epf solve --json --file` do."
+        None,
+        description="Text of the problem. Responses do not contain it; rows of `epf solve --json --file` do. Particles of a "
+        "response without it are candidates for one problem, which is not that of other responses.",
     )
     particles: list[SolvedParticle] = Field(min_length=1, max_length=MAX_TRACES)
 
-    def traces(self) -> list[Trace]:
-        """Returns one trace per particle."""
+    def traces(self, otherwise: str | None = None) -> list[Trace]:
+        """Returns one trace per particle, of the problem ``otherwise`` if the response does not contain its own."""
         return [
             Trace(
-                problem=self.problem,
+                problem=otherwise if self.problem is None else self.problem,
                 steps=[step.text for step in particle.steps],
                 scores=particle.scores or None,
                 answer=particle.answer,
                 log_weight=particle.log_weight,
+                **_tokens(particle.steps),
             )
             for particle in self.particles
         ]
+
+
+def _tokens(steps: Sequence[SolvedStep]) -> dict[str, Any]:
+    """Tokens of a particle as fields of a trace, without those that no step has; tokens that are not known have no value."""
+    if all(step.logprobs is None for step in steps):
+        return {}
+    logprobs = [[None] * step.n_tokens if step.logprobs is None else step.logprobs for step in steps]
+    fields: dict[str, Any] = {"logprobs": logprobs}
+    if all(step.token_ids is not None for step in steps):
+        fields["token_ids"] = [step.token_ids for step in steps]
+    if any(step.top_logprobs is not None for step in steps):
+        fields["top_logprobs"] = [
+            [[] for _ in known] if step.top_logprobs is None else [[one.logprob for one in top] for top in step.top_logprobs]
+            for step, known in zip(steps, logprobs, strict=True)
+        ]
+    return fields
 
 
 class TraceInput(Strict):
@@ -80,7 +124,10 @@ class TraceInput(Strict):
 
     traces: list[Trace] = Field([], max_length=MAX_TRACES, description="Traces, instead of the arrays.")
     solved: list[Solved] = Field(
-        [], max_length=MAX_TRACES, description="Responses of POST /solve with `return_particles`, instead of the arrays."
+        [],
+        max_length=MAX_TRACES,
+        description="Responses of POST /solve with `return_particles`, or with `logprobs` for tools that read tokens, instead "
+        "of the arrays.",
     )
 
     completions: list[dict[str, JsonValue]] = Field(
@@ -94,8 +141,8 @@ class TraceInput(Strict):
         """All traces of the request, including one per particle of each search and per choice of each completion."""
         found = [
             *self.traces,
-            *(trace for response in self.solved for trace in response.traces()),
-            *traces_of_completions(enumerate(self.completions)),
+            *(trace for i, response in enumerate(self.solved) for trace in response.traces(f"solved.{i}")),
+            *traces_of_completions(enumerate(self.completions), apart=True),
         ]
         at_most("traces", len(found), MAX_TRACES, "traces")
         return found
@@ -152,20 +199,27 @@ def is_trace(row: dict[str, JsonValue]) -> bool:
     return "particles" in row or bool(row.keys() & {"steps", "answer", "correct"}) or is_completion(row)
 
 
-def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]]) -> list[Trace]:
+def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]], *, apart: bool = False) -> list[Trace]:
     """Converts rows of :func:`read_rows` to traces.
+
+    With ``apart``, traces from a row whose problem is not known get the name of the row as their problem, so that tools that
+    compare solutions of one problem do not mix rows.
 
     Raises:
         InvalidRequest: A row is not a trace, or there are too many; the message names row and field.
     """
     if any(is_completion(value) and "particles" not in value for _, value in rows):
-        completed = traces_of_completions(rows, "rows")
+        completed = traces_of_completions(rows, "rows", apart=apart)
         at_most("file", len(completed), MAX_TRACES, "traces")
         return completed
     found: list[Trace] = []
     for row, value in rows:
         try:
-            found.extend(Solved.model_validate(value).traces() if "particles" in value else [Trace.model_validate(value)])
+            found.extend(
+                Solved.model_validate(value).traces(f"row {row}" if apart else None)
+                if "particles" in value
+                else [Trace.model_validate(value)]
+            )
         except ValidationError as error:
             raise first_error(error, f"Row {row}: ") from None
         at_most("file", len(found), MAX_TRACES, "traces")

@@ -84,9 +84,11 @@ class EmbeddedGenerator:
         )
         reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
         add = reader.add if sampling.on_text is None else _showing(reader, sampling.on_text)
-        request = StepRequest(tuple(prefix_ids), limit, sampling.temperature, sampling.top_p, seed, add)
+        n_top = sampling.top_log_probs
+        request = StepRequest(tuple(prefix_ids), limit, sampling.temperature, sampling.top_p, seed, n_top, add)
         sampled = await self._batcher.run(request)
-        return reader.step(sampled.finish, sampled.log_probs)
+        top = (tuple((self.token_bytes(id_), log_prob) for id_, log_prob in one) for one in sampled.top)
+        return reader.step(sampled.finish, sampled.log_probs, top)
 
     async def ready(self) -> None:
         """Raise ``GeneratorError`` if a call would fail now."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from epf.core.endings import certain
 from epf.core.errors import ContextTooLong, InvalidRequest
-from epf.core.generator import Finish, Sampling, Step
+from epf.core.generator import Finish, Sampling, Step, TopTokens
 
 MAX_CHARACTER_BYTES = 4
 """Maximum number of bytes of a character in UTF-8."""
@@ -77,14 +77,17 @@ class StepReader:
         text = _complete_characters(self._written if self._end < 0 else self._written[: self._end])
         return certain(text, [self._separator.decode()]) if self._separator else text
 
-    def step(self, finish: Finish, log_probs: Iterable[float] = ()) -> Step:
-        """Return the step read so far; ``finish`` is what :meth:`add` returned, or ``length`` if it returned None."""
+    def step(self, finish: Finish, log_probs: Iterable[float] = (), top: Iterable[TopTokens] = ()) -> Step:
+        """Return the step read so far; ``finish`` is what :meth:`add` returned, or ``length`` if it returned None.
+
+        ``log_probs`` and ``top`` are those of its tokens, or empty.
+        """
         ids = tuple(self._ids)
         if finish == "separator":
             rest = _complete_characters(self._written[self._end + len(self._separator) :])
-            return Step(ids, _decode(self._written[: self._end]), finish, tuple(log_probs), rest)
+            return Step(ids, _decode(self._written[: self._end]), finish, tuple(log_probs), rest, tuple(top))
         text = _complete_characters(self._written) if finish == "length" else _decode(self._written)
-        return Step(ids, text, finish, tuple(log_probs))
+        return Step(ids, text, finish, tuple(log_probs), top_log_probs=tuple(top))
 
 
 def read_step(
@@ -94,16 +97,17 @@ def read_step(
     separator: str,
     eos_ids: Collection[int],
     token_bytes: Callable[[int], bytes],
+    top: Sequence[TopTokens] = (),
 ) -> Step:
     """Return the step that ``sampled`` begins with, up to the first token that ends it; finish ``length`` if none does.
 
-    ``log_probs`` are those of ``sampled``, or empty. Other arguments as for :class:`StepReader`.
+    ``log_probs`` and ``top`` are those of ``sampled``, or empty. Other arguments as for :class:`StepReader`.
     """
     reader = StepReader(prefix_ids, separator, eos_ids, token_bytes)
     for n, token_id in enumerate(sampled, 1):
         if finish := reader.add(token_id):
-            return reader.step(finish, log_probs[:n])
-    return reader.step("length", log_probs)
+            return reader.step(finish, log_probs[:n], top[:n])
+    return reader.step("length", log_probs, top)
 
 
 def split_step(step: Step, separator: str, token_bytes: Callable[[int], bytes]) -> list[Step]:
@@ -117,7 +121,7 @@ def split_step(step: Step, separator: str, token_bytes: Callable[[int], bytes]) 
             if finish := reader.add(token_id):
                 end = n
                 break
-        steps.append(reader.step(finish or step.finish, step.log_probs[start:end]))
+        steps.append(reader.step(finish or step.finish, step.log_probs[start:end], step.top_log_probs[start:end]))
         start = end
     if not steps:
         return [step]

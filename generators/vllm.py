@@ -7,13 +7,14 @@ The same seed and prefix give the same step up to vLLM's arithmetic. The last bi
 batch and on what was cached. In float32 on a CPU, this changes no token in our tests; at a GPU's lower precision, it may.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import Finish, Message, Sampling, Step
+from epf.core.generator import Finish, Message, Sampling, Step, TopTokens
 from epf.engines.hub import model_directory, model_name
 from epf.engines.tokenizer import ChatTokenizer
 from epf.engines.vllm import VllmEngine, check_installed, start_engine
@@ -79,6 +80,7 @@ class VllmGenerator:
         )
         reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.turn_end_ids, self._tokenizer.token_bytes)
         log_probs: list[float] = []
+        top: list[TopTokens] = []
         finish: Finish | None = None
 
         def is_over(output: Any) -> bool:
@@ -86,6 +88,8 @@ class VllmGenerator:
             (new,) = output.outputs
             for token_id, log_prob in zip(new.token_ids, new.logprobs, strict=True):
                 log_probs.append(log_prob[token_id].logprob)
+                if sampling.top_log_probs:
+                    top.append(self._top(log_prob, sampling.top_log_probs))
                 finish = reader.add(token_id)
                 if finish is not None:
                     break
@@ -96,7 +100,7 @@ class VllmGenerator:
         await self._engine.generate(prefix_ids, self._params_of(sampling, limit, seed), is_over)
         if finish is None and len(log_probs) < limit:
             raise GeneratorError("The engine of the generator ended a step too early.")
-        return reader.step(finish or "length", log_probs)
+        return reader.step(finish or "length", log_probs, top)
 
     async def ready(self) -> None:
         """Raise ``GeneratorError`` if a call would fail now."""
@@ -106,6 +110,11 @@ class VllmGenerator:
         """Fail open calls and end the engine's process."""
         await self._engine.aclose()
 
+    def _top(self, log_probs: Mapping[int, Any], n: int) -> TopTokens:
+        """The ``n`` most likely tokens of one position, for which vLLM lists the sampled one as well, wherever it ranks."""
+        ranked = sorted(log_probs.items(), key=lambda item: -item[1].logprob)[:n]
+        return tuple((self.token_bytes(id_), one.logprob) for id_, one in ranked if one.logprob > -math.inf)
+
     def _params_of(self, sampling: Sampling, limit: int, seed: int) -> Any:
         from vllm.sampling_params import RequestOutputKind
 
@@ -114,7 +123,7 @@ class VllmGenerator:
             top_p=sampling.top_p,
             seed=seed & LARGEST_SEED,
             max_tokens=limit,
-            logprobs=0,
+            logprobs=sampling.top_log_probs,
             ignore_eos=True,  # its end tokens are among ours
             stop_token_ids=self._stop_ids(sampling.separator),
             detokenize=False,

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.config import JsonDict
 
 from epf.core.errors import InvalidRequest
-from epf.core.generator import MAX_SYSTEM_PROMPT_CHARS
+from epf.core.generator import MAX_SYSTEM_PROMPT_CHARS, MAX_TOP_LOG_PROBS
 from epf.search.smc.annealing import Schedule
 from epf.search.smc.filter import Weighting
 from epf.search.smc.weights import Scheme
@@ -179,6 +179,20 @@ class SearchOptions(BaseModel):
         le=1,
         description="adaptive stops at this probability that the leading answer is the most frequent one; 1 draws all "
         "solutions.",
+    )
+
+    logprobs: bool = Field(
+        False,
+        description="Include all particles in the result, with the tokens of each step and their log probabilities in nats. "
+        "They are those of the model itself, at temperature 1 and before top_p, as far as the generator's server computes them "
+        "so (see docs/servers.md).",
+    )
+    top_logprobs: int = Field(
+        0,
+        ge=0,
+        le=MAX_TOP_LOG_PROBS,
+        description="Number of most likely tokens to list at the position of each token, with their log probabilities, whether "
+        "or not the sampled token is one of them. Requires logprobs.",
     )
 
     if not TYPE_CHECKING:  # type checkers see the constructor that pydantic declares

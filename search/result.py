@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from epf.core.generator import Step
+from epf.core.generator import Step, TopTokens
 from epf.search.confidence.evidence import Evidence
 
 StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context", "model_failed"]
@@ -12,6 +12,23 @@ StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget"
 With ``max_tokens`` no particle finished within ``max_tokens_per_particle``, with ``context`` none within a model's context.
 With ``model_failed`` all servers of a model were gone after some particles had finished, and the answer is the best one so far.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sampled token.
+
+    Attributes:
+        id: its id in the model's vocabulary; None where the generator's server shows only text.
+        data: bytes that it adds to the text; they may begin or end within a character, and are empty for a special token.
+        log_prob: its log probability in nats, see ``Step.log_probs``; None where the server reports that it is too low.
+        top: the most likely tokens at its position, see ``Step.top_log_probs``.
+    """
+
+    id: int | None
+    data: bytes
+    log_prob: float | None
+    top: TopTokens = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,8 @@ class Particle:
         finished: whether the model ended it, or it has an answer; false after a step that was cut at its token limit.
         answer: the answer that its text states; None without one. An unfinished particle has one only if it is settled.
         log_weight: final untempered log weight; -inf for a dead particle.
+        tokens: with the option ``logprobs``, the tokens of each step as sampled, ``(len(steps),)``; None for a step whose log
+            probabilities the generator does not know. The token that ended the turn is missing where a server does not show it.
     """
 
     steps: tuple[Step, ...]
@@ -34,6 +53,7 @@ class Particle:
     finished: bool
     answer: str | None
     log_weight: float
+    tokens: tuple[tuple[Token, ...] | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +112,14 @@ class Usage:
 
 
 WarningCode = Literal[
-    "low_scores", "answers_differ", "few_answers", "temperature_zero", "no_reward_model", "compared_as_text", "outside_training"
+    "low_scores",
+    "answers_differ",
+    "few_answers",
+    "temperature_zero",
+    "no_reward_model",
+    "compared_as_text",
+    "outside_training",
+    "logprobs_missing",
 ]
 """Codes of :data:`epf.search.engine.warnings.MEANINGS`."""
 

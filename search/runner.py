@@ -18,6 +18,7 @@ from epf.core.tracing import search_span, span
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.confidence.shipped import shipped_map
+from epf.search.engine.log_probs import check_log_probs
 from epf.search.engine.search_run import SearchRun, TimeLimit
 from epf.search.engine.select_answer import select_answer
 from epf.search.engine.traced import traced_options, traced_result, traced_round
@@ -140,6 +141,9 @@ def resolve_options(method: Method, options: SearchOptions) -> SearchOptions:
     if resolved.max_total_tokens is not None and resolved.max_total_tokens < resolved.n_particles:
         message = f"max_total_tokens must be at least n_particles ({resolved.n_particles}), one token for each particle"
         raise InvalidRequest(f"{message}, got {resolved.max_total_tokens}", param="max_total_tokens")
+    if resolved.top_logprobs and not resolved.logprobs:
+        message = f"top_logprobs requires logprobs, got {resolved.top_logprobs}: set logprobs to true or leave it out"
+        raise InvalidRequest(message, param="top_logprobs")
     if resolved.answer_selection is None:
         resolved = resolved.model_copy(update={"answer_selection": method.votes(resolved)})
     return resolved
@@ -203,6 +207,7 @@ async def _search(
     abilities = abilities_of(generator)
     check_scored(method, reward_model is not None, abilities)
     check_able(method, reward_model is not None, abilities)
+    check_log_probs(options, abilities, generator.context_length)
     scored_by = reward_model if method.needs_reward_model else None
     names = generator.name, None if scored_by is None else scored_by.name
     if confidence is None:

@@ -35,6 +35,7 @@ class StepRequest:
     Attributes:
         prefix: at least one token.
         max_tokens: at least one, and no more than the context has room for.
+        n_top: number of most likely tokens to report for each sampled one.
         finish_of: called with each sampled token; returns how it ends the step, None if it does not.
     """
 
@@ -43,16 +44,21 @@ class StepRequest:
     temperature: float
     top_p: float
     seed: int
+    n_top: int
     finish_of: Callable[[int], Finish | None]
 
 
 @dataclass(frozen=True, slots=True)
 class SampledStep:
-    """Tokens as sampled, why the step ended, and the log probability of each token at temperature 1."""
+    """Tokens as sampled, why the step ended, and the log probability of each token at temperature 1.
+
+    ``top`` has the ids and log probabilities of the most likely tokens at each position, most likely first, if requested.
+    """
 
     ids: tuple[int, ...]
     finish: Finish
     log_probs: tuple[float, ...]
+    top: tuple[tuple[tuple[int, float], ...], ...] = ()
 
 
 StepJob: TypeAlias = Job[StepRequest, SampledStep]
@@ -66,6 +72,7 @@ class _Row:
     next_id: int
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
+    top: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
 
 
 class Stepper:
@@ -138,7 +145,8 @@ class Stepper:
             np.array([row.job.request.top_p for row in rows]),
             np.array([row.uniforms[len(row.ids)] for row in rows]),
         )
-        log_probs = log_probabilities(logits, ids)
+        log_totals = log_total(logits)
+        log_probs = logits[np.arange(len(ids)), ids].astype(np.float64) - log_totals
         self.n_computed += len(rows)
         self.n_iterations += 1
         ended = []
@@ -148,6 +156,8 @@ class Stepper:
             row.ids.append(id_)
             row.log_probs.append(log_prob)
             request = row.job.request
+            if request.n_top:
+                row.top.append(most_likely(logits[i], request.n_top, log_totals[i]))
             finish = request.finish_of(id_) or ("length" if len(row.ids) == request.max_tokens else None)
             if finish is not None:
                 self._finish(i, finish)
@@ -159,7 +169,7 @@ class Stepper:
         if finish != "eos":
             computed = row.job.request.prefix + tuple(row.ids[:-1])
             self._prefixes.insert(computed, lambda start, end: self._decoder.read(slot, start, end))
-        row.job.finish(SampledStep(tuple(row.ids), finish, tuple(row.log_probs)))
+        row.job.finish(SampledStep(tuple(row.ids), finish, tuple(row.log_probs), tuple(row.top)))
 
     def _remove(self, slots: list[int]) -> None:
         """Remove rows from the batch; the last rows take their places."""
@@ -200,10 +210,16 @@ def _nucleus(mass: Doubles, top_p: Doubles) -> Doubles:
     return np.where(mass >= least, mass, 0.0)
 
 
-def log_probabilities(logits: Floats, ids: NDArray[np.int64]) -> Doubles:
-    """Log probability of one id per row at temperature 1, in nats, ``(b,)``."""
+def log_total(logits: Floats) -> Floats:
+    """Logarithm of the sum of exp(logits) of each row, ``(b,)``: what a logit exceeds its log probability by."""
     highest = logits.max(axis=1)
-    log_total = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
-    chosen: Floats = logits[np.arange(len(ids)), ids]
-    result: Doubles = chosen.astype(np.float64) - log_total
+    result: Floats = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
     return result
+
+
+def most_likely(logits: Floats, n: int, log_total: float) -> tuple[tuple[int, float], ...]:
+    """Ids and log probabilities of the ``n`` most likely tokens, most likely first; ``logits`` are ``(vocabulary,)``."""
+    n = min(n, len(logits))
+    ids = np.argpartition(-logits, n - 1)[:n]
+    ids = ids[np.lexsort((ids, -logits[ids]))]
+    return tuple(zip(ids.tolist(), (logits[ids].astype(np.float64) - log_total).tolist(), strict=True))

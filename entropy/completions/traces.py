@@ -19,15 +19,21 @@ def is_completion(row: Row) -> bool:
     return is_event(row) or isinstance(response.get("choices"), list) or isinstance(response.get("output"), list)
 
 
-def traces_of_completions(rows: Iterable[tuple[int, Row]], field: str = "completions") -> list[Trace]:
+def traces_of_completions(rows: Iterable[tuple[int, Row]], field: str = "completions", *, apart: bool = False) -> list[Trace]:
     """One trace for each choice of each response, in order; a response that reports an error has none.
 
-    ``rows`` are numbered, and an error names ``field``, the number of the row, and the path from there.
+    ``rows`` are numbered, and an error names ``field``, the number of the row, and the path from there. With ``apart``, choices
+    of a response whose problem is not known get this name as their problem.
 
     Raises:
         InvalidRequest: A row is not a response, or its log probabilities are not the logarithms of probabilities.
     """
-    return [trace for number, row in whole(rows) for trace in _traces(row, f"{field}.{number}")]
+    found: list[Trace] = []
+    for number, row in whole(rows):
+        name = f"{field}.{number}"
+        traces = _traces(row, name)
+        found += (t.model_copy(update={"problem": name}) if apart and t.problem is None else t for t in traces)
+    return found
 
 
 def _traces(row: Row, field: str) -> Iterator[Trace]:

@@ -81,7 +81,12 @@ class ChatGenerator:
     @property
     def abilities(self) -> Abilities:
         """What the server can do."""
-        return Abilities(self._continuation.style is not None, counts_prompts=False, log_probs=self._continuation.log_probs)
+        return Abilities(
+            self._continuation.style is not None,
+            counts_prompts=False,
+            log_probs=self._continuation.log_probs,
+            token_ids=False,
+        )
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """One id for each message."""

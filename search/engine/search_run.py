@@ -20,6 +20,7 @@ from epf.core.reward_model import RewardModel, Score
 from epf.core.single_flight import SingleFlight
 from epf.core.tracing import span
 from epf.generators.steps import split_step
+from epf.search.engine.log_probs import check_has_log_probs
 from epf.search.engine.traced import traced_step
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.engine.usage_meter import UsageMeter
@@ -164,7 +165,8 @@ class SearchRun:
 
     def _sampling(self, max_tokens: int, separator: str, on_text: Callable[[str], None] | None) -> Sampling:
         options = self.options
-        return Sampling(options.temperature, options.top_p, max_tokens, separator, tuple(options.stop), on_text)
+        stop, n_top = tuple(options.stop), options.top_logprobs
+        return Sampling(options.temperature, options.top_p, max_tokens, separator, stop, n_top, on_text)
 
     def _on_text(self, trajectory: Trajectory, t: int, slot: int) -> Callable[[str], None]:
         """Emits what a step after ``trajectory`` adds to its text while it is sampled."""
@@ -203,6 +205,8 @@ class SearchRun:
             raise GeneratorError(f"the generator failed: {type(error).__name__}: {error}") from error
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
             raise GeneratorError(f"the generator returned {step!r:.200}, which is not a step")
+        if self.options.logprobs:
+            check_has_log_probs(step, self.generator)
         self.meter.generated_tokens += len(step.token_ids)
         if not trajectory.steps and step.prompt_tokens is not None:
             self.meter.prompt_tokens = step.prompt_tokens

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,11 +12,12 @@ from epf.search.answers.checker import AnswerChecker, classes_at_once
 from epf.search.answers.extract import final_answer, settled_answer
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.engine.confidence import evidence_for, probability
+from epf.search.engine.log_probs import tokens_of
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.engine.warnings import warnings_of
 from epf.search.options import AnswerSelection, SearchOptions
-from epf.search.result import AnswerShare, Particle, SearchResult, StopReason
+from epf.search.result import AnswerShare, Particle, SearchResult, StopReason, Token
 from epf.search.smc.weights import CLIP, FloatArray
 
 GRADING_GRACE_S = 0.5
@@ -74,6 +74,7 @@ async def select_answer(
             else evidence_for(classes[choice.particle], outcome.trajectories, votes, answers, classes, run)
         )
     shown = _best(outcome) if choice is None else choice.particle
+    tokens = tokens_of(outcome.trajectories, run.generator) if options.logprobs else [None] * len(answers)
     warnings = warnings_of(
         options,
         outcome.trajectories,
@@ -98,7 +99,10 @@ async def select_answer(
         log_evidence=outcome.log_evidence,
         usage=run.meter.usage(prompt_tokens, (step for trajectory in outcome.trajectories for step in trajectory.steps)),
         steps=outcome.records,
-        particles=tuple(map(partial(_particle, options), outcome.trajectories, answers, outcome.log_weights)),
+        particles=tuple(
+            _particle(options, *particle)
+            for particle in zip(outcome.trajectories, answers, outcome.log_weights, tokens, strict=True)
+        ),
         evidence=evidence,
     )
 
@@ -243,7 +247,13 @@ def _best(outcome: Outcome) -> int:
     return max(range(len(outcome.trajectories)), key=rank)
 
 
-def _particle(options: SearchOptions, trajectory: Trajectory, answer: str | None, log_weight: float) -> Particle:
+def _particle(
+    options: SearchOptions,
+    trajectory: Trajectory,
+    answer: str | None,
+    log_weight: float,
+    tokens: tuple[tuple[Token, ...] | None, ...] | None,
+) -> Particle:
     """The particle of a trajectory; ``answer`` is that of a finished one."""
     finished = trajectory.status == "finished"
     return Particle(
@@ -253,4 +263,5 @@ def _particle(options: SearchOptions, trajectory: Trajectory, answer: str | None
         finished=finished,
         answer=answer if finished else settled_answer(trajectory.solution(options.separator)),
         log_weight=float(log_weight),
+        tokens=tokens,
     )

@@ -7,6 +7,7 @@ to do. A search that a limit cut short has no warning for it: that is its ``stop
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from epf.search.engine.log_probs import missing_log_probs
 from epf.search.engine.trajectory import Trajectory
 from epf.search.options import SearchOptions
 from epf.search.result import SearchWarning, WarningCode
@@ -35,6 +36,7 @@ MEANINGS: Final[Mapping[WarningCode, str]] = {
     "no_reward_model": "The method does not use a reward model: nothing but agreement supports the answer.",
     "outside_training": "The problem is not worded like those that the models were trained on.",
     "compared_as_text": "There was no time to compare the answers as mathematics: equal ones may be counted apart.",
+    "logprobs_missing": "The generator's server did not return all log probabilities that were requested.",
 }
 """What each code means, for the documentation."""
 
@@ -116,5 +118,8 @@ def warnings_of(
                 "There was no time left to compare the answers as mathematics: only plain numbers and equal texts count as one "
                 "answer. Other forms of one answer, such as (x+1)^2 and x^2+2x+1, may be counted apart. Raise max_seconds.",
             )
+
+        if options.logprobs and (missing := missing_log_probs(trajectories, options.top_logprobs)):
+            yield SearchWarning("logprobs_missing", missing)
 
     return tuple(find())

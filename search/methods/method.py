@@ -24,6 +24,8 @@ COMMON: Final = frozenset(
         "seed",
         "max_seconds",
         "max_total_tokens",
+        "logprobs",
+        "top_logprobs",
     }
 )
 """Options that every method reads."""

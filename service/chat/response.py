@@ -9,7 +9,7 @@ from epf.core.errors import InvalidRequest
 from epf.search.result import AnswerShare, SearchResult, SearchWarning, StepRecord, StopReason
 from epf.search.result import Usage as SearchUsage
 from epf.service.chat.tokens import Token
-from epf.service.solve.schemas import ParticleOut
+from epf.service.solve.schemas import ParticleOut, particles_of
 
 FinishReason = Literal["stop", "length"]
 """``stop``: the model or a text of ``stop`` ended the answer; ``length``: a limit of tokens, steps or time did."""
@@ -86,12 +86,13 @@ class SearchOut(BaseModel):
     seed: int = Field(description="Seed of the search; the same seed gives the same answer with the embedded models.")
     usage: SearchUsage
     steps: list[StepRecord] = Field(description="One record per resampling round.")
-    particles: list[ParticleOut] = Field(default=[], description="Only with return_particles.")
+    particles: list[ParticleOut] = Field(default=[], description="Only with return_particles or logprobs.")
 
     @classmethod
     def of(cls, result: SearchResult, *, particles: bool) -> Self:
         """Everything in a result except the text."""
-        extra = {"particles": [ParticleOut.of(particle) for particle in result.particles]} if particles else {}
+        shown = particles_of(result, wanted=particles)
+        extra = {"particles": shown} if shown else {}
         return cls(
             answer=result.answer,
             confidence=result.confidence,

@@ -6,8 +6,9 @@ from typing import Any
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
+from epf.search.engine.log_probs import check_log_probs
 from epf.search.options import SearchOptions, bounded
-from epf.search.runner import SearchRequest, check_scored, resolve_request, with_defaults
+from epf.search.runner import ABLE, SearchRequest, check_scored, resolve_request, with_defaults
 from epf.service.settings import Settings
 
 
@@ -37,7 +38,9 @@ def resolve(
     request = resolve_request(problem, options, prompt=prompt)
     check_scored(request.method, has_reward_model)
     _check_size(request.options, settings, context_length, n_searches)
-    return replace(request, options=_within(request.options, settings, context_length, n_searches))
+    within = _within(request.options, settings, context_length, n_searches)
+    check_log_probs(bounded(within, context_length), ABLE, context_length, n_searches)
+    return replace(request, options=within)
 
 
 def check_length(text: str, settings: Settings, param: str = "problem") -> None:

@@ -1,12 +1,14 @@
 """Requests and responses of ``/solve``. Nothing here loads a model, so the command line prints the same shape."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from epf.core.generator import Finish
+from epf.core.generator import Finish, Step
 from epf.search.options import SearchOptions
-from epf.search.result import AnswerShare, Particle, SearchResult, SearchWarning, StepRecord, StopReason, Usage
+from epf.search.result import AnswerShare, Particle, SearchResult, SearchWarning, StepRecord, StopReason, Token, Usage
 
 REQUEST_ID = "Id of the request, also in the x-request-id header; DELETE /solve/{id} cancels the request."
 
@@ -29,12 +31,50 @@ class SolveRequest(SearchOptions):
     return_particles: bool = Field(False, description="Include every particle in the response: its steps, scores and lineage.")
 
 
+@dataclass(frozen=True, slots=True)
+class TopLogprob:
+    """One of the most likely tokens at a position, with its log probability in nats."""
+
+    token: str
+    logprob: float
+
+
 class StepOut(BaseModel):
     """One step of a particle."""
 
     text: str
     finish: Finish
     n_tokens: int
+    token_ids: list[int] | None = Field(
+        None, description="Only with logprobs: ids of the tokens as sampled; null where the generator's server shows only text."
+    )
+    tokens: list[str] | None = Field(
+        None, description="Only with logprobs: texts of the tokens; \ufffd stands for a part of a character."
+    )
+    logprobs: list[float | None] | None = Field(
+        None,
+        description="Only with logprobs: log probability of each token in nats; null where the server reports that it is too "
+        "low. Null in place of all lists if the server did not show the tokens of this step, which `warnings` says. The token "
+        "that ended the turn is missing where a server does not show it.",
+    )
+    top_logprobs: list[list[TopLogprob]] | None = Field(
+        None, description="Only with top_logprobs: the most likely tokens at the position of each token, most likely first."
+    )
+
+    @classmethod
+    def of(cls, step: Step, tokens: Sequence[Token] | None, *, logprobs: bool) -> Self:
+        """The step; with ``logprobs`` also its tokens, which are null if they are not known."""
+        more: dict[str, Any] = {}
+        if logprobs:
+            more = {"token_ids": None, "tokens": None, "logprobs": None}
+        if tokens is not None:
+            ids = [token.id for token in tokens if token.id is not None]
+            more["token_ids"] = ids if len(ids) == len(tokens) else None
+            more["tokens"] = [_text(token.data) for token in tokens]
+            more["logprobs"] = [token.log_prob for token in tokens]
+            if any(token.top for token in tokens):
+                more["top_logprobs"] = [[_top(*one) for one in token.top] for token in tokens]
+        return cls(text=step.text, finish=step.finish, n_tokens=len(step.token_ids), **more)
 
 
 class ParticleOut(BaseModel):
@@ -49,15 +89,23 @@ class ParticleOut(BaseModel):
 
     @classmethod
     def of(cls, particle: Particle) -> Self:
-        """Everything in a particle except its token ids."""
+        """Everything in a particle, with its tokens if the search was asked for log probabilities."""
+        tokens = particle.tokens or (None,) * len(particle.steps)
+        logprobs = particle.tokens is not None
         return cls(
-            steps=[StepOut(text=step.text, finish=step.finish, n_tokens=len(step.token_ids)) for step in particle.steps],
+            steps=[StepOut.of(*pair, logprobs=logprobs) for pair in zip(particle.steps, tokens, strict=True)],
             scores=list(particle.scores),
             lineage=list(particle.lineage),
             finished=particle.finished,
             answer=particle.answer,
             log_weight=particle.log_weight if particle.log_weight > float("-inf") else None,
         )
+
+
+def particles_of(result: SearchResult, *, wanted: bool) -> list[ParticleOut]:
+    """All particles if they are wanted, or if the search was asked for log probabilities; else none."""
+    wanted = wanted or any(particle.tokens is not None for particle in result.particles)
+    return [ParticleOut.of(particle) for particle in result.particles] if wanted else []
 
 
 class SolveResult(BaseModel):
@@ -75,13 +123,13 @@ class SolveResult(BaseModel):
     seed: int = Field(description="Seed of the search; the same seed gives the same answer with the embedded models.")
     usage: Usage
     steps: list[StepRecord] = Field(description="One record per resampling round.")
-    particles: list[ParticleOut] = Field(default=[], description="Only with return_particles.")
+    particles: list[ParticleOut] = Field(default=[], description="Only with return_particles or logprobs.")
 
     @classmethod
     def of(cls, result: SearchResult, *, particles: bool = False, **more: Any) -> Self:
         """Dump with ``exclude_unset=True``, which omits ``particles`` unless they are requested."""
-        if particles:
-            more["particles"] = [ParticleOut.of(particle) for particle in result.particles]
+        if shown := particles_of(result, wanted=particles):
+            more["particles"] = shown
         return cls(
             answer=result.answer,
             confidence=result.confidence,
@@ -103,6 +151,14 @@ class SolveResponse(SolveResult):
     """The answer and the id of its request."""
 
     id: str = Field(description=REQUEST_ID)
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
+def _top(data: bytes, log_prob: float) -> TopLogprob:
+    return TopLogprob(_text(data), log_prob)
 
 
 class CancelResponse(BaseModel):

@@ -84,12 +84,16 @@ def test_every_option_of_a_search_can_be_given() -> None:
         "max_tokens_per_particle": 50, "straggler_quantile": 0.75, "stop": ("END",),
         "aggregation": "product", "beam_width": 2, "system_prompt": "Box it.",
         "iterations": 3, "entropy_zscore": False, "pool_fraction": 0.375, "certainty": 0.5, "odds_power": 0.25,
+        "logprobs": True, "top_logprobs": 2,
     }  # fmt: skip
     assert set(values) == set(SearchOptions.model_fields)
     arguments: list[str] = []
     for name, value in values.items():
         flag = name.replace("_", "-")
         value = value[0] if isinstance(value, tuple) else value
-        arguments += ["--no-" + flag] if value is False else ["--" + flag, r"\n" if value == "\n" else str(value)]
+        if isinstance(value, bool):
+            arguments.append("--" + flag if value else "--no-" + flag)
+        else:
+            arguments += ["--" + flag, r"\n" if value == "\n" else str(value)]
     assert given(solve, SearchOptions, *arguments) == values
     SearchOptions(**values)  # type: ignore[arg-type]

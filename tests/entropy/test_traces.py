@@ -119,3 +119,19 @@ def test_the_error_for_a_misaligned_trace_contains_its_position() -> None:
     with pytest.raises(ValidationError) as refused:
         TraceInput.model_validate({"traces": [ROW, {**ROW, "scores": [0.1, 0.2, 0.3]}]})
     assert refused.value.errors()[0]["loc"] == ("traces", 1)
+
+
+def test_results_without_a_problem_are_not_mixed(tmp_path: Path) -> None:
+    """Two searches are two problems unless they say otherwise: advantages compare solutions within one."""
+    solved = [
+        {"particles": [{**PARTICLE, "scores": [score, score]} for score in scores]} for scores in ((0.1, 0.9), (0.2, 0.4))
+    ]
+    given = TraceInput(solved=solved)  # type: ignore[arg-type]
+    assert [trace.problem for trace in given.gathered()] == ["solved.0", "solved.0", "solved.1", "solved.1"]
+    path = tmp_path / "solved.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in solved), encoding="utf-8")
+    assert [trace.problem for trace in traces_of(read_rows(path), apart=True)] == ["row 1", "row 1", "row 2", "row 2"]
+    assert {trace.problem for trace in traces_of(read_rows(path))} == {None}
+    completions = [{"choices": [{"text": "a"}, {"text": "b"}]}, {"choices": [{"text": "c"}]}]
+    of_completions = TraceInput(completions=completions).gathered()  # type: ignore[arg-type]
+    assert [trace.problem for trace in of_completions] == ["completions.0", "completions.0", "completions.1"]

@@ -67,6 +67,20 @@ def test_log_probs_are_those_of_the_model(directory: Path, tensors: dict[str, Fl
     asyncio.run(main())
 
 
+def test_the_most_likely_tokens_are_those_of_the_model(directory: Path, tensors: dict[str, Floats]) -> None:
+    """At temperature 1, over the whole vocabulary, whatever the sampling draws from."""
+    generator = EmbeddedGenerator(directory)
+    prefix = generator.prompt_ids(PROMPT)
+    sampling = Sampling(temperature=0.3, top_p=0.2, max_tokens=9, top_log_probs=4)
+    for step in sample(generator, [prefix] * 5, sampling):
+        exact = special.log_softmax(forward(tensors, prefix + step.token_ids)[len(prefix) - 1 : -1], axis=1)
+        assert len(step.top_log_probs) == len(exact)
+        for top, expected in zip(step.top_log_probs, exact, strict=True):
+            ids = np.argsort(-expected)[:4]
+            np.testing.assert_allclose([value for _, value in top], expected[ids], atol=1e-3)
+            assert {data for data, _ in top} == {generator.token_bytes(int(id_)) for id_ in ids}
+
+
 @pytest.mark.slow
 def test_first_tokens_follow_the_distribution_of_the_model(directory: Path, tensors: dict[str, Floats]) -> None:
     generator, n = EmbeddedGenerator(directory, max_rows=64), 4000

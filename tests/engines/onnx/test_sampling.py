@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from epf.engines.onnx.stepper import draw, log_probabilities
+from epf.engines.onnx.stepper import draw, log_total, most_likely
 
 LOGITS = np.array([1.0, -0.5, 2.0, -np.inf, 0.3, 1.9, -3.0, 0.0], np.float32)
 N = 40_000
@@ -78,4 +78,13 @@ def test_log_probabilities_are_those_at_temperature_one() -> None:
     logits = np.random.default_rng(2).standard_normal((5, 9)).astype(np.float32) * 10
     ids = np.array([0, 3, 8, 4, 4])
     expected = special.log_softmax(logits.astype(np.float64), axis=1)[np.arange(5), ids]
-    np.testing.assert_allclose(log_probabilities(logits, ids), expected, atol=1e-5)
+    np.testing.assert_allclose(logits[np.arange(5), ids] - log_total(logits), expected, atol=1e-5)
+
+
+def test_the_most_likely_tokens_come_first_and_lower_ids_first_among_equals() -> None:
+    logits = np.array([0.0, 2.0, -np.inf, 2.0, 1.0], np.float32)
+    expected = special.log_softmax(logits.astype(np.float64))
+    for n in (1, 3, 5, 20):
+        found = most_likely(logits, n, float(log_total(logits[None])[0]))
+        assert [id_ for id_, _ in found] == [1, 3, 4, 0, 2][:n]
+        np.testing.assert_allclose([value for _, value in found], expected[[1, 3, 4, 0, 2][:n]], atol=1e-6)

@@ -30,7 +30,7 @@ def make_stepper(directory: Path, max_rows: int = 8) -> Stepper:
 
 def job(prefix: tuple[int, ...] = PREFIX, max_tokens: int = 10, seed: int = 0) -> StepJob:
     """A step that ends only at its token limit."""
-    return Job(StepRequest(prefix, max_tokens, 1.0, 1.0, seed, lambda token_id: None))
+    return Job(StepRequest(prefix, max_tokens, 1.0, 1.0, seed, 0, lambda token_id: None))
 
 
 def finish(stepper: Stepper, jobs: list[StepJob]) -> None:
