@@ -30,13 +30,16 @@ from typing import ClassVar
 class SearchServiceError(Exception):
     """Root of the tree. ``param`` names the offending input field, ``retry_after_s`` the seconds to wait, where known.
 
-    ``retryable`` belongs to the class unless one error knows better: a server that rejects a key rejects it again.
+    ``retryable`` belongs to the class unless one error knows better: a server that rejects a key rejects it again. ``unready``
+    says why a model's servers are not ready, in words that complete "its server ..." and that anybody may read; it is empty for
+    all other errors.
     """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = "internal_error"
     retryable: bool = False
+    unready: str = ""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from epf.core.deadlines import working_until
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, SearchServiceError
 from epf.core.generator import Abilities, Generator, Message, abilities_of, plain_prompt_ids, text_ids
 from epf.core.merge import merge
@@ -228,7 +229,8 @@ async def _search(
     run = SearchRun(
         request.problem, prompt_ids, generator, reward_model, options, seed, meter, deadline_s, until or _no_limit, emit
     )
-    outcome = await method.run(run)
+    with working_until(deadline_s) as deadline:
+        outcome = await method.run(run)
     async with AsyncExitStack() as stack:
         if checker is None:
             checker = await stack.enter_async_context(aclosing(AnswerChecker()))
@@ -241,6 +243,7 @@ async def _search(
                 method=method.name,
                 has_reward_model=method.needs_reward_model,
                 prompt_tokens=n_prompt,
+                waited_for="" if deadline is None else deadline.waited_for,
             )
     emit(Answered(result))
     return result

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from epf.core.deadlines import working_until
 from epf.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, RewardModelError
 from epf.core.reward_model import RewardModel, Score
 from epf.core.version import VERSION
@@ -63,8 +64,10 @@ class Scorer:
         with self._lifecycle.work():
             self._n_open += 1
             try:
-                async with asyncio.timeout(self._settings.max_seconds), self._lifecycle.deadline.limit():
-                    score = await self._reward_model.score(trace.problem, trace.steps)
+                deadline_s = asyncio.get_running_loop().time() + self._settings.max_seconds
+                async with asyncio.timeout_at(deadline_s), self._lifecycle.deadline.limit():
+                    with working_until(deadline_s):
+                        score = await self._reward_model.score(trace.problem, trace.steps)
             except TimeoutError:
                 if self._lifecycle.deadline.over:
                     raise unavailable("DRAINING", "the server shut down before the reward model returned a score") from None

@@ -6,18 +6,27 @@ retry. Moving on from an unreachable replica costs no budget, since that replica
 
 Requests with the same affinity go to the same replica while it responds, so that its prefix cache stays warm (rendezvous
 hashing). One that cannot be reached, or that falls silent, is ejected until it responds again (:mod:`epf.engines.http.health`).
+
+A call that knows its caller's deadline (:mod:`epf.core.deadlines`) leaves a silent replica while there is time for another one:
+the first of two gets half of the time. Without another one, a call of a server that hangs fails just before the deadline, so
+that the caller learns why.
 """
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from epf.core.deadlines import WorkDeadline, work_deadline
 from epf.core.errors import SearchServiceError
-from epf.engines.http.errors import RetryableError
-from epf.engines.http.health import Health, Replica, Watch
+from epf.engines.http.errors import RetryableError, UpstreamRejected
+from epf.engines.http.health import Health, Probe
+from epf.engines.http.replica import Replica
+from epf.engines.http.watch import Watch
 from epf.engines.http.wording import Wording
 
 logger = logging.getLogger(__name__)
@@ -32,6 +41,33 @@ MAX_BACKOFF_S = 5.0
 RETRIES_PER_CALL = 0.1
 MAX_RETRIES_SAVED = 64.0
 """Limit of the retry budget: about the number of calls that a large search has under way when something breaks."""
+
+MIN_SHARE_S = 1.0
+"""Minimum time for one of several replicas to send the first byte."""
+USUAL = 2.0
+"""How many times the longest silence of late a replica may be silent, whatever the deadline."""
+MARGIN = 0.1
+MAX_MARGIN_S = 0.5
+"""How long before its caller's deadline a call of a server that hangs fails: a tenth of the time left, at most this."""
+LOADING_S = 300.0
+"""Maximum wait for a server that loads its model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One call.
+
+    Attributes:
+        attempt: makes an attempt at it.
+        probe: makes the same request, without an effect.
+        affinity: calls with the same one go to the same replica.
+        private: texts that errors and logs do not repeat.
+    """
+
+    attempt: Attempt[T]
+    probe: Probe
+    affinity: str
+    private: Callable[[], Iterable[str]]
 
 
 class Attempts:
@@ -58,48 +94,93 @@ class Attempts:
         self._retries = MAX_RETRIES_SAVED
         self._random = random.Random()
 
-    async def make(self, attempt: Attempt[T], affinity: str, private: Callable[[], Iterable[str]]) -> T:
+    async def make(self, call: Call[T]) -> T:
         """Make attempts until one succeeds or no further one is allowed."""
         self._retries = min(self._retries + RETRIES_PER_CALL, MAX_RETRIES_SAVED)
-        order = self._rendezvous_order(affinity)
+        self._health.try_with(call.probe)
+        order = self._rendezvous_order(call.affinity)
+        deadline = work_deadline()
+        loaded_by_s = asyncio.get_running_loop().time() + _before(deadline, LOADING_S)
         tried: list[Replica] = []
         while True:
             replica = min(order, key=lambda r: (r.ejected, tried.count(r)))
-            tried.append(replica)
+            others = [r for r in order if r is not replica and r not in tried and not r.ejected]
             try:
-                return await self._one(attempt, replica)
+                return await self._one(call, replica, len(others), deadline)
             except RetryableError as error:
                 failure = error
-            self._record_failure(replica, failure, private)
-            others = any(r not in tried and not r.ejected for r in order)
-            if not await self._may_retry(failure, len(tried), others=others):
-                message = self._wording.failed(replica.url, len(tried), str(failure), private())
+            if failure.loading and not others and await self._loaded(replica, loaded_by_s):
+                continue
+            self._record_failure(replica, failure, call, is_first=replica not in tried)
+            tried.append(replica)
+            others_left = any(r not in tried and not r.ejected for r in order)
+            if not await self._may_retry(failure, len(tried), others=others_left):
+                message = self._wording.failed(replica.url, len(tried), str(failure), call.private())
                 raise self._error(message, retryable=not failure.lasting)
 
-    async def _one(self, attempt: Attempt[T], replica: Replica) -> T:
+    async def _one(self, call: Call[T], replica: Replica, n_others: int, deadline: WorkDeadline | None) -> T:
+        limit_s = self._first_byte_s(n_others, deadline)
+        give_up_s = None if deadline is None else asyncio.get_running_loop().time() + _before(deadline, math.inf)
         try:
-            async with asyncio.timeout(self._timeout_s) as timeout:
-                watch = self._health.watch(replica, timeout)
+            async with asyncio.timeout(limit_s) as timeout:
+                watch = self._health.watch(replica, timeout, give_up_s)
                 try:
-                    result = await attempt(replica.url, timeout, watch)
+                    result = await call.attempt(replica.url, timeout, watch)
+                    watch.heard()
+                except (UpstreamRejected, RetryableError) as error:
+                    if not (isinstance(error, RetryableError) and error.unreachable):
+                        watch.heard()
+                    raise
+                except asyncio.CancelledError:
+                    if deadline is not None and deadline.remaining_s <= 0 and watch.is_quiet:
+                        deadline.waited_for = self._wording.waited(replica.url, watch.said)
+                    raise
                 finally:
                     watch.close()
         except TimeoutError:
-            said = "it fell silent" if watch.silent else f"no response within {self._timeout_s:g} seconds"
-            raise RetryableError(said, unreachable=True) from None
-        self._health.restore(replica)
+            if watch.silent:
+                until = "; it was waited for until the deadline" if watch.gave_up else ""
+                raise RetryableError(watch.said + until, unreachable=True, final=watch.gave_up) from None
+            waited_s = self._timeout_s if watch.has_heard else limit_s
+            raise RetryableError(
+                f"no response within {waited_s:.3g} seconds", unreachable=waited_s == self._timeout_s
+            ) from None
+        self._health.succeeded(replica, call.probe)
         return result
 
-    def _record_failure(self, replica: Replica, failure: RetryableError, private: Callable[[], Iterable[str]]) -> None:
-        """Eject an unreachable replica. This is logged once, however many calls run into it."""
-        if not (replica.ejected and failure.unreachable):
-            logger.warning("replica %d: %s", replica.number, self._wording.log(replica.url, str(failure), private()))
-        if failure.unreachable:
-            self._health.eject(replica)
+    def _first_byte_s(self, n_others: int, deadline: WorkDeadline | None) -> float:
+        """Maximum wait for the first byte of an attempt while ``n_others`` further replicas can be asked."""
+        if deadline is None or not n_others:
+            return self._timeout_s
+        usual_s = USUAL * (self._health.pace.longest_s(asyncio.get_running_loop().time()) or 0.0)
+        return min(max(deadline.remaining_s / (n_others + 1), usual_s, MIN_SHARE_S), self._timeout_s)
+
+    async def _loaded(self, replica: Replica, by_s: float) -> bool:
+        """Wait for a server that loads its model; False if that takes too long."""
+        try:
+            async with asyncio.timeout_at(by_s):
+                await self._health.loaded(replica)
+        except TimeoutError:
+            return False
+        return True
+
+    def _record_failure(self, replica: Replica, failure: RetryableError, call: Call[T], *, is_first: bool) -> None:
+        """Eject a replica that is unreachable or fails one call after the other. That is logged once."""
+        was_ejected = replica.ejected
+        said = str(failure)
+        ejected = self._health.failed(
+            replica,
+            said,
+            unreachable=failure.unreachable,
+            counts=is_first and failure.is_servers,
+            private=call.private(),
+        )
+        if not ejected and not was_ejected:
+            logger.warning("replica %d: %s", replica.number, self._wording.log(replica.url, said, call.private()))
 
     async def _may_retry(self, failure: RetryableError, n_attempts: int, *, others: bool) -> bool:
         """Wait for the backoff unless attempts or budget are used up; ``others`` are reachable replicas not yet tried."""
-        if n_attempts == MAX_ATTEMPTS:
+        if n_attempts == MAX_ATTEMPTS or failure.final:
             return False
         if others and failure.unreachable:
             return True
@@ -117,3 +198,11 @@ class Attempts:
             return blake2b(f"{replica.number} {affinity}".encode(errors="replace"), digest_size=8).digest()
 
         return sorted(self._health.replicas, key=weight)
+
+
+def _before(deadline: WorkDeadline | None, limit_s: float) -> float:
+    """Time until just before the deadline, at most ``limit_s``."""
+    if deadline is None:
+        return limit_s
+    remaining_s = deadline.remaining_s
+    return min(remaining_s - min(MARGIN * remaining_s, MAX_MARGIN_S), limit_s)

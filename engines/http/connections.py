@@ -154,7 +154,7 @@ async def _start(response: httpx.Response) -> bytes:
 def _raise(refusal: Refusal, url: str, retry_after_s: float = 0.0, lasting: Collection[int] = ()) -> None:
     if refusal.temporary and refusal.status not in lasting:
         said = f": {refusal.words}" if refusal.words else ""
-        raise RetryableError(f"status {refusal.status}{said}", retry_after_s)
+        raise RetryableError(f"status {refusal.status}{said}", retry_after_s, status=refusal.status, loading=refusal.loading)
     raise UpstreamRejected(refusal, url)
 
 

@@ -15,16 +15,38 @@ class UpstreamRejected(Exception):
 class RetryableError(Exception):
     """The attempt failed; another one may succeed.
 
-    ``retry_after_s`` is the delay that the server asks for. ``unreachable`` means that the server has done no work for this
-    request, so that trying another replica costs nobody anything. A ``lasting`` failure, such as an invalid certificate, can
-    only be avoided at another replica.
+    Attributes:
+        retry_after_s: the delay that the server asks for, in seconds.
+        unreachable: whether the server has done no work for this request, so that trying another replica costs nobody anything.
+        lasting: whether it can only be avoided at another replica, such as an invalid certificate.
+        status: HTTP status with which the server failed; None where it failed otherwise.
+        loading: whether the server says that it is loading its model.
+        final: whether there is no time for another attempt.
     """
 
-    def __init__(self, reason: str, retry_after_s: float = 0.0, *, unreachable: bool = False, lasting: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        retry_after_s: float = 0.0,
+        *,
+        unreachable: bool = False,
+        lasting: bool = False,
+        status: int | None = None,
+        loading: bool = False,
+        final: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
         self.unreachable = unreachable
         self.lasting = lasting
+        self.status = status
+        self.loading = loading
+        self.final = final
+
+    @property
+    def is_servers(self) -> bool:
+        """Whether the server is at fault, rather than the number of requests that it gets."""
+        return self.status is None or self.status >= 500
 
 
 class NotJson(RetryableError):

@@ -2,40 +2,46 @@
 
 A server may be busy for minutes before it sends the first byte of a response, and a server that hangs never sends one; to the
 call that waits they look alike. A call that has received nothing for a second therefore has the server's health checked, once
-for all calls that wait: a busy server responds to that, and the call goes on waiting. A server that does not is ejected, and
-its calls move to another replica if there is one. A call that is cancelled meanwhile leaves the check running, so the silence
-that it met is not forgotten.
+for all calls that wait. A server that does not respond to that is ejected. So is one that does respond, but has sent nothing
+to any of its calls for much longer than servers of this model took of late (:mod:`epf.engines.http.silence`): a busy server
+goes on with some of its calls. A call that is cancelled leaves the silence that it met as evidence.
 
-An ejected replica gets no calls while another one responds. Its health is checked every few seconds, apart from any call, until
-it responds again (half-open).
+Calls leave an ejected replica while another one responds; without another, they wait for it. It is checked every few seconds
+until it responds again (half-open): its health, and if its health was not what failed, a request that it or another replica has
+answered before, whose response nobody reads.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextvars import Context
+from typing import Any, TypeVar
 from weakref import WeakSet
 
+from epf.core.errors import SearchServiceError
 from epf.engines.http.connections import PROBE_TIMEOUT_S, Connections
+from epf.engines.http.errors import RetryableError, UpstreamRejected
+from epf.engines.http.replica import Replica
+from epf.engines.http.silence import Pace
+from epf.engines.http.watch import Watch
 from epf.engines.http.wording import Wording
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 QUIET_S = 1.0
 """Silence after which a server's health is checked; twice as long after each check that it passes."""
 EJECTION_S = 5.0
 """Time between the health checks of an ejected replica."""
+LONGEST_EJECTION_S = 40.0
+"""Maximum time between two requests that try whether a replica that failed its calls is well: twice as long each time."""
+LOADING_POLL_S = 1.0
+"""Time between the health checks of a server that loads its model."""
+MAX_FAILED_CALLS = 3
+"""Calls in a row that a server may fail before it is ejected."""
 
-
-@dataclass(slots=True, eq=False)
-class Replica:
-    """One server. ``ejected`` is whether it did not respond when last asked; ``n_ejections`` counts how often that began."""
-
-    number: int
-    url: str
-    ejected: bool = False
-    n_ejections: int = 0
+Probe = Callable[[str, float], Awaitable[None]]
+"""Sends a request to the replica with this URL and reads all of the response; gets the maximum wait between its parts, too."""
 
 
 class Health:
@@ -45,134 +51,174 @@ class Health:
         replicas: at least one.
         connections: connections to them.
         wording: words for the log.
+        timeout_s: maximum wait for a part of a response, in seconds.
     """
 
-    def __init__(self, replicas: Sequence[Replica], connections: Connections, wording: Wording) -> None:
+    def __init__(self, replicas: Sequence[Replica], connections: Connections, wording: Wording, timeout_s: float) -> None:
         self.replicas = tuple(replicas)
         self.owner = wording.owner
+        self.pace = Pace()
         self._connections = connections
         self._wording = wording
+        self._timeout_s = timeout_s
+        self._example: Probe | None = None
         self._checks: dict[Replica, asyncio.Task[bool]] = {}
         self._recoveries: dict[Replica, asyncio.Task[None]] = {}
+        self._loading: dict[Replica, asyncio.Task[None]] = {}
         self._closed = False
         KNOWN.add(self)
 
-    def eject(self, replica: Replica) -> None:
-        """Send calls elsewhere until the replica responds to a health check."""
+    def watch(self, replica: Replica, timeout: asyncio.Timeout, give_up_s: float | None = None) -> Watch:
+        """Watch an attempt at this replica; ``timeout`` is what ends the attempt.
+
+        At ``give_up_s`` on the event loop's clock, the attempt ends if the replica is silent and its health is not well.
+        """
+        return Watch(self, replica, timeout, QUIET_S, give_up_s)
+
+    def eject(self, replica: Replica, reason: str, *, fails_calls: bool = False, private: Iterable[str] = ()) -> None:
+        """Send calls elsewhere until the replica responds, and log why.
+
+        ``fails_calls`` is whether it is well by its health checks. The log repeats no passage of ``private`` texts.
+        """
         if not replica.ejected:
             replica.ejected = True
             replica.n_ejections += 1
+            logger.warning("replica %d is ejected: %s", replica.number, self._wording.log(replica.url, reason, private))
+        replica.reason = reason
+        replica.fails_calls = replica.fails_calls or fails_calls
         if replica not in self._recoveries and not self._closed:
-            self._recoveries[replica] = asyncio.create_task(self._recover(replica))
+            self._recoveries[replica] = self._task(self._recover(replica))
 
     def restore(self, replica: Replica) -> None:
         """Send calls to the replica, which has responded."""
         if replica.ejected:
-            replica.ejected = False
+            replica.ejected = replica.fails_calls = False
             logger.warning("replica %d of %s is reachable again", replica.number, self.owner)
+
+    def succeeded(self, replica: Replica, probe: Probe) -> None:
+        """Record that the replica has responded to a call; ``probe`` makes the same request again."""
+        replica.n_failed = 0
+        replica.unproven = False
+        self._example = probe
+        self.restore(replica)
+
+    def failed(self, replica: Replica, reason: str, *, unreachable: bool, counts: bool, private: Iterable[str] = ()) -> bool:
+        """Record that the replica failed a call, and return whether that ejects it.
+
+        Args:
+            replica: the server.
+            reason: what it did, in words.
+            unreachable: whether one such failure is enough.
+            counts: whether several in a row are.
+            private: texts that the log does not repeat.
+        """
+        replica.n_failed += counts
+        many = replica.n_failed >= MAX_FAILED_CALLS
+        if unreachable or many:
+            self.eject(replica, reason, fails_calls=replica.unproven or (many and not unreachable), private=private)
+        return unreachable or many
+
+    def try_with(self, probe: Probe) -> None:
+        """Use this request for trying whether a replica is well, unless another one is known."""
+        self._example = self._example or probe
 
     def check(self, replica: Replica) -> "asyncio.Task[bool]":
         """Whether the replica responds, in a check that all callers share. It is ejected if it does not."""
         running = self._checks.get(replica)
         if running is None:
-            running = self._checks[replica] = asyncio.create_task(self._check(replica))
+            running = self._checks[replica] = self._task(self._check(replica))
             running.add_done_callback(lambda _: self._checks.pop(replica, None))
         return running
 
-    def watch(self, replica: Replica, timeout: asyncio.Timeout) -> "Watch":
-        """Watch an attempt at this replica; ``timeout`` is what ends the attempt."""
-        return Watch(self, replica, timeout)
+    async def loaded(self, replica: Replica) -> None:
+        """Wait until the health of a replica shows that it has loaded its model; callers share the checks and set a limit."""
+        loading = self._loading.get(replica)
+        if loading is None:
+            logger.warning("replica %d of %s is loading its model: its calls wait", replica.number, self.owner)
+            loading = self._loading[replica] = self._task(self._load(replica))
+            loading.add_done_callback(lambda _: self._loading.pop(replica, None))
+        await asyncio.shield(loading)
 
     def others(self, replica: Replica) -> bool:
         """Whether any other replica responds."""
         return any(other is not replica and not other.ejected for other in self.replicas)
 
+    def stall_s(self) -> float:
+        """Silence from which a replica has stalled, in seconds."""
+        known = self.pace.stall_s(self._now())
+        return self._timeout_s / 2 if known is None else min(known, self._timeout_s)
+
     async def aclose(self) -> None:
         """End all checks."""
         self._closed = True
         KNOWN.discard(self)
-        tasks = [*self._checks.values(), *self._recoveries.values()]
+        tasks: list[asyncio.Task[bool] | asyncio.Task[None]] = [
+            *self._checks.values(),
+            *self._recoveries.values(),
+            *self._loading.values(),
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _check(self, replica: Replica) -> bool:
-        if await self._responds(replica):
+        """An overloaded server may respond with any status."""
+        responds = await self._connections.status(f"{replica.url}/health") is not None
+        silence_s = replica.silence.seconds(self._now())
+        if not responds:
+            said = f"it responded to no call for {silence_s:.1f} seconds, nor to a health check within {PROBE_TIMEOUT_S:g}"
+            self.eject(replica, said)
+            return False
+        if silence_s < self.stall_s():
             return True
-        if not replica.ejected:
-            said = f"no response for {QUIET_S:g} seconds, nor to a health check within {PROBE_TIMEOUT_S:g}"
-            logger.warning("replica %d: %s", replica.number, self._wording.log(replica.url, said))
-        self.eject(replica)
+        reason = f"it responds to health checks, but responded to no call for {silence_s:.1f} seconds"
+        self.eject(replica, reason, fails_calls=True)
         return False
 
     async def _recover(self, replica: Replica) -> None:
         """Check an ejected replica until it responds."""
+        pause_s = EJECTION_S
         try:
             while replica.ejected:
-                await asyncio.sleep(EJECTION_S)
+                await asyncio.sleep(pause_s)
                 status = await self._connections.status(f"{replica.url}/health")
-                if status is not None and status < 500:
+                if status is None or status >= 500:
+                    pause_s = EJECTION_S
+                elif replica.fails_calls and not await self._responds_to_call(replica):
+                    pause_s = min(2 * pause_s, LONGEST_EJECTION_S)
+                elif replica.ejected:
+                    replica.unproven = not replica.fails_calls
+                    replica.n_failed = 0
                     self.restore(replica)
         finally:
             self._recoveries.pop(replica, None)
 
-    async def _responds(self, replica: Replica) -> bool:
-        """Whether the replica responds at all; an overloaded one may do so with any status."""
-        return await self._connections.status(f"{replica.url}/health") is not None
+    async def _responds_to_call(self, replica: Replica) -> bool:
+        if self._example is None:
+            return True
+        try:
+            await self._example(replica.url, self.stall_s())
+        except (TimeoutError, RetryableError, SearchServiceError):
+            return False
+        except UpstreamRejected:
+            pass  # it works, though not for this request
+        return True
+
+    async def _load(self, replica: Replica) -> None:
+        status: int | None = 503
+        while status is not None and status >= 500:
+            await asyncio.sleep(LOADING_POLL_S)
+            status = await self._connections.status(f"{replica.url}/health")
+
+    @staticmethod
+    def _task(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Work that belongs to no caller, neither to its trace nor to its deadline."""
+        return asyncio.get_running_loop().create_task(work, context=Context())
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
 
 KNOWN: WeakSet[Health] = WeakSet()
 """The health of all servers that this process calls, for its metrics."""
-
-
-class Watch:
-    """Ends an attempt whose server has become silent and does not respond to a health check, if another replica does.
-
-    ``silent`` is whether it has ended the attempt.
-    """
-
-    def __init__(self, health: Health, replica: Replica, timeout: asyncio.Timeout) -> None:
-        self._health = health
-        self._replica = replica
-        self._timeout = timeout
-        self._loop = asyncio.get_running_loop()
-        self._quiet_s = QUIET_S
-        self._heard_s = self._loop.time()
-        self._timer: asyncio.TimerHandle | None = None
-        self._over = False
-        self.silent = False
-        self._set_timer(QUIET_S)
-
-    def heard(self) -> None:
-        """Record that the server has sent something."""
-        self._heard_s = self._loop.time()
-        self._quiet_s = QUIET_S
-
-    def close(self) -> None:
-        """Stop watching, since the attempt has ended."""
-        self._over = True
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _set_timer(self, after_s: float) -> None:
-        self._timer = self._loop.call_later(after_s, self._look)
-
-    def _look(self) -> None:
-        remaining_s = self._heard_s + self._quiet_s - self._loop.time()
-        if remaining_s > 0:
-            self._set_timer(remaining_s)
-            return
-        self._health.check(self._replica).add_done_callback(self._checked)
-
-    def _checked(self, check: "asyncio.Task[bool]") -> None:
-        if self._over or check.cancelled():
-            return
-        with suppress(Exception):
-            healthy = check.result()
-            if not healthy and self._loop.time() - self._heard_s >= self._quiet_s and self._health.others(self._replica):
-                self.silent = True
-                self._timeout.reschedule(self._loop.time())
-                return
-            if healthy:
-                self._quiet_s *= 2
-        self._set_timer(self._quiet_s)

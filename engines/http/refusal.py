@@ -22,6 +22,12 @@ LASTING_STATUSES = frozenset({501, 505})
 LASTING_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 """Sent with status 429, though waiting does not help."""
 
+_LOADING = re.compile(
+    r"\b(?:loading|load(?:s|ed)? (?:the )?model|not (?:yet )?(?:loaded|ready)|warming|starting|initiali[sz]ing)\b",
+    re.IGNORECASE,
+)
+"""Words of llama.cpp ("Loading model"), of hosted services ("is currently loading") and of gateways in front of a server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -57,6 +63,11 @@ class Refusal:
         if self.too_long or not LASTING_CODES.isdisjoint((self.code, self.kind)):
             return False
         return self.status in TEMPORARY_STATUSES or (self.status >= 500 and self.status not in LASTING_STATUSES)
+
+    @property
+    def loading(self) -> bool:
+        """Whether the server says that it is not ready yet, because it loads its model."""
+        return self.status == 503 and _LOADING.search(self.words) is not None
 
     def named(self, fields: Collection[str]) -> list[str]:
         """Which of ``fields`` the refusal is about, those that it locates first, then in the order of its words."""

@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 from epf.core.errors import SearchServiceError
 from epf.engines.http.address import base_address
-from epf.engines.http.attempts import Attempt, Attempts
+from epf.engines.http.attempts import Attempts, Call
 from epf.engines.http.connections import MAX_RESPONSE_BYTES, Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
-from epf.engines.http.health import Health, Replica, Watch
+from epf.engines.http.health import Health
 from epf.engines.http.private import texts_of
-from epf.engines.http.wording import Wording
+from epf.engines.http.replica import Replica
+from epf.engines.http.watch import Watch
+from epf.engines.http.wording import Wording, address
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ class Upstream:
             raise ValueError(message)
         self._timeout_s = timeout_s
         self._connections = Connections(error, owner, key or None)
-        self._health = Health(self._replicas, self._connections, self._wording)
+        self._health = Health(self._replicas, self._connections, self._wording, timeout_s)
         self._attempts = Attempts(self._health, error, self._wording, timeout_s)
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._open: set[asyncio.Timeout] = set()
@@ -82,11 +84,11 @@ class Upstream:
             UpstreamRejected: the server refuses the request; :meth:`rejection` makes an error of it.
             SearchServiceError: of the class given; no attempt returned a JSON object.
         """
-        return await self._call(partial(self._json, "POST", path, body), affinity, private=partial(texts_of, body))
+        return await self._exchange("POST", path, body, affinity)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Like :meth:`post`, without a body."""
-        return await self._call(partial(self._json, "GET", path, None), "")
+        return await self._exchange("GET", path, None, "")
 
     @property
     def url(self) -> str:
@@ -96,14 +98,14 @@ class Upstream:
     async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the response to a GET, or to a POST of ``body``, of the first replica that can be reached.
 
-        Each replica is asked once, in a few seconds, and nothing is logged: for questions before any work.
+        Each replica is asked once at most, for a few seconds, and nothing is logged: for questions before any work.
 
         Raises:
             UpstreamRejected: that replica refuses the request; :meth:`rejection` makes an error of it.
             SearchServiceError: of the class given; no replica can be reached, or its response is no JSON object.
         """
         self._check_open()
-        for replica in self._replicas:
+        for replica in sorted(self._replicas, key=lambda replica: replica.ejected):
             try:
                 async with asyncio.timeout(OPTIONAL_TIMEOUT_S):
                     return await self._connections.json("POST" if body else "GET", replica.url + path, body)
@@ -112,8 +114,6 @@ class Upstream:
                 failure = RetryableError(f"no response within {OPTIONAL_TIMEOUT_S:g} seconds{hint}")
             except RetryableError as error:
                 failure = error
-            if not failure.unreachable:
-                break
         raise self._error(self._wording.failed(replica.url, 1, str(failure)), retryable=not failure.lasting) from failure
 
     async def get_optional(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
@@ -156,9 +156,19 @@ class Upstream:
                 self._connections.events(url + path, body, max_bytes, lasting) as events,
                 aclosing(self._timely(events, timeout, watch)) as timely,
             ):
-                return await read(timely)
+                try:
+                    return await read(timely)
+                except SearchServiceError as error:
+                    error.args = (self._wording.located(url, error.message),)
+                    error.message = error.args[0]
+                    raise
 
-        return await self._call(attempt, affinity, deadline_s, private=lambda: [*texts_of(body), private()])
+        async def probe(url: str, wait_s: float) -> None:
+            async with asyncio.timeout(wait_s) as timeout, self._connections.events(url + path, body, max_bytes) as events:
+                async for _ in events:
+                    timeout.reschedule(asyncio.get_running_loop().time() + wait_s)
+
+        return await self._call(Call(attempt, probe, affinity, lambda: [*texts_of(body), private()]), deadline_s)
 
     def rejection(self, rejected: UpstreamRejected, private: Iterable[str] = (), *, logged: bool = True) -> SearchServiceError:
         """Return the error for a refused request, and log what the server said, both without passages of ``private`` texts.
@@ -176,16 +186,20 @@ class Upstream:
         ``unknown`` is whether a replica that knows none of them is ready. All replicas are asked concurrently, once each.
         """
         self._check_open()
-        checks = [asyncio.create_task(self._is_ready(replica.url, paths, unknown)) for replica in self._replicas]
+        checks = [asyncio.create_task(self._unready(replica, paths, unknown)) for replica in self._replicas]
         try:
             for check in asyncio.as_completed(checks):
-                if await check:
+                if not await check:
                     return
         finally:
             for task in checks:
                 task.cancel()
             await asyncio.gather(*checks, return_exceptions=True)
-        raise self._error(f"No server of {self._owner} is ready.")
+        reasons = [check.result() for check in checks]
+        where = (f"{address(r.url)} {reason}" for r, reason in zip(self._replicas, reasons, strict=True))
+        error = self._error(f"No server of {self._owner} is ready: {'; '.join(where)}.")
+        error.unready = " and ".join(dict.fromkeys(reasons))
+        raise error
 
     async def aclose(self) -> None:
         """Fail open calls and close the connections."""
@@ -199,39 +213,43 @@ class Upstream:
         await self._health.aclose()
         await self._connections.aclose()
 
-    async def _json(
-        self, method: str, path: str, body: dict[str, Any] | None, url: str, _timeout: asyncio.Timeout, _watch: Watch
-    ) -> dict[str, Any]:
-        return await self._connections.json(method, url + path, body)
+    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None, affinity: str) -> dict[str, Any]:
+        async def attempt(url: str, _timeout: asyncio.Timeout, _watch: Watch) -> dict[str, Any]:
+            return await self._connections.json(method, url + path, body)
 
-    async def _call(
-        self,
-        attempt: Attempt[T],
-        affinity: str,
-        deadline_s: float | None = None,
-        private: Callable[[], Iterable[str]] = tuple,
-    ) -> T:
+        async def probe(url: str, wait_s: float) -> None:
+            async with asyncio.timeout(wait_s):
+                await self._connections.json(method, url + path, body)
+
+        return await self._call(Call(attempt, probe, affinity, partial(texts_of, body)))
+
+    async def _call(self, call: Call[T], deadline_s: float | None = None) -> T:
         self._check_open()
         try:
-            async with asyncio.timeout(deadline_s) as call:
-                self._open.add(call)
+            async with asyncio.timeout(deadline_s) as limit:
+                self._open.add(limit)
                 try:
                     async with self._slots:
-                        return await self._attempts.make(attempt, affinity, private)
+                        return await self._attempts.make(call)
                 finally:
-                    self._open.discard(call)
+                    self._open.discard(limit)
                     if not self._open:
                         self._drained.set()
         except TimeoutError:
             self._check_open()
             raise self._error(f"The server of {self._owner} did not finish within {deadline_s:g} seconds.") from None
 
-    async def _is_ready(self, url: str, paths: Sequence[str], unknown: bool) -> bool:
+    async def _unready(self, replica: Replica, paths: Sequence[str], unknown: bool) -> str:
+        """Why a replica is not ready, in words that complete "its server ..."; empty if it is."""
+        if replica.fails_calls:
+            return "does not respond to requests"
         for path in paths:
-            status = await self._connections.status(url + path)
+            status = await self._connections.status(replica.url + path)
+            if status is None:
+                return "does not respond to health checks"
             if status not in UNKNOWN_PATH_STATUSES:
-                return status == 200
-        return unknown
+                return "" if status == 200 else f"reports status {status}"
+        return "" if unknown else f"has no {' and no '.join(paths)}"
 
     async def _timely(self, events: AsyncIterator[T], timeout: asyncio.Timeout, watch: Watch) -> AsyncGenerator[T, None]:
         """``events``, each of which restarts the timeout of its attempt and shows that the server responds."""

@@ -24,12 +24,24 @@ class Wording:
         said = _shortened(self._public(reason, private))
         return f"The server of {self.owner} at {address(url)} failed after {attempts}: {said}{_end(said)}"
 
+    def located(self, url: str, message: str) -> str:
+        """``message`` with the address of the server that it begins with."""
+        here = f"The server of {self.owner} at {address(url)}"
+        for subject in (f"{self.owner[0].upper()}{self.owner[1:]}'s server", f"The server of {self.owner}"):
+            if message.startswith(f"{subject} ") and not message.startswith(f"{subject} at "):
+                return here + message.removeprefix(subject)
+        return message
+
     def rejected(self, rejected: UpstreamRejected, private: Iterable[str] = ()) -> str:
         """Message for a refused request, with advice where the status allows some."""
         status, words = rejected.refusal.status, _shortened(self._public(rejected.refusal.words, private))
         said = f": {words}" if words else ""
         what = f"The server of {self.owner} at {address(rejected.url)} rejected the request with status {status}"
         return f"{what}{said}{_end(said)}{self._advice(status)}"
+
+    def waited(self, url: str, said: str) -> str:
+        """Sentence about a server that had not finished at its caller's deadline."""
+        return f"The last call waited for the server of {self.owner} at {address(url)}: {_shortened(self._public(said, ()))}."
 
     def log(self, url: str, said: str, private: Iterable[str] = ()) -> str:
         """Line for the log, with all that the server said."""

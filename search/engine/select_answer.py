@@ -52,16 +52,17 @@ async def select_answer(
     method: str,
     has_reward_model: bool,
     prompt_tokens: int,
+    waited_for: str = "",
 ) -> SearchResult:
     """Select the answer and build the result.
 
     Without a map ``confidence`` the result's confidence is unfitted. ``has_reward_model`` is whether the method scores with a
-    reward model.
+    reward model. ``waited_for`` is what the last call was waiting for that the deadline cut short, a sentence, if it is known.
 
     Raises what :func:`stop_reason` raises.
     """
     options = run.options
-    reason = stop_reason(outcome, options, run.failure)
+    reason = stop_reason(outcome, options, run.failure, waited_for)
     answers = _answers(outcome.trajectories, options)
     votes = vote_weights(outcome.trajectories, outcome.log_weights, options)
     assert options.answer_selection is not None, "resolved options have a way to select the answer"
@@ -189,8 +190,10 @@ def choose(
     return Choice(share.answer, best, share.probability, distribution, max(0.0, entropy))
 
 
-def stop_reason(outcome: Outcome, options: SearchOptions, failure: SearchServiceError | None = None) -> StopReason:
-    """Why the search ended.
+def stop_reason(
+    outcome: Outcome, options: SearchOptions, failure: SearchServiceError | None = None, waited_for: str = ""
+) -> StopReason:
+    """Why the search ended. ``waited_for`` is what the last call was waiting for that the deadline cut short.
 
     Raises ``SearchFailed`` when every particle is dead, ``ContextTooLong`` when no particle has room for a first step, and
     ``DeadlineExceeded`` when the time was over before the first step. Raises ``failure``, that of a model, when it ended the
@@ -201,11 +204,8 @@ def stop_reason(outcome: Outcome, options: SearchOptions, failure: SearchService
         raise failure
     if not any(trajectory.steps for trajectory in outcome.trajectories):
         if outcome.cut == "deadline":
-            raise DeadlineExceeded(
-                "max_seconds was over before the generator returned a first step: check that its server is not stopped or "
-                "overloaded, or allow more time",
-                param="max_seconds",
-            )
+            why = waited_for or "Check that the models' servers are not stopped or overloaded, or allow more time."
+            raise DeadlineExceeded(f"max_seconds was over before there was a first step. {why}", param="max_seconds")
         if "context_full" in statuses:
             raise ContextTooLong("the problem leaves no room for a step in a model's context: shorten it", param="problem")
     if statuses == {"dead"}:

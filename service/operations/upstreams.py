@@ -7,7 +7,8 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from epf.engines.http.health import KNOWN, Replica
+from epf.engines.http.health import KNOWN
+from epf.engines.http.replica import Replica
 
 LABELS = ("model", "replica")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 
+from epf.core.deadlines import working_until
 from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, ModelNotFound, Overloaded
 from epf.core.reward_model import RewardModel, Score
 from epf.search.engine.search_run import checked_score
@@ -97,13 +98,14 @@ class Lease:
         reward_model = scoring(self._models)
         await self.acquire()
         scores: list[Score] = []
-        with self._overloaded_on_shutdown():
+        with self._overloaded_on_shutdown(), working_until(self._deadline_s) as deadline:
             try:
                 async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     for k in range(1, len(steps) + 1):
                         scores.append(await checked_score(reward_model, problem, steps[:k]))
             except TimeoutError:
-                message = f"the deadline passed after {len(scores)} of {len(steps)} steps: send fewer"
+                waited_for = "" if deadline is None else deadline.waited_for
+                message = f"The deadline passed after {len(scores)} of {len(steps)} steps. {waited_for or 'Send fewer.'}"
                 raise DeadlineExceeded(message, param="steps") from None
             except ContextTooLong as error:
                 message = f"Up to this step: {error.message} Shorten the steps or the problem."

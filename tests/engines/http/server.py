@@ -15,7 +15,8 @@ class Answer:
     """The response to send.
 
     ``cut`` announces more bytes than it sends, ``stall`` sends nothing, ``reset`` resets the connection after the body.
-    ``drip``, which may be empty, is sent repeatedly after the body until the client disconnects.
+    ``drip``, which may be empty, is sent repeatedly after the body until the client disconnects. ``slow_head`` sends a
+    head that does not end, byte by byte.
     """
 
     body: Any = None
@@ -25,6 +26,7 @@ class Answer:
     stall: bool = False
     reset: bool = False
     drip: bytes | None = None
+    slow_head: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class Upstreams:
         answer = self.answer(request)
         if answer.stall:
             await reader.readexactly(1)  # until the client disconnects
+        if answer.slow_head:
+            writer.write(b"HTTP/1.1 200 X\r\nx-slow: ")
+            await self._drip(b"a", reader, writer)
         if answer.body is not None or not answer.reset:
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             length = len(content) + 10 * answer.cut
@@ -80,14 +85,18 @@ class Upstreams:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             raise ConnectionError
-        while answer.drip is not None:
-            if reader.at_eof():
-                raise ConnectionError
-            writer.write(answer.drip)
-            await writer.drain()
-            await asyncio.sleep(0.01)
+        if answer.drip is not None:
+            await self._drip(answer.drip, reader, writer)
         if answer.cut:
             raise ConnectionError
+
+    async def _drip(self, data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send ``data`` again and again until the client disconnects."""
+        while not reader.at_eof():
+            writer.write(data)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        raise ConnectionError
 
 
 @asynccontextmanager

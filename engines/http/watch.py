@@ -1,0 +1,138 @@
+"""Watches one attempt at a request, and ends it when its server has become silent and there is something better to do."""
+
+import asyncio
+from contextlib import suppress
+from typing import Protocol
+
+from epf.engines.http.replica import Replica
+from epf.engines.http.silence import Pace
+
+SHORTEST_LOOK_S = 0.2
+"""Minimum time until a server that has passed a health check is looked at again."""
+
+
+class Checks(Protocol):
+    """What a watch asks about the replicas."""
+
+    @property
+    def pace(self) -> Pace:
+        """How long they are silent while they are well."""
+
+    def check(self, replica: Replica) -> asyncio.Task[bool]:
+        """Whether the replica responds. It is ejected if it does not."""
+
+    def others(self, replica: Replica) -> bool:
+        """Whether any other replica responds."""
+
+    def stall_s(self) -> float:
+        """Silence from which a replica has stalled, in seconds."""
+
+
+class Watch:
+    """Ends an attempt whose server is silent and was ejected for it, if another replica responds.
+
+    Args:
+        checks: checks of the replicas.
+        replica: the server of the attempt.
+        timeout: what ends the attempt.
+        quiet_s: silence after which the server's health is checked.
+        give_up_s: when to end the attempt although there is no other replica, on the event loop's clock; None for never.
+
+    Attributes:
+        silent: whether it has ended the attempt.
+        gave_up: whether it has done so without another replica to turn to.
+        has_heard: whether the server has sent something.
+        is_well: whether it has responded to a health check since it fell silent.
+    """
+
+    def __init__(
+        self, checks: Checks, replica: Replica, timeout: asyncio.Timeout, quiet_s: float, give_up_s: float | None
+    ) -> None:
+        self._checks = checks
+        self._replica = replica
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._first_quiet_s = self._quiet_s = quiet_s
+        self._heard_s = self._loop.time()
+        self._over = False
+        self.silent = False
+        self.gave_up = False
+        self.has_heard = False
+        self.is_well = False
+        self._timer = self._loop.call_later(quiet_s, self._look)
+        self._last_timer = None if give_up_s is None else self._loop.call_at(give_up_s, self._give_up)
+        replica.silence.begin(self._heard_s)
+
+    @property
+    def silence_s(self) -> float:
+        """How long the server has sent nothing to this attempt, in seconds."""
+        return self._loop.time() - self._heard_s
+
+    @property
+    def said(self) -> str:
+        """What the server did, in words."""
+        if self._replica.ejected:
+            return self._replica.reason
+        well = "it responds to health checks, but " if self.is_well else ""
+        return f"{well}it responded to no call for {self.silence_s:.1f} seconds".replace("but it", "but")
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it has been silent for long enough to be asked why."""
+        return self.silence_s >= self._first_quiet_s
+
+    def heard(self) -> None:
+        """Record that the server has sent something."""
+        now_s = self._loop.time()
+        if not self._replica.ejected:
+            self._checks.pace.silent_for(now_s - self._heard_s, now_s)
+        self._replica.silence.heard(now_s)
+        self.has_heard = True
+        self.is_well = False
+        self._heard_s = now_s
+        if self._quiet_s > self._first_quiet_s:
+            self._quiet_s = self._first_quiet_s
+            self._look_after(self._first_quiet_s)
+
+    def close(self) -> None:
+        """Stop watching, since the attempt has ended."""
+        self._over = True
+        self._timer.cancel()
+        if self._last_timer is not None:
+            self._last_timer.cancel()
+        self._replica.silence.end(self._loop.time())
+
+    def _look_after(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        remaining_s = self._first_quiet_s - self.silence_s
+        if remaining_s > 0:
+            self._look_after(remaining_s)
+        else:
+            self._checks.check(self._replica).add_done_callback(self._checked)
+
+    def _checked(self, check: asyncio.Task[bool]) -> None:
+        if self._over or check.cancelled():
+            return
+        look_s = self._first_quiet_s
+        with suppress(Exception):
+            self.is_well = healthy = check.result()
+            if not healthy and self.is_quiet and self._checks.others(self._replica):
+                self._end()
+                return
+            if healthy:
+                self._quiet_s *= 2
+                stalls_s = self._checks.stall_s() - self._replica.silence.seconds(self._loop.time())
+                look_s = min(self._quiet_s, max(stalls_s, SHORTEST_LOOK_S))
+        self._look_after(look_s)
+
+    def _give_up(self) -> None:
+        if self.is_quiet and not self.is_well:
+            self.gave_up = True
+            self._end()
+
+    def _end(self) -> None:
+        self.silent = True
+        self._timeout.reschedule(self._loop.time())
