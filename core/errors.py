@@ -5,8 +5,11 @@ SearchServiceError
 │   ├── ContextTooLong    400  the prompt leaves no room for a step in the model's context
 │   ├── PreviousResponseNotFound 400  the response to continue does not exist
 │   ├── BodyTooLarge      413  the request body exceeds the server's limit
+│   ├── HeadTooLarge      431  the head of the request exceeds the server's limit
+│   ├── UnsupportedVersion 505 the request is written in another version of HTTP
 │   └── UnsupportedEncoding 415  the request body is compressed in a way that is not supported
 ├── BodyTooSlow           408  the request body did not arrive in time
+├── HeadTooSlow           408  the head of the request did not arrive in time
 ├── Unauthorized          401  the API key is missing or unknown
 ├── Forbidden             403  the caller is not allowed to do this
 ├── NotFound              404  the object does not exist
@@ -84,6 +87,20 @@ class BodyTooLarge(InvalidRequest):
     code = "request_too_large"
 
 
+class HeadTooLarge(InvalidRequest):
+    """The head of the request exceeds the server's limit."""
+
+    status = 431
+    code = "request_head_too_large"
+
+
+class UnsupportedVersion(InvalidRequest):
+    """The request is written in a version of HTTP that the server does not support."""
+
+    status = 505
+    code = "unsupported_http_version"
+
+
 class UnsupportedEncoding(InvalidRequest):
     """The request body is compressed in a way that the server does not support."""
 
@@ -93,6 +110,15 @@ class UnsupportedEncoding(InvalidRequest):
 
 class BodyTooSlow(SearchServiceError):
     """The request body did not arrive in time."""
+
+    status = 408
+    type = "timeout_error"
+    code = "request_timeout"
+    retryable = True
+
+
+class HeadTooSlow(SearchServiceError):
+    """The head of the request did not arrive in time."""
 
     status = 408
     type = "timeout_error"

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from epf.core.errors import InvalidRequest, SearchServiceError
+from epf.service.http.connections import Counts, protocol_of
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.operations.telemetry import telemetry
 from epf.service.settings import Settings
@@ -20,16 +22,28 @@ from epf.service.state import ServerState
 
 logger = logging.getLogger(__name__)
 
-UVICORN: Final[dict[str, Any]] = {"http": "h11", "ws": "none", "log_config": None}
-"""Options of uvicorn. Of its parsers only h11 limits the headers; no route supports WebSocket; logging is configured by us."""
-KEEP_ALIVE_S = 75
-"""Longer than load balancers keep an idle connection, so that none sends a request on a connection that is being closed."""
+ACCEPTED_AT_ONCE: Final = 16
+"""Number of new connections between two turns of the event loop. asyncio would accept thousands before it looks at the first,
+and run out of file descriptors.
+"""
+QUEUE: Final = 1024
+"""Number of new connections that wait in the kernel to be accepted."""
 CLOSING_S = 3
 """Time for clients to read the rest of their responses after all work has ended."""
 
 
-class Server(uvicorn.Server):
-    """A uvicorn server that drains.
+class Listening(uvicorn.Server):
+    """A uvicorn server with a long queue of connections, of which it accepts few at once."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections. asyncio has set the kernel's queue to what it accepts at once, which is too short."""
+        await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(QUEUE)
+
+
+class Server(Listening):
+    """A server that drains.
 
     After SIGTERM or SIGINT, /readyz reports that the server is draining, and for ``drain_notice_s`` new requests are still
     accepted. After that they are refused, and running requests have ``drain_s`` to finish before they end with the best answer
@@ -86,26 +100,34 @@ def run(app: FastAPI, settings: Settings) -> None:
         InvalidRequest: the address of the settings is not available.
         SearchServiceError: the models could not be loaded.
     """
-    lifecycle = ServerState.of(app).lifecycle
+    state = ServerState.of(app)
+    lifecycle = state.lifecycle
     with listen(settings.host, settings.port) as listening:
-        config = uvicorn.Config(
-            app,
-            **UVICORN,
-            lifespan="on",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=CLOSING_S,
-        )
         logger.info("listening on %s", _url(listening))
         with telemetry():
-            Server(config, lifecycle, settings).run([listening])
+            Server(config_of(app, settings, state.metrics), lifecycle, settings).run([listening])
     failure = lifecycle.failure
     if isinstance(failure, SearchServiceError):
         raise failure
     if failure is not None:
         reason = " ".join(str(failure).split())
         raise SearchServiceError(f"the models could not be loaded: {type(failure).__name__}: {reason}") from failure
+
+
+def config_of(app: ASGIApp, settings: Settings, counts: Counts | None = None, *, closing_s: int = CLOSING_S) -> uvicorn.Config:
+    """Options of uvicorn: connections with limits, no WebSocket, which no route supports, and logs that we configure."""
+    options: dict[str, Any] = {"http": protocol_of(settings, counts), "timeout_keep_alive": settings.idle_timeout_s}
+    return uvicorn.Config(
+        app,
+        **options,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=ACCEPTED_AT_ONCE,
+        timeout_graceful_shutdown=closing_s,
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -203,6 +203,21 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Treat a client that reads nothing for this many seconds as disconnected."
     )
     body_timeout_s: float = Field(30.0, gt=0, description="Maximum time for a request body to arrive, in seconds.")
+    head_timeout_s: float = Field(30.0, gt=0, description="Maximum time for the head of a request to arrive, in seconds.")
+    idle_timeout_s: float = Field(75.0, gt=0, description="Close a connection without a request after this time, in seconds.")
+    max_head_bytes: int = Field(32 * 1024, ge=1024, description="Maximum size of the head of a request, in bytes.")
+    max_connections: int = Field(
+        2048,
+        ge=1,
+        description="Maximum number of open connections, and never more than half of the files that the process may open "
+        "(ulimit -n). A few of them serve probes only.",
+    )
+    max_connections_per_address: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum number of open connections of one IP address, or of one IPv6 network of 64 bits. Unset means no "
+        "limit, which a reverse proxy needs, since all connections come from its address.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest log level to write.")
     drain_notice_s: float = Field(
         5.0, ge=0, description="Time after SIGTERM during which new requests are still accepted, in seconds."

@@ -8,6 +8,7 @@ of the program. Names follow the conventions of Prometheus: base units, ``_total
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric, ProcessCollector, generate_latest
@@ -16,6 +17,7 @@ from epf.core.errors import SearchServiceError
 from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.search.events import Answered, Event, Resampled, Started, StepTaken
 from epf.search.result import SearchResult, StepRecord
+from epf.service.operations.connection_states import STATES, Closed, State
 from epf.service.operations.upstreams import UpstreamMetrics
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -59,6 +61,19 @@ class Metrics:
             ("code",),
             registry=self.registry,
         )
+        self._connections = Gauge(
+            "epf_connections",
+            "Open connections: idle, waiting (for a head, or for the client to read), body (arriving), busy.",
+            ("state",),
+            registry=self.registry,
+        )
+        self._closed = Counter(
+            "epf_connections_closed",
+            "Connections that were closed because of a limit: a time limit (idle, head, body, send), gave_way (to a new "
+            "connection), refused (no other could give way), invalid (no request within the limits).",
+            ("reason",),
+            registry=self.registry,
+        )
         self.tokens = Counter(
             "epf_tokens",
             "Tokens by kind: prompt (once per search), generated, discarded (generated, but in no final particle), "
@@ -72,6 +87,15 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+
+    def watch_connections(self, n: Callable[[State], float]) -> None:
+        """Call ``n`` for the number of connections in a state whenever the metrics are read."""
+        for state in STATES:
+            self._connections.labels(state).set_function(partial(n, state))
+
+    def connection_closed(self, reason: Closed) -> None:
+        """Count a connection that was closed because of a limit."""
+        self._closed.labels(reason).inc()
 
     def set_build(self, **labels: str) -> None:
         """Set the version and the names of the models."""

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from epf.service.searches.lease import Searches
-from epf.service.server import UVICORN, listen
+from epf.service.server import Listening, config_of, listen
+from epf.service.settings import Settings
 from epf.service.state import ServiceState
 
 
@@ -35,10 +35,16 @@ def searches_of(app: FastAPI) -> Searches:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
-    """Serve ``app`` with uvicorn at the yielded host and port. Connections queue in the socket until the server has started."""
+async def served(app: ASGIApp, settings: Settings | None = None) -> AsyncIterator[tuple[str, int]]:
+    """Serve ``app`` with uvicorn at the yielded host and port. Connections queue in the socket until the server has started.
+
+    ``settings`` limit the connections; by default they are those of the application, if it has any.
+    """
+    state = getattr(getattr(app, "state", None), "server", None)
+    settings = settings or (state.settings if state else Settings())
+    counts = state.metrics if state else None
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, **UVICORN, lifespan="on", timeout_graceful_shutdown=1))
+        server = Listening(config_of(app, settings, counts, closing_s=1))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             yield listening.getsockname()

@@ -17,7 +17,7 @@ from epf.core.generator import Sampling, Step
 from epf.core.reward_model import Score
 from epf.service.app import create_app
 from epf.service.operations import logs
-from epf.service.server import UVICORN
+from epf.service.server import config_of, listen
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
@@ -78,7 +78,9 @@ def main() -> None:
         return StreamingResponse(begun())
 
     logs.configure("debug")
-    uvicorn.run(app, port=0, **UVICORN)
+    with listen("127.0.0.1", 0) as listening:
+        logging.getLogger("epf").info("running on http://127.0.0.1:%d", listening.getsockname()[1])
+        uvicorn.Server(config_of(app, Settings())).run([listening])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from epf.service.http.middleware.head import HeadRequests
 from epf.service.http.middleware.instrumentation import Instrumentation, UnhandledErrors
 from epf.service.http.middleware.origin import Cors, OriginCheck
 from epf.service.http.middleware.paths import CanonicalPaths
+from epf.service.http.middleware.probes import ProbesFirst
 from epf.service.operations.metrics import Metrics
 from epf.service.settings import Settings
 
@@ -27,6 +28,7 @@ def install(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     app.add_middleware(CanonicalPaths)
     app.add_middleware(Authentication, keys=Keys(settings.api_keys), allow_anonymous=settings.allow_anonymous)
     app.add_middleware(OriginCheck, origins=settings.allowed_origins, hosts=settings.allowed_hosts)
+    app.add_middleware(ProbesFirst)
     app.add_middleware(UnhandledErrors)
     if settings.allowed_origins:
         app.add_middleware(Cors, origins=settings.allowed_origins)

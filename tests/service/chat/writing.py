@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from epf.core.generator import Message, Sampling, Step
 from epf.core.reward_model import Score
-from epf.service.server import UVICORN, listen
+from epf.service.server import config_of, listen
 from epf.service.state import ServerState
 
 EOS = 256
@@ -122,7 +122,7 @@ class Judge:
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """A client of ``app``, served by uvicorn on a socket in a thread."""
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, **UVICORN, lifespan="on"))
+        server = uvicorn.Server(config_of(app, ServerState.of(app).settings))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         host, port = listening.getsockname()
