@@ -1,18 +1,28 @@
-"""Work on long texts, such as tokenizing them, done in a thread so that the event loop goes on meanwhile."""
+"""Work on texts, such as tokenizing them, that lets the event loop go on meanwhile."""
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Final, TypeVar
+
+from epf.core.turns import in_turn
 
 T = TypeVar("T")
 
-LONG_CHARS: Final = 4000
-"""Length of texts from which a thread is worth its while: tokenizing them takes several milliseconds."""
+LONG_CHARS: Final = 1000
+"""Length of texts from which a thread is worth its while: tokenizing them takes a millisecond or more."""
+
+# One thread: several would compete with the event loop for the interpreter, which makes everybody wait.
+_THREAD: Final = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
 
 
 async def off_loop(n_chars: int, work: Callable[[], T]) -> T:
-    """Return ``work()`` for texts of ``n_chars`` characters in all: at once, or from a thread if they are long.
+    """Return ``work()`` for texts of ``n_chars`` characters in all: from the thread for long texts, else in a turn of the loop.
 
     Cancelling the call does not end the work in the thread, whose result is then dropped.
     """
-    return work() if n_chars < LONG_CHARS else await asyncio.to_thread(work)
+    if n_chars < LONG_CHARS:
+        return await in_turn(work)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, partial(copy_context().run, work))
