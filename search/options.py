@@ -7,7 +7,7 @@ The Python API, the HTTP schemas, the server's search defaults and the command l
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationError
 from pydantic.config import JsonDict
 
 from epf.core.errors import InvalidRequest
@@ -108,7 +108,7 @@ class SearchOptions(BaseModel):
         max_length=16,
         description="Text that ends a step. Without one (an empty text) every step has max_tokens_per_step tokens.",
     )
-    stop: Annotated[tuple[Stop, ...], Field(max_length=MAX_STOPS, strict=False)] = Field(
+    stop: Annotated[tuple[Stop, ...], Field(max_length=MAX_STOPS, strict=False), FailFast()] = Field(
         (), description="Texts that end a particle; its solution ends before the first of them."
     )
     annealing: Schedule = _research("ess", "Schedule of the resampling temperature; none is plain particle filtering.")

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Annotated
 
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from epf.core.deadlines import working_until
 from epf.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, RewardModelError
@@ -13,7 +14,7 @@ from epf.core.reward_model import RewardModel, Score
 from epf.core.version import VERSION
 from epf.service import health
 from epf.service.http import errors, pages
-from epf.service.http.body import BoundedRoute
+from epf.service.http.body import BoundedRoute, at_most
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.middleware import stack as middleware
 from epf.service.http.openapi import ANY_ERROR
@@ -29,7 +30,7 @@ class TraceIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     problem: str
-    steps: list[str] = Field(min_length=1)
+    steps: Annotated[list[str], FailFast(), at_most("max_steps")] = Field(min_length=1)
 
 
 class ScoreOut(BaseModel):
@@ -78,9 +79,6 @@ class Scorer:
 
     def _check(self, trace: TraceIn) -> None:
         settings = self._settings
-        if len(trace.steps) > settings.max_steps:
-            message = f"`steps` may have at most {settings.max_steps} items on this server, got {len(trace.steps)}"
-            raise InvalidRequest(message, param="steps")
         if len(trace.problem) > settings.max_problem_chars:
             message = f"`problem` may have at most {settings.max_problem_chars} characters on this server"
             raise InvalidRequest(message, param="problem")

@@ -58,12 +58,9 @@ def batch_of(body: BatchRequest, settings: Settings, models: Models) -> Batch:
     """The searches of ``body``. The limits of a request apply to each problem.
 
     Raises:
-        InvalidRequest: too many problems, no reward model for a method that needs one, or an option out of range; ``param``
+        InvalidRequest: no reward model for a method that needs one, or an option out of range; ``param``
             names it, for example ``problems.3.top_p``.
     """
-    if len(body.problems) > settings.max_batch:
-        message = f"`problems` may have at most {settings.max_batch} items on this server, got {len(body.problems)}: send fewer"
-        raise InvalidRequest(message, param="problems")
     shared = body.chosen()
     requests = tuple(_resolve(i, problem, shared, settings, models) for i, problem in enumerate(body.problems))
     batch = Batch(body, requests, min(body.concurrency, len(requests)))

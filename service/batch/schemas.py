@@ -6,9 +6,10 @@ comments that keep a connection open. It also reads like the stream of ``POST /s
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, RootModel
 
 from epf.search.options import SearchOptions
+from epf.service.http.body import at_most, known_first
 from epf.service.http.errors import detail_of
 from epf.service.http.schemas import ErrorDetail
 from epf.service.http.sse import event_frame
@@ -28,7 +29,7 @@ class BatchProblem(SearchOptions):
 
 
 def _as_object(value: Any) -> Any:
-    return {"problem": value} if isinstance(value, str) else value
+    return {"problem": value} if isinstance(value, str) else known_first(value, BatchProblem)
 
 
 BatchItem = Annotated[BatchProblem, BeforeValidator(_as_object, json_schema_input_type=ProblemText | BatchProblem)]
@@ -37,7 +38,9 @@ BatchItem = Annotated[BatchProblem, BeforeValidator(_as_object, json_schema_inpu
 class BatchRequest(SearchOptions):
     """Problems and the options of their searches, which a problem may override."""
 
-    problems: list[BatchItem] = Field(min_length=1, description="Problems, each a text or an object with options of its own.")
+    problems: Annotated[list[BatchItem], FailFast(), at_most("max_batch")] = Field(
+        min_length=1, description="Problems, each a text or an object with options of its own."
+    )
     concurrency: int = Field(
         DEFAULT_CONCURRENCY, ge=1, description="Maximum number of problems that are searched at the same time."
     )

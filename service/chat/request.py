@@ -6,12 +6,13 @@ Fields that are not declared here are checked by :mod:`epf.service.chat.unsuppor
 from collections.abc import Container, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
 from epf.search.options import MAX_SEED, MAX_STOPS, RANDOM_SEED, SearchOptions, Stop, Temperature, TopP
 from epf.service.effort import Effort
+from epf.service.http.body import at_most
 
 MAX_CHOICES = 128
 MAX_TOP_LOGPROBS = 20
@@ -161,7 +162,7 @@ class ChatRequest(SampledRequest):
     the response header ``x-epf-ignored``.
     """
 
-    messages: list[ChatMessage] = Field(
+    messages: Annotated[list[ChatMessage], FailFast(), at_most("max_messages")] = Field(
         min_length=1, description="The conversation, which the generator continues. The reward model scores by the user's text."
     )
     max_completion_tokens: int | None = Field(

@@ -11,6 +11,7 @@ from epf.core.errors import InvalidRequest
 from epf.entropy.outcome import Outcome
 from epf.entropy.registry import TOOLS
 from epf.entropy.tooling.tool import AnyTool
+from epf.service.http.body import is_json
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.errors import NO_JSON_OBJECT, error_response, explain
 from epf.service.http.openapi import ANY_ERROR, json_body
@@ -69,16 +70,10 @@ def _response(outcome: Outcome, tool: AnyTool) -> Response:
     return Response(outcome.answer, media_type="application/json")
 
 
-def _is_json(content_type: str) -> bool:
-    """Whether it is a type that the framework parses as JSON on other routes. Browsers send other types without asking."""
-    kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
-    return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
-
-
 def _endpoint(tool: AnyTool) -> Callable[[Request, EntropyWorkers], Awaitable[Response]]:
     async def run(request: Request, workers: EntropyWorkers) -> Response:
         # The framework does not parse the body: a large one is parsed in the worker process, not on the event loop.
-        if not _is_json(request.headers.get("content-type", "")):
+        if not is_json(request.headers.get("content-type", "")):
             return error_response(400, NO_JSON_OBJECT, type=InvalidRequest.type, param=None, code="invalid_json")
         body = await request.body()
         return _response(await cancel_on_disconnect(request.receive, workers.run(tool.name, body)), tool)

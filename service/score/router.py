@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request
 
-from epf.core.errors import InvalidRequest
 from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR
@@ -25,9 +24,6 @@ async def score(
 ) -> ScoreResponse:
     """Score the steps of a given solution: the reward model's probability after each one. Counts as one particle."""
     check_length(body.problem, settings)
-    if len(body.steps) > settings.max_steps:
-        message = f"`steps` may have at most {settings.max_steps} items on this server, got {len(body.steps)}: send fewer"
-        raise InvalidRequest(message, param="steps")
     for i, step in enumerate(body.steps):
         check_length(step, settings, f"steps.{i}")
     return await cancel_on_disconnect(request.receive, _score(body, searches, settings.max_seconds, caller, request_id))

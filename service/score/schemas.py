@@ -1,7 +1,10 @@
 """Requests and responses of ``POST /score``."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, FailFast, Field
+
+from epf.service.http.body import at_most
 from epf.service.solve.schemas import REQUEST_ID, NonBlank, ProblemText
 
 
@@ -11,7 +14,7 @@ class ScoreRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     problem: ProblemText
-    steps: list[NonBlank] = Field(
+    steps: Annotated[list[NonBlank], FailFast(), at_most("max_steps")] = Field(
         min_length=1,
         description="Steps of the solution in order, as a search splits them, without separators.",
         examples=[["45 - 17 = 28.", "The answer is \\boxed{28}."]],

@@ -148,7 +148,7 @@ def test_no_nesting_depth_of_a_body_is_a_server_error(path: str, body: str) -> N
 
     async def scenario() -> None:
         async with client_of(create_app(ScriptedGenerator(), ScriptedRewardModel())) as client:
-            for depth in (*range(1, 1001, 9), 10_000, 40_000):
+            for depth in (*range(1, 1001, 9), 40_000, 4_000):
                 content = body % ('[{"a":' * (depth // 2) + "[" * (depth % 2) + "1" + "]" * (depth % 2) + "}]" * (depth // 2))
                 response = await client.post(path, content=content, headers=JSON)
                 assert response.status_code in (200, 400), depth
