@@ -1,11 +1,13 @@
 """Serves an application with uvicorn and drains it when the process receives a stop signal."""
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
 import signal
 import socket
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ from starlette.types import ASGIApp
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.service.http.connections import Counts, protocol_of
 from epf.service.operations.lifecycle import Lifecycle
+from epf.service.operations.loop_watch import watched_loop
 from epf.service.operations.telemetry import telemetry
 from epf.service.settings import Settings
 from epf.service.state import ServerState
@@ -70,6 +73,8 @@ class Server(Listening):
         """Return whether to stop; called several times per second."""
         if self._lifecycle.models and not self._reported_start:
             self._reported_start = True
+            # Everything loaded so far stays. Looking through it again and again would hold the loop for a tenth of a second.
+            gc.freeze()
             logger.info("running on %s", _url(self.servers[0].sockets[0]))
         return await super().on_tick(counter) or self._lifecycle.failure is not None
 
@@ -104,8 +109,9 @@ def run(app: FastAPI, settings: Settings) -> None:
     lifecycle = state.lifecycle
     with listen(settings.host, settings.port) as listening:
         logger.info("listening on %s", _url(listening))
-        with telemetry():
-            Server(config_of(app, settings, state.metrics), lifecycle, settings).run([listening])
+        loop = partial(watched_loop, state.metrics.loop)
+        with telemetry(), asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(Server(config_of(app, settings, state.metrics), lifecycle, settings).serve([listening]))
     failure = lifecycle.failure
     if isinstance(failure, SearchServiceError):
         raise failure

@@ -16,13 +16,13 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import h11
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from epf.core.errors import HeadTooSlow, Overloaded, RateLimited, SearchServiceError
 from epf.service.http.crowd import Crowd, Full, address_of, for_requests
 from epf.service.http.errors import response_to
 from epf.service.http.heads import BoundedConnection
 from epf.service.http.middleware.probes import CROWDED
+from epf.service.http.protocol import PatientProtocol
 from epf.service.operations.connection_states import Closed, State
 from epf.service.settings import Settings
 
@@ -102,7 +102,7 @@ def protocol_of(settings: Settings, counts: Counts | None) -> Callable[..., "Lim
     return partial(LimitedConnection, crowd=crowd, limits=Limits.of(settings), counts=counts)
 
 
-class LimitedConnection(H11Protocol):
+class LimitedConnection(PatientProtocol):
     """One connection. uvicorn reads requests and writes responses; this class watches how long that takes."""
 
     def __init__(
@@ -146,11 +146,11 @@ class LimitedConnection(H11Protocol):
         self._crowd.leave(self)
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Read what arrived. What follows a refusal is dropped."""
+    def parse(self, piece: bytes) -> None:
+        """Parse what arrived. What follows a refusal is dropped."""
         if self._refused:
             return
-        super().data_received(data)
+        super().parse(piece)
         self._watch()
 
     def on_response_complete(self) -> None:

@@ -25,8 +25,9 @@ class PatientProtocol(H11Protocol):
         self._unread = bytearray()
         self._parsing = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin a connection."""
+        assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
         self.flow = _Flow(transport)
 
@@ -35,19 +36,23 @@ class PatientProtocol(H11Protocol):
         self._unread += data
         if not self._parsing:
             self._parsing = True
-            turns().do(self._parse)
+            turns().do(self._parse_next)
         if self._parsing:
             self.flow.hold()
 
-    def _parse(self) -> None:
+    def parse(self, piece: bytes) -> None:
+        """Parse one piece, and do what the requests in it ask for."""
+        super().data_received(piece)
+
+    def _parse_next(self) -> None:
         """Parse one piece. The next one has to wait until others had their turn."""
         piece = bytes(self._unread[:PIECE])
         del self._unread[:PIECE]
         if not self.transport.is_closing():
-            super().data_received(piece)
+            self.parse(piece)
         self._parsing = bool(self._unread)
         if self._parsing:
-            turns().do_later(self._parse)
+            turns().do_later(self._parse_next)
         else:
             self.flow.release()
 

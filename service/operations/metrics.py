@@ -18,6 +18,7 @@ from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.search.events import Answered, Event, Resampled, Started, StepTaken
 from epf.search.result import SearchResult, StepRecord
 from epf.service.operations.connection_states import STATES, Closed, State
+from epf.service.operations.loop_watch import LoopWatch
 from epf.service.operations.upstreams import UpstreamMetrics
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -28,12 +29,14 @@ CancelReason = Literal["client_gone", "delete"]
 
 
 class Metrics:
-    """Metrics of every server: requests, the reward model, the process."""
+    """Metrics of every server: requests, the event loop, the reward model, the process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.registry.register(UpstreamMetrics())
+        self.loop = LoopWatch()
+        self.registry.register(self.loop)
         self._build = Info("epf_build", "Version and models.", registry=self.registry)
         self.requests = Counter(
             "epf_http_requests",
