@@ -120,10 +120,16 @@ class Dialect:
             return None
         changed = dict(levels)
         for origin in dict.fromkeys(chosen):
-            changed[origin] = changed.get(origin, 0) + 1 if refused else len(self._fields[origin].forms) + 1
+            changed[origin] = self._next(origin, body[origin], levels) if refused else len(self._fields[origin].forms) + 1
             if changed[origin] > len(self._fields[origin].forms):
                 changed |= {other: len(self._fields[other].forms) + 1 for other in self._fields[origin].group}
         return changed
+
+    def _next(self, origin: str, value: Any, levels: Mapping[str, int]) -> int:
+        """Level of the next form in which a field is another; the one at which it is left out if there is none."""
+        level, forms = levels.get(origin, 0), self._fields[origin].forms
+        sent = forms[level - 1](value) if level else (origin, value)
+        return next((n for n, form in enumerate(forms[level:], level + 1) if form(value) != sent), len(forms) + 1)
 
     def _at_last_form(self, origin: str, levels: Mapping[str, int]) -> bool:
         """Whether a field that is required has no further form."""

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from epf.core.errors import GeneratorError
+from epf.core.generator import TopTokens
 from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamRejected
 from epf.engines.http.replicas import is_log_prob
 from epf.engines.http.sse import END_GRACE_S
 from epf.generators.openai.completions import Choice, Cut, End, contents_of
+from epf.generators.openai.top_tokens import bytes_of, most_likely
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes that a server sent as one token, or in one event, and their log probability if it is known."""
+    """Bytes that a server sent as one token, or in one event, and their log probability if it is known.
+
+    ``top`` are the most likely tokens at the position of this one, if they were requested.
+    """
 
     data: bytes
     log_prob: float | None = None
+    top: TopTokens = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ class Reply:
     thoughts: bool = False
 
 
-async def read_reply(events: AsyncIterator[dict[str, Any]], cut: Cut, max_tokens: int) -> Reply:
-    """Read a response with one choice.
+async def read_reply(events: AsyncIterator[dict[str, Any]], cut: Cut, max_tokens: int, n_top: int = 0) -> Reply:
+    """Read a response with one choice, and the ``n_top`` most likely tokens at each position.
 
     After the end of the text, the server's counts are awaited for a moment.
 
@@ -59,7 +65,7 @@ async def read_reply(events: AsyncIterator[dict[str, Any]], cut: Cut, max_tokens
         GeneratorError: the response has no choice, or an invalid one.
         RetryableError: the server gave up, or the stream broke off.
     """
-    reader = _Reader(cut)
+    reader = _Reader(cut, n_top)
     try:
         async for event in events:
             reader.add(event)
@@ -87,8 +93,9 @@ async def _await_counts(events: AsyncIterator[dict[str, Any]], reader: "_Reader"
 class _Reader:
     """A response as far as it was read."""
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: Cut, n_top: int) -> None:
         self._cut = cut
+        self._n_top = n_top
         self._pieces: list[Piece] = []
         self._counts = Counts()
         self._thoughts = False
@@ -102,7 +109,7 @@ class _Reader:
             text, thoughts = _text(content)
             self._thoughts = self._thoughts or thoughts
             if self.choice.add(content | {"text": text, "logprobs": None, "token_ids": None}):
-                self._pieces += _pieces(text, content.get("logprobs"))
+                self._pieces += _pieces(text, content.get("logprobs"), self._n_top)
 
     def reply(self) -> Reply:
         completion = self.choice.completion()
@@ -130,41 +137,42 @@ def _text(content: dict[str, Any]) -> tuple[str, bool]:
     return text or "", any(message.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
 
 
-def _pieces(text: str, log_probs: object) -> list[Piece]:
+def _pieces(text: str, log_probs: object, n_top: int) -> list[Piece]:
     """Pieces of an event: its tokens if the log probabilities name them, otherwise all of its text."""
     data = text.encode(errors="surrogatepass")
-    named = _named(log_probs)
+    named = _named(log_probs, n_top)
     if named and b"".join(piece.data for piece in named) == data:
         return [piece for piece in named if piece.data]
     return [Piece(data)] if data else []
 
 
-def _named(log_probs: object) -> list[Piece]:
+def _named(log_probs: object, n_top: int) -> list[Piece]:
     """Tokens that the log probabilities name, in the form of chat completions or in that of completions."""
     if not isinstance(log_probs, dict):
         return []
     entries = log_probs.get("content")
     if isinstance(entries, list):
-        named = [(_bytes(entry), entry.get("logprob")) for entry in entries if isinstance(entry, dict)]
+        named = [
+            (bytes_of(entry), entry.get("logprob"), entry.get("top_logprobs")) for entry in entries if isinstance(entry, dict)
+        ]
     else:
         tokens, values = log_probs.get("tokens"), log_probs.get("token_logprobs")
         if not isinstance(tokens, list) or not isinstance(values, list):
             return []
-        named = [(str(token).encode(), value) for token, value in zip(tokens, values, strict=False)]
-    return [Piece(data, _number(value)) for data, value in named]
+        tops = log_probs.get("top_logprobs")
+        tops = tops if isinstance(tops, list) and len(tops) == len(tokens) else [None] * len(tokens)
+        named = [(str(token).encode(), value, top) for token, value, top in zip(tokens, values, tops, strict=False)]
+    return [Piece(data, _number(value), _top(top, n_top)) for data, value, top in named]
+
+
+def _top(listed: object, n: int) -> TopTokens:
+    return tuple((token if isinstance(token, bytes) else b"", value) for token, value in most_likely(listed, n)) if n else ()
 
 
 def _number(value: Any) -> float:
     if not is_log_prob(value):
         raise GeneratorError("The generator's server returned log probabilities that are not numbers of at most 0.")
     return float(value)
-
-
-def _bytes(entry: dict[str, Any]) -> bytes:
-    spelled = entry.get("bytes")
-    if isinstance(spelled, list) and all(type(byte) is int and 0 <= byte < 256 for byte in spelled):
-        return bytes(spelled)
-    return str(entry.get("token") or "").encode(errors="surrogatepass")
 
 
 def _fitting(pieces: list[Piece], after: str, text: str) -> tuple[tuple[Piece, ...], int]:
@@ -175,7 +183,7 @@ def _fitting(pieces: list[Piece], after: str, text: str) -> tuple[tuple[Piece, .
         if skip >= len(piece.data):
             skip -= len(piece.data)
         else:
-            kept.append(Piece(piece.data[skip:], piece.log_prob if skip == 0 else None))
+            kept.append(piece if skip == 0 else Piece(piece.data[skip:]))
             skip = 0
     n_before, data = len(pieces) - len(kept), text.encode()
     if b"".join(piece.data for piece in kept) == data:

@@ -1,12 +1,13 @@
 """Requests to a server by text: a conversation to be continued, in the way in which the server continues one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from epf.core.generator import Message, Sampling
 from epf.engines.http.dialect import OptionalField
 from epf.generators.openai.request import FIELDS as COMPLETION_FIELDS
+from epf.generators.openai.request import OPENAI_TOP
 
 Style = Literal["plain", "flags", "prefix", "text"]
 """How a server is asked to continue the last message of the assistant.
@@ -26,8 +27,14 @@ ROUTES: Final[Mapping[Style, str]] = {
 SPEAKERS: Final = {"system": "", "user": "User: ", "assistant": "Assistant: "}
 
 FIELDS: Final[Mapping[str, OptionalField]] = {
-    **{name: COMPLETION_FIELDS[name] for name in ("top_k", "min_p", "repetition_penalty", "logprobs", "seed", "stream")},
+    **{name: COMPLETION_FIELDS[name] for name in ("top_k", "min_p", "repetition_penalty", "seed", "stream")},
     **{name: COMPLETION_FIELDS[name] for name in ("temperature", "top_p")},
+    "logprobs": replace(COMPLETION_FIELDS["logprobs"], group=("top_logprobs",)),
+    "top_logprobs": OptionalField(
+        "the most likely tokens are not listed",
+        standard=True,
+        forms=(lambda n: ("top_logprobs", min(n, OPENAI_TOP)),),
+    ),
     "stream_options": OptionalField(
         "prompts take a request of their own to be counted",
         standard=True,
@@ -68,8 +75,11 @@ def request_of(
         "stream": True,
         "stream_options": {"include_usage": True, "continuous_usage_stats": True},
     }
-    if log_probs:
-        body["logprobs"] = 1 if style == "text" else True
+    n_top = sampling.top_log_probs
+    if log_probs and style == "text":
+        body["logprobs"] = max(1, n_top)
+    elif log_probs:
+        body |= {"logprobs": True} | ({"top_logprobs": n_top} if n_top else {})
     return body
 
 

@@ -72,11 +72,11 @@ class ChatSampler:
         body = request_of(self._model, prefix, style, sampling, max_tokens, seed) | self._own
         lasting = FAILED_BY_FIELD if probing or not self._accepted else ()
         try:
-            reply = await self._send(body, prefix, style, max_tokens, cut, lasting)
+            reply = await self._send(body, prefix, style, sampling.top_log_probs, max_tokens, cut, lasting)
         except UpstreamRejected as rejected:
             if probing or self._accepted or not rejected.refusal.temporary:
                 raise
-            reply = await self._send(body, prefix, style, max_tokens, cut)
+            reply = await self._send(body, prefix, style, sampling.top_log_probs, max_tokens, cut)
         self._accepted = True
         return reply
 
@@ -85,12 +85,13 @@ class ChatSampler:
         body: dict[str, Any],
         prefix: Prefix,
         style: Style,
+        n_top: int,
         max_tokens: int,
         cut: Cut,
         lasting: Collection[int] = (),
     ) -> Reply:
         async def read(events: AsyncIterator[dict[str, Any]]) -> Reply:
-            return await read_reply(events, cut, max_tokens)
+            return await read_reply(events, cut, max_tokens, n_top)
 
         async def send(accepted: dict[str, Any]) -> Reply:
             return await self._upstream.stream(
@@ -99,7 +100,7 @@ class ChatSampler:
                 read,
                 affinity=prompt_digest(prefix.messages).hex(),
                 deadline_s=DEADLINE_S,
-                max_bytes=MAX_RESPONSE_BYTES + BYTES_PER_TOKEN * max_tokens,
+                max_bytes=MAX_RESPONSE_BYTES + BYTES_PER_TOKEN * max_tokens * (1 + n_top),
                 lasting=lasting,
             )
 

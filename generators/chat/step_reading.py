@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from epf.core.endings import certain
-from epf.core.generator import Step
+from epf.core.generator import Step, TopTokens
 from epf.generators.chat.ids import END, HIDDEN, piece_id, token_bytes
 from epf.generators.chat.reading import Piece, Reply
 from epf.generators.openai.completions import Show
@@ -39,8 +39,8 @@ def step_of(reply: Reply, prefix_ids: Sequence[int], separator: str, max_tokens:
     elif ended and isinstance(stop, str) and stop and (stop == separator or not stop.strip()):
         pieces, ended = pieces + ([] if reply.text.endswith(stop) else [Piece(stop.encode())]), False
     counted = reply.counts.sampled if special is None else None
-    ids, log_probs = _ids(pieces, counted, max_tokens, ended=ended)
-    step = read_step(ids, log_probs, prefix_ids, separator, {END}, token_bytes)
+    ids, log_probs, top = _ids(pieces, counted, max_tokens, ended=ended)
+    step = read_step(ids, log_probs, prefix_ids, separator, {END}, token_bytes, top)
     if ended and step.finish == "length":
         step = replace(step, finish="eos")
     return replace(step, prompt_tokens=reply.counts.prompt)
@@ -57,8 +57,10 @@ def shown(on_text: Callable[[str], None], separator: str) -> Show:
     return show
 
 
-def _ids(pieces: list[Piece], counted: int | None, max_tokens: int, *, ended: bool) -> tuple[list[int], list[float]]:
-    """Ids of pieces and their log probabilities, which are left out unless those of all but the end of the turn are known."""
+def _ids(
+    pieces: list[Piece], counted: int | None, max_tokens: int, *, ended: bool
+) -> tuple[list[int], list[float], list[TopTokens]]:
+    """Ids of pieces; their log probabilities and most likely tokens, unless one other than the turn's end has none."""
     limit = max_tokens if counted is None else max(1, min(max_tokens, counted))
     if len(pieces) > limit:
         pieces = [*pieces[: limit - 1], Piece(b"".join(piece.data for piece in pieces[limit - 1 :]))]
@@ -66,9 +68,10 @@ def _ids(pieces: list[Piece], counted: int | None, max_tokens: int, *, ended: bo
     ids = [piece_id(piece.data) for piece in pieces]
     with_end = ended and len(ids) < limit
     if ids and len(log_probs) == len(ids) and counted in (None, len(ids), len(ids) + ended):
-        return ids + [END] * with_end, log_probs
+        tops = [piece.top for piece in pieces]
+        return ids + [END] * with_end, log_probs, tops if any(tops) else []
     n_hidden = 0 if counted is None else max(0, limit - len(ids) - with_end)
-    return [HIDDEN] * n_hidden + ids + [END] * with_end, []
+    return [HIDDEN] * n_hidden + ids + [END] * with_end, [], []
 
 
 def _first(pieces: list[Piece], n_bytes: int) -> list[Piece]:

@@ -10,6 +10,7 @@ from epf.core.errors import GeneratorError
 from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamRejected
 from epf.engines.http.replicas import is_log_prob
 from epf.engines.http.sse import END_GRACE_S
+from epf.generators.openai.top_tokens import NamedTokens, most_likely
 
 End = Literal["separator", "stop", "length", "elsewhere"]
 
@@ -57,6 +58,7 @@ class Completion:
         log_probs: one for each token id, or empty.
         end: why it ended: at the server, at the ``separator``, or because it begins ``elsewhere`` than it should.
         stop_reason: text or token at which the server stopped, None at the model's own end.
+        top: the most likely tokens at the position of each log probability, or empty.
     """
 
     text: str
@@ -66,6 +68,7 @@ class Completion:
     stop_reason: str | int | None
     log_prob_ids: tuple[int, ...] | None = None
     pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    top: tuple[NamedTokens, ...] = ()
 
 
 async def read_completions(
@@ -76,6 +79,7 @@ async def read_completions(
     cut: Cut | None = None,
     needs_ids: bool = False,
     max_tokens: int,
+    n_top: int = 0,
 ) -> None:
     """Read a streamed response with ``n`` choices and pass on each choice when it has ended.
 
@@ -86,12 +90,13 @@ async def read_completions(
         cut: where reading ends before the server does.
         needs_ids: do not read on when a text comes without token ids.
         max_tokens: limit of the request, at which a choice without a finish reason was cut.
+        n_top: number of most likely tokens to read at each position.
 
     Raises:
         GeneratorError: the response does not have ``n`` choices, or a choice is invalid.
         RetryableError: the server gave up, or the stream broke off.
     """
-    choices = [Choice(cut or Cut(), needs_ids) for _ in range(n)]
+    choices = [Choice(cut or Cut(), needs_ids, n_top) for _ in range(n)]
 
     def read(event: dict[str, Any]) -> None:
         touched: list[int] = []
@@ -137,7 +142,7 @@ async def _read_on(events: AsyncIterator[dict[str, Any]]) -> None:
 class Choice:
     """One choice as far as it was read; ``enough`` is set when the rest of the response is not needed."""
 
-    def __init__(self, cut: Cut, needs_ids: bool) -> None:
+    def __init__(self, cut: Cut, needs_ids: bool, n_top: int = 0) -> None:
         self._cut = cut
         self._show = None if cut.show is None else cut.show()
         self._needs_ids = needs_ids
@@ -146,6 +151,8 @@ class Choice:
         self._log_prob_ids: list[int] | None = None
         self._pieces: list[tuple[str, tuple[int, ...]]] = []
         self._log_probs: list[float] = []
+        self._n_top = n_top
+        self._top: list[NamedTokens] = []
         self._without_ids = False
         self._end: End | None = None
         self._finish = ""
@@ -171,6 +178,8 @@ class Choice:
             self._token_ids = [*(self._token_ids or []), *ids]
         named, log_probs = _log_probs(content)
         self._log_probs += log_probs
+        if self._n_top:
+            self._top += _top(content, self._n_top)
         if named is not None:
             self._log_prob_ids = [*(self._log_prob_ids or []), *named]
             self._pieces.append((text, tuple(named)))
@@ -208,6 +217,7 @@ class Choice:
             self._stop_reason,
             None if self._log_prob_ids is None else tuple(self._log_prob_ids),
             tuple(self._pieces),
+            tuple(self._top) if counted is not None and len(self._top) == len(self._log_probs) else (),
         )
 
     def _reached(self) -> End | None:
@@ -262,6 +272,19 @@ def _log_probs(content: dict[str, Any]) -> tuple[list[int] | None, list[float]]:
     if not isinstance(values, list) or not all(map(is_log_prob, values)):
         raise GeneratorError("The generator's server returned log probabilities that are not numbers of at most 0.")
     return (ids if all(map(_is_id, ids)) else None), [float(value) for value in values]
+
+
+def _top(content: dict[str, Any], n: int) -> list[NamedTokens]:
+    """The most likely tokens at each position, in either form."""
+    log_probs = content.get("logprobs")
+    if not isinstance(log_probs, dict):
+        return []
+    tokens = log_probs.get("content")
+    if isinstance(tokens, list) and all(isinstance(token, dict) for token in tokens):
+        listed: Any = [token.get("top_logprobs") for token in tokens]
+    else:
+        listed = log_probs.get("top_logprobs")
+    return [most_likely(one, n) for one in listed] if isinstance(listed, list) else []
 
 
 def _is_id(value: object) -> bool:

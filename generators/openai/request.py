@@ -16,6 +16,9 @@ Mode = Literal["ids", "log_prob_ids", "text"]
 those that it samples, as with llama.cpp. ``text``: any other.
 """
 
+OPENAI_TOP = 5
+"""Maximum number of most likely tokens that OpenAI's completions and some other servers list for each position."""
+
 _OWN_DEFAULT = "the server's own default applies"
 
 FIELDS = {
@@ -28,7 +31,11 @@ FIELDS = {
     "include_stop_str_in_output": OptionalField(),
     "stop_token_ids": OptionalField("the server samples a little beyond each step"),
     "stop": OptionalField("the server samples beyond each step", standard=True),
-    "logprobs": OptionalField("steps have no log probabilities", standard=True),
+    "logprobs": OptionalField(
+        "steps have no log probabilities",
+        standard=True,
+        forms=(lambda n: ("logprobs", min(n, OPENAI_TOP)), lambda n: ("logprobs", min(n, 1))),
+    ),
     "seed": OptionalField(
         "the same search gives other steps the next time",
         standard=True,
@@ -64,7 +71,7 @@ def completion_request(
     if mode == "ids":
         interval = TOKENS_PER_EVENT if sampling.on_text is None else 1
         body |= {"stream_interval": interval, "return_token_ids": True, "return_tokens_as_token_ids": True}
-        body |= {"logprobs": 0, "include_stop_str_in_output": True} | ({"n": n} if n > 1 else {})
+        body |= {"logprobs": sampling.top_log_probs, "include_stop_str_in_output": True} | ({"n": n} if n > 1 else {})
     if mode == "log_prob_ids":
-        body |= {"logprobs": 1}
+        body |= {"logprobs": max(1, sampling.top_log_probs)}
     return body

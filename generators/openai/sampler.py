@@ -126,7 +126,7 @@ class CompletionSampler:
 
     async def _probe(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample the first step, by ids if the server supports them, and remember how."""
-        body = self._body(prefix_ids, sampling, seed, "ids") | {"logprobs": 1}
+        body = self._body(prefix_ids, sampling, seed, "ids") | {"logprobs": max(1, sampling.top_log_probs)}
         body |= {"stop_token_ids": self._stops(sampling.separator)["stop_token_ids"]}
         cut = self._cut(sampling, prefix_ids)
         try:
@@ -171,9 +171,15 @@ class CompletionSampler:
             body["stop"] = [*body.get("stop", []), *sampling.stop]
         cut = self._cut(sampling, prefix_ids, stops=not self._dialect.has("stop") and n == 1)
         read = partial(
-            read_completions, on_completion=on_completion, n=n, cut=cut, needs_ids=True, max_tokens=sampling.max_tokens
+            read_completions,
+            on_completion=on_completion,
+            n=n,
+            cut=cut,
+            needs_ids=True,
+            max_tokens=sampling.max_tokens,
+            n_top=sampling.top_log_probs,
         )
-        await self._send(body, prefix_ids, read, n * sampling.max_tokens)
+        await self._send(body, prefix_ids, read, n * _sized(sampling))
 
     async def _sample_by_log_probs(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Sample a step from a server that reads ids and names those of its response in its log probabilities."""
@@ -248,9 +254,10 @@ class CompletionSampler:
                 cut=cut,
                 needs_ids=needs_ids,
                 max_tokens=sampling.max_tokens,
+                n_top=sampling.top_log_probs,
             )
 
-        await self._send(body, prefix_ids, read, sampling.max_tokens, lasting)
+        await self._send(body, prefix_ids, read, _sized(sampling), lasting)
         return completions[0]
 
     async def _send(
@@ -296,6 +303,11 @@ class CompletionSampler:
 
     def _spelled(self, ids: Iterable[int]) -> str:
         return b"".join(map(self._tokenizer.token_bytes, ids)).decode(errors="replace")
+
+
+def _sized(sampling: Sampling) -> int:
+    """Number of tokens as whose response one step counts: each further listed token takes less room than a sampled one."""
+    return sampling.max_tokens * (1 + sampling.top_log_probs)
 
 
 async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> None:

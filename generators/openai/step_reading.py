@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import Step
+from epf.core.generator import Step, TopTokens
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.completions import Completion
+from epf.generators.openai.top_tokens import spelled
 from epf.generators.steps import StepReader, read_step
 
 
@@ -23,7 +24,8 @@ def step_of_ids(
     """
     if not ids and completion.end != "stop":
         raise GeneratorError("The generator's server responded without a token.")
-    step = _first_step(ids, completion.log_probs, prefix_ids, separator, tokenizer)
+    top = spelled(completion.top, tokenizer.token_bytes)
+    step = _first_step(ids, completion.log_probs, top, prefix_ids, separator, tokenizer)
     if step is not None:
         return step
     if separator and separator in completion.text:
@@ -32,7 +34,7 @@ def step_of_ids(
     if completion.end == "stop" and isinstance(stop, str) and _is_within(stop, separator):
         longer = (*ids, *(() if _spelled(ids, tokenizer).endswith(stop) else tokenizer.encode(stop)))
         return read_step(longer, (), prefix_ids, separator, tokenizer.turn_end_ids, tokenizer.token_bytes)
-    step = read_step(ids, completion.log_probs, prefix_ids, separator, (), tokenizer.token_bytes)
+    step = read_step(ids, completion.log_probs, prefix_ids, separator, (), tokenizer.token_bytes, top)
     if completion.end != "stop":
         return step
     return replace(step, finish="eos") if ids else _with_end(replace(step, finish="eos"), 1, tokenizer)
@@ -53,9 +55,11 @@ def step_of_text(
         text, ended = text.removesuffix(stop) + stop, False
     named = named_ids(completion, tokenizer)
     if named is not None and _spelled(named, tokenizer) == text:
-        ids, log_probs = named, completion.log_probs if len(named) == len(completion.log_probs) else ()
-        step = _first_step(ids[:max_tokens], log_probs, prefix_ids, separator, tokenizer)
-        step = step or read_step(ids[:max_tokens], log_probs[:max_tokens], prefix_ids, separator, (), tokenizer.token_bytes)
+        ids, with_all = named, len(named) == len(completion.log_probs)
+        log_probs = completion.log_probs[:max_tokens] if with_all else ()
+        top = spelled(completion.top[:max_tokens], tokenizer.token_bytes) if with_all else ()
+        step = _first_step(ids[:max_tokens], log_probs, top, prefix_ids, separator, tokenizer)
+        step = step or read_step(ids[:max_tokens], log_probs, prefix_ids, separator, (), tokenizer.token_bytes, top)
     else:
         before, found, _ = text.partition(separator) if separator else (text, "", "")
         ids = tokenizer.sampled_ids(before + found)
@@ -106,13 +110,18 @@ def wrong_tokenizer() -> GeneratorError:
 
 
 def _first_step(
-    ids: Sequence[int], log_probs: Sequence[float], prefix_ids: Sequence[int], separator: str, tokenizer: ChatTokenizer
+    ids: Sequence[int],
+    log_probs: Sequence[float],
+    top: Sequence[TopTokens],
+    prefix_ids: Sequence[int],
+    separator: str,
+    tokenizer: ChatTokenizer,
 ) -> Step | None:
     """The step that ends within ``ids``, None if none does."""
     reader = StepReader(prefix_ids, separator, tokenizer.turn_end_ids, tokenizer.token_bytes)
     for n, token_id in enumerate(ids, 1):
         if finish := reader.add(token_id):
-            return reader.step(finish, log_probs[:n])
+            return reader.step(finish, log_probs[:n], top[:n])
     return None
 
 

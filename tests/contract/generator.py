@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from epf.core.errors import ContextTooLong, GeneratorError
-from epf.core.generator import Generator, Message, Sampling, Step
+from epf.core.generator import Generator, Message, Sampling, Step, abilities_of
 
 T = TypeVar("T")
 
@@ -66,6 +66,30 @@ class GeneratorContract:
                 assert len(step.token_ids) == self.sampling.max_tokens
             assert len(step.log_probs) in (0, len(step.token_ids), len(step.token_ids) - (step.finish == "eos"))
             assert all(-math.inf < log_prob <= 1e-6 for log_prob in step.log_probs)
+
+    def test_the_most_likely_tokens_are_listed_on_request_and_change_nothing_else(self) -> None:
+        async def test(generator: Generator) -> None:
+            plain = await self.steps(generator, range(8))
+            n = 3
+            for step, same in zip(
+                await self.steps(generator, range(8), replace(self.sampling, top_log_probs=n)), plain, strict=True
+            ):
+                assert (step.token_ids, step.text, step.finish) == (same.token_ids, same.text, same.finish)
+                assert same.top_log_probs == ()
+                assert step.log_probs == pytest.approx(same.log_probs, abs=1e-3)
+                assert len(step.top_log_probs) == len(step.log_probs)
+                for token_id, log_prob, top in zip(step.token_ids, step.log_probs, step.top_log_probs, strict=False):
+                    values = [value for _, value in top]
+                    assert len(top) == n
+                    assert values == sorted(values, reverse=True)
+                    assert math.fsum(map(math.exp, values)) <= 1 + 1e-3
+                    data = generator.token_bytes(token_id)
+                    assert log_prob <= values[-1] + 1e-6 or any(
+                        token == data and abs(value - log_prob) < 1e-6 for token, value in top
+                    )
+            assert any(step.log_probs for step in plain) == (abilities_of(generator).log_probs is not False)
+
+        self.run(test)
 
     def test_texts_are_what_the_tokens_spell(self) -> None:
         async def test(generator: Generator) -> None:

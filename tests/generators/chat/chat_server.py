@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from epf.core.generator import Message, Sampling, Step
+from epf.core.generator import Message, Sampling, Step, TopTokens
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 
@@ -66,17 +66,18 @@ def chat_app(directory: Path, kind: Kind) -> FastAPI:
         if len(ids) >= generator.context_length:
             message = f"This model's maximum context length is {generator.context_length} tokens."
             return JSONResponse({"error": {"message": message, "code": "context_length_exceeded"}}, 400)
-        sampling = Sampling(body["temperature"], body["top_p"], body["max_tokens"], "")
+        n_top = (body.get("top_logprobs", 0) if chat else body["logprobs"]) if body.get("logprobs") else 0
+        sampling = Sampling(body["temperature"], body["top_p"], body["max_tokens"], "", top_log_probs=n_top)
         step = await generator.step(ids, sampling, body["seed"])
 
         async def events() -> AsyncIterator[str]:
             pieces = (
                 list(_pieces(step, generator)) if body.get("logprobs") and kind.log_probs else list(_texts(step, generator))
             )
-            for n, (text, log_prob) in enumerate([(begin, None)] * bool(begin) + pieces, 1 - bool(begin)):
+            for n, (text, log_prob, top) in enumerate([(begin, None, ())] * bool(begin) + pieces, 1 - bool(begin)):
                 usage = {"prompt_tokens": len(ids), "completion_tokens": n} if kind.usage == "always" else None
-                yield _event(text, log_prob, None, usage, chat=chat)
-            yield _event("", None, "length" if step.finish == "length" else "stop", None, chat=chat)
+                yield _event(text, log_prob, top, None, usage, chat=chat)
+            yield _event("", None, (), "length" if step.finish == "length" else "stop", None, chat=chat)
             if kind.usage:
                 usage = {"prompt_tokens": len(ids), "completion_tokens": len(step.token_ids)}
                 yield f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n"
@@ -107,17 +108,21 @@ def chat_app(directory: Path, kind: Kind) -> FastAPI:
     return app
 
 
-def _event(text: str, log_prob: float | None, finish: str | None, usage: dict[str, int] | None, *, chat: bool) -> str:
-    named = {"content": [{"token": text, "logprob": log_prob, "bytes": list(text.encode())}]}
+def _event(
+    text: str, log_prob: float | None, top: TopTokens, finish: str | None, usage: dict[str, int] | None, *, chat: bool
+) -> str:
+    listed = [{"token": data.decode(errors="replace"), "logprob": value, "bytes": list(data)} for data, value in top]
+    named = {"content": [{"token": text, "logprob": log_prob, "bytes": list(text.encode()), "top_logprobs": listed}]}
     choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "logprobs": None if log_prob is None else named}
     choice |= {"delta": {"content": text}} if chat else {"text": text}
     return f"data: {json.dumps({'choices': [choice]} | ({'usage': usage} if usage else {}))}\n\n"
 
 
-def _pieces(step: Step, generator: EmbeddedGenerator) -> Iterator[tuple[str, float | None]]:
+def _pieces(step: Step, generator: EmbeddedGenerator) -> Iterator[tuple[str, float | None, TopTokens]]:
     """Texts and log probabilities of the tokens; without a log probability where a token is part of a character."""
     held = b""
-    for token_id, log_prob in zip(step.token_ids, step.log_probs, strict=True):
+    tops = step.top_log_probs or ((),) * len(step.token_ids)
+    for token_id, log_prob, top in zip(step.token_ids, step.log_probs, tops, strict=True):
         data = held + generator.token_bytes(token_id)
         try:
             text = data.decode()
@@ -125,12 +130,12 @@ def _pieces(step: Step, generator: EmbeddedGenerator) -> Iterator[tuple[str, flo
             held = data
             continue
         if text:
-            yield text, None if held else log_prob
+            yield text, None if held else log_prob, top
         held = b""
 
 
-def _texts(step: Step, generator: EmbeddedGenerator) -> Iterator[tuple[str, float | None]]:
+def _texts(step: Step, generator: EmbeddedGenerator) -> Iterator[tuple[str, float | None, TopTokens]]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for token_id in step.token_ids:
         if text := decoder.decode(generator.token_bytes(token_id)):
-            yield text, None
+            yield text, None, ()

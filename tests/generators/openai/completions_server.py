@@ -11,10 +11,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from tokenizers import Tokenizer
 
-from epf.core.generator import Sampling, Step
+from epf.core.generator import Sampling, Step, TopTokens
 from epf.generators.embedded import EmbeddedGenerator
 
 NAME = "tiny"
+VOCABULARY = 2048
 
 
 def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False, asked: list[Any] | None = None) -> FastAPI:
@@ -45,7 +46,8 @@ def completions_app(directory: Path, *, by_ids: bool, refuses_ids: bool = False,
         if len(ids) >= generator.context_length:
             return JSONResponse({"error": {"message": "too long", "type": "exceed_context_size_error", "code": 400}}, 400)
         separator = "".join(body.get("stop", [])[:1])
-        sampling = Sampling(body["temperature"], body.get("top_p", 1.0), body["max_tokens"], separator)
+        n_top = body.get("logprobs") or 0
+        sampling = Sampling(body["temperature"], body.get("top_p", 1.0), body["max_tokens"], separator, top_log_probs=n_top)
         seeds = range(body.get("seed", 0), body.get("seed", 0) + body.get("n", 1))
         steps = await asyncio.gather(*(generator.step(ids, sampling, seed) for seed in seeds))
         if not body.get("stream"):
@@ -75,9 +77,19 @@ def _whole(ids: tuple[int, ...], steps: list[Step], generator: EmbeddedGenerator
 def _contents(step: Step, index: int, generator: EmbeddedGenerator, *, by_ids: bool) -> Iterator[dict[str, Any]]:
     """Contents of the events for one choice, token by token."""
     spelled = b"".join(map(generator.token_bytes, step.token_ids)).decode()
-    pieces = zip(spelled.ljust(len(step.token_ids), "\0"), step.token_ids, step.log_probs, strict=False)
-    for character, token_id, log_prob in pieces:
+    tops = step.top_log_probs or ((),) * len(step.token_ids)
+    pieces = zip(spelled.ljust(len(step.token_ids), "\0"), step.token_ids, step.log_probs, tops, strict=False)
+    for character, token_id, log_prob, top in pieces:
         choice: dict[str, Any] = {"index": index, "text": character.strip("\0"), "finish_reason": None}
-        yield choice | ({"token_ids": [token_id], "logprobs": {"token_logprobs": [log_prob]}} if by_ids else {})
+        named = {"token_logprobs": [log_prob], "top_logprobs": [_listed(token_id, log_prob, top, generator)]}
+        yield choice | ({"token_ids": [token_id], "logprobs": named} if by_ids else {})
     last: dict[str, Any] = {"index": index, "text": spelled[len(step.token_ids) :]}
     yield last | {"finish_reason": "length" if step.finish == "length" else "stop", "token_ids": [] if by_ids else None}
+
+
+def _listed(token_id: int, log_prob: float, top: TopTokens, generator: EmbeddedGenerator) -> dict[str, float]:
+    """Tokens by their ids as vLLM lists them: the sampled one first, then the most likely ones."""
+    special = iter(range(10**6, 10**6 + len(top)))  # ids of tokens without text, which are not told apart
+    of_text = {generator.token_bytes(id_): id_ for id_ in range(VOCABULARY)}
+    others = [(of_text[data] if data else next(special), value) for data, value in top]
+    return {f"token_id:{id_}": value for id_, value in [(token_id, log_prob), *others]}
