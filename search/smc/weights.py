@@ -41,7 +41,7 @@ def checked(log_weights: ArrayLike) -> FloatArray:
     lw = np.asarray(log_weights, dtype=np.float64)
     if lw.ndim != 1 or lw.size == 0:
         raise ValueError(f"log weights must have shape (n,) with n >= 1, got {lw.shape}")
-    if np.isnan(lw).any() or np.isposinf(lw).any():
+    if not (lw < np.inf).all():  # false for NaN, too
         raise ValueError("log weights must be finite or -inf")
     return lw
 
@@ -50,7 +50,7 @@ def log_sum(log_weights: ArrayLike) -> float:
     """Log of the sum of the weights, shifted by their maximum so that nothing overflows; -inf if all weights are zero."""
     lw = checked(log_weights)
     top = lw.max()
-    if np.isneginf(top):
+    if top == -np.inf:
         return -np.inf
     return float(top + np.log(np.exp(lw - top).sum()))
 
@@ -65,7 +65,7 @@ def normalise(log_weights: ArrayLike) -> FloatArray:
     """Weights ``(n,)`` proportional to exp(log_weights) that sum to one; all zero if every log weight is -inf."""
     lw = checked(log_weights)
     top = lw.max()
-    if np.isneginf(top):
+    if top == -np.inf:
         return np.zeros_like(lw)
     weights = np.exp(lw - top)
     return np.asarray(weights / weights.sum())
@@ -82,7 +82,7 @@ def ess(log_weights: ArrayLike) -> float:
     p = normalise(log_weights)
     if not p.any():
         return 0.0
-    return float(np.clip(1.0 / np.square(p).sum(), 1.0, p.size))
+    return min(max(1.0 / float(np.square(p).sum()), 1.0), float(p.size))
 
 
 def entropy(log_weights: ArrayLike) -> float:
