@@ -19,6 +19,7 @@ from epf.search.smc.weights import Scheme
 MethodName = Literal[
     "epf",
     "pf",
+    "pf_once",
     "epf_published",
     "epf_pool",
     "particle_gibbs",
@@ -129,13 +130,13 @@ class SearchOptions(BaseModel):
         "sample size is low.",
     )
     odds_power: float = _research(
-        0.5, "Power of the odds of a score by which epf weighs particles; 1 counts every score in full.", ge=0, le=10
+        0.5, "Power of the odds of a score by which epf and pf_once weigh particles; 1 counts every score in full.", ge=0, le=10
     )
     resample_finished: bool = _research(True, "Finished particles take part in resampling with their final weight.")
     answer_selection: AnswerSelection | None = Field(
         None,
         description="How to select the answer from the finished particles. Null selects as the method does: epf, which draws "
-        "at every step, adds up the probabilities of equal answers, other methods their weights.",
+        "at every step, and pf_once add up the probabilities of equal answers, other methods their weights.",
     )
     seed: Annotated[int | None, AfterValidator(lambda seed: None if seed == RANDOM_SEED else seed)] = Field(
         None,

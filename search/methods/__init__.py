@@ -13,6 +13,7 @@ from epf.search.methods.ipf import IPF
 from epf.search.methods.method import Method
 from epf.search.methods.particle_gibbs import PARTICLE_GIBBS
 from epf.search.methods.pf import PF
+from epf.search.methods.pf_once import PF_ONCE
 from epf.search.methods.sample import SAMPLE
 from epf.search.methods.self_consistency import SELF_CONSISTENCY
 from epf.search.options import MethodName
@@ -22,6 +23,7 @@ METHODS: Final[dict[MethodName, Method]] = {
     for method in (
         EPF,
         PF,
+        PF_ONCE,
         EPF_PUBLISHED,
         EPF_POOL,
         PARTICLE_GIBBS,

@@ -361,6 +361,29 @@ def test_epf_that_accumulates_weights_votes_with_them() -> None:
     assert result.share == pytest.approx(root[1] / (root[1] + 2 * root[2] + root[3]))
 
 
+def test_each_finished_particle_of_pf_once_votes_once_with_what_its_last_score_says() -> None:
+    """Two finish early with a modest score, one later with high odds, and one unfinished particle is hopeless."""
+
+    def write(call: Call) -> Step:
+        if call.depth == 0 and call.n < 2:
+            return step("\\boxed{1}", "eos")
+        return step(f"good {call.n}" if call.n == 2 else f"bad {call.n}") if call.depth == 0 else step("\\boxed{2}", "eos")
+
+    score = {"\\boxed{1}": 0.6, "good": 0.9, "bad": 0.001, "\\boxed{2}": 0.55}
+    result, *_ = run(write, lambda steps: score[steps[-1].split()[0]], method="pf_once", n_particles=4, ess_threshold=0.9)
+    assert [record.resampled for record in result.steps] == [True, False]
+    assert [particle.answer for particle in result.particles] == ["1", "1", "2", "2"]
+    assert {particle.steps[0].text for particle in result.particles[2:]} == {"good 2"}
+    assert result.share == pytest.approx(1.2 / (1.2 + 1.1))
+    assert result.answer == "1"
+
+
+def test_pf_once_draws_only_when_few_particles_hold_the_weight() -> None:
+    result, *_ = run(solution(5), lambda steps: 0.6, method="pf_once", n_particles=4)
+    assert not any(record.resampled for record in result.steps)
+    assert result.usage.discarded_tokens == 0
+
+
 def test_pf_neither_anneals_nor_looks_ahead() -> None:
     result, *_ = run(solution(4), lambda steps: 0.999 if "s0 5" in steps[0] else 0.2, method="pf")
     assert {record.temperature for record in result.steps} == {1.0}
@@ -389,6 +412,9 @@ def test_published_epf_never_cools_and_answers_by_its_best_particle() -> None:
         ("self_consistency", "answer_selection", "argmax"),
         ("best_of_n", "answer_selection", "weighted_vote"),
         ("pf", "odds_power", 0.7),
+        ("pf_once", "weighting", "current"),
+        ("pf_once", "annealing", "ess"),
+        ("pf_once", "resample_finished", True),
         ("best_of_n", "lookahead", "redraw"),
         ("best_of_n", "resampling", "residual"),
         ("weighted_best_of_n", "straggler_quantile", 0.5),

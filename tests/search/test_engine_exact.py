@@ -95,6 +95,7 @@ async def estimates(options: dict[str, Any]) -> FloatArray:
 
 
 INCREMENTAL: dict[str, Any] = {"weighting": "incremental", "ess_threshold": 0.9, "odds_power": 1.0}
+ONCE: dict[str, Any] = {"method": "pf_once", "ess_threshold": 0.999}
 POOL: dict[str, Any] = {"method": "epf_pool", "ess_threshold": 0.95, "pool_fraction": 0.5}
 INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_threshold": 0.999}
 
@@ -108,6 +109,8 @@ INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_thre
         ({**INCREMENTAL, "annealing": "none", "lookahead": "reuse", "lookahead_weight": 0.0}, target),
         ({**INCREMENTAL, "annealing": "none", "odds_power": 0.5}, root_target),
         ({**INCREMENTAL, "lookahead": "redraw", "odds_power": 0.5}, root_target),
+        ({**ONCE, "odds_power": 1.0}, target),
+        ({**ONCE, "odds_power": 0.5}, root_target),
         ({"method": "weighted_best_of_n"}, target),
         ({"method": "adaptive", "certainty": 1.0}, target),
         ({**POOL, "annealing": "none"}, target),
@@ -122,6 +125,8 @@ INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_thre
         "reuse without guide",
         "root of odds",
         "root of odds, redraw",
+        "once",
+        "once, root of odds",
         "best of n",
         "adaptive",
         "pool",
