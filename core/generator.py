@@ -28,8 +28,11 @@ MAX_SYSTEM_PROMPT_CHARS = 20_000
 MAX_TOP_LOG_PROBS: Final = 20
 """Maximum number of most likely tokens for each position, as in OpenAI's API; vLLM has the same limit by default."""
 
-TopTokens: TypeAlias = tuple[tuple[bytes, float], ...]
-"""The most likely tokens at one position, most likely first: the bytes that each adds to the text, and its log probability."""
+TopToken: TypeAlias = tuple[bytes, float]
+"""One of the most likely tokens at a position: the bytes that it adds to the text, and its log probability."""
+
+TopTokens: TypeAlias = tuple[TopToken, ...]
+"""The most likely tokens at one position, most likely first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, mo
 from pydantic_core import PydanticCustomError
 
 from epf.core.errors import InvalidRequest
+from epf.core.generator import MAX_TOP_LOG_PROBS
 from epf.search.options import MAX_SEED, MAX_STOPS, RANDOM_SEED, SearchOptions, Stop, Temperature, TopP
 from epf.service.effort import Effort
 from epf.service.http.body import at_most
 
 MAX_CHOICES = 128
-MAX_TOP_LOGPROBS = 20
+MAX_TOP_LOGPROBS = MAX_TOP_LOG_PROBS
 
 
 def _without_nulls(data: Any) -> Any:
@@ -101,6 +102,11 @@ class ChatSearch(SearchOptions):
     progress: bool = Field(False, description="Report the progress of the search as reasoning_content.")
     return_particles: bool = Field(False, description="Include every particle in the response: its steps, scores and lineage.")
 
+    @property
+    def shows_particles(self) -> bool:
+        """Whether every particle is part of the response."""
+        return self.return_particles or self.logprobs
+
     @model_validator(mode="before")
     @classmethod
     def _known(cls, data: Any) -> Any:
@@ -174,7 +180,7 @@ class ChatRequest(SampledRequest):
         None,
         ge=0,
         le=MAX_TOP_LOGPROBS,
-        description="Only 0 is supported: there are log probabilities of the sampled tokens only.",
+        description="Number of most likely tokens to list with each token of the answer. Requires logprobs.",
     )
     reasoning_effort: Effort | None = Field(
         None,

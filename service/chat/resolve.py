@@ -184,6 +184,7 @@ def sources_of(
     *,
     n_prompts: int = 1,
     problem: str = "messages",
+    top: tuple[str, int | None] = ("top_logprobs", None),
 ) -> Sources:
     """Options of ``body`` with their sources.
 
@@ -194,6 +195,7 @@ def sources_of(
         models: those of the server.
         n_prompts: number of prompts; each has its own choices.
         problem: the field that holds the problem.
+        top: the field with the number of most likely tokens to list for each token of the answer, and its value.
 
     Raises:
         ModelNotFound: there is no model of that name, or it needs a reward model, which is missing.
@@ -206,9 +208,15 @@ def sources_of(
         "seed": ("seed", body.seed),
         "stop": ("stop", None if body.stop is None else tuple(body.stop)),
         "max_tokens_per_particle": limit,
+        **top_options(*top),
     }
     counted = "n" if n_prompts == 1 else problem
     return Sources(named, *given_options(given, body.search), n=body.n * n_prompts, counted=counted, problem=problem)
+
+
+def top_options(field: str, n: int | None) -> dict[str, tuple[str, Any]]:
+    """The options, with their source, for which a generator lists the ``n`` most likely tokens; none unless n is above 0."""
+    return {"logprobs": (field, True), "top_logprobs": (field, n)} if n else {}
 
 
 def given_options(

@@ -1,18 +1,35 @@
 """Responses of ``POST /v1/chat/completions``, complete or in chunks. Dump them with ``exclude_unset=True``."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
 from epf.core.errors import InvalidRequest
+from epf.core.generator import TopToken
 from epf.search.result import AnswerShare, SearchResult, SearchWarning, StepRecord, StopReason
 from epf.search.result import Usage as SearchUsage
-from epf.service.chat.tokens import Token
-from epf.service.solve.schemas import ParticleOut, particles_of
+from epf.service.chat.tokens import MIN_LOG_PROB, Token
+from epf.service.solve.schemas import ParticleOut
 
 FinishReason = Literal["stop", "length"]
 """``stop``: the model or a text of ``stop`` ended the answer; ``length``: a limit of tokens, steps or time did."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopTokenLogprob:
+    """One of the most likely tokens at a position."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None
+
+    @classmethod
+    def of(cls, token: TopToken) -> Self:
+        """The token by its text and its bytes."""
+        data, log_prob = token
+        return cls(data.decode(errors="replace"), max(MIN_LOG_PROB, log_prob), list(data))
 
 
 class TokenLogprob(BaseModel):
@@ -21,7 +38,9 @@ class TokenLogprob(BaseModel):
     token: str
     logprob: float
     bytes: list[int] | None
-    top_logprobs: list[None] = Field(max_length=0, description="Always empty.")
+    top_logprobs: list[TopTokenLogprob] = Field(
+        description="The most likely tokens at this position, most likely first; empty unless they were asked for."
+    )
 
 
 class Logprobs(BaseModel):
@@ -39,7 +58,8 @@ class Logprobs(BaseModel):
                 message = f"`{field}`: the generator of this server provides no log probabilities. Leave it out."
                 raise InvalidRequest(message, param=field)
             text = token.data.decode(errors="replace")
-            content.append(TokenLogprob(token=text, logprob=token.log_prob, bytes=list(token.data), top_logprobs=[]))
+            top = [TopTokenLogprob.of(one) for one in token.top]
+            content.append(TokenLogprob(token=text, logprob=token.log_prob, bytes=list(token.data), top_logprobs=top))
         return cls(content=content, refusal=None)
 
 
@@ -91,8 +111,7 @@ class SearchOut(BaseModel):
     @classmethod
     def of(cls, result: SearchResult, *, particles: bool) -> Self:
         """Everything in a result except the text."""
-        shown = particles_of(result, wanted=particles)
-        extra = {"particles": shown} if shown else {}
+        extra = {"particles": [ParticleOut.of(particle) for particle in result.particles]} if particles else {}
         return cls(
             answer=result.answer,
             confidence=result.confidence,

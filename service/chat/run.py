@@ -49,7 +49,7 @@ def chat_of(body: ChatRequest, settings: Settings, models: Models) -> Chat:
     """
     check_supported(body)
     limit = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
-    sources = sources_of(body, (limit, getattr(body, limit)), settings, models)
+    sources = sources_of(body, (limit, getattr(body, limit)), settings, models, top=("top_logprobs", body.top_logprobs))
     sources = sources.with_effort("reasoning_effort", body.reasoning_effort, settings)
     prompt = prompt_of(body.messages, settings)
     requests = requests_of(prompt, sources, settings, models)
@@ -86,5 +86,5 @@ def _choice(chat: Chat, index: int, result: SearchResult, progress: str) -> Choi
         message=AnswerMessage(role="assistant", content=result.solution, refusal=None, **reasoning),
         finish_reason=finish_reason(result),
         logprobs=Logprobs.of(chat.choices.tokens(result)) if chat.body.logprobs else None,
-        search=SearchOut.of(result, particles=chat.search.return_particles),
+        search=SearchOut.of(result, particles=chat.search.shows_particles),
     )

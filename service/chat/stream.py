@@ -75,7 +75,7 @@ class _ChoiceChunks:
                     logprobs = Logprobs.of(delta.tokens) if self._chat.body.logprobs else None
                     yield self._chunk(Delta(content=delta.text), logprobs=logprobs)
                 case SearchResult():
-                    search = SearchOut.of(delta, particles=self._chat.search.return_particles)
+                    search = SearchOut.of(delta, particles=self._chat.search.shows_particles)
                     yield self._chunk(Delta(), finish=finish_reason(delta), search=search)
 
     def _chunk(

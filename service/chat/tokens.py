@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from epf.core.generator import Step
+from epf.core.generator import Step, TopTokens
 from epf.search.result import Particle
 
 MIN_LOG_PROB = -9999.0
@@ -23,11 +23,13 @@ class Token:
         data: bytes that it adds to the text; they may begin or end within a character.
         text: characters that are complete once these bytes have been added.
         log_prob: None if the engine does not provide it.
+        top: the most likely tokens at this position, if they were requested.
     """
 
     data: bytes
     text: str
     log_prob: float | None
+    top: TopTokens = ()
 
 
 def covering(particle: Particle, content: str, token_bytes: Callable[[int], bytes]) -> tuple[Token, ...]:
@@ -47,7 +49,7 @@ def covering(particle: Particle, content: str, token_bytes: Callable[[int], byte
         if len(text) > left:
             data, text = data[: max(0, len(data) - len(text[left:].encode()))], text[:left]
         left -= len(text)
-        tokens.append(Token(data, text, _log_prob(step, i)))
+        tokens.append(Token(data, text, _log_prob(step, i), *step.top_log_probs[i : i + 1]))
     return tuple(tokens)
 
 

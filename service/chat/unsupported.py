@@ -92,9 +92,6 @@ def check_supported(body: ChatRequest) -> None:
         raise InvalidRequest("`stream_options` requires stream: set stream to true or leave it out.", param="stream_options")
     if body.top_logprobs is not None and not body.logprobs:
         raise InvalidRequest("`top_logprobs` requires logprobs: set logprobs to true or leave it out.", param="top_logprobs")
-    if body.top_logprobs:
-        message = "`top_logprobs` above 0 is not supported, only log probabilities of the sampled tokens: leave it out."
-        raise InvalidRequest(message, param="top_logprobs")
 
 
 def check_neutral(sent: Mapping[str, Any], neutral: Mapping[str, tuple[Any, ...]]) -> None:

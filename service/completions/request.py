@@ -5,9 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from epf.service.chat.request import MAX_CHOICES, SampledRequest, text_of
-
-MAX_LOGPROBS = 1
+from epf.service.chat.request import MAX_CHOICES, MAX_TOP_LOGPROBS, SampledRequest, text_of
 
 
 def parsed_prompt(value: Any) -> list[str]:
@@ -43,8 +41,8 @@ class CompletionRequest(SampledRequest):
     logprobs: int | None = Field(
         None,
         ge=0,
-        le=MAX_LOGPROBS,
-        description="Include the log probabilities of the sampled tokens, at temperature 1. Those of other tokens are not "
-        "available: top_logprobs is null, also with 1.",
+        le=MAX_TOP_LOGPROBS,
+        description="Include the log probabilities of the sampled tokens, at temperature 1, and above 0 this number of most "
+        "likely tokens at each position.",
     )
     echo: bool = Field(False, description="Repeat the prompt in front of each continuation; not with logprobs.")

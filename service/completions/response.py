@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from epf.service.chat.response import CompletionUsage, FinishReason, Logprobs, SearchOut
-from epf.service.chat.tokens import Token
+from epf.service.chat.tokens import MIN_LOG_PROB, Token
 
 
 class TextLogprobs(BaseModel):
@@ -14,7 +14,10 @@ class TextLogprobs(BaseModel):
 
     tokens: list[str]
     token_logprobs: list[float]
-    top_logprobs: None
+    top_logprobs: list[dict[str, float]] | None = Field(
+        description="The most likely tokens at each position by their texts, or by their bytes for a part of a character; null "
+        "if logprobs is 0."
+    )
     text_offset: list[int] = Field(description="Number of characters of the text before each token.")
 
     @classmethod
@@ -31,9 +34,19 @@ class TextLogprobs(BaseModel):
         return cls(
             tokens=[token.token for token in content],
             token_logprobs=[token.logprob for token in content],
-            top_logprobs=None,
+            top_logprobs=[{_named(data): max(MIN_LOG_PROB, value) for data, value in token.top} for token in tokens]
+            if any(token.top for token in tokens)
+            else None,
             text_offset=offsets,
         )
+
+
+def _named(data: bytes) -> str:
+    """Name of a token as in the OpenAI API."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
 
 
 class TextChoice(BaseModel):

@@ -67,7 +67,8 @@ def completion_of(body: CompletionRequest, settings: Settings, models: Models) -
     max_tokens = DEFAULT_MAX_TOKENS if is_plain and body.max_tokens is None else body.max_tokens
     if is_plain and body.search is not None and "max_tokens_per_particle" in body.search.chosen():
         max_tokens = body.max_tokens
-    sources = sources_of(body, ("max_tokens", max_tokens), settings, models, n_prompts=len(body.prompt), problem=FIELD)
+    limit, top = ("max_tokens", max_tokens), ("logprobs", body.logprobs)
+    sources = sources_of(body, limit, settings, models, n_prompts=len(body.prompt), problem=FIELD, top=top)
     requests: list[SearchRequest] = []
     for index, text in enumerate(body.prompt):
         check_length(text, settings, FIELD if len(body.prompt) == 1 else f"{FIELD}.{index}")
@@ -96,7 +97,7 @@ def _choice(completion: Completion, index: int, result: SearchResult) -> TextCho
         text=completion.echo(index) + result.solution,
         logprobs=TextLogprobs.of(completion.choices.tokens(result)) if with_logprobs else None,
         finish_reason=finish_reason(result),
-        search=SearchOut.of(result, particles=completion.search.return_particles),
+        search=SearchOut.of(result, particles=completion.search.shows_particles),
     )
 
 

@@ -52,7 +52,7 @@ class _ChoiceChunks:
                 self._n_sent += len(delta.text)
                 yield self._chunk(delta.text, logprobs)
             elif isinstance(delta, SearchResult):
-                search = SearchOut.of(delta, particles=self._completion.search.return_particles)
+                search = SearchOut.of(delta, particles=self._completion.search.shows_particles)
                 reason = finish_reason(delta)
                 end = TextChoice(index=self._index, text="", logprobs=None, finish_reason=reason, search=search)
                 yield _frame(self._completion, [end])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from epf.core.errors import ContextTooLong, InvalidRequest
 from epf.service.chat.choices import Choices
-from epf.service.chat.resolve import Sources, check_context, given_options, options_of, prompt_of, requests_of
+from epf.service.chat.resolve import Sources, check_context, given_options, options_of, prompt_of, requests_of, top_options
 from epf.service.responses.items import Item, Reference, new_id
 from epf.service.responses.request import ReasoningOptions, ResponsesRequest
 from epf.service.responses.response import ReasoningOut, ResponseOut, TextFormatOut, TextOut
@@ -101,7 +101,7 @@ def creation_of(body: ResponsesRequest, conversation: tuple[Item, ...], settings
         text=TextOut(format=TextFormatOut(type="text")),
         tool_choice="none",
         tools=[],
-        top_logprobs=0,
+        top_logprobs=body.top_logprobs or 0,
         top_p=request.options.top_p,
         truncation=body.truncation,
         usage=None,
@@ -117,6 +117,7 @@ def _sources(body: ResponsesRequest, settings: Settings, models: Models) -> Sour
         "temperature": ("temperature", body.temperature),
         "top_p": ("top_p", body.top_p),
         "max_tokens_per_particle": ("max_output_tokens", body.max_output_tokens),
+        **top_options("top_logprobs", body.top_logprobs),
     }
     sources = Sources(named, *given_options(given, body.search), problem=FIELD)
     effort = None if body.reasoning is None else body.reasoning.effort

@@ -76,7 +76,8 @@ class ResponsesRequest(Lenient):
         None,
         ge=0,
         le=MAX_TOP_LOGPROBS,
-        description="Only 0 is supported: there are log probabilities of the sampled tokens only.",
+        description="Number of most likely tokens to list with each token of the answer. Requires "
+        "message.output_text.logprobs in include.",
     )
     truncation: Literal["auto", "disabled"] = Field(
         "disabled",

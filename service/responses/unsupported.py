@@ -52,8 +52,8 @@ def check_supported(body: ResponsesRequest) -> None:
         raise InvalidRequest(f"`text.format` is not supported: {message}.", param="text.format")
     if body.stream_options is not None and not body.stream:
         raise InvalidRequest("`stream_options` requires stream: set stream to true or leave it out.", param="stream_options")
-    if body.top_logprobs:
-        message = "`top_logprobs` above 0 is not supported, only log probabilities of the sampled tokens: leave it out."
+    if body.top_logprobs and not body.logprobs:
+        message = f"`top_logprobs` requires log probabilities: add {LOGPROBS} to include, or leave it out."
         raise InvalidRequest(message, param="top_logprobs")
     if body.background and not body.store:
         message = "`background` requires store: a response that is not stored could never be read. Set store to true."

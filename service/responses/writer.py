@@ -93,7 +93,7 @@ class ResponseWriter:
         ended = {
             "output": self._output("completed" if finished else "incomplete"),
             "usage": ResponseUsage.of(self._creation.choices.usage([result])),
-            "search": SearchOut.of(result, particles=search is not None and search.return_particles),
+            "search": SearchOut.of(result, particles=search is not None and search.shows_particles),
         }
         if finished:
             yield self._state("response.completed", status="completed", completed_at=int(time.time()), **ended)

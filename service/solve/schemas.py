@@ -102,12 +102,6 @@ class ParticleOut(BaseModel):
         )
 
 
-def particles_of(result: SearchResult, *, wanted: bool) -> list[ParticleOut]:
-    """All particles if they are wanted, or if the search was asked for log probabilities; else none."""
-    wanted = wanted or any(particle.tokens is not None for particle in result.particles)
-    return [ParticleOut.of(particle) for particle in result.particles] if wanted else []
-
-
 class SolveResult(BaseModel):
     """The answer and how the search found it. ``particles`` is present only if requested."""
 
@@ -127,9 +121,9 @@ class SolveResult(BaseModel):
 
     @classmethod
     def of(cls, result: SearchResult, *, particles: bool = False, **more: Any) -> Self:
-        """Dump with ``exclude_unset=True``, which omits ``particles`` unless they are requested."""
-        if shown := particles_of(result, wanted=particles):
-            more["particles"] = shown
+        """Dump with ``exclude_unset=True``, which omits ``particles`` unless they or their log probabilities are requested."""
+        if particles or any(particle.tokens is not None for particle in result.particles):
+            more["particles"] = [ParticleOut.of(particle) for particle in result.particles]
         return cls(
             answer=result.answer,
             confidence=result.confidence,

@@ -89,7 +89,7 @@ def _contents(step: Step, index: int, generator: EmbeddedGenerator, *, by_ids: b
 
 def _listed(token_id: int, log_prob: float, top: TopTokens, generator: EmbeddedGenerator) -> dict[str, float]:
     """Tokens by their ids as vLLM lists them: the sampled one first, then the most likely ones."""
-    special = iter(range(10**6, 10**6 + len(top)))  # ids of tokens without text, which are not told apart
+    special = iter(range(10**6, 10**6 + len(top)))  # ids of tokens without text: any will do
     of_text = {generator.token_bytes(id_): id_ for id_ in range(VOCABULARY)}
     others = [(of_text[data] if data else next(special), value) for data, value in top]
     return {f"token_id:{id_}": value for id_, value in [(token_id, log_prob), *others]}

@@ -139,6 +139,27 @@ def test_logprobs_are_those_of_the_shown_particle(client: httpx.Client) -> None:
     assert bytes(byte for token in tokens for byte in token["bytes"]).decode() == choice["message"]["content"]
 
 
+def test_the_most_likely_tokens_are_listed_for_the_answer_alone(client: httpx.Client) -> None:
+    for model in ("test/writer", "epf-4", "best-of-n-2"):
+        (choice,) = completed(client, model=model, logprobs=True, top_logprobs=2)["choices"]
+        tokens = choice["logprobs"]["content"]
+        assert "".join(token["token"] for token in tokens) == choice["message"]["content"]
+        listed = [{"token": "4", "logprob": -0.5, "bytes": [52]}, {"token": "\ufffd", "logprob": -1.5, "bytes": [0xE2]}]
+        assert all(token["top_logprobs"] == listed for token in tokens)
+        assert "particles" not in choice["search"]
+    search = {"logprobs": True}
+    (choice,) = completed(client, model="epf-4", search=search, logprobs=True, top_logprobs=2)["choices"]
+    (step, *_) = choice["search"]["particles"][0]["steps"]
+    assert [one["logprob"] for one in step["top_logprobs"][0]] == [-0.5, -1.5]
+
+
+def test_a_generator_without_log_probabilities_is_named_before_it_writes_much() -> None:
+    with serving(create_app(Writer(log_prob=None), Judge())) as client:
+        refused = chat(client, logprobs=True, top_logprobs=2)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "top_logprobs"
+
+
 def test_logprobs_end_where_a_stop_cuts_the_answer(client: httpx.Client) -> None:
     (choice,) = completed(client, logprobs=True, stop="=")["choices"]
     assert "".join(token["token"] for token in choice["logprobs"]["content"]) == choice["message"]["content"]

@@ -20,6 +20,8 @@ from epf.service.state import ServerState
 EOS = 256
 PROMPT = 1000
 GUARD_S = 30
+TOP = ((b"4", -0.5), (b"\xe2", -1.5), (b"x", -4.0))
+"""What a writer lists as the most likely tokens at every position."""
 PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
 SOLUTION = "40 + 2 = 42.\n\nThe answer is \\boxed{42}."
 
@@ -86,11 +88,13 @@ class Writer:
             if token == EOS or (separator and bytes(ids).endswith(separator)):
                 break
         log_probs = () if self._log_prob is None else (self._log_prob,) * len(ids)
+        top = ((TOP[: sampling.top_log_probs],) * len(log_probs)) if sampling.top_log_probs else ()
         if ids[-1] == EOS:
-            return Step(tuple(ids), bytes(ids[:-1]).decode(errors="replace"), "eos", log_probs)
+            return Step(tuple(ids), bytes(ids[:-1]).decode(errors="replace"), "eos", log_probs, top_log_probs=top)
         if separator and bytes(ids).endswith(separator):
-            return Step(tuple(ids), bytes(ids)[: -len(separator)].decode(errors="replace"), "separator", log_probs)
-        return Step(tuple(ids), bytes(ids).decode(errors="replace"), "length", log_probs)
+            written_text = bytes(ids)[: -len(separator)].decode(errors="replace")
+            return Step(tuple(ids), written_text, "separator", log_probs, top_log_probs=top)
+        return Step(tuple(ids), bytes(ids).decode(errors="replace"), "length", log_probs, top_log_probs=top)
 
     async def ready(self) -> None:
         return

@@ -99,13 +99,16 @@ def test_each_prompt_has_its_choices() -> None:
 
 
 def test_stops_and_log_probabilities(client: httpx.Client) -> None:
-    (choice,) = completed(client, stop=["="], max_tokens=100, logprobs=1)["choices"]
+    (choice,) = completed(client, stop=["="], max_tokens=100, logprobs=0)["choices"]
     assert choice["text"] == "40 + 2 "
     logprobs = choice["logprobs"]
     assert logprobs["tokens"] == list("40 + 2 ")
     assert logprobs["token_logprobs"] == [-0.5] * 7
     assert logprobs["text_offset"] == list(range(7))
     assert logprobs["top_logprobs"] is None
+    (choice,) = completed(client, stop=["="], max_tokens=100, logprobs=2)["choices"]
+    assert choice["logprobs"]["top_logprobs"] == [{"4": -0.5, "bytes:\\xe2": -1.5}] * 7
+    assert "particles" not in choice["search"]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,7 @@ def test_stops_and_log_probabilities(client: httpx.Client) -> None:
         {"max_tokens": 100, "search": {"max_tokens_per_step": 6}},
         {"model": "epf-2"},
         {"max_tokens": 100, "logprobs": 0},
+        {"max_tokens": 100, "logprobs": 2},
         {"max_tokens": 100, "echo": True, "n": 3},
         {"prompt": ["one", "two"], "stop": "+"},
     ],
@@ -159,7 +163,7 @@ def test_a_generator_of_conversations_only_refuses_plain_text() -> None:
         ({"prompt": ["x"] * 65, "n": 2}, "prompt", "at most 128"),
         ({"prompt": ["x"] * 33}, "prompt", "at most 32"),
         ({"max_tokens": 0}, "max_tokens", "at least 1"),
-        ({"logprobs": 2}, "logprobs", "at most 1"),
+        ({"logprobs": 21}, "logprobs", "at most 20"),
         ({"echo": True, "logprobs": 1}, "echo", "cannot score a prompt"),
         ({"best_of": 4}, "best_of", "not supported"),
         ({"suffix": "x"}, "suffix", "leave it out"),

@@ -159,6 +159,14 @@ def test_log_probabilities_are_those_of_the_answer(client: httpx.Client) -> None
     (part,) = body["output"][0]["content"]
     assert "".join(token["token"] for token in part["logprobs"]) == SOLUTION
     assert {token["logprob"] for token in part["logprobs"]} == {-0.5}
+    listed = responded(client, include=["message.output_text.logprobs"], top_logprobs=2)
+    assert listed["top_logprobs"] == 2
+    (part,) = listed["output"][0]["content"]
+    assert all(
+        token["top_logprobs"]
+        == [{"token": "4", "logprob": -0.5, "bytes": [52]}, {"token": "\ufffd", "logprob": -1.5, "bytes": [0xE2]}]
+        for token in part["logprobs"]
+    )
     with serving(create_app(Writer(log_prob=None), Judge())) as silent:
         assert failure(respond(silent, include=["message.output_text.logprobs"]))["param"] == "include"
 
@@ -202,7 +210,7 @@ def test_a_limit_is_incomplete(client: httpx.Client) -> None:
         ({"prompt": {"id": "pmpt_1"}}, "prompt", "leave it out"),
         ({"background": True, "store": False}, "background", "requires store"),
         ({"include": ["all"]}, "include", "leave the others out"),
-        ({"top_logprobs": 2}, "top_logprobs", "not supported"),
+        ({"top_logprobs": 2}, "top_logprobs", "add message.output_text.logprobs to include"),
         ({"stream_options": {}}, "stream_options", "requires stream"),
         ({"truncation": "some"}, "truncation", "'auto'"),
         ({"metadata": {"a": 1}}, "metadata.a", "string"),
