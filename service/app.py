@@ -62,7 +62,7 @@ def create_app(
         if generator is None:
             for line in found(settings, models):
                 logger.info(line)
-        state.searches = Searches(models, state.admission, state.lifecycle, state.metrics)
+        state.searches = Searches(models, state.admission, state.lifecycle, state.metrics, state.rate_limits.charge)
         scored_by = {} if models.reward_model is None else {"reward_model": models.reward_model}
         state.lifecycle.models = {"generator": models.generator, **scored_by}
         state.metrics.set_build(version=VERSION, **{role: model.name for role, model in state.lifecycle.models.items()})
@@ -107,7 +107,7 @@ def create_app(
     openapi.install(
         app, SolveEvent, BatchEvent, ChatCompletionChunk, ResponseStreamEvent, bodies=[tool.input for tool in TOOLS.values()]
     )
-    middleware.install(app, settings, state.metrics)
+    middleware.install(app, state)
     return app
 
 

@@ -107,11 +107,13 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
     @app.post("/score", responses=ANY_ERROR)
     async def score(body: TraceIn, request: Request) -> ScoreOut:
         """Score the newest step of one trace. The call is cancelled if the client disconnects."""
-        return await cancel_on_disconnect(request.receive, scorer.score(body))
+        out = await cancel_on_disconnect(request.receive, scorer.score(body))
+        state.rate_limits.charge(request.scope["caller"], out.n_tokens)
+        return out
 
     errors.install(app)
     pages.install(app)
-    middleware.install(app, settings, state.metrics)
+    middleware.install(app, state)
     return app
 
 

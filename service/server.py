@@ -17,7 +17,6 @@ from starlette.types import ASGIApp
 
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.service.http.connections import Counts, protocol_of
-from epf.service.operations.lifecycle import Lifecycle
 from epf.service.operations.loop_watch import watched_loop
 from epf.service.operations.telemetry import telemetry
 from epf.service.settings import Settings
@@ -50,18 +49,21 @@ class Server(Listening):
 
     After SIGTERM or SIGINT, /readyz reports that the server is draining, and for ``drain_notice_s`` new requests are still
     accepted. After that they are refused, and running requests have ``drain_s`` to finish before they end with the best answer
-    so far. A second signal ends the process immediately.
+    so far. A second signal ends the process immediately. SIGHUP reads the keys file again, if there is one.
     """
 
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, settings: Settings) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
         super().__init__(config)
-        self._lifecycle = lifecycle
-        self._settings = settings
+        self._lifecycle = state.lifecycle
+        self._keys = state.keys
+        self._settings = state.settings
         self._reported_start = False
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until the server has drained."""
         self._loop = asyncio.get_running_loop()
+        if self._settings.api_keys_file is not None:
+            self._loop.add_signal_handler(signal.SIGHUP, self._read_keys)
         await super().serve(sockets)
         if not self._lifecycle.models and self._lifecycle.failure is None:
             # A thread is loading models and cannot be interrupted. The process would wait for it, possibly for minutes.
@@ -83,6 +85,9 @@ class Server(Listening):
         for handled in (signal.SIGTERM, signal.SIGINT):
             signal.signal(handled, signal.SIG_DFL)
         self._loop.call_soon_threadsafe(self._begin_to_drain)
+
+    def _read_keys(self) -> None:
+        self._reading_keys = asyncio.create_task(self._keys.refresh(anew=True))
 
     def _begin_to_drain(self) -> None:
         self._lifecycle.draining = True
@@ -111,7 +116,7 @@ def run(app: FastAPI, settings: Settings) -> None:
         logger.info("listening on %s", _url(listening))
         loop = partial(watched_loop, state.metrics.loop)
         with telemetry(), asyncio.Runner(loop_factory=loop) as runner:
-            runner.run(Server(config_of(app, settings, state.metrics), lifecycle, settings).serve([listening]))
+            runner.run(Server(config_of(app, settings, state.metrics), state).serve([listening]))
     failure = lifecycle.failure
     if isinstance(failure, SearchServiceError):
         raise failure

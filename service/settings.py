@@ -1,10 +1,8 @@
 """Settings of a server, from the environment (``EPF_...``) or a TOML file named by ``EPF_SETTINGS``."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -28,6 +26,8 @@ from epf.reward_models import registry as reward_models
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.options import SearchOptions
 from epf.search.pair import Pair, paired
+from epf.service.access.digests import digests_only
+from epf.service.access.limits import Limits
 from epf.service.effort import EffortParticles
 from epf.service.names import Hosts, Origins
 
@@ -55,43 +55,6 @@ KINDS: Mapping[str, tuple[ModelKinds, type[BaseModel]]] = MappingProxyType(
     {"generator": (generators.KINDS, GeneratorOptions), "reward_model": (reward_models.KINDS, RewardModelOptions)}
 )
 """Kinds and options of each model."""
-
-MIN_KEY_CHARS = 16
-DIGEST_PREFIX = "sha256:"
-
-_DIGEST_OF_NOTHING = sha256(b"").hexdigest()
-
-
-def digests_only(keys: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
-    """Each caller's key as ``sha256:DIGEST``, whether it was given as a digest or in plain text.
-
-    Raises:
-        InvalidRequest: a plain key is too short or cannot be sent in a header, a digest is invalid, or two callers share a key.
-    """
-    digests: dict[str, str] = {}
-    for name, key in keys.items():
-        digest = _digest(key.get_secret_value(), f"api_keys.{name}")
-        if digest in digests.values():
-            message = f"api_keys.{name} is also the key of another caller: give each caller a key of its own."
-            raise InvalidRequest(message, param=f"api_keys.{name}")
-        digests[name] = digest
-    return {name: SecretStr(DIGEST_PREFIX + digest) for name, digest in digests.items()}
-
-
-def _digest(key: str, field: str) -> str:
-    if key.startswith(DIGEST_PREFIX):
-        digest = key.removeprefix(DIGEST_PREFIX).lower()
-        if not re.fullmatch("[0-9a-f]{64}", digest) or digest == _DIGEST_OF_NOTHING:
-            message = f"{field} is not the SHA-256 of a key: use the 64 digits that `printf %s KEY | sha256sum` prints."
-            raise InvalidRequest(message, param=field)
-        return digest
-    if not re.fullmatch("[!-~]*", key):
-        message = f"{field} has spaces or characters outside ASCII, which a header cannot carry: choose another key."
-        raise InvalidRequest(message, param=field)
-    if len(key) < MIN_KEY_CHARS:
-        message = f"{field} must have at least {MIN_KEY_CHARS} characters: generate one with `openssl rand -hex 32`."
-        raise InvalidRequest(message, param=field)
-    return sha256(key.encode()).hexdigest()
 
 
 class _Environment(EnvSettingsSource):
@@ -148,6 +111,20 @@ class Settings(BaseSettings):
     )
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
         {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File of further callers with their keys and limits, in TOML or JSON. A change applies at once."
+    )
+    max_requests_per_minute: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum number of requests of one caller per minute; no limit by default. The keys file may set another.",
+    )
+    max_tokens_per_minute: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum number of tokens of one caller per minute, prompts and all that was sampled together; no limit by "
+        "default. The keys file may set another.",
     )
     allow_anonymous: bool = Field(False, description="Accept callers from other machines even if there are no API keys.")
     allowed_origins: Origins = Field(
@@ -223,6 +200,11 @@ class Settings(BaseSettings):
         5.0, ge=0, description="Time after SIGTERM during which new requests are still accepted, in seconds."
     )
     drain_s: float = Field(30.0, ge=0, description="Time after that for running requests to finish, in seconds.")
+
+    @property
+    def limits(self) -> Limits:
+        """Limits per minute of a caller who has no own ones."""
+        return Limits(self.max_requests_per_minute, self.max_tokens_per_minute)
 
     @property
     def has_reward_model(self) -> bool:

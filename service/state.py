@@ -8,6 +8,8 @@ from typing import Annotated, Self
 
 from fastapi import Depends, FastAPI, Request
 
+from epf.service.access.keys import Keys
+from epf.service.access.rate_limits import RateLimits
 from epf.service.operations.lifecycle import Lifecycle
 from epf.service.operations.metrics import Metrics, SearchMetrics
 from epf.service.operations.readiness import Readiness
@@ -25,9 +27,14 @@ class ServerState:
     metrics: Metrics
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     readiness: Readiness = field(init=False)
+    keys: Keys = field(init=False)
+    rate_limits: RateLimits = field(init=False)
 
     def __post_init__(self) -> None:
         self.readiness = Readiness(self.lifecycle)
+        self.keys = Keys(self.settings.api_keys, self.settings.api_keys_file)
+        self.rate_limits = RateLimits(self.settings.limits, self.keys.limits_of, self.metrics.rate_limited)
+        self.metrics.watch_keys(lambda: self.keys.is_file_valid)
 
     def attach(self, app: FastAPI) -> None:
         """Make this the state of ``app``."""

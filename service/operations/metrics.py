@@ -91,6 +91,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._rate_limited = Counter(
+            "epf_rate_limited",
+            "Requests refused because their caller had used up a limit per minute, by limit: requests, tokens.",
+            ("limit",),
+            registry=self.registry,
+        )
+        self._keys_file_valid = Gauge(
+            "epf_api_keys_file_valid",
+            "1 if the file of API keys can be used, 0 while older keys stay valid because it cannot; 1 without a file.",
+            registry=self.registry,
+        )
+
     def watch_connections(self, n: Callable[[State], float]) -> None:
         """Call ``n`` for the number of connections in a state whenever the metrics are read."""
         for state in STATES:
@@ -99,6 +111,14 @@ class Metrics:
     def connection_closed(self, reason: Closed) -> None:
         """Count a connection that was closed because of a limit."""
         self._closed.labels(reason).inc()
+
+    def rate_limited(self, limit: str) -> None:
+        """Count one request that exceeds a limit per minute."""
+        self._rate_limited.labels(limit).inc()
+
+    def watch_keys(self, valid: Callable[[], float]) -> None:
+        """Call this whenever the metrics are read."""
+        self._keys_file_valid.set_function(valid)
 
     def set_build(self, **labels: str) -> None:
         """Set the version and the names of the models."""

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 
 from epf.core.deadlines import working_until
 from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, ModelNotFound, Overloaded
@@ -16,6 +17,7 @@ from epf.search.runner import SearchRequest, search, stream
 from epf.service.operations.lifecycle import Lifecycle, unavailable
 from epf.service.operations.metrics import InstrumentedRewardModel, SearchMetrics
 from epf.service.searches.admission import Admission, Ticket
+from epf.service.searches.charging import charging
 from epf.service.searches.models import Models
 
 
@@ -23,13 +25,20 @@ class Lease:
     """Capacity for the searches of one request, held until the request ends or the server shuts down."""
 
     def __init__(
-        self, models: Models, ticket: Ticket, deadline_s: float | None, lifecycle: Lifecycle, metrics: SearchMetrics
+        self,
+        models: Models,
+        ticket: Ticket,
+        deadline_s: float | None,
+        lifecycle: Lifecycle,
+        metrics: SearchMetrics,
+        charge: Callable[[int], None],
     ) -> None:
         self._models = models
         self._ticket = ticket
         self._deadline_s = deadline_s
         self._closing = lifecycle.deadline
         self._metrics = metrics
+        self._charge = charge
 
     async def acquire(self) -> None:
         """Wait in the queue until the searches may run; returns immediately once they may.
@@ -53,7 +62,7 @@ class Lease:
         far; without any answer, raises ``Overloaded``.
         """
         await self.acquire()
-        with self._overloaded_on_shutdown(), self._metrics.search(request.method.name) as observe:
+        with self._overloaded_on_shutdown(), self._observing(request) as observe:
             result = await search(
                 self._with_deadline(request),
                 generator=self._models.generator,
@@ -77,7 +86,7 @@ class Lease:
             confidence=self._models.confidence,
             until=self._closing.limit,
         )
-        with self._overloaded_on_shutdown(), self._metrics.search(request.method.name) as observe:
+        with self._overloaded_on_shutdown(), self._observing(request) as observe:
             async with aclosing(events):
                 async for event in events:
                     observe(event)
@@ -103,6 +112,7 @@ class Lease:
                 async with asyncio.timeout_at(self._deadline_s), self._closing.limit():
                     for k in range(1, len(steps) + 1):
                         scores.append(await checked_score(reward_model, problem, steps[:k]))
+                        self._charge(scores[-1].n_tokens)
             except TimeoutError:
                 waited_for = "" if deadline is None else deadline.waited_for
                 message = f"The deadline passed after {len(scores)} of {len(steps)} steps. {waited_for or 'Send fewer.'}"
@@ -111,6 +121,12 @@ class Lease:
                 message = f"Up to this step: {error.message} Shorten the steps or the problem."
                 raise ContextTooLong(message, param=f"steps.{len(scores)}") from None
         return scores
+
+    @contextmanager
+    def _observing(self, request: SearchRequest) -> Iterator[Callable[[Event], None]]:
+        """Count one search in the metrics, and charge its caller."""
+        with self._metrics.search(request.method.name) as observe, charging(observe, self._charge) as charged:
+            yield charged
 
     def _with_deadline(self, request: SearchRequest) -> SearchRequest:
         """The deadline counts from the request's arrival and includes the time in the queue."""
@@ -145,14 +161,19 @@ def _shut_down() -> Overloaded:
 
 
 class Searches:
-    """All searches of a process.
+    """All searches of a process. ``charge`` is called with the name of a caller and a number of tokens that it has used.
 
     Attributes:
         models: the models that they share.
     """
 
     def __init__(
-        self, models: Models, admission: Admission, lifecycle: Lifecycle, metrics: SearchMetrics | None = None
+        self,
+        models: Models,
+        admission: Admission,
+        lifecycle: Lifecycle,
+        metrics: SearchMetrics | None = None,
+        charge: Callable[[str, int], None] = lambda _caller, _n_tokens: None,
     ) -> None:
         self._metrics = metrics or SearchMetrics()
         scored_by = models.reward_model
@@ -160,6 +181,7 @@ class Searches:
             models, reward_model=None if scored_by is None else InstrumentedRewardModel(scored_by, self._metrics)
         )
         self._admission = admission
+        self._charge = charge
         self._lifecycle = lifecycle
         self._running: defaultdict[tuple[str, str], set[asyncio.Task[object]]] = defaultdict(set)
         self._cancelled: set[asyncio.Task[object]] = set()
@@ -182,7 +204,8 @@ class Searches:
             self._running[caller, id].add(task)
             deadline_s = None if max_seconds is None else loop.time() + max_seconds
             try:
-                yield Lease(self.models, ticket, deadline_s, self._lifecycle, self._metrics)
+                charge = partial(self._charge, caller)
+                yield Lease(self.models, ticket, deadline_s, self._lifecycle, self._metrics, charge)
             except (asyncio.CancelledError, GeneratorExit):
                 if task in self._cancelled and task.uncancel() == 0:
                     self._metrics.cancelled("delete")

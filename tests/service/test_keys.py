@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from epf.core.errors import InvalidRequest
-from epf.service.http.middleware.auth import Keys, check_bind
+from epf.service.access.keys import Keys
+from epf.service.http.middleware.auth import check_bind
 from epf.service.settings import Settings
 
 ALICE, BOB = "a-key-of-alice-1", "b" * 64

@@ -1,17 +1,14 @@
 """Who may send requests: callers are known by their API keys; probes need none."""
 
-from collections.abc import Mapping
-from hashlib import sha256
-from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from epf.core.errors import Forbidden, InvalidRequest, Unauthorized
-from epf.service.settings import DIGEST_PREFIX, Settings
+from epf.service.access.keys import Keys
+from epf.service.settings import Settings
 
 OPEN_PATHS = frozenset({"/healthz", "/healthz/", "/readyz", "/readyz/"})
 """Paths for probes, which have no key. Every other path requires one, whether or not it has a route."""
@@ -19,25 +16,6 @@ OPEN_METHODS = frozenset({"GET", "HEAD"})
 ANONYMOUS = "anonymous"
 
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
-
-
-class Keys:
-    """The API keys of a server; false without any. ``keys`` maps callers to digests, as the settings hold them."""
-
-    def __init__(self, keys: Mapping[str, SecretStr]) -> None:
-        self._digests = {name: bytes.fromhex(key.get_secret_value().removeprefix(DIGEST_PREFIX)) for name, key in keys.items()}
-
-    def __bool__(self) -> bool:
-        return bool(self._digests)
-
-    def owner(self, key: bytes) -> str | None:
-        """The caller with this key. Compares with all keys, each in constant time, so that timing reveals nothing."""
-        digest = sha256(key).digest()
-        found = None
-        for name, known in self._digests.items():
-            if compare_digest(digest, known):
-                found = name
-        return found
 
 
 class Authentication:
@@ -57,6 +35,7 @@ class Authentication:
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] == "http":
+            await self._keys.refresh()
             scope["caller"] = self._caller(scope)
         await self.app(scope, receive, send)
 
@@ -70,7 +49,7 @@ class Authentication:
             return ANONYMOUS
         raise Forbidden(
             "This server has no API keys, so it accepts requests only from its own machine, sent directly to localhost. "
-            "Set EPF_API_KEYS on the server, or EPF_ALLOW_ANONYMOUS=true to accept everybody."
+            "Set EPF_API_KEYS or EPF_API_KEYS_FILE on the server, or EPF_ALLOW_ANONYMOUS=true to accept everybody."
         )
 
     def _owner(self, headers: Headers) -> str:
@@ -96,7 +75,7 @@ def _sent_key(headers: Headers) -> str:
 
 def check_bind(settings: Settings) -> None:
     """Raise ``InvalidRequest`` if the server would accept unknown callers from other machines."""
-    if settings.api_keys or settings.allow_anonymous or _is_loopback(settings.host):
+    if settings.api_keys or settings.api_keys_file or settings.allow_anonymous or _is_loopback(settings.host):
         return
     raise InvalidRequest(
         f"host {settings.host!r} is reachable from other machines, and the server has no API keys: set EPF_API_KEYS__NAME to a "

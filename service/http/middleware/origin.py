@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from epf.core.errors import Forbidden
+from epf.service.access.rate_limits import KINDS
 from epf.service.http.errors import response_to
 from epf.service.http.middleware.auth import OPEN_METHODS, OPEN_PATHS, host_of, is_address
 
@@ -21,7 +22,10 @@ ANY_ORIGIN = "*"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing. Without CORS a page of another origin cannot read the response."""
 CORS_METHODS: Final = ("GET", "HEAD", "POST", "DELETE")
-EXPOSED_HEADERS: Final = ("x-request-id", "x-epf-ignored", "x-should-retry", "retry-after", "retry-after-ms")
+EXPOSED_HEADERS: Final = (
+    *("x-request-id", "x-epf-ignored", "x-should-retry", "retry-after", "retry-after-ms"),
+    *(f"x-ratelimit-{name}-{kind}" for kind in KINDS for name in ("limit", "remaining", "reset")),
+)
 """Response headers that a page of an allowed origin may read."""
 
 

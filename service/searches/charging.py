@@ -1,0 +1,40 @@
+"""What a search costs its caller, while it runs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from epf.search.events import Answered, Event, Started, StepTaken, TextSampled
+
+CHARS_PER_TOKEN = 4
+"""For text that a caller has read of a step that never ended, whose tokens nobody has counted."""
+
+
+@contextmanager
+def charging(observe: Callable[[Event], None], charge: Callable[[int], None]) -> Iterator[Callable[[Event], None]]:
+    """Charge one search. The block passes its events to the callable, which passes them on to ``observe``.
+
+    Charged are the tokens of the prompt, once, and all that were sampled. A prompt that no server counted at first is charged
+    at the end. A step that never ended, because the caller left, is charged as far as its text was sent.
+    """
+    counts_prompt = False
+    unended: dict[int, int] = {}
+
+    def charged(event: Event) -> None:
+        nonlocal counts_prompt
+        match event:
+            case Started():
+                counts_prompt = event.prompt_tokens is not None
+                charge(event.prompt_tokens or 0)
+            case TextSampled():
+                unended[event.particle] = event.at + len(event.text)
+            case StepTaken():
+                unended.pop(event.particle, None)
+                charge(event.n_tokens)
+            case Answered() if not counts_prompt:
+                charge(event.result.usage.prompt_tokens)
+        observe(event)
+
+    try:
+        yield charged
+    finally:
+        charge(-(-sum(unended.values()) // CHARS_PER_TOKEN))
