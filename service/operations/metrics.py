@@ -90,7 +90,6 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-
         self._rate_limited = Counter(
             "epf_rate_limited",
             "Requests refused because their caller had used up a limit per minute, by limit: requests, tokens.",

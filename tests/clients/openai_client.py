@@ -235,6 +235,11 @@ class Cases:
         assert error.response.headers["retry-after"] == "1"
         self.client.complete({}, server="overloaded")
         after_retry(lambda: self.client.complete({}, server="overloaded", retries=1))
+        limited = raised(openai.RateLimitError, lambda: [self.client.complete({}, server="limited") for _ in range(999)])
+        assert (limited.code, limited.type) == ("rate_limit_exceeded", "rate_limit_error")
+        assert limited.response.headers["x-ratelimit-limit-requests"] == "60"
+        assert limited.response.headers["x-ratelimit-remaining-requests"] == "0"
+        self.client.complete({}, server="limited", retries=2)
 
     def fault(self) -> None:
         error = raised(openai.APIError, lambda: self.client.stream({}, server="faulty"))

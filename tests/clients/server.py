@@ -1,8 +1,8 @@
 """The servers that clients are tried on, in one process that runs until its standard input closes.
 
 The first line of its output has the addresses, as JSON. ``real`` serves the embedded pair, the others serve fakes:
-``overloaded`` rejects every other request, ``faulty`` fails after the first step of a search, and ``endless`` never finishes a
-search; its ``/running`` returns the number of steps in progress.
+``overloaded`` rejects every other request, ``limited`` accepts 60 per minute, ``faulty`` fails after the first step of a
+search, and ``endless`` never finishes a search; its ``/running`` returns the number of steps in progress.
 """
 
 import asyncio
@@ -50,9 +50,9 @@ def endless() -> FastAPI:
     return app
 
 
-def application(writer: Writer | None = None) -> FastAPI:
+def application(writer: Writer | None = None, **limits: int) -> FastAPI:
     """Return the service with one key, over a fake generator or over the embedded pair."""
-    settings = Settings(api_keys={"tests": SecretStr(KEY)})
+    settings = Settings(api_keys={"tests": SecretStr(KEY)}, **limits)  # type: ignore[arg-type]
     return create_app(writer, None if writer is None else Judge(), settings)
 
 
@@ -62,6 +62,7 @@ async def main() -> None:
     apps = {
         "real": application(),
         "overloaded": overloaded,
+        "limited": application(Writer(), max_requests_per_minute=60),
         "faulty": application(Writer(error=GeneratorError("the engine went away"), error_at=2)),
         "endless": endless(),
     }

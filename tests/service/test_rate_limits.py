@@ -1,4 +1,4 @@
-"""Requests and tokens per minute: what counts, what a caller is told, and what a real client makes of it."""
+"""Requests and tokens per minute: what counts, what the headers say, and what a real client makes of it."""
 
 import asyncio
 import json
