@@ -176,15 +176,19 @@ def test_documented_commands_name_existing_profiles_and_services(command: list[s
     assert profiles <= set(PROFILES)
 
 
-def test_the_documented_override_merges(tmp_path: Path) -> None:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", DOCS, flags=re.MULTILINE | re.DOTALL)
-    override = tmp_path / "docker-compose.override.yml"
-    override.write_text(block)
-    done = compose("--file", "docker-compose.yml", "--file", str(override), "config")
+def test_the_documented_overrides_merge(tmp_path: Path) -> None:
+    files = ["--file", "docker-compose.yml"]
+    for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", DOCS, flags=re.MULTILINE | re.DOTALL)):
+        override = tmp_path / f"{number}.yml"
+        override.write_text(block)
+        files += ["--file", str(override)]
+    done = compose(*files, "config")
     assert done.returncode == 0, done.stderr
     merged = yaml.safe_load(done.stdout)["services"]["epf"]
     assert ("192.0.2.7", "8000") in ports(merged)
     assert merged["environment"]["EPF_ALLOW_ANONYMOUS"] == "false"
+    assert merged["environment"]["EPF_API_KEYS_FILE"] == "/keys/keys.toml"
+    assert ("/keys", True) in [(volume["target"], volume.get("read_only")) for volume in merged["volumes"]]
 
 
 def test_the_documented_keys_reach_the_service(tmp_path: Path) -> None:
