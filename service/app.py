@@ -36,6 +36,8 @@ from epf.service.solve import methods
 from epf.service.solve import router as solve
 from epf.service.solve.events import SolveEvent
 from epf.service.state import ServiceState
+from epf.service.web import mathml
+from epf.service.web import router as web
 
 logger = logging.getLogger(__name__)
 
@@ -100,14 +102,14 @@ def create_app(
     )
     state.attach(app)
     searches_in_background = ResponsesState.attach(app, settings).background
-    for module in (solve, methods, batch, score, chat, completions, responses, models, entropy, health):
+    for module in (solve, methods, batch, score, chat, completions, responses, models, entropy, health, mathml, web):
         app.include_router(module.router)
     errors.install(app)
     pages.install(app)
     openapi.install(
         app, SolveEvent, BatchEvent, ChatCompletionChunk, ResponseStreamEvent, bodies=[tool.input for tool in TOOLS.values()]
     )
-    middleware.install(app, state)
+    middleware.install(app, state, open_paths=web.paths())
     return app
 
 

@@ -113,6 +113,7 @@ def create_scoring_app(reward_model: RewardModel, settings: Settings | None = No
 
     errors.install(app)
     pages.install(app)
+    pages.lead_root(app)
     middleware.install(app, state)
     return app
 

@@ -21,7 +21,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves out the fuzz tests where no slow test runs: they draw their requests while they are collected."""
+    """Leaves out the tests in a browser unless they are named, and the fuzz tests where no slow test runs.
+
+    Fuzz tests draw their requests while they are collected.
+    """
+    if collection_path == Path(__file__).parent / "web" and not any("tests/web" in argument for argument in config.args):
+        return True
     return True if collection_path.name == "test_fuzz.py" and config.option.markexpr == "not slow" else None
 
 

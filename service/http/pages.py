@@ -15,7 +15,7 @@ OFF: Final[dict[str, Any]] = {"docs_url": None, "redoc_url": None, "swagger_ui_o
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages to ``app``, and lead its root to them."""
+    """Add the pages to ``app``."""
     title = app.title
     app.mount(ASSETS, StaticFiles(directory=_folder()), name="assets")
 
@@ -41,6 +41,10 @@ def install(app: FastAPI) -> None:
             redoc_favicon_url=f"{root}{ASSETS}/favicon.png",
             with_google_fonts=False,
         )
+
+
+def lead_root(app: FastAPI) -> None:
+    """Lead the root of ``app`` to its documentation."""
 
     @app.get("/", include_in_schema=False)
     async def root(request: Request) -> RedirectResponse:

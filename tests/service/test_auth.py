@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Message
 
+import epf.service.web
 from epf.service.app import create_app
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
@@ -24,7 +26,26 @@ KEY, OTHER = "a-key-of-the-tests", "another-key-of-the-tests"
 SETTINGS = Settings(api_keys={"tests": SecretStr(KEY), "others": SecretStr(OTHER)})
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "UNHEARD-OF")
 OPEN = {"/healthz", "/healthz/", "/readyz", "/readyz/"}
-UNKNOWN = ("/", "", "/metrics", "/nothing", "/v1", "/healthz/x", "/healthz.json", "/HEALTHZ", "/healthz;x", "/x/healthz")
+PAGE = {"/", *(f"/web/{path.name}" for path in (Path(epf.service.web.__file__).parent / "static").iterdir())}
+"""What the service opens for browsers, to the letter."""
+UNKNOWN = (
+    "/",
+    "",
+    "/web",
+    "/web/",
+    "/web/app.js",
+    "/web/x.js",
+    "/web/..%2f..%2fauth.py",
+    "/web/%2e%2e/app.py",
+    "/metrics",
+    "/nothing",
+    "/v1",
+    "/healthz/x",
+    "/healthz.json",
+    "/HEALTHZ",
+    "/healthz;x",
+    "/x/healthz",
+)
 
 
 def mounted() -> FastAPI:
@@ -50,7 +71,9 @@ def paths_below(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[str]:
         elif hasattr(route, "original_router"):
             yield from paths_below(route.original_router.routes, prefix)
         else:
-            yield prefix + str(getattr(route, "path", "")).replace("{id:path}", "a/b").replace("{id}", "a")
+            yield prefix + str(getattr(route, "path", "")).replace("{id:path}", "a/b").replace("{id}", "a").replace(
+                "{name}", "a"
+            )
 
 
 def spelled(path: str) -> set[str]:
@@ -76,7 +99,7 @@ async def ask(address: tuple[str, int], method: str, target: str, *lines: str) -
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_every_path_and_method_except_probes_requires_a_key(app: str) -> None:
+def test_every_path_and_method_except_probes_and_the_page_requires_a_key(app: str) -> None:
     built = APPS[app]()
     paths = set(paths_below(built.routes))
     known = {path.replace("{id}", "a") for path in built.openapi()["paths"]}
@@ -92,8 +115,10 @@ def test_every_path_and_method_except_probes_requires_a_key(app: str) -> None:
         async with asyncio.timeout(GUARD_S), served(built) as address:
             for method, target, lines in requests:
                 response = await ask(address, method, target, *lines)
-                if unquote(target.split("?")[0]) in OPEN and method in ("GET", "HEAD"):
+                path = unquote(target.split("?")[0])
+                if path in (OPEN | PAGE if app == "service" else OPEN) and method in ("GET", "HEAD"):
                     assert response.status_code in (200, 404), (method, target)
+                    assert path in OPEN or response.status_code == 200, (method, target)
                     n_open += 1
                     continue
                 assert response.status_code == 401, (method, target)
@@ -104,7 +129,7 @@ def test_every_path_and_method_except_probes_requires_a_key(app: str) -> None:
                 assert response.status_code in (200, 404, 405) or (path, response.status_code) == ("/", 307), path
         return n_open
 
-    print(f"{app}: {asyncio.run(scenario())} of {len(requests)} requests without the key were let in, all of them by probes")
+    print(f"{app}: {asyncio.run(scenario())} of {len(requests)} requests without the key were let in, all of them open")
 
 
 @pytest.mark.parametrize(

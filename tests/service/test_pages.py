@@ -38,6 +38,30 @@ def test_every_asset_of_a_page_is_served_with_it(path: str, client: httpx.Client
         assert '"validatorUrl": null' in page.text
 
 
-def test_the_root_leads_to_the_page(client: httpx.Client) -> None:
+def test_the_root_is_the_page_of_the_search_or_leads_to_the_document(client: httpx.Client) -> None:
     response = client.get("/")
-    assert (response.status_code, response.headers["location"]) == (307, "/docs")
+    if client.get("/methods").status_code == 404:
+        assert (response.status_code, response.headers["location"]) == (307, "/docs")
+        return
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert "unsafe" not in response.headers["content-security-policy"]
+    linked = set(re.findall(r'(?:src|href)="(web/[^"]+)"', response.text))
+    assert len(linked) >= 4
+    for module in sorted(linked):  # modules name further ones
+        linked |= {
+            f"web/{name}" for name in re.findall(r'^import .* from "\./([^"]+)";$', client.get(module).text, re.MULTILINE)
+        }
+    for path in linked:
+        asset = client.get(path)
+        assert (asset.status_code, asset.headers["x-content-type-options"]) == (200, "nosniff"), path
+        again = client.get(path, headers={"if-none-match": asset.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    outside = r"<script(?![^>]*src=)|\son[a-z]+=|\sstyle=|https?://"
+    assert not re.search(outside, response.text), "nothing inline, nothing from elsewhere"
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2frouter.py", "%2e%2e/router.py", "static", "index.html%00", ""])
+def test_only_the_files_of_the_page_are_served(name: str, client: httpx.Client) -> None:
+    assert client.get(f"/web/{name}").status_code == 404

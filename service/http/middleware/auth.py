@@ -1,5 +1,6 @@
 """Who may send requests: callers are known by their API keys; probes need none."""
 
+from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -11,7 +12,8 @@ from epf.service.access.keys import Keys
 from epf.service.settings import Settings
 
 OPEN_PATHS = frozenset({"/healthz", "/healthz/", "/readyz", "/readyz/"})
-"""Paths for probes, which have no key. Every other path requires one, whether or not it has a route."""
+"""Paths for probes, which have no key. Every other path requires one, whether or not it has a route, unless the application
+opens it."""
 OPEN_METHODS = frozenset({"GET", "HEAD"})
 ANONYMOUS = "anonymous"
 
@@ -21,11 +23,13 @@ _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 class Authentication:
     """ASGI middleware that requires an API key and sets ``scope["caller"]`` to the name of its owner.
 
-    Without any keys it accepts callers on this machine, or everybody with ``allow_anonymous``, as ``anonymous``.
+    Without any keys it accepts callers on this machine, or everybody with ``allow_anonymous``, as ``anonymous``. Everybody may
+    read the paths in ``open_paths`` in addition to those for probes.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys, *, allow_anonymous: bool) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, *, allow_anonymous: bool, open_paths: Collection[str] = ()) -> None:
         self.app = app
+        self._open_paths = OPEN_PATHS.union(open_paths)
         self._keys = keys
         self._allow_anonymous = allow_anonymous
 
@@ -40,7 +44,7 @@ class Authentication:
         await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> str:
-        if scope["path"] in OPEN_PATHS and scope["method"] in OPEN_METHODS:
+        if scope["path"] in self._open_paths and scope["method"] in OPEN_METHODS:
             return ANONYMOUS
         headers = Headers(scope=scope)
         if self._keys:

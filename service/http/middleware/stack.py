@@ -1,5 +1,7 @@
 """The middleware in front of the routes of every server."""
 
+from collections.abc import Collection
+
 from fastapi import FastAPI
 
 from epf.service.http.middleware.auth import Authentication
@@ -13,8 +15,10 @@ from epf.service.http.middleware.rate_limits import LimitHeaders, LimitRate
 from epf.service.state import ServerState
 
 
-def install(app: FastAPI, state: ServerState) -> None:
+def install(app: FastAPI, state: ServerState, *, open_paths: Collection[str] = ()) -> None:
     """Add the middleware. The last one added is the outermost, and bodies are read only after authentication.
+
+    ``open_paths`` are those that a browser reads before anybody can give it a key.
 
     Authentication sees the path as it was sent, so that no other spelling of a probe's path is open.
     """
@@ -28,7 +32,7 @@ def install(app: FastAPI, state: ServerState) -> None:
         timeout_s=settings.body_timeout_s,
     )
     app.add_middleware(CanonicalPaths)
-    app.add_middleware(Authentication, keys=state.keys, allow_anonymous=settings.allow_anonymous)
+    app.add_middleware(Authentication, keys=state.keys, allow_anonymous=settings.allow_anonymous, open_paths=open_paths)
     app.add_middleware(OriginCheck, origins=settings.allowed_origins, hosts=settings.allowed_hosts)
     app.add_middleware(ProbesFirst)
     app.add_middleware(UnhandledErrors)

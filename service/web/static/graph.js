@@ -1,0 +1,248 @@
+/** The picture of a search: particles as rows, steps as columns, lines of descent between them. */
+
+import { colourOf } from "./colour.js";
+import { s } from "./dom.js";
+import { drawLanes } from "./lanes.js";
+import { layoutOf, xOf, yOf } from "./layout.js";
+import { isFinished } from "./search.js";
+
+/** @import { Layout } from "./layout.js" */
+/** @import { Search, Step } from "./search.js" */
+
+/** @typedef {{node: SVGGElement, mark: SVGRectElement, label: SVGTextElement, edge: SVGPathElement | null}} Drawn */
+
+export class Graph {
+  /**
+   * @param {Search} search
+   * @param {(step: Step) => void} onSelect
+   */
+  constructor(search, onSelect) {
+    this.search = search;
+    this.onSelect = onSelect;
+    /** @type {Map<Step, Drawn>} */
+    this.drawn = new Map();
+    /** @type {Step | null} */
+    this.selected = null;
+    /** @type {Layout | null} */
+    this.layout = null;
+    this.available = 640;
+    this.axis = s("g", { class: "axis", "aria-hidden": "true" });
+    this.edges = s("g", { class: "edges", "aria-hidden": "true" });
+    this.nodes = s("g", { class: "nodes" });
+    this.answers = s("g", { class: "answers", "aria-hidden": "true" });
+    this.lanes = s("g", { class: "lanes", "aria-hidden": "true" });
+    this.svg = s("svg", { class: "graph", role: "group" }, this.axis, this.lanes, this.edges, this.nodes, this.answers);
+    this.nodes.addEventListener("click", (event) => this.#onClick(event));
+    this.svg.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  /** @param {number} width in which the picture should fit */
+  resize(width) {
+    this.available = width;
+    this.draw();
+  }
+
+  /** Draw what has changed since the last call. */
+  draw() {
+    const { search } = this;
+    if (search.n === 0) return;
+    const answers = search.steps.some(isFinished);
+    const layout = layoutOf({ n: search.n, columns: search.columns, available: this.available, answers });
+    const moved = this.layout === null || Object.entries(layout).some(([name, value]) => this.layout?.[/** @type {keyof Layout} */ (name)] !== value);
+    this.layout = layout;
+    if (moved) {
+      this.svg.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
+      this.svg.setAttribute("width", String(layout.width));
+      this.svg.setAttribute("height", String(layout.height));
+      this.#drawAxis(layout);
+    }
+    for (const step of moved ? search.steps : search.changed) this.#place(step, layout);
+    search.changed.clear();
+    if (this.selected === null && search.steps.length > 0) this.#drawnOf(search.steps[0]).node.setAttribute("tabindex", "0");
+    this.#drawAnswers(layout);
+    drawLanes(this.lanes, search, layout);
+    this.svg.setAttribute("aria-label", `Steps of ${search.n} particles. Move between them with the arrow keys.`);
+  }
+
+  /** @param {Step} step */
+  select(step) {
+    if (this.selected !== null) {
+      const before = this.#drawnOf(this.selected).node;
+      before.classList.remove("selected");
+      before.setAttribute("tabindex", "-1");
+    } else if (this.search.steps.length > 0) {
+      this.#drawnOf(this.search.steps[0]).node.setAttribute("tabindex", "-1");
+    }
+    this.selected = step;
+    const { node } = this.#drawnOf(step);
+    node.classList.add("selected");
+    node.setAttribute("tabindex", "0");
+    const path = new Set();
+    for (let at = /** @type {Step | null} */ (step); at !== null; at = at.parent) path.add(at);
+    for (const [each, { edge }] of this.drawn) edge?.classList.toggle("on-path", path.has(each));
+    this.onSelect(step);
+  }
+
+  /** @param {Step} step @returns {Drawn} */
+  #drawnOf(step) {
+    const known = this.drawn.get(step);
+    if (known !== undefined) return known;
+    const mark = s("rect");
+    const label = s("text", { dy: "0.35em" });
+    const node = s("g", { role: "button", tabindex: "-1" }, mark, label);
+    const edge = step.parent === null ? null : s("path");
+    const drawn = { node, mark, label, edge };
+    this.drawn.set(step, drawn);
+    stepOf.set(node, step);
+    this.nodes.append(node);
+    if (edge !== null) this.edges.append(edge);
+    return drawn;
+  }
+
+  /** @param {Step} step @param {Layout} layout */
+  #place(step, layout) {
+    const { node, mark, label, edge } = this.#drawnOf(step);
+    const x = xOf(layout, step.t);
+    const y = yOf(layout, step.slot);
+    const [width, height] = sizeOf(step, layout);
+    node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+    set(mark, { x: -width / 2, y: -height / 2, width, height, rx: Math.min(width, height) / (isFinished(step) ? 6 : 2) });
+    const dropped = step.round !== null && step.continuedBy.length === 0;
+    const classes = ["node"];
+    if (step.score === null) classes.push("unscored");
+    if (step.carried) classes.push("carried");
+    if (isFinished(step)) classes.push("finished");
+    if (dropped) classes.push("dropped");
+    if (!step.alive) classes.push("faded");
+    if (step === this.selected) classes.push("selected");
+    node.setAttribute("class", classes.join(" "));
+    const colour = step.score === null ? null : colourOf(step.score);
+    if (colour !== null) set(mark, dropped ? { fill: "none", stroke: colour } : { fill: colour, stroke: colour });
+    label.replaceChildren(...(layout.labelled && !step.carried ? labelOf(step, layout) : []));
+    set(label, layout.written ? { "text-anchor": "start", x: 9 - width / 2 } : { "text-anchor": "middle", x: 0 });
+    node.setAttribute("aria-label", nameOf(step, dropped));
+    if (edge !== null && step.parent !== null) {
+      edge.setAttribute("d", curve(layout, step.parent, step));
+      edge.setAttribute("class", `edge${step.alive ? "" : " faded"}${edge.classList.contains("on-path") ? " on-path" : ""}`);
+    }
+  }
+
+  /** @param {Layout} layout */
+  #drawAxis(layout) {
+    this.axis.replaceChildren();
+    const every = layout.cellWidth < 30 ? 5 : 1;
+    for (let t = 1; t <= this.search.columns; t++) {
+      const x = xOf(layout, t);
+      this.axis.append(s("line", { class: "column", x1: x, x2: x, y1: layout.top, y2: layout.bottom }));
+      if (t === 1 || t % every === 0) {
+        this.axis.append(s("text", { class: "axis-label", x, y: 13, "text-anchor": "middle" }, String(t)));
+      }
+    }
+    this.axis.append(s("text", { class: "axis-name", x: 0, y: 13 }, "Step"));
+    const rows = layout.cellHeight < 16 ? 4 : 1;
+    for (let slot = 0; slot < this.search.n; slot++) {
+      if (slot !== 0 && (slot + 1) % rows !== 0) continue;
+      const y = yOf(layout, slot);
+      this.axis.append(s("text", { class: "axis-label", x: layout.left - 10, y, dy: "0.35em", "text-anchor": "end" }, String(slot + 1)));
+    }
+  }
+
+  /** @param {Layout} layout */
+  #drawAnswers(layout) {
+    this.answers.replaceChildren();
+    const x = xOf(layout, this.search.columns) + layout.cellWidth / 2 + 4;
+    const room = Math.max(4, Math.floor((layout.width - x) / 7.5));
+    const best = this.search.result?.answer ?? this.search.distribution[0]?.answer;
+    this.search.tips.forEach((tip, slot) => {
+      if (tip === null || !isFinished(tip) || layout.cellHeight < 12) return;
+      const answer = tip.answer ?? "no answer";
+      const shown = answer.length > room ? `${answer.slice(0, room - 1)}…` : answer;
+      const kind = answer === best ? "answer best" : "answer";
+      this.answers.append(s("text", { class: kind, x, y: yOf(layout, slot), dy: "0.35em" }, shown));
+    });
+  }
+
+  /** @param {Event} event */
+  #onClick(event) {
+    const node = /** @type {Element} */ (event.target).closest("[role=button]");
+    const step = node === null ? undefined : stepOf.get(node);
+    if (step !== undefined) {
+      this.select(step);
+      this.#drawnOf(step).node.focus({ preventScroll: true });
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const focused = document.activeElement === null ? undefined : stepOf.get(document.activeElement);
+    if (focused === undefined) return;
+    const next = event.key === "Enter" || event.key === " " ? focused : neighbour(this.search, focused, event.key);
+    if (next === null) return;
+    event.preventDefault();
+    this.select(next);
+    this.#drawnOf(next).node.focus();
+  }
+}
+
+/** @type {WeakMap<Element, Step>} */
+const stepOf = new WeakMap();
+
+/**
+ * The step that an arrow key leads to: along the line of descent, or to the next particle of the column.
+ * @param {Search} search @param {Step} from @param {string} key
+ * @returns {Step | null}
+ */
+function neighbour(search, from, key) {
+  if (key === "ArrowLeft") return from.parent;
+  if (key === "ArrowRight") return from.children.find((child) => child.alive) ?? from.children[0] ?? null;
+  const down = key === "ArrowDown";
+  if (!down && key !== "ArrowUp") return null;
+  const column = search.steps.filter((step) => step.t === from.t && (down ? step.slot > from.slot : step.slot < from.slot));
+  return column.sort((a, b) => (down ? a.slot - b.slot : b.slot - a.slot))[0] ?? null;
+}
+
+/** @param {Step} step @param {Layout} layout @returns {[number, number]} */
+function sizeOf(step, layout) {
+  if (step.carried) return [Math.min(10, layout.cellWidth * 0.4), Math.min(10, layout.cellHeight * 0.5)];
+  if (layout.written) return [layout.cellWidth - 22, Math.min(24, layout.cellHeight - 8)];
+  if (layout.labelled) return [Math.min(46, layout.cellWidth - 10), Math.min(22, layout.cellHeight - 8)];
+  const side = Math.min(14, layout.cellWidth - 6, layout.cellHeight - 3);
+  return [side, side];
+}
+
+/** @param {Layout} layout @param {Step} from @param {Step} to @returns {string} a curve from one step to the next */
+function curve(layout, from, to) {
+  const x1 = xOf(layout, from.t) + sizeOf(from, layout)[0] / 2;
+  const x2 = xOf(layout, to.t) - sizeOf(to, layout)[0] / 2;
+  const [y1, y2] = [yOf(layout, from.slot), yOf(layout, to.slot)];
+  const middle = (x1 + x2) / 2;
+  return `M${x1.toFixed(1)} ${y1.toFixed(1)}C${middle.toFixed(1)} ${y1.toFixed(1)} ${middle.toFixed(1)} ${y2.toFixed(1)} ${x2.toFixed(1)} ${y2.toFixed(1)}`;
+}
+
+/** @param {number} score @returns {string} two digits; .99 and .01 rather than 1 and 0 unless it is exact */
+function rounded(score) {
+  const clipped = score > 0 && score < 1 ? Math.min(0.99, Math.max(0.01, score)) : score;
+  return clipped.toFixed(2).replace(/^0/, "");
+}
+
+/** @param {Step} step @param {Layout} layout @returns {(string | SVGElement)[]} its score, and the beginning of its text where there is room */
+function labelOf(step, layout) {
+  const score = step.score === null ? "" : rounded(step.score);
+  if (!layout.written) return [score];
+  const room = Math.floor((layout.cellWidth - 40) / 6.1) - score.length - 1;
+  const text = step.text.replace(/\s+/g, " ").trim();
+  return [score, s("tspan", { class: "words", dx: score === "" ? 0 : 6 }, text.length > room ? `${text.slice(0, room - 1)}…` : text)];
+}
+
+/** @param {Step} step @param {boolean} dropped @returns {string} */
+function nameOf(step, dropped) {
+  const score = step.score === null ? "not scored" : `score ${step.score.toFixed(2)}`;
+  const fate = dropped ? ", dropped" : step.round === null ? "" : `, continued by ${step.continuedBy.length}`;
+  const kind = step.carried ? ", finished earlier" : isFinished(step) ? ", finished" : "";
+  return `Particle ${step.slot + 1}, step ${step.t}${kind}, ${score}${fate}`;
+}
+
+/** @param {Element} element @param {Record<string, string | number>} attributes */
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+}

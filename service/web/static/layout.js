@@ -1,0 +1,62 @@
+/** Where things are in the picture of a search, in pixels. Steps are columns, particles are rows, and the lanes share the columns. */
+
+/**
+ * @typedef {object} Layout
+ * @property {number} width
+ * @property {number} height
+ * @property {number} left of the first column
+ * @property {number} cellWidth
+ * @property {number} cellHeight
+ * @property {number} top of the first row
+ * @property {number} bottom of the last row
+ * @property {number} columns
+ * @property {boolean} labelled whether a step has room for its score
+ * @property {boolean} written whether it has room for the beginning of its text as well
+ * @property {number} laneHeight
+ * @property {number} laneGap
+ */
+
+export const LANES = 3;
+const LEFT = 36;
+const TOP = 22;
+const WIDEST = 190;
+const NARROWEST = 20;
+
+/**
+ * @param {{n: number, columns: number, available: number, answers: boolean}} picture number of particles and columns, the width in
+ *   which it should fit, and whether there are answers to show at the right
+ * @returns {Layout}
+ */
+export function layoutOf({ n, columns, available, answers }) {
+  const right = answers ? Math.min(120, Math.max(64, available * 0.14)) : 16;
+  const shown = Math.max(columns, 4);
+  const cellWidth = Math.max(NARROWEST, Math.min(WIDEST, (available - LEFT - right) / shown));
+  const cellHeight = n <= 12 ? 34 : n <= 20 ? 26 : n <= 40 ? 18 : 13;
+  const bottom = TOP + n * cellHeight;
+  const laneHeight = 38;
+  const laneGap = 30;
+  return {
+    width: Math.max(available, LEFT + columns * cellWidth + right),
+    height: bottom + LANES * (laneHeight + laneGap) + 8,
+    columns,
+    left: LEFT,
+    top: TOP,
+    bottom,
+    cellWidth,
+    cellHeight,
+    labelled: cellWidth >= 46 && cellHeight >= 22,
+    written: cellWidth >= 112 && cellHeight >= 22,
+    laneHeight,
+    laneGap,
+  };
+}
+
+/** @param {Layout} layout @param {number} t @returns {number} middle of column t, counted from 1 */
+export function xOf(layout, t) {
+  return layout.left + (t - 0.5) * layout.cellWidth;
+}
+
+/** @param {Layout} layout @param {number} slot @returns {number} middle of the row of a particle, counted from 0 */
+export function yOf(layout, slot) {
+  return layout.top + (slot + 0.5) * layout.cellHeight;
+}
