@@ -57,8 +57,10 @@ class ProcessPool:
         """Number of requests that are being handled or wait for a process."""
         return len(self._calls)
 
-    async def run(self, request: bytes) -> bytes:
-        """Return the handler's reply. Cancelling the call kills the process that works on the request and waits for its end.
+    async def run(self, *request: bytes) -> bytes:
+        """Return the handler's reply to a request, whose parts are put together on the way.
+
+        Cancelling the call kills the process that works on the request and waits for its end.
 
         Raises:
             TimeoutError: the time limit passed.
@@ -144,7 +146,7 @@ class ProcessPool:
 class _Call:
     """A request, and the process that works on it while there is one."""
 
-    def __init__(self, request: bytes) -> None:
+    def __init__(self, request: tuple[bytes, ...]) -> None:
         self.request = request
         self.cancelled = False
         self._lock = threading.Lock()
@@ -193,11 +195,12 @@ class _Process:
         """None while it lives."""
         return self._popen.poll()
 
-    def ask(self, request: bytes, limit_s: float) -> bytes | None:
+    def ask(self, request: tuple[bytes, ...], limit_s: float) -> bytes | None:
         """The reply to ``request``, None if the process died or was killed at the limit."""
         assert self._popen.stdin is not None
         try:
-            self._popen.stdin.write(len(request).to_bytes(8) + request)
+            self._popen.stdin.write(sum(map(len, request)).to_bytes(8))
+            self._popen.stdin.writelines(request)
             self._popen.stdin.flush()
         except BrokenPipeError:
             return None

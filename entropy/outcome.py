@@ -17,13 +17,13 @@ class Outcome:
 
     Attributes:
         answer: JSON of the tool's output.
-        complaints: pydantic's errors, if the body does not fit the tool's input.
+        complaint: the first of pydantic's errors, without the input, if the body does not fit the tool's input.
         refusal: an error whose message the caller may read.
         bug: any other exception and where it was raised, without its message, which may quote the input.
     """
 
     answer: bytes | None = None
-    complaints: list[Any] | None = None
+    complaint: Any = None
     refusal: SearchServiceError | None = None
     bug: str | None = None
 
@@ -35,7 +35,7 @@ def outcome_of(name: str, body: bytes) -> Outcome:
         try:
             given = tool.input.model_validate_json(body)
         except ValidationError as error:
-            return Outcome(complaints=error.errors(include_url=False, include_input=False))
+            return Outcome(complaint=error.errors(include_url=False, include_input=False)[0])
         return Outcome(answer=tool.answer(given).model_dump_json().encode())
     except SearchServiceError as error:
         return Outcome(refusal=error)

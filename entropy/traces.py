@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.completions.traces import is_completion, traces_of_completions
 from epf.entropy.core.checks import at_most, first_error, refuse, same_length
-from epf.entropy.core.schema import Number, Strict
+from epf.entropy.core.schema import Number, StopsEarly, Strict
 from epf.entropy.trace import MAX_STEPS, Probability, as_pydantic_error, check_scores
 from epf.entropy.trace import Trace as Trace
 
@@ -26,7 +26,7 @@ MAX_TRACES = 100_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
 
-class SolvedToken(BaseModel):
+class SolvedToken(StopsEarly):
     """One of the most likely tokens at a position."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
@@ -34,7 +34,7 @@ class SolvedToken(BaseModel):
     logprob: Number
 
 
-class SolvedStep(BaseModel):
+class SolvedStep(StopsEarly):
     """A step of a particle, with its tokens if the search had the option `logprobs`."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
@@ -59,7 +59,7 @@ class SolvedStep(BaseModel):
         return self
 
 
-class SolvedParticle(BaseModel):
+class SolvedParticle(StopsEarly):
     """A particle of a search."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
@@ -76,7 +76,7 @@ class SolvedParticle(BaseModel):
         return self
 
 
-class Solved(BaseModel):
+class Solved(StopsEarly):
     """A response of POST /solve with ``return_particles``. Fields that are not listed here are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)

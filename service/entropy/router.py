@@ -14,6 +14,7 @@ from epf.entropy.tooling.tool import AnyTool
 from epf.service.http.body import is_json
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.errors import NO_JSON_OBJECT, error_response, explain
+from epf.service.http.large import LargeResponse
 from epf.service.http.openapi import ANY_ERROR, json_body
 from epf.service.state import EntropyWorkers
 
@@ -54,20 +55,20 @@ def _listed(tool: AnyTool) -> ToolOut:
     )
 
 
-def _response(outcome: Outcome, tool: AnyTool) -> Response:
+def _response(outcome: Outcome | memoryview, tool: AnyTool) -> Response:
+    if isinstance(outcome, memoryview):
+        return LargeResponse(outcome, media_type="application/json")
     if outcome.refusal is not None:
         raise outcome.refusal
     if outcome.bug is not None:
         logger.error("%s failed: %s", tool.endpoint, outcome.bug)
         raise RuntimeError("a tool failed")
-    if outcome.complaints is not None:
-        complaint = outcome.complaints[0]
-        if complaint["type"] == "json_invalid":
-            return error_response(400, f"{complaint['msg']}.", type=InvalidRequest.type, param=None, code="invalid_json")
-        located = {**complaint, "loc": ("body", *complaint["loc"])}
-        message, param, code = explain(located, tool.input.model_fields)
-        return error_response(400, message, type=InvalidRequest.type, param=param, code=code)
-    return Response(outcome.answer, media_type="application/json")
+    complaint = outcome.complaint
+    if complaint["type"] == "json_invalid":
+        return error_response(400, f"{complaint['msg']}.", type=InvalidRequest.type, param=None, code="invalid_json")
+    located = {**complaint, "loc": ("body", *complaint["loc"])}
+    message, param, code = explain(located, tool.input.model_fields)
+    return error_response(400, message, type=InvalidRequest.type, param=param, code=code)
 
 
 def _endpoint(tool: AnyTool) -> Callable[[Request, EntropyWorkers], Awaitable[Response]]:

@@ -1,13 +1,13 @@
 """Worker processes for heavy entropy tools: off the event loop, a few at a time, killed when nobody waits for the result."""
 
 import asyncio
-import pickle
 from pathlib import Path
 
 from epf import entropy
 from epf.core.errors import DeadlineExceeded, Overloaded
 from epf.core.process_pool import ProcessPool
 from epf.entropy.outcome import Outcome
+from epf.entropy.worker import read_reply
 
 
 class Workers:
@@ -24,8 +24,10 @@ class Workers:
         self._max_calls = n + max_waiting
         self._limit_s = limit_s
 
-    async def run(self, tool: str, body: bytes) -> Outcome:
-        """Run a tool on the body. Cancelling the call kills the process that works on it.
+    async def run(self, tool: str, body: bytes) -> Outcome | memoryview:
+        """Run a tool on the body and return its answer in JSON, or what else came of it.
+
+        Cancelling the call kills the process that works on it.
 
         Raises:
             Overloaded: too many requests are already waiting.
@@ -36,10 +38,10 @@ class Workers:
             raise Overloaded("Too many requests are waiting for an entropy worker. Try again later.", retry_after_s=1.0)
         try:
             async with asyncio.timeout(self._limit_s):
-                outcome: Outcome = pickle.loads(await self._processes.run(tool.encode() + b"\n" + body))
+                reply = await self._processes.run(f"{tool}\n".encode(), body)
         except TimeoutError:
             raise DeadlineExceeded(f"The computation took longer than {self._limit_s:g} seconds. Send less data.") from None
-        return outcome
+        return read_reply(reply)
 
     async def aclose(self) -> None:
         """Kill all processes."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ import httpx
 import numpy as np
 import pytest
 
+from epf.core.process_pool import ProcessPool
+from epf.entropy import worker
+from epf.entropy.outcome import Outcome
 from epf.entropy.registry import TOOLS
 from epf.service.app import create_app
 from epf.service.operations.workers import Workers
@@ -196,3 +199,41 @@ def test_a_worker_that_was_killed_is_replaced() -> None:
 
     asyncio.run(kill())
     assert not workers_of_this_process()
+
+
+MANY = 300_000
+
+COMPLAINTS = {
+    "coupling": b'{"x":[[' + b"{}," * MANY + b"{}]]}",
+    "attention": b'{"row_entropies":[' + b"[[true]]," * MANY + b"[]]}",
+    "maxent": b'{"traces":[' + b'{"scores":[2]},' * MANY + b"{}]}",
+    "tokens": b'{"solved":[{"particles":[' + b"1," * MANY + b"1]}]}",
+    "reconstruction": b'{"columns":{' + b",".join(b'"c%d":{}' % i for i in range(MANY)) + b"}}",
+    "ranking": b"{" + b",".join(b'"c%d":{}' % i for i in range(MANY)) + b"}",
+}
+"""Bodies with as many values that are not as they should be."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPLAINTS)
+def test_the_first_complaint_alone_leaves_the_worker(name: str) -> None:
+    async def ask_worker() -> bytes:
+        async with aclosing(ProcessPool(Path(worker.__file__), 1, limit_s=GUARD_S)) as pool:
+            return await pool.run(name.encode() + b"\n" + COMPLAINTS[name])
+
+    reply = asyncio.run(ask_worker())
+    assert len(reply) < 1000
+    outcome = worker.read_reply(reply)
+    assert isinstance(outcome, Outcome)
+    assert outcome.complaint["loc"]
+
+
+@pytest.mark.slow
+def test_an_answer_leaves_the_worker_as_it_is_sent() -> None:
+    async def ask_worker() -> bytes:
+        async with aclosing(ProcessPool(Path(worker.__file__), 1, limit_s=GUARD_S)) as pool:
+            return await pool.run(b"reconstruction\n" + json.dumps(BODY).encode())
+
+    answer = worker.read_reply(asyncio.run(ask_worker()))
+    assert isinstance(answer, memoryview)
+    assert bytes(answer) == ask("reconstruction", json=BODY).content
