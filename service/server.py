@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -114,6 +115,8 @@ def run(app: FastAPI, settings: Settings) -> None:
     lifecycle = state.lifecycle
     with listen(settings.host, settings.port) as listening:
         logger.info("listening on %s", _url(listening))
+        # Building the document of all routes takes a second. The models are loaded meanwhile.
+        threading.Thread(target=app.openapi, daemon=True).start()
         loop = partial(watched_loop, state.metrics.loop)
         with telemetry(), asyncio.Runner(loop_factory=loop) as runner:
             runner.run(Server(config_of(app, settings, state.metrics), state).serve([listening]))

@@ -6,6 +6,7 @@ A body that comes in a hundred thousand chunks, or a head of thousands of header
 import asyncio
 from typing import Any, Final
 
+import h11
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -13,6 +14,8 @@ from epf.core.turns import turns
 
 PIECE: Final = 1024
 """Bytes that are parsed at a time. In the smallest chunks they take a few milliseconds."""
+WHOLE: Final = 64 * 1024
+"""Bytes of a body of known length, which is not parsed but only counted."""
 
 
 class PatientProtocol(H11Protocol):
@@ -46,8 +49,9 @@ class PatientProtocol(H11Protocol):
 
     def _parse_next(self) -> None:
         """Parse one piece. The next one has to wait until others had their turn."""
-        piece = bytes(self._unread[:PIECE])
-        del self._unread[:PIECE]
+        size = WHOLE if self._is_in_body_of_known_length() else PIECE
+        piece = bytes(self._unread[:size])
+        del self._unread[:size]
         if not self.transport.is_closing():
             self.parse(piece)
         self._parsing = bool(self._unread)
@@ -55,6 +59,9 @@ class PatientProtocol(H11Protocol):
             turns().do_later(self._parse_next)
         else:
             self.flow.release()
+
+    def _is_in_body_of_known_length(self) -> bool:
+        return self.conn.their_state is h11.SEND_BODY and all(name != b"transfer-encoding" for name, _ in self.headers)
 
 
 class _Flow(FlowControl):

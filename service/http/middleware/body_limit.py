@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from io import BytesIO
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -58,7 +59,7 @@ class BodyLimit:
         return next((limit for start, limit in self.max_bytes_under.items() if path.startswith(start)), self.max_bytes)
 
     async def _read(self, receive: Receive, max_bytes: int, deadline_s: float) -> bytes:
-        body = bytearray()
+        body = BytesIO()  # unlike a bytearray, it gives its content away without a copy
         try:
             async with asyncio.timeout_at(deadline_s):
                 more = True
@@ -66,13 +67,13 @@ class BodyLimit:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise ClientGone
-                    body += message.get("body", b"")
-                    if len(body) > max_bytes:
+                    body.write(message.get("body", b""))
+                    if body.tell() > max_bytes:
                         raise _too_large(max_bytes)
                     more = message.get("more_body", False)
         except TimeoutError:
             raise BodyTooSlow(f"The request body must arrive within {self.timeout_s:g} s: send it without delay.") from None
-        return bytes(body)
+        return body.getvalue()
 
 
 def _check_announced(headers: Headers, max_bytes: int) -> None:
