@@ -1,10 +1,11 @@
 """Concurrent calls for the same key share one computation (the single-flight pattern)."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from epf.core.bounded_cache import BoundedCache
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -23,12 +24,11 @@ class SingleFlight(Generic[Key, Value]):
     the computation is cancelled as well, and that caller waits for its end.
 
     Args:
-        max_kept: maximum number of results that are kept; the least recently used result is dropped first.
+        kept: where results are kept; without it, they are not.
     """
 
-    def __init__(self, max_kept: int = 0) -> None:
-        self._max_kept = max_kept
-        self._kept: OrderedDict[Key, Value] = OrderedDict()
+    def __init__(self, kept: BoundedCache[Key, Value] | None = None) -> None:
+        self._kept = kept
         self._flights: dict[Key, _Flight[Value]] = {}
         self._landing: set[asyncio.Task[Value]] = set()
         self._closed: Callable[[], Exception] | None = None
@@ -39,8 +39,7 @@ class SingleFlight(Generic[Key, Value]):
         Raises the error of ``compute``, or that of :meth:`aclose`.
         """
         self.check_open()
-        if key in self._kept:
-            self._kept.move_to_end(key)
+        if self._kept is not None and key in self._kept:
             return self._kept[key], False
         flight = self._flights.get(key)
         is_first = flight is None
@@ -87,7 +86,5 @@ class SingleFlight(Generic[Key, Value]):
             del self._flights[key]
         if task.cancelled() or task.exception() is not None:  # asking for it marks it as retrieved if nobody waits any more
             return
-        if self._max_kept:
+        if self._kept is not None:
             self._kept[key] = task.result()
-            if len(self._kept) > self._max_kept:
-                self._kept.popitem(last=False)

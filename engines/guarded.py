@@ -24,6 +24,9 @@ OPEN, CLOSE = "\ue002", "\ue003"
 
 SECRET_BYTES: Final = 16
 
+MAX_WORDS_CACHED: Final = 1000
+"""Maximum number of words whose tokens the library remembers, of up to 9 KB each. Its own maximum is ten times as many."""
+
 _NO_MODEL: Final = {"type": "WordLevel", "vocab": {}, "unk_token": ""}
 
 
@@ -44,6 +47,8 @@ class GuardedTokenizer:
         normalize = normalization(data)
         renamed = [self._renamed(token, normalize) for token in added]
         self._tokenizer = Tokenizer.from_str(json.dumps({**data, "added_tokens": renamed}))
+        if hasattr(self._tokenizer.model, "_resize_cache"):  # some kinds of model remember no words
+            self._tokenizer.model._resize_cache(MAX_WORDS_CACHED)
         self._pattern = pattern_of(self._ids)
         self._true_ids = {self._tokenizer.token_to_id(token["content"]): int(token["id"]) for token in renamed}
         self._secret_ids = frozenset(map(self._tokenizer.token_to_id, self._secrets.values()))

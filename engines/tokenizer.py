@@ -4,13 +4,15 @@ import json
 import re
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from contextlib import suppress
+from functools import cached_property
 from hashlib import blake2b
 from itertools import takewhile
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from epf.core.bounded_cache import ID_BYTES, BoundedCache, text_bytes
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message
 from epf.engines.chat_template import ChatTemplate, has_template, named_tokens
@@ -18,7 +20,9 @@ from epf.engines.guarded import BYTE_OF, GuardedTokenizer, is_byte_level, normal
 from epf.engines.onnx.config import read_json
 from epf.engines.plain_marks import PlainMarks
 
-MAX_TEXTS_CACHED = 4096
+MAX_TEXTS_BYTES = 32 * 2**20
+"""Maximum memory of the texts whose tokens are remembered, and of these tokens."""
+
 DIGESTED_IDS = 64
 """Number of leading token ids that identify a prompt if the chat template writes nothing after a message."""
 
@@ -230,7 +234,9 @@ class TextTokenizer:
             if marker not in added and not self._guarded.forbid(id_, marker):
                 raise ValueError(f"{directory}: the vocabulary cannot spell {marker!r} in smaller tokens.")
         # A trace is tokenized again with every new step; the cache leaves only the new step to tokenize.
-        self.text = lru_cache(maxsize=MAX_TEXTS_CACHED)(self._text)
+        self._texts: BoundedCache[tuple[str, str], tuple[int, ...]] = BoundedCache(
+            MAX_TEXTS_BYTES, lambda texts, ids: sum(map(text_bytes, texts)) + ID_BYTES * len(ids)
+        )
 
     def id_of(self, token: str) -> int:
         """Return the id of a token as the vocabulary spells it."""
@@ -246,9 +252,12 @@ class TextTokenizer:
             raise ValueError(f"{self._directory}/tokenizer_config.json has no bos_token, which this model family requires.")
         return self.id_of(token)
 
-    def _text(self, text: str, after: str = "") -> tuple[int, ...]:
+    def text(self, text: str, after: str = "") -> tuple[int, ...]:
         """Token ids of ordinary text; with ``after``, tokenized as the continuation of that text."""
-        return self._guarded.encode(after + text, len(after))
+        with suppress(KeyError):
+            return self._texts[text, after]
+        ids = self._texts[text, after] = self._guarded.encode(after + text, len(after))
+        return ids
 
 
 _BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")

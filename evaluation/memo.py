@@ -7,12 +7,13 @@ the first round of every filter make the same calls. Each search still counts th
 import hashlib
 from collections.abc import Sequence
 
+from epf.core.bounded_cache import ID_BYTES, BoundedCache, text_bytes
 from epf.core.generator import Generator, GeneratorWrapper, Sampling, Step
 from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.core.single_flight import SingleFlight
 
-MAX_KEPT = 16_384
-"""Maximum number of results that each model keeps: those of some problems, a few kilobytes each."""
+MAX_BYTES = 64 * 2**20
+"""Maximum memory of the results that each model keeps: those of some problems, a few kilobytes each."""
 
 
 class MemoGenerator(GeneratorWrapper):
@@ -20,7 +21,7 @@ class MemoGenerator(GeneratorWrapper):
 
     def __init__(self, inner: Generator) -> None:
         super().__init__(inner)
-        self._steps: SingleFlight[tuple[bytes, Sampling, int], Step] = SingleFlight(MAX_KEPT)
+        self._steps: SingleFlight[tuple[bytes, Sampling, int], Step] = SingleFlight(_steps())
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Return the step of this call, sampled if it is not kept."""
@@ -30,7 +31,7 @@ class MemoGenerator(GeneratorWrapper):
 
     async def aclose(self) -> None:
         """Close the inner model and drop the kept steps."""
-        self._steps = SingleFlight(MAX_KEPT)
+        self._steps = SingleFlight(_steps())
         await self._inner.aclose()
 
 
@@ -39,7 +40,7 @@ class MemoRewardModel(RewardModelWrapper):
 
     def __init__(self, inner: RewardModel) -> None:
         super().__init__(inner)
-        self._scores: SingleFlight[bytes, Score] = SingleFlight(MAX_KEPT)
+        self._scores: SingleFlight[bytes, Score] = SingleFlight(_scores())
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Return the score of this trace, computed if it is not kept."""
@@ -49,8 +50,16 @@ class MemoRewardModel(RewardModelWrapper):
 
     async def aclose(self) -> None:
         """Close the inner model and drop the kept scores."""
-        self._scores = SingleFlight(MAX_KEPT)
+        self._scores = SingleFlight(_scores())
         await self._inner.aclose()
+
+
+def _steps() -> BoundedCache[tuple[bytes, Sampling, int], Step]:
+    return BoundedCache(MAX_BYTES, lambda _key, step: 2 * ID_BYTES * len(step.token_ids) + text_bytes(step.text))
+
+
+def _scores() -> BoundedCache[bytes, Score]:
+    return BoundedCache(MAX_BYTES, lambda _digest, _score: 0)
 
 
 def _digest(data: bytes) -> bytes:

@@ -33,7 +33,7 @@ class EmbeddedGenerator:
         directory: Path | str = SHIPPED / "generator",
         *,
         max_rows: int = 256,
-        max_cache_bytes: int = 256 * 2**20,
+        max_cache_bytes: int = 64 * 2**20,
         n_threads: int = 1,
     ) -> None:
         directory = Path(directory)

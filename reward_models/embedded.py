@@ -31,7 +31,7 @@ class EmbeddedRewardModel:
         self,
         directory: Path | str = SHIPPED / "reward_model",
         *,
-        max_cache_bytes: int = 256 * 2**20,
+        max_cache_bytes: int = 64 * 2**20,
         n_threads: int = 1,
     ) -> None:
         directory = Path(directory)

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from epf.core.deadlines import working_until
-from epf.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, RewardModelError
+from epf.core.errors import DeadlineExceeded, Overloaded, RewardModelError
 from epf.core.reward_model import RewardModel, Score
 from epf.core.version import VERSION
 from epf.service import health
@@ -20,6 +20,7 @@ from epf.service.http.middleware import stack as middleware
 from epf.service.http.openapi import ANY_ERROR
 from epf.service.operations.lifecycle import Lifecycle, unavailable
 from epf.service.operations.metrics import InstrumentedRewardModel, Metrics
+from epf.service.score.limits import check_trace
 from epf.service.settings import Settings
 from epf.service.state import ServerState
 
@@ -58,7 +59,7 @@ class Scorer:
             DeadlineExceeded: the reward model took too long.
             RewardModelError: the reward model failed or returned an invalid score.
         """
-        self._check(trace)
+        check_trace(trace.problem, trace.steps, self._settings)
         limit = self._settings.max_particles_in_flight + self._settings.max_particles_queued
         if self._n_open >= limit:
             raise Overloaded(f"the server is already scoring {limit} traces, its limit: try again later", retry_after_s=1.0)
@@ -76,12 +77,6 @@ class Scorer:
             finally:
                 self._n_open -= 1
         return _checked(score)
-
-    def _check(self, trace: TraceIn) -> None:
-        settings = self._settings
-        if len(trace.problem) > settings.max_problem_chars:
-            message = f"`problem` may have at most {settings.max_problem_chars} characters on this server"
-            raise InvalidRequest(message, param="problem")
 
 
 def create_scoring_app(reward_model: RewardModel, settings: Settings | None = None) -> FastAPI:

@@ -146,6 +146,10 @@ class Settings(BaseSettings):
     max_problem_chars: int = Field(
         20_000, ge=1, description="Maximum length of a problem and of a chat message, in characters."
     )
+    max_step_chars: int = Field(100_000, ge=1, description="Maximum length of a step that is sent to be scored, in characters.")
+    max_solution_chars: int = Field(
+        200_000, ge=1, description="Maximum length of all steps of a solution that is sent to be scored, in characters."
+    )
     max_messages: int = Field(64, ge=1, description="Maximum number of messages in a chat request.")
     max_batch: int = Field(64, ge=1, description="Maximum number of problems in a batch.")
     max_particles: int = Field(128, ge=1, description="Maximum number of particles in one request, over all its choices.")

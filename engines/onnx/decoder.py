@@ -44,6 +44,7 @@ class Decoder:
         shape = (config.n_layers, 2, n_rows, config.n_heads, config.context_length, config.head_dim)
         self._cache: Floats = np.zeros(shape, np.float32)
         self._batches: dict[int, _Batch] = {}
+        self._logits: Floats = np.zeros((n_rows, self._n_outputs), np.float32)
 
     def write(self, row: int, start: int, segment: Floats) -> None:
         """Write keys and values, ``(layers, 2, heads, tokens, head_dim)``, to a row, starting at position ``start``."""
@@ -91,7 +92,7 @@ class Decoder:
             return keep[-1]
 
         seqlens, total = np.zeros(n_rows, np.int32), np.zeros((), np.int32)
-        logits = np.zeros((n_rows, self._n_outputs), np.float32)
+        logits = self._logits[:n_rows]  # batches of all sizes write to the same memory
         last_tokens = np.arange(1, n_rows + 1, dtype=np.int64) * n_tokens - 1
         for name, array in (("input_ids", ids), ("seqlens", seqlens), ("total", total), ("logits_at", last_tokens)):
             binding.bind_ortvalue_input(name, value(array))

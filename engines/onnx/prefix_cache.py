@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from epf.core.bounded_cache import ID_BYTES
+
 Floats = NDArray[np.float32]
+
+NODE_BYTES = 1024
+"""Approximate memory of a node without keys, values and tokens: an object, an array's head, dictionaries."""
 
 
 @dataclass(eq=False, slots=True)
@@ -31,9 +36,14 @@ class Node:
     logit: float | None = None
     children: dict[tuple[int, ...], "Node"] = field(default_factory=dict)
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the node: its keys and values, its tokens, and its place in the trie."""
+        return self.cache.nbytes + ID_BYTES * len(self.ids) + NODE_BYTES
+
 
 class PrefixCache:
-    """Longest-prefix lookup in at most ``max_bytes`` of keys and values."""
+    """Longest-prefix lookup in at most ``max_bytes`` of memory, nearly all of it keys and values."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -64,7 +74,7 @@ class PrefixCache:
             return parent
         node = Node(parent, ids[parent.end :], len(ids), read(parent.end, len(ids)))
         parent.children[node.ids] = node
-        self.n_bytes += node.cache.nbytes
+        self.n_bytes += node.n_bytes
         self._touch([*path, node])
         while self.n_bytes > self._max_bytes:
             self._drop_oldest()
@@ -81,4 +91,4 @@ class PrefixCache:
         del self._by_use[node]
         assert node.parent is not None
         del node.parent.children[node.ids]
-        self.n_bytes -= node.cache.nbytes
+        self.n_bytes -= node.n_bytes

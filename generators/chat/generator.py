@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from epf.core.bounded_cache import BoundedCache
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest
 from epf.core.generator import Abilities, Message, Sampling, Step
 from epf.core.single_flight import SingleFlight
@@ -38,7 +39,8 @@ logger = logging.getLogger(__name__)
 ASSUMED_CONTEXT = 4096
 """Number of tokens from which defaults are derived where the server does not give the length of its context."""
 
-MAX_PROMPTS_COUNTED = 4096
+MAX_COUNTED_BYTES = 2**20
+"""Maximum memory of the numbers of tokens of prompts, of which each takes the same."""
 
 
 class ChatGenerator:
@@ -58,7 +60,8 @@ class ChatGenerator:
         self._continuation = continuation
         self._coalescer = RequestCoalescer(self._sample, lambda: 1)
         self._thoughts_logged = False
-        self._prompt_tokens: SingleFlight[bytes, int | None] = SingleFlight(MAX_PROMPTS_COUNTED)
+        counted: BoundedCache[bytes, int | None] = BoundedCache(MAX_COUNTED_BYTES, lambda _digest, _n: 0)
+        self._prompt_tokens = SingleFlight(counted)
 
     @property
     def name(self) -> str:

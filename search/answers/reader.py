@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
+from epf.core.bounded_cache import BoundedCache, text_bytes
 from epf.core.fork_server import ForkServer, Lane, OverCpuLimit, Reply, Stalled
 from epf.core.process_pool import WorkerDied, WorkerUnavailable
 from epf.search.answers.fair_queue import FairQueue, Job, Request, slices_s
@@ -19,7 +20,7 @@ _HANDLER = Path(__file__).with_name("worker.py")
 _NICENESS = (0, 4, 6, 15, 19)
 """At the last two levels are answers that hang, nearly always: they leave the processor to all others."""
 _N_PROCESSES = (2, 1, 1, 1, 1)
-_MAX_REMEMBERED = 4096
+_MAX_REMEMBERED_BYTES = 8 * 2**20
 
 
 class Reader:
@@ -39,15 +40,17 @@ class Reader:
         self._processes = ForkServer(_HANDLER, lanes)
         self._changed = threading.Condition()
         self._queue = FairQueue(self._slices_s)
-        self._remembered: dict[str, Reading | None] = {}
+        self._remembered: BoundedCache[str, Reading | None] = BoundedCache(_MAX_REMEMBERED_BYTES, _n_bytes)
         self._threads: list[threading.Thread] = []
         self._closed = False
 
     async def read(self, text: str, request: Request) -> Reading | None:
         """What ``text`` means, or None if it has to be compared as text."""
         with self._changed:
-            if self._closed or text in self._remembered:
-                return self._remembered.get(text)
+            if text in self._remembered:
+                return self._remembered[text]
+            if self._closed:
+                return None
             job = Job(text, request, Future())
             job.result.set_running_or_notify_cancel()  # a thread can set the result whatever happens to who waits for it
             self._queue.push(job)
@@ -112,8 +115,6 @@ class Reader:
     def _finish(self, job: Job, reading: Reading | None, cpu_s: float) -> None:
         with self._changed:
             self._queue.charge(job, cpu_s)
-            if len(self._remembered) >= _MAX_REMEMBERED:
-                del self._remembered[next(iter(self._remembered))]
             self._remembered[job.text] = reading
             job.result.set_result(reading)
 
@@ -138,6 +139,12 @@ class Reader:
             jobs = self._queue.drain()
         for job in jobs:
             job.result.set_result(None)
+
+
+def _n_bytes(text: str, reading: Reading | None) -> int:
+    """Memory of an answer and of what it means."""
+    parts = () if reading is None else (reading.key, *reading.also, *reading.units)
+    return text_bytes(text) + sum(map(text_bytes, parts))
 
 
 def _reading(reply: Reply) -> Reading | None:

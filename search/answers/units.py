@@ -63,13 +63,20 @@ _PIECE = re.compile(rf"(?P<word>[A-Za-z]+(?:\.[A-Za-z]+)*\.?|[%{SIGNS}¢])(?P<po
 _ONE_LETTER = frozenset("mgshlLNJWVAKCF")
 
 
-@lru_cache(maxsize=1024)
+MAX_CACHED_CHARS = 100
+"""Units that are longer are read anew each time, so that all that is remembered takes less than a megabyte."""
+
+
 def units(text: str) -> frozenset[str] | None:
     r"""Return the units that ``text`` consists of, or None if it is something else. No text has no units.
 
     ``text`` is what follows a number, with the space between them: a letter next to a number is a variable, as in ``3x``, and a
     word with a space a unit, as in ``3 apples``. Its powers are part of a unit: ``{"m", "s^-2"}``.
     """
+    return _remembered_units(text) if len(text) <= MAX_CACHED_CHARS else _units(text)
+
+
+def _units(text: str) -> frozenset[str] | None:
     if _RAISES.match(text):
         return None
     at = 0
@@ -79,6 +86,9 @@ def units(text: str) -> frozenset[str] | None:
             return None
         at = match.end()
     return _canonical(text)
+
+
+_remembered_units = lru_cache(maxsize=1024)(_units)
 
 
 def agree(a: frozenset[str], b: frozenset[str]) -> bool:

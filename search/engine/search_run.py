@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from epf.core.bounded_cache import BoundedCache
 from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, SearchServiceError
 from epf.core.generator import Generator, Sampling, Step
 from epf.core.reward_model import RewardModel, Score
@@ -42,6 +43,11 @@ MAX_WHOLE_TOKENS = 10_240
 NO_OPINION = 0.5
 """Score of a particle before it has any text to score."""
 
+MAX_SCORES_BYTES = 32 * 2**20
+"""Maximum memory of the scores that a search keeps: enough for 128 particles that take 200 steps. Beyond it, they are computed
+again.
+"""
+
 
 @dataclass(slots=True)
 class SearchRun:
@@ -69,7 +75,9 @@ class SearchRun:
     until: TimeLimit
     emit: Callable[[Event], None]
     failure: GeneratorError | RewardModelError | None = None
-    _scores: SingleFlight[tuple[str, ...], float | None] = field(default_factory=lambda: SingleFlight(sys.maxsize))
+    _scores: SingleFlight[tuple[str, ...], float | None] = field(
+        default_factory=lambda: SingleFlight(BoundedCache(MAX_SCORES_BYTES, _score_bytes))
+    )
 
     @asynccontextmanager
     async def time_limit(self, grace_s: float = 0.0) -> AsyncIterator[None]:
@@ -294,6 +302,11 @@ def _reraise_own_cancellation(error: BaseException) -> None:
     task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
         raise error
+
+
+def _score_bytes(texts: tuple[str, ...], _score: float | None) -> int:
+    """Memory of a kept score. The trajectories hold the texts anyway."""
+    return sys.getsizeof(texts)
 
 
 def _is_probability(value: object) -> bool:

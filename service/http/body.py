@@ -87,8 +87,8 @@ def at_most(setting: str) -> BeforeValidator:
             limit = getattr(info.context[_SETTINGS], setting)
             if len(value) > limit:
                 field = info.field_name
-                message = f"`{field}` may have at most {limit} items on this server, got {len(value)}: send fewer"
-                raise InvalidRequest(message, param=field)
+                message = f"`{field}` may have at most {limit} items on this server (EPF_{setting.upper()}), got {len(value)}"
+                raise InvalidRequest(f"{message}: send fewer", param=field)
         return value
 
     return BeforeValidator(check)

@@ -2,13 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
+from epf.core.bounded_cache import text_bytes
 from epf.core.errors import NotFound, PreviousResponseNotFound
 from epf.service.responses.create import Creation, Earlier
 from epf.service.responses.events import ResponseEvent, StateEvent, frame
 from epf.service.responses.items import Item
 from epf.service.responses.response import OutputMessage, ResponseOut
+
+RECORD_BYTES = 4096
+"""Approximate memory of a response without its texts."""
 
 ENDED = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
@@ -37,7 +41,7 @@ class StoredResponse:
         self.frames: list[str] = []
         self.ended = asyncio.Event()
         self._response: ResponseOut | str = creation.response
-        self.n_bytes = sum(len(item.content) for item in creation.conversation)
+        self.n_bytes = RECORD_BYTES + _n_bytes(creation.conversation)
         self._changed = asyncio.Event()
 
     @property
@@ -49,7 +53,7 @@ class StoredResponse:
         """Take note of an event; those of a response in the background are kept, so that a broken stream can be resumed."""
         if self.background:
             self.frames.append(frame(event))
-            self.n_bytes += len(self.frames[-1])
+            self.n_bytes += text_bytes(self.frames[-1])
         if isinstance(event, StateEvent):
             self._response = event.response
             if event.response.status in ENDED:
@@ -61,7 +65,7 @@ class StoredResponse:
         answers = (item for item in response.output if isinstance(item, OutputMessage))
         self.conversation += tuple(Item(item.id, "assistant", item.content[0].text) for item in answers)
         self._response = self.body
-        self.n_bytes += len(self._response) + sum(len(item.content) for item in self.conversation[len(self.input) :])
+        self.n_bytes += text_bytes(self._response) + _n_bytes(self.conversation[len(self.input) :])
         self.ended.set()
 
     async def follow(self, after: int) -> AsyncGenerator[str, None]:
@@ -166,3 +170,7 @@ class ResponseStore:
                 sizes[record.caller] = sizes.get(record.caller, 0) + record.n_bytes + 1
                 oldest.setdefault(record.caller, record)
         return oldest[max(sizes, key=sizes.__getitem__)] if sizes else None
+
+
+def _n_bytes(items: Iterable[Item]) -> int:
+    return sum(text_bytes(item.content) + text_bytes(item.id) for item in items)

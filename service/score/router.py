@@ -5,9 +5,9 @@ from fastapi import APIRouter, Request
 from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
 from epf.service.http.openapi import ANY_ERROR
+from epf.service.score.limits import check_trace
 from epf.service.score.schemas import ScoreRequest, ScoreResponse
 from epf.service.searches.lease import Searches, scoring
-from epf.service.searches.resolve import check_length
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
 router = APIRouter(tags=["search"], route_class=BoundedRoute)
@@ -23,9 +23,7 @@ async def score(
     request_id: RequestId,
 ) -> ScoreResponse:
     """Score the steps of a given solution: the reward model's probability after each one. Counts as one particle."""
-    check_length(body.problem, settings)
-    for i, step in enumerate(body.steps):
-        check_length(step, settings, f"steps.{i}")
+    check_trace(body.problem, body.steps, settings)
     return await cancel_on_disconnect(request.receive, _score(body, searches, settings.max_seconds, caller, request_id))
 
 

@@ -1,13 +1,18 @@
 """Concurrent calls for one key share a computation; results are kept, errors are not."""
 
 import asyncio
-import sys
 
 import pytest
 
+from epf.core.bounded_cache import ENTRY_BYTES, BoundedCache
 from epf.core.single_flight import SingleFlight
 
 Flights = SingleFlight[str, int]
+
+
+def kept(n: int) -> BoundedCache[str, int]:
+    """Room for that many results."""
+    return BoundedCache(n * ENTRY_BYTES, lambda _key, _value: 0)
 
 
 class Computation:
@@ -41,7 +46,7 @@ async def get(flights: Flights, key: str, computation: Computation) -> int:
 
 def test_concurrent_callers_share_one_computation_and_results_are_kept() -> None:
     async def main() -> None:
-        flights, computation = Flights(max_kept=sys.maxsize), Computation()
+        flights, computation = Flights(kept(100)), Computation()
         callers = [asyncio.create_task(flights.get("a", computation.run)) for _ in range(5)]
         await computation.entered.wait()
         computation.go.set()
@@ -78,7 +83,7 @@ def test_a_cancelled_caller_leaves_the_others_their_value() -> None:
 
 def test_the_last_cancelled_caller_cancels_the_computation_and_waits_for_its_end() -> None:
     async def main() -> None:
-        flights, computation = Flights(max_kept=1), Computation()
+        flights, computation = Flights(kept(1)), Computation()
         callers = [asyncio.create_task(get(flights, "a", computation)) for _ in range(2)]
         await computation.entered.wait()
         for caller in callers:
@@ -94,7 +99,7 @@ def test_the_last_cancelled_caller_cancels_the_computation_and_waits_for_its_end
 
 def test_an_error_goes_to_all_callers_and_is_not_kept() -> None:
     async def main() -> None:
-        flights, computation = Flights(max_kept=1), Computation()
+        flights, computation = Flights(kept(1)), Computation()
         computation.error = ValueError("down")
         callers = [asyncio.create_task(get(flights, "a", computation)) for _ in range(3)]
         await computation.entered.wait()
@@ -108,7 +113,7 @@ def test_an_error_goes_to_all_callers_and_is_not_kept() -> None:
 
 def test_the_least_recently_used_result_is_dropped_first() -> None:
     async def main() -> None:
-        flights, computation = Flights(max_kept=2), Computation()
+        flights, computation = Flights(kept(2)), Computation()
         computation.go.set()
         for key in "abac":
             await get(flights, key, computation)

@@ -13,6 +13,7 @@ from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import client_of
 
 PROBLEM = "There are 40 birds on a wire. 2 more come. How many are there?"
+CHARS: dict[str, Any] = {"max_step_chars": 100, "max_solution_chars": 150}
 STEPS = ["40 + 2 = 42.", "The answer is \\boxed{42}."]
 
 
@@ -68,21 +69,29 @@ def test_a_score_after_each_step() -> None:
         ({"problem": PROBLEM, "steps": ["a", 7]}, "steps.1"),
         ({"problem": PROBLEM, "steps": ["a", "x" * 101]}, "steps.1"),
         ({"problem": PROBLEM, "steps": ["a"] * 4}, "steps"),
+        ({"problem": PROBLEM, "steps": ["a" * 60, "b" * 60, "c" * 60]}, "steps"),
         ({"problem": PROBLEM, "steps": ["a"], "n_particles": 4}, "n_particles"),
     ],
 )
 def test_invalid_fields_are_named_and_nothing_is_scored(body: Any, param: str) -> None:
     reward_model = Listening()
-    response = ask(reward_model, body, Settings(max_problem_chars=100, max_steps=3))
+    response = ask(reward_model, body, Settings(max_problem_chars=100, max_steps=3, **CHARS))
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param
     assert reward_model.asked == []
 
 
 def test_limits_are_named() -> None:
-    settings = Settings(max_problem_chars=100, max_steps=3)
-    for body, limit in (({"problem": "x" * 101, "steps": STEPS}, "100"), ({"problem": "x", "steps": ["a"] * 4}, "3")):
-        assert f"at most {limit} " in ask(Listening(), body, settings).json()["error"]["message"]
+    settings = Settings(max_problem_chars=100, max_steps=3, **CHARS)
+    for body, limit, setting in (
+        ({"problem": "x" * 101, "steps": STEPS}, "100 characters", "EPF_MAX_PROBLEM_CHARS"),
+        ({"problem": "x", "steps": ["a"] * 4}, "3 items", "EPF_MAX_STEPS"),
+        ({"problem": "x", "steps": ["数" * 101]}, "100 characters", "EPF_MAX_STEP_CHARS"),
+        ({"problem": "x", "steps": ["a" * 80, "b" * 80]}, "150 characters", "EPF_MAX_SOLUTION_CHARS"),
+    ):
+        message = ask(Listening(), body, settings).json()["error"]["message"]
+        assert f"at most {limit} " in message
+        assert setting in message
     message = ask(Listening(), {"problem": PROBLEM, "steps": STEPS, "seed": 1}).json()["error"]["message"]
     assert "The fields are problem, steps." in message
 

@@ -93,6 +93,9 @@ def test_a_trace_is_scored() -> None:
         ({"problem": "p", "steps": ["s"], "more": 1}, 400, "more"),
         ({"problem": "p" * 51, "steps": ["s"]}, 400, "problem"),
         ({"problem": "p", "steps": ["s"] * 4}, 400, "steps"),
+        ({"problem": "p", "steps": ["数" * 41]}, 400, "steps.0"),
+        ({"problem": "p", "steps": ["s", "s" * 41]}, 400, "steps.1"),
+        ({"problem": "p", "steps": ["s" * 40, "s" * 40]}, 400, "steps"),
         ({"problem": "p", "steps": ["s" * 2000]}, 413, None),
         (b"no", 400, None),
     ],
@@ -109,7 +112,7 @@ def test_invalid_traces_are_refused(body: Any, status: int, param: str | None) -
         assert not model.asked
 
     model = Model()
-    run(model, test, max_problem_chars=50, max_steps=3, max_body_bytes=1000)
+    run(model, test, max_problem_chars=50, max_step_chars=40, max_solution_chars=70, max_steps=3, max_body_bytes=1000)
 
 
 @pytest.mark.parametrize(
