@@ -65,7 +65,7 @@ class Crowd:
         return sum(len(address.members[state]) for address in self._addresses.values())
 
     def enter(self, member: Member, address: Hashable) -> Full | None:
-        """Add a new connection, which is idle, and make room for it. Returns what is full if there is none to be made."""
+        """Add a new connection, which is idle, and make room for it. Returns what is full if nothing can make room."""
         group = self._addresses.setdefault(address, _Address())
         group.members["idle"][member] = None
         self._places[member] = (address, "idle")
@@ -77,7 +77,7 @@ class Crowd:
         return None
 
     def begin(self, member: Member) -> Full | None:
-        """Add the request of a connection and make room for it. Returns what is full if there is none to be made."""
+        """Add the request of a connection and make room for it. Returns what is full if nothing can make room."""
         if member not in self._places:
             return None
         group = self._addresses[self._places[member][0]]

@@ -53,7 +53,7 @@ def error_of(response: bytes) -> dict[str, Any]:
 
 
 def value_of(metrics: httpx.Response, name: str, **labels: str) -> float:
-    """A sample, 0 if there is none."""
+    """The value of a sample, 0 if it does not exist."""
     return Reading(metrics.text).values(name).get(tuple(labels.values()), 0.0)
 
 
