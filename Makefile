@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-real bench-speed docs-figures
+.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -136,6 +136,9 @@ bench-overconfident: $(DEV) ## Compare the filters under an overconfident reward
 	EPF_REWARD_MODEL__CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
 	$(call pack,$(OVERCONFIDENT_RUN))
 	$(VENV)/bin/python -m benchmarks.overconfidence
+
+bench-regimes: $(DEV) ## Compare the filters in worlds that are known exactly, through the real kernel; continues an interrupted run (minutes)
+	nice $(VENV)/bin/python -m benchmarks.regimes
 
 bench-its-hub: $(ITS_HUB) ## Measure accuracy and seconds against its_hub
 	$(ITS_HUB_VENV)/bin/python -m benchmarks.its_hub_accuracy

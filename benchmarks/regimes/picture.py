@@ -1,0 +1,87 @@
+"""The picture of docs/choosing.md: what methods solve in three worlds, and what they gain over PF on the map between them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from benchmarks.regimes.cells import MAP, PLACES
+from benchmarks.regimes.summary import Line
+
+WORLDS: Final = {
+    "plan, noisy early": "The plan decides, and is misread",
+    "forks, 3 stages of 3 ways": "Forks, misread by all who take them",
+    "countdown, 5 numbers, exact": "Every step decides, readings are sharp",
+}
+METHODS: Final = {
+    "best_of_n": ("best of N", "0.55", "o"),
+    "pf": ("PF", "black", "s"),
+    "epf_published": ("published ePF", "#D55E00", "^"),
+    "epf_published, look-ahead": ("published ePF + look-ahead", "#CC79A7", "v"),
+    "pf, calibrated": ("PF, calibrated by depth", "#0072B2", "D"),
+    "pf_once, calibrated": ("evidence judged once (pf_once), calibrated", "#009E73", "P"),
+}
+GAINS: Final = {
+    "best_of_n": "best of N",
+    "epf": "epf",
+    "epf_published": "published\nePF",
+    "epf_published, look-ahead": "+ look-\nahead",
+    "pf, calibrated": "PF,\ncalibrated",
+    "pf_once, calibrated": "pf_once,\ncalibrated",
+}
+STRONGEST = 40.0
+"""Gain in points at which the colours end."""
+
+
+def draw(lines: Sequence[Line], out: Path) -> None:
+    """Draw both parts."""
+    by_cell = {(line.place, line.n, line.method): line for line in lines}
+    figure = plt.figure(figsize=(11.5, 12.5), layout="constrained")
+    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=[4.6, 7.9], squeeze=False))
+    panels = top.subplots(1, len(WORLDS), sharey=True)
+    for panel, (place, title) in zip(panels, WORLDS.items(), strict=True):
+        _accuracy(panel, by_cell, place, title)
+    panels[0].set_ylabel("problems solved, %")
+    handles, labels = panels[0].get_legend_handles_labels()
+    top.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
+    numbers = next(iter(MAP.values())).particles
+    maps = bottom.subplots(1, len(numbers), sharey=True)
+    for panel, n in zip(maps, numbers, strict=True):
+        shades = _gains(panel, by_cell, n)
+    bar = bottom.colorbar(shades, ax=maps, shrink=0.5, aspect=30)
+    bar.set_label("points gained over PF on the same problems")
+    figure.savefig(out, dpi=110)
+    plt.close(figure)
+
+
+def _accuracy(panel: Any, by_cell: dict[tuple[str, int, str], Line], place: str, title: str) -> None:
+    numbers = PLACES[place].particles
+    for method, (label, colour, marker) in METHODS.items():
+        found = [by_cell[place, n, method].solved for n in numbers]
+        panel.plot(numbers, found, color=colour, marker=marker, ms=6, lw=1.8, label=label)
+    panel.set_title(title, fontsize=11)
+    panel.set_xscale("log", base=2)
+    panel.set_xticks(numbers, [str(n) for n in numbers])
+    panel.set_xlabel("particles")
+    panel.set_ylim(20, 102)
+    panel.grid(color="0.92")
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _gains(panel: Any, by_cell: dict[tuple[str, int, str], Line], n: int) -> Any:
+    gains = np.array([[by_cell[place, n, method].gain for method in GAINS] for place in MAP])
+    shades = panel.imshow(gains, cmap="RdBu", vmin=-STRONGEST, vmax=STRONGEST, aspect="auto")
+    for (row, column), gain in np.ndenumerate(gains):
+        colour = "white" if abs(gain) > 0.7 * STRONGEST else "black"
+        panel.text(column, row, f"{gain:+.0f}", ha="center", va="center", fontsize=9, color=colour)
+    panel.set_title(f"Gain over PF with {n} particles", fontsize=11)
+    panel.set_xticks(range(len(GAINS)), list(GAINS.values()), fontsize=8.5)
+    panel.set_yticks(range(len(MAP)), [f"{place} ({by_cell[place, 32, 'pf'].solved:.0f} %)" for place in MAP], fontsize=9)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    return shades
