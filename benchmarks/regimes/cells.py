@@ -18,7 +18,7 @@ GATED = FilterConfig(weighting="incremental", annealing="none")
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A filter, and how its particles answer where a right solution cannot be told from a wrong one."""
+    """A filter, and how its particles answer where it cannot be checked whether a solution is right."""
 
     filter: Filter
     answer: Answer = "vote"

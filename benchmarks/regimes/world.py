@@ -71,7 +71,7 @@ class World(Protocol):
 
     Attributes:
         n_steps: number of steps of every solution.
-        checkable: whether a right solution can be told from a wrong one, so that any right particle solves the problem.
+        checkable: whether a solution can be checked, so that any right particle solves the problem.
     """
 
     @property
