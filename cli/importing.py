@@ -21,6 +21,9 @@ def write(file: Path, out: Path | None) -> None:
     traces = [_answered(trace) for trace in traces_of(rows)]
     if not traces:
         raise refuse("file", "has no choices", "give responses that are not errors")
+    if (n_without := sum(trace.problem is None for trace in traces)) > 1:
+        note = "tools that compare solutions take them for solutions of one problem. Add the texts if they are not."
+        print(f"{n_without} of {len(traces)} traces have no problem: {note}", file=sys.stderr)
     text = "".join(trace.model_dump_json(exclude_defaults=True) + "\n" for trace in traces)
     if out is None:
         print(text, end="")

@@ -134,7 +134,8 @@ class TraceInput(Strict):
         [],
         max_length=MAX_TRACES,
         description="Responses of an OpenAI-like server, best with `logprobs` and `top_logprobs`, instead of the arrays: chat "
-        "completions, completions, responses, or the chunks of a stream.",
+        "completions, completions, responses, those of the own APIs of Ollama, llama.cpp, SGLang and TGI, or the chunks of a "
+        "stream.",
     )
 
     def gathered(self) -> list[Trace]:

@@ -126,7 +126,7 @@ class Dialect:
         return changed
 
     def _next(self, origin: str, value: Any, levels: Mapping[str, int]) -> int:
-        """Level of the next form in which a field is another; the one at which it is left out if there is none."""
+        """Level of the next form in which a field is sent otherwise; after the last form, the one at which it is left out."""
         level, forms = levels.get(origin, 0), self._fields[origin].forms
         sent = forms[level - 1](value) if level else (origin, value)
         return next((n for n, form in enumerate(forms[level:], level + 1) if form(value) != sent), len(forms) + 1)

@@ -7,7 +7,7 @@ the Responses API have a ``type`` that begins with ``response.``.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-Row = dict[str, Any]
+from epf.entropy.completions.native import Row, converted
 
 TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 """Fields of a chat message that a stream sends in parts."""
@@ -17,9 +17,11 @@ def whole(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
     """Yields complete responses with the number of their first row, in the order of first rows; other rows as they are."""
     ended: dict[int, Row] = {}
     open_at: dict[str, int] = {}
-    for number, row in rows:
+    for number, given in rows:
+        row = converted(given)
         if not (is_event(row) or _is_chunk(row)):
-            ended[number] = row
+            repeated = row.get("repeats")
+            ended[number if repeated is None else open_at.setdefault(f"repeats {repeated}", number)] = row
             continue
         key = "response" if is_event(row) else str(row.get("id"))
         known = open_at.get(key)
@@ -87,7 +89,11 @@ def _joined(one: Any, other: Any) -> Any:
         return other if one is None else one
     joined = dict(one)
     for name, values in other.items():
-        joined[name] = joined[name] + values if isinstance(values, list) and isinstance(joined.get(name), list) else values
+        before = joined.get(name)
+        if isinstance(values, list) and isinstance(before, list):
+            joined[name] = before + values
+        elif values is not None or before is None:
+            joined[name] = values
     return joined
 
 

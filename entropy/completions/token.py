@@ -14,11 +14,20 @@ from epf.entropy.core.checks import refuse, same_length
 UNREPORTED = -9999.0
 """OpenAI and vLLM send this where a log probability is too low to be reported, or minus infinity."""
 
+STAND_IN = -100.0
+"""OpenAI sends exactly this for a token that it does not consider at all."""
+
 ROUNDING = 1e-3
 """Maximum excess over 0 of a log probability that was rounded, or computed with 16 bits."""
 
+LISTS = ("reasoning_content", "content", "refusal")
+"""Lists of tokens in the order in which the model writes them; DeepSeek has those of its reasoning apart."""
+
 _TOKEN_ID = re.compile(r"token_id:(\d+)")
 """A token as vLLM writes it with ``return_tokens_as_token_ids``."""
+
+_BYTES = re.compile(r"bytes:[ -~]*\\x[0-9a-f]{2}[ -~]*")
+"""A token that is no text by itself, as OpenAI's completions write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +59,8 @@ def tokens_of(logprobs: object, field: str) -> list[Token]:
         return list(_listed(logprobs, field))
     if not isinstance(logprobs, dict):
         raise refuse(field, "is not an object", "give the log probabilities as the server sent them")
-    if logprobs.get("content") is not None or logprobs.get("refusal") is not None:
-        return [
-            token
-            for name in ("content", "refusal")
-            for token in _listed(_list(logprobs.get(name), f"{field}.{name}"), f"{field}.{name}")
-        ]
+    if any(logprobs.get(name) is not None for name in LISTS):
+        return [token for name in LISTS for token in _listed(_list(logprobs.get(name), f"{field}.{name}"), f"{field}.{name}")]
     if logprobs.get("tokens") is not None:
         return list(_parallel(logprobs, field))
     return []
@@ -100,11 +105,14 @@ def _spelled(entry: dict[str, Any]) -> tuple[bytes, int | None]:
     text = text if isinstance(text, str) else ""
     numbers = (entry.get(name) for name in ("token_id", "id"))
     token_id = next((n for n in numbers if isinstance(n, int) and not isinstance(n, bool) and n >= 0), None)
-    if named := _TOKEN_ID.fullmatch(text):
-        text, token_id = "", int(named.group(1))
     raw = entry.get("bytes")
+    if named := _TOKEN_ID.fullmatch(text):
+        raw = None if raw == list(text.encode()) else raw  # vLLM spells the name instead of the token
+        text, token_id = "", int(named.group(1))
     if isinstance(raw, list) and raw and all(isinstance(byte, int) and 0 <= byte < 256 for byte in raw):
         return bytes(raw), token_id
+    if _BYTES.fullmatch(text):
+        return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), text[6:].encode()), token_id
     return text.encode("utf-8", "surrogatepass"), token_id
 
 
@@ -133,7 +141,7 @@ def _entries(top: object, field: str) -> Iterator[tuple[str, object, object]]:
 
 
 def log_probability(value: object, field: str) -> float | None:
-    """A log probability in nats; None where the server reports none: null, NaN, minus infinity, or -9999 and below.
+    """A log probability in nats; None where the server reports none: null, NaN, minus infinity, -9999 and below, or -100.
 
     Raises:
         InvalidRequest: The value is not a number, or the probability would be above 1.
@@ -147,7 +155,9 @@ def log_probability(value: object, field: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise refuse(field, "is not a number", "give the natural logarithm of a probability, or null")
-    if value != value or value <= UNREPORTED:  # NaN differs from itself; math.isnan fails for huge integers
+    if (
+        value != value or value <= UNREPORTED or value == STAND_IN
+    ):  # NaN differs from itself; math.isnan fails for huge integers
         return None
     if value > ROUNDING:
         raise refuse(field, "is above 0", "the natural logarithm of a probability is at most 0")

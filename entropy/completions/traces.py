@@ -6,8 +6,9 @@ A response may stand alone, in a row of the Batch API, in a log next to its requ
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from epf.entropy.completions.native import Row, converted, is_native
 from epf.entropy.completions.steps import beginnings, steps_of
-from epf.entropy.completions.stream import Row, is_event, whole
+from epf.entropy.completions.stream import is_event, whole
 from epf.entropy.completions.token import Token, tokens_of
 from epf.entropy.core.checks import at_most, refuse
 from epf.entropy.trace import MAX_STEPS, Trace
@@ -16,7 +17,12 @@ from epf.entropy.trace import MAX_STEPS, Trace
 def is_completion(row: Row) -> bool:
     """Whether a row is a response, a piece of a stream, or wraps a response."""
     response, _ = _unwrapped(row)
-    return is_event(row) or isinstance(response.get("choices"), list) or isinstance(response.get("output"), list)
+    return (
+        is_event(row)
+        or is_native(response)
+        or isinstance(response.get("choices"), list)
+        or isinstance(response.get("output"), list)
+    )
 
 
 def traces_of_completions(rows: Iterable[tuple[int, Row]], field: str = "completions", *, apart: bool = False) -> list[Trace]:
@@ -44,13 +50,13 @@ def _traces(row: Row, field: str) -> Iterator[Trace]:
             if not isinstance(choice, dict):
                 raise refuse(path, "is not an object", "give the response as the server sent it")
             tokens = _with_ids(tokens_of(choice.get("logprobs"), f"{path}.logprobs"), choice.get("token_ids"))
-            yield _trace(_text(choice), tokens, response, request, choice.get("finish_reason"))
+            yield _trace(_texts(choice), tokens, response, request, choice.get("finish_reason"))
     elif isinstance(response.get("output"), list):
         text, tokens = "", []
         for i, j, part in _parts(response["output"]):
             text += part["text"] if isinstance(part.get("text"), str) else ""
             tokens += tokens_of(part.get("logprobs"), f"{field}.output.{i}.content.{j}.logprobs")
-        yield _trace(text, tokens, response, request, response.get("status"))
+        yield _trace(["", text], tokens, response, request, response.get("status"))
     elif not response.get("error") and not row.get("error"):
         raise refuse(field, "has neither choices nor output", "give responses as an OpenAI-like server sends them")
 
@@ -61,6 +67,7 @@ def _unwrapped(row: Row) -> tuple[Row, Row]:
     for name in ("response", "body"):
         if isinstance(response.get(name), dict) and "choices" not in response and "output" not in response:
             response = response[name]
+    response = converted(response)
     request = row.get("request", row)
     if isinstance(request, dict) and isinstance(request.get("body"), dict):
         request = request["body"]
@@ -74,14 +81,14 @@ def _parts(output: list[Any]) -> Iterator[tuple[int, int, Row]]:
             yield from ((i, j, part) for j, part in enumerate(item["content"]) if isinstance(part, dict))
 
 
-def _text(choice: Row) -> str:
-    """Text of a choice, with the reasoning that some servers send apart from it."""
-    message = choice.get("message")
+def _texts(choice: Row) -> list[str]:
+    """Reasoning that some servers send apart, and the text of a choice; either may be empty."""
+    message = choice.get("message") or choice.get("delta")
     if not isinstance(message, dict):
-        return choice["text"] if isinstance(choice.get("text"), str) else ""
+        message = {"content": choice.get("text")}
     reasoning = message.get("reasoning_content") or message.get("reasoning")
-    found = [part for part in (reasoning, message.get("content"), message.get("refusal")) if isinstance(part, str) and part]
-    return "\n\n".join(found)
+    found = [part for part in (message.get("content"), message.get("refusal")) if isinstance(part, str) and part]
+    return [reasoning if isinstance(reasoning, str) else "", "\n\n".join(found)]
 
 
 def _with_ids(tokens: list[Token], ids: object) -> list[Token]:
@@ -91,13 +98,15 @@ def _with_ids(tokens: list[Token], ids: object) -> list[Token]:
     return [Token(token.raw, one, token.logprob, token.top) for token, one in zip(tokens, ids, strict=True)]
 
 
-def _trace(text: str, tokens: list[Token], response: Row, request: Row, finish: object) -> Trace:
+def _trace(texts: list[str], tokens: list[Token], response: Row, request: Row, finish: object) -> Trace:
+    text = "\n\n".join(part for part in texts if part)
     prompt = request.get("prompt")
     if isinstance(prompt, str) and prompt and text.startswith(prompt):  # the server repeats the prompt (echo)
         start = len(prompt.encode("utf-8", "surrogatepass"))
         tokens = [token for token, at in zip(tokens, beginnings(text, tokens), strict=True) if at >= start]
         text = text[len(prompt) :]
-    steps, of_step = steps_of(text, tokens)
+    skipped = texts[0] + "\n\n" if all(texts) and _spell(tokens, texts[1]) else ""
+    steps, of_step = steps_of(text, tokens, len(skipped.encode("utf-8", "surrogatepass")))
     at_most("completions", len(steps), MAX_STEPS, "steps in one text")
     named = {"model": response.get("model"), "finish_reason": finish}
     return Trace(
@@ -110,6 +119,11 @@ def _trace(text: str, tokens: list[Token], response: Row, request: Row, finish: 
         top_logprobs=[[list(token.top) for token in step] for step in of_step] if any(token.top for token in tokens) else None,
         labels={name: value for name, value in named.items() if isinstance(value, str)},
     )
+
+
+def _spell(tokens: list[Token], text: str) -> bool:
+    """Whether tokens are those of this text alone, and not also of the reasoning before it."""
+    return b"".join(token.raw for token in tokens).strip() == text.encode("utf-8", "surrogatepass").strip()
 
 
 def _problem(request: Row) -> str | None:

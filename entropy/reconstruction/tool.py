@@ -69,8 +69,14 @@ def run(given: ReconstructionInput) -> ReconstructionOutput:
             )
             for pair in found.pairs
         ],
-        warnings=list(found.warnings),
+        warnings=[*found.warnings, *_constant(target, len(set(given.columns[target])))],
     )
+
+
+def _constant(target: str, n_values: int) -> list[str]:
+    if n_values > 1:
+        return []
+    return [f"`{target}` has the same value in all samples, so that nothing has to be recovered: give samples that differ."]
 
 
 def from_traces(traces: Sequence[Trace], given: ReconstructionInput) -> ReconstructionInput:

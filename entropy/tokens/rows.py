@@ -130,6 +130,9 @@ def from_traces(traces: Sequence[Trace], given: TokensInput) -> TokensInput:
     bounded = any(trace.entropies is None for trace in traces)
     form = "top_logprobs" if bounded else "entropies"
     advantages = _advantages(traces, given.advantage)
+    if not any(map(any, advantages)):
+        fix = "give several solutions of each problem, right and wrong ones, or reinforce every token"
+        raise refuse("traces", "have no advantage, because all solutions of each problem are equally good", fix)
     rows: dict[str, list[object]] = {"logprobs": [], form: [], "advantages": [], "names": []}
     for i, trace in enumerate(traces):
         logprobs = _per_token(f"traces.{i}.logprobs", trace.logprobs, most=0.0)

@@ -48,6 +48,10 @@ def run(given: TokensInput) -> TokensOutput:
         )
     if n_without := without_logprob(given.gathered()):
         warnings.append(f"{n_without} tokens have no log probability and are left out; positions count the others.")
+    if given.advantage != "reinforce" and (n_equal := sum(value == 0 for value in given.advantages)):
+        warnings.append(
+            f"{n_equal} of {len(sizes)} rows have no advantage, because it is the mean of their problem: they change nothing."
+        )
     p = np.exp(drawn.log_p)
     at_least = -p * drawn.log_p - (1 - p) * np.log1p(-np.minimum(p, 1 - 1e-12))
     if (n_low := int((drawn.entropy < at_least - ROUNDING).sum())) and not given.top_logprobs:

@@ -207,7 +207,7 @@ def test_half_characters_special_tokens_and_ids_stay_with_their_step() -> None:
     assert trace.logprobs == [[-0.5] * 5, [-0.5] * 2]
     named = {"tokens": ["token_id:7", "token_id:8"], "token_logprobs": [-0.1, -0.2], "top_logprobs": None}
     (trace,) = traces_of_completions([(0, completion(named, text="a\n\nb"))])
-    assert trace.token_ids == [[7, 8], []]
+    assert (trace.steps, trace.token_ids) == (["a\n\nb"], [[7, 8]])  # nothing says where the tokens are
 
 
 def test_problems_come_from_the_request_and_a_repeated_prompt_is_taken_off() -> None:
@@ -276,3 +276,136 @@ def test_ids_and_indices_of_any_type_are_read() -> None:
         assert trace.steps == STEPS
         events = [{**event, "output_index": odd} for event in response_events(repeated=False)]
         assert traces_of_completions(enumerate(events))[0].steps == STEPS
+
+
+def native_stream(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**piece, "done": False} for piece in pieces] + [{"model": "m", "done": True, "done_reason": "stop", **EMPTY}]
+
+
+EMPTY = {"message": {"role": "assistant", "content": ""}}
+TRIPLES = [[logprob, i, token] for i, (token, logprob) in enumerate(zip(TOKENS, LOGPROBS, strict=True))]
+TOP_TRIPLES = [[[value, 0, name] for name, value in top.items()] for top in TOPS]
+TGI = [{"id": i, "text": token, "logprob": logprob, "special": False} for logprob, i, token in TRIPLES]
+TGI_TOPS = [[{"id": 0, "text": name, "logprob": value} for name, value in top.items()] for top in TOPS]
+META = {"id": "a", "finish_reason": {"type": "stop"}, "output_token_logprobs": TRIPLES, "output_top_logprobs": TOP_TRIPLES}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(
+            [{"model": "m", **EMPTY, "message": {"content": TEXT}, "done": True, "logprobs": listed()}], id="Ollama chat"
+        ),
+        pytest.param([{"model": "m", "response": TEXT, "done": True, "logprobs": listed()}], id="Ollama generate"),
+        pytest.param(
+            native_stream(
+                [
+                    {"model": "m", "message": {"content": token}, "logprobs": [entry]}
+                    for token, entry in zip(TOKENS, listed(), strict=True)
+                ]
+            ),
+            id="Ollama stream",
+        ),
+        pytest.param([{"content": TEXT, "stop": True, "completion_probabilities": listed()}], id="llama.cpp"),
+        pytest.param(
+            [
+                {"content": token, "stop": False, "completion_probabilities": [entry]}
+                for token, entry in zip(TOKENS, listed(), strict=True)
+            ],
+            id="llama.cpp stream",
+        ),
+        pytest.param([{"text": TEXT, "meta_info": META}], id="SGLang"),
+        pytest.param(
+            [
+                {"text": "12 +", "meta_info": {**META, "output_token_logprobs": TRIPLES[:2], "output_top_logprobs": []}},
+                {"text": TEXT, "meta_info": META},
+            ],
+            id="SGLang stream",
+        ),
+        pytest.param([{"generated_text": TEXT, "details": {"tokens": TGI, "top_tokens": TGI_TOPS}}], id="TGI"),
+        pytest.param(
+            [
+                {
+                    "request": {"messages": MESSAGES},
+                    "response": {"model": "m", "response": TEXT, "done": True, "logprobs": listed()},
+                }
+            ],
+            id="a log of Ollama",
+        ),
+    ],
+)
+def test_servers_own_responses_are_read_like_those_of_the_openai_api(tmp_path: Path, rows: list[Row]) -> None:
+    path = tmp_path / "native.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (trace,) = traces_of(read_rows(path))
+    (expected,) = traces_of_completions([(0, chat({"content": listed()}))])
+    assert (trace.steps, trace.logprobs, trace.top_logprobs) == (expected.steps, expected.logprobs, expected.top_logprobs)
+
+
+def test_two_results_of_one_server_stay_apart() -> None:
+    row = {"response": TEXT, "done": True, "logprobs": listed()}
+    assert len(traces_of_completions(enumerate([row, row]))) == 2
+    assert len(traces_of_completions(enumerate([{"text": TEXT, "meta_info": {**META, "id": name}} for name in "ab"]))) == 2
+
+
+def reasoned(logprobs: Row) -> Row:
+    row = chat(logprobs)
+    row["choices"][0]["message"]["reasoning_content"] = "12 and 7.\n\nAdd."
+    return row
+
+
+THOUGHT = ["12", " and", " 7.", "\n\n", "Add", "."]
+
+
+def test_the_log_probabilities_of_reasoning_belong_to_it() -> None:
+    thoughts = listed(THOUGHT, [-1.0] * 6, [{"z": -2.0}] * 6)
+    (trace,) = traces_of_completions([(0, reasoned({"content": listed(), "reasoning_content": thoughts}))])
+    assert trace.steps == ["12 and 7.", "Add.", *STEPS]
+    assert trace.logprobs == [[-1.0] * 4, [-1.0] * 2, LOGPROBS[:4], LOGPROBS[4:]]
+    together = [*thoughts, *listed()]  # vLLM lists the tokens of both as one
+    (trace,) = traces_of_completions([(0, reasoned({"content": together}))])
+    assert trace.logprobs == [[-1.0] * 4, [-1.0] * 2, LOGPROBS[:4], LOGPROBS[4:]]
+
+
+def test_reasoning_without_log_probabilities_takes_none_from_the_answer() -> None:
+    (trace,) = traces_of_completions([(0, reasoned({"content": listed()}))])
+    assert trace.logprobs == [[], [], LOGPROBS[:4], LOGPROBS[4:]]
+
+
+def test_a_stream_of_reasoning_keeps_both_lists() -> None:
+    def piece(name: str, token: str, entry: Row) -> Row:
+        other = "content" if name == "reasoning_content" else "reasoning_content"
+        choice = {"index": 0, "delta": {name: token, other: None}, "logprobs": {name: [entry], other: None}}
+        return {"id": "s", "object": "chat.completion.chunk", "choices": [choice]}
+
+    thoughts = listed(THOUGHT, [-1.0] * 6, [{"z": -2.0}] * 6)
+    rows = [piece("reasoning_content", token, entry) for token, entry in zip(THOUGHT, thoughts, strict=True)]
+    rows += [piece("content", token, entry) for token, entry in zip(TOKENS, listed(), strict=True)]
+    (trace,) = traces_of_completions(enumerate(rows))
+    assert trace.logprobs == [[-1.0] * 4, [-1.0] * 2, LOGPROBS[:4], LOGPROBS[4:]]
+
+
+def test_tokens_that_are_no_text_are_named_by_their_bytes() -> None:
+    named = {
+        "tokens": ["5", "bytes: \\xe2\\x82", "bytes:\\xac", "\n\n", "ok"],
+        "token_logprobs": [-0.1, -0.2, -0.3, -0.4, -0.5],
+    }
+    (trace,) = traces_of_completions([(0, completion(named, text="5 €\n\nok"))])
+    assert trace.logprobs == [[-0.1, -0.2, -0.3, -0.4], [-0.5]]
+
+
+def test_names_of_ids_are_no_text_even_where_their_bytes_say_so() -> None:
+    """vLLM with `return_tokens_as_token_ids` sends the bytes of the name."""
+    entries = [
+        {"token": f"token_id:{i}", "logprob": -0.5, "bytes": list(f"token_id:{i}".encode()), "top_logprobs": []}
+        for i in range(3)
+    ]
+    (trace,) = traces_of_completions([(0, chat({"content": entries}, text="a\n\nb"))])
+    assert (trace.steps, trace.token_ids, trace.logprobs) == (["a\n\nb"], [[0, 1, 2]], [[-0.5] * 3])
+
+
+def test_stand_ins_are_not_log_probabilities() -> None:
+    entries = listed(["a", "b"], [-100.0, -9999.0], [{"a": -100.0, "c": -0.5}, {"b": -9999.0, "c": -0.25}])
+    (trace,) = traces_of_completions([(0, chat({"content": entries}, text="ab"))])
+    assert trace.logprobs == [[None, None]]
+    assert trace.top_logprobs == [[[-0.5], [-0.25]]]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.reconstruction.maths import Reconstruction, reconstruction
+from epf.entropy.reconstruction.tool import TOOL
 
 Function = Callable[[Any], Any]
 
@@ -157,3 +158,11 @@ def test_few_samples_lead_to_a_warning() -> None:
     few = {"x": [0, 1] * 4, "y": [0, 1] * 4}
     assert len(reconstruction(few, "x").warnings) == 2
     assert not reconstruction({name: labels * 2 for name, labels in few.items()}, "x").warnings
+
+
+def test_a_target_that_is_always_the_same_is_pointed_out() -> None:
+    found = TOOL.answer(TOOL.input(columns={"x": [1, 2] * 5, "y": [True] * 10}, target="y"))
+    assert found.target_entropy == 0
+    assert "nothing has to be recovered" in found.warnings[-1]
+    other = TOOL.answer(TOOL.input(columns={"x": [1, 2] * 5, "y": [True, False] * 5}, target="y"))
+    assert not other.warnings

@@ -198,6 +198,7 @@ def test_traces_become_rows_of_steps_with_the_advantages_of_grpo() -> None:
     assert found.rows[0].changes == pytest.approx(answer(**ROWS).rows[0].changes)
     outcome = [row.advantage for row in answer(traces=traces, advantage="correct").rows]
     assert outcome == pytest.approx([math.sqrt(0.5)] * 2 + [-math.sqrt(0.5)] * 2 + [0, 0])
+    assert "2 of 6 rows have no advantage" in answer(traces=traces, advantage="correct").warnings[0]
     z = stats.zscore([0.9, 0.8, 0.5, 0.2], ddof=1)
     process = [row.advantage for row in answer(traces=traces, advantage="scores").rows]
     assert process == pytest.approx([z[0] + z[1], z[1], z[2] + z[3], z[3], 0, 0])
@@ -253,6 +254,8 @@ def test_an_entropy_that_is_impossible_for_the_probability_leads_to_a_warning() 
         ({"traces": [TRACE, {**TRACE, "logprobs": [[-0.1, 0.5], [-0.1]]}]}, "traces.1.logprobs.0.1"),
         ({"traces": [{"steps": [], "logprobs": [], "entropies": []}]}, "traces"),
         ({"traces": [TRACE], "advantage": "correct"}, "traces.0.correct"),
+        ({"traces": [{**TRACE, "problem": name, "correct": True} for name in "ab"], "advantage": "correct"}, "traces"),
+        ({"traces": [{**TRACE, "correct": False}] * 3, "advantage": "correct"}, "traces"),
         ({"traces": [{**TRACE, "scores": [0.5]}], "advantage": "scores"}, "traces.0.scores"),
     ],
 )

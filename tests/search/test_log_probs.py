@@ -137,7 +137,7 @@ def test_fewer_likely_tokens_than_requested_are_a_warning() -> None:
     assert "fewer than 7" in warning.message
 
 
-def test_a_log_probability_that_is_not_reported_is_none() -> None:
+def test_a_log_probability_that_is_not_reported_is_missing() -> None:
     def low(call: Call) -> Step:
         found = write(call)
         top = (((b"A", -0.1), (b"B", -9999.0)),) * len(found.token_ids)
