@@ -119,6 +119,7 @@ WarningCode = Literal[
     "no_reward_model",
     "compared_as_text",
     "outside_training",
+    "not_scored",
     "logprobs_missing",
 ]
 """Codes of :data:`epf.search.engine.warnings.MEANINGS`."""

@@ -85,6 +85,7 @@ async def run_round(
     with span("round", {"epf.round": t, "epf.particles": len(moving)}):
         cut = await run.run_tasks(advance(i) for i in moving)
     if cut:
+        moved = [run.unscored.get(slot, each) for slot, each in zip(slots, moved, strict=True)]
         return Round(moved, successors, cut)
     return Round(moved, successors, "budget" if len(moving) < len(running) else None)
 

@@ -62,6 +62,7 @@ class SearchRun:
         until: a second time limit, which may move while the search runs.
         emit: receives each event as it happens.
         failure: the failure of a model that ended the search.
+        unscored: finished trajectories whose newest step is being scored, by slot; see :meth:`finished_unscored`.
     """
 
     problem: str
@@ -75,6 +76,8 @@ class SearchRun:
     until: TimeLimit
     emit: Callable[[Event], None]
     failure: GeneratorError | RewardModelError | None = None
+    unscored: dict[int, Trajectory] = field(default_factory=dict)
+    _n_scored: int = 0
     _scores: SingleFlight[tuple[str, ...], float | None] = field(
         default_factory=lambda: SingleFlight(BoundedCache(MAX_SCORES_BYTES, _score_bytes))
     )
@@ -120,6 +123,8 @@ class SearchRun:
             return None
         if isinstance(error, GeneratorError | RewardModelError) and error.retryable:
             self.failure = error
+            if not self._n_scored:  # the reward model was not lost in the middle: it was never there
+                self.unscored.clear()
             return "model_failed"
         raise error
 
@@ -130,7 +135,19 @@ class SearchRun:
         longer = await self.sample_step(trajectory, t, slot, allowance=allowance, lookahead=lookahead)
         if longer.status in ("dead", "context_full"):
             return longer
-        return await self.score(trajectory, longer, t, slot, lookahead=lookahead)
+        if longer.status == "finished" and not lookahead:
+            self.finished_unscored(longer, slot)
+        scored = await self.score(trajectory, longer, t, slot, lookahead=lookahead)
+        if not lookahead:
+            self.unscored.pop(slot, None)
+        return scored
+
+    def finished_unscored(self, trajectory: Trajectory, slot: int) -> None:
+        """Keep a finished trajectory in case that something cuts its score short: its answer then counts nevertheless.
+
+        It counts with the score of the step before, or with no opinion.
+        """
+        self.unscored[slot] = replace(trajectory, scores=(*trajectory.scores, *(trajectory.scores[-1:] or (NO_OPINION,))))
 
     async def sample_step(
         self, trajectory: Trajectory, t: int, slot: int, *, allowance: int, lookahead: bool = False, shown: bool = False
@@ -257,6 +274,7 @@ class SearchRun:
         except ContextTooLong:
             return None
         self.meter.prm_tokens += score.n_tokens
+        self._n_scored += 1
         return float(score.probability)
 
 

@@ -84,6 +84,7 @@ async def select_answer(
         has_reward_model=has_reward_model,
         outside=0.0 if confidence is None else confidence.outside(run.problem),
         compared_as_text=compared_as_text,
+        n_unscored=len(run.unscored),
     )
     return SearchResult(
         answer=None if choice is None else choice.answer,

@@ -28,13 +28,21 @@ async def sample_solutions(
     continues = abilities_of(run.generator).continues
     spent = False
 
+    async def scored(
+        trajectory: Trajectory, slot: int, score: Callable[[Trajectory, int], Awaitable[Trajectory]]
+    ) -> Trajectory:
+        run.finished_unscored(trajectory, slot)
+        trajectory = await score(trajectory, slot)
+        del run.unscored[slot]
+        return trajectory
+
     async def finish(slot: int) -> None:
         nonlocal spent
         trajectory = Trajectory()
         if not continues:
             trajectory = await run.sample_whole(slot, allowance=share, shown=shown)
             if trajectory.status == "finished" and score is not None:
-                trajectory = await score(trajectory, slot)
+                trajectory = await scored(trajectory, slot, score)
             trajectories[slot - slots.start] = trajectory
             return
         for t in range(1, run.options.max_steps + 1):
@@ -44,13 +52,13 @@ async def sample_solutions(
                 return
             trajectory = await run.sample_step(trajectory, t, slot, allowance=left, shown=shown)
             if trajectory.status == "finished" and score is not None:
-                trajectory = await score(trajectory, slot)
+                trajectory = await scored(trajectory, slot, score)
             trajectories[slot - slots.start] = trajectory
             if trajectory.status != "running":
                 return
 
     if cut := await run.run_tasks(finish(slot) for slot in slots):
-        return trajectories, cut
+        return [run.unscored.get(slot, each) for slot, each in zip(slots, trajectories, strict=True)], cut
     if not any(trajectory.status == "running" for trajectory in trajectories):
         return trajectories, None
     return trajectories, "budget" if spent else "max_steps"

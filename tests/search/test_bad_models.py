@@ -267,6 +267,39 @@ def test_a_reward_model_that_is_lost_in_mid_search_leaves_the_best_answer_so_far
         assert models["generator"].in_flight == 0
 
 
+@pytest.mark.parametrize("method", ["epf", "beam", "best_of_n", "weighted_best_of_n", "adaptive"])
+def test_a_particle_whose_last_score_is_cut_short_still_answers(method: str) -> None:
+    """All particles but one wait for the score of their last step when the reward model is lost."""
+    n_scored = 0
+
+    def judge(steps: tuple[str, ...]) -> float:
+        nonlocal n_scored
+        if "boxed" in steps[-1]:
+            n_scored += 1
+        return 0.8 if n_scored < 2 else raising(RewardModelError("The server failed."))
+
+    def write(call: Call) -> Step:
+        return step(f"{call.n}: \\boxed{{7}}", "eos") if call.depth else step(f"s {call.n}")
+
+    models: dict[str, Any] = {"generator": Generator(write), "reward_model": RewardModel(judge)}
+    result = drive(asolve("problem", method=method, n_particles=4, seed=1, **models))
+    assert (result.answer, result.stop_reason) == ("7", "model_failed")
+    n_finished = sum(particle.finished for particle in result.particles)
+    assert n_finished > 1
+    (warning,) = (warning for warning in result.warnings if warning.code == "not_scored")
+    assert warning.message.startswith("The last step of ")
+
+
+@pytest.mark.parametrize("method", ["epf", "best_of_n"])
+def test_a_reward_model_that_never_scored_anything_fails_the_search(method: str) -> None:
+    models: dict[str, Any] = {
+        "generator": Generator(lambda call: step("\\boxed{7}", "eos")),
+        "reward_model": RewardModel(lambda steps: raising(RewardModelError("The server failed."))),
+    }
+    with pytest.raises(RewardModelError, match=r"The server failed\."):
+        drive(asolve("problem", method=method, n_particles=4, seed=1, **models))
+
+
 @pytest.mark.parametrize("method", SEARCHES)
 def test_a_model_that_is_lost_before_a_particle_finishes_fails_the_search(method: str) -> None:
     lost = GeneratorError("The server failed.")

@@ -21,6 +21,7 @@ def codes(
     has_reward_model: bool = True,
     outside: float = 0.0,
     compared_as_text: bool = False,
+    n_unscored: int = 0,
 ) -> list[str]:
     """Codes for particles that are sure of their answers, unless ``scores`` are given. Equal texts are one class."""
     newest = [(0.9,)] * len(answers) if scores is None else scores
@@ -34,6 +35,7 @@ def codes(
         has_reward_model=has_reward_model,
         outside=outside,
         compared_as_text=compared_as_text,
+        n_unscored=n_unscored,
     )
     assert all(warning.message.endswith(".") for warning in found)
     return [warning.code for warning in found]
@@ -81,7 +83,7 @@ def test_a_wording_must_be_unknown_almost_surely() -> None:
 
 
 def test_several_warnings_come_in_the_documented_order() -> None:
-    rest: Any = {"temperature": 0.0, "has_reward_model": False, "outside": 1.0, "compared_as_text": True}
+    rest: Any = {"temperature": 0.0, "has_reward_model": False, "outside": 1.0, "compared_as_text": True, "n_unscored": 1}
     found = codes(["1", "2", "3", None] + [None] * 3, [()] * 7, **rest)
     assert found == [code for code in MEANINGS if code in found]
     assert set(found) == set(MEANINGS) - {"low_scores", "logprobs_missing"}
