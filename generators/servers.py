@@ -68,6 +68,7 @@ def load_server(
 
     async def discover() -> ServedModel:
         async with aclosing(connect(min(timeout_s, FIRST_CONTACT_S))) as upstream:
+            await upstream.loaded()
             return await find_model(upstream, model)
 
     served = asyncio.run(discover())

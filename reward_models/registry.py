@@ -117,6 +117,7 @@ def _http(options: RewardModelOptions) -> RewardModel:
 
     async def discover() -> ServedRewardModel:
         async with aclosing(connect(options.urls, api_key=key)) as upstream:
+            await upstream.loaded()
             return await find_reward_model(upstream, options.name, options.family)
 
     served = asyncio.run(discover())

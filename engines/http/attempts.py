@@ -142,9 +142,10 @@ class Attempts:
                 until = "; it was waited for until the deadline" if watch.gave_up else ""
                 raise RetryableError(watch.said + until, unreachable=True, final=watch.gave_up) from None
             waited_s = self._timeout_s if watch.has_heard else limit_s
-            raise RetryableError(
-                f"no response within {waited_s:.3g} seconds", unreachable=waited_s == self._timeout_s
-            ) from None
+            whole = waited_s == self._timeout_s
+            said = f"no response within {waited_s:.3g} seconds{', nor to a health check' * watch.is_ill}"
+            # Without another replica, a server that hangs is not asked again; one that is busy may have become ready.
+            raise RetryableError(said, unreachable=whole, final=whole and watch.is_ill and not n_others) from None
         self._health.succeeded(replica, call.probe)
         return result
 

@@ -93,6 +93,7 @@ class Health:
         """Send calls to the replica, which has responded."""
         if replica.ejected:
             replica.ejected = replica.fails_calls = False
+            replica.silence.heard(self._now())
             logger.warning("replica %d of %s is reachable again", replica.number, self.owner)
 
     def succeeded(self, replica: Replica, probe: Probe) -> None:
@@ -115,7 +116,9 @@ class Health:
         replica.n_failed += counts
         many = replica.n_failed >= MAX_FAILED_CALLS
         if unreachable or many:
-            self.eject(replica, reason, fails_calls=replica.unproven or (many and not unreachable), private=private)
+            # One that is ejected already has shown more of what is wrong.
+            fails_calls = replica.unproven or not (unreachable or replica.ejected)
+            self.eject(replica, reason, fails_calls=fails_calls, private=private)
         return unreachable or many
 
     def try_with(self, probe: Probe) -> None:

@@ -8,16 +8,16 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from epf.core.errors import SearchServiceError
 from epf.engines.http.address import base_address
-from epf.engines.http.attempts import Attempts, Call
-from epf.engines.http.connections import MAX_RESPONSE_BYTES, Connections
+from epf.engines.http.attempts import LOADING_S, Attempts, Call
+from epf.engines.http.connections import MAX_RESPONSE_BYTES, PROBE_TIMEOUT_S, Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
-from epf.engines.http.health import Health
+from epf.engines.http.health import LOADING_POLL_S, Health
 from epf.engines.http.private import texts_of
 from epf.engines.http.replica import Replica
 from epf.engines.http.watch import Watch
@@ -74,6 +74,7 @@ class Upstream:
         self._attempts = Attempts(self._health, error, self._wording, timeout_s)
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._open: set[asyncio.Timeout] = set()
+        self._seen_loading: set[Replica] = set()
         self._drained = asyncio.Event()
         self._closed = False
 
@@ -98,7 +99,8 @@ class Upstream:
     async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the response to a GET, or to a POST of ``body``, of the first replica that can be reached.
 
-        Each replica is asked once at most, for a few seconds, and nothing is logged: for questions before any work.
+        Each replica is asked once at most, for a few seconds. Of failures, only the
+        silence of one of several replicas is logged: this is for questions before any work.
 
         Raises:
             UpstreamRejected: that replica refuses the request; :meth:`rejection` makes an error of it.
@@ -112,9 +114,19 @@ class Upstream:
             except TimeoutError:
                 hint = "; if it does not speak TLS, use http://" if replica.url.startswith("https") else ""
                 failure = RetryableError(f"no response within {OPTIONAL_TIMEOUT_S:g} seconds{hint}")
+                if self._health.others(replica):
+                    self._health.eject(replica, str(failure))
             except RetryableError as error:
                 failure = error
         raise self._error(self._wording.failed(replica.url, 1, str(failure)), retryable=not failure.lasting) from failure
+
+    async def loaded(self) -> None:
+        """Wait while all replicas report by their health that they are loading their model, at most ``LOADING_S`` seconds."""
+        self._check_open()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOADING_S):
+                while all(await asyncio.gather(*map(self._is_loading, self._replicas))):
+                    await asyncio.sleep(LOADING_POLL_S)
 
     async def get_optional(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """Like :meth:`ask`, but None if a server responds with anything else than a JSON object.
@@ -238,6 +250,20 @@ class Upstream:
         except TimeoutError:
             self._check_open()
             raise self._error(f"The server of {self._owner} did not finish within {deadline_s:g} seconds.") from None
+
+    async def _is_loading(self, replica: Replica) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await self._connections.json("GET", f"{replica.url}/health")
+        except RetryableError as failure:
+            if failure.loading and replica not in self._seen_loading:
+                self._seen_loading.add(replica)
+                where = self._wording.log(replica.url, str(failure))
+                logger.warning("replica %d: %s: waiting up to %g seconds for its model", replica.number, where, LOADING_S)
+            return failure.loading
+        except (TimeoutError, UpstreamRejected, SearchServiceError):
+            pass  # the questions that follow find out what it does
+        return False
 
     async def _unready(self, replica: Replica, paths: Sequence[str], unknown: bool) -> str:
         """Why a replica is not ready, in words that complete "its server ..."; empty if it is."""

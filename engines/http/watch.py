@@ -42,7 +42,8 @@ class Watch:
         silent: whether it has ended the attempt.
         gave_up: whether it has done so without another replica to turn to.
         has_heard: whether the server has sent something.
-        is_well: whether it has responded to a health check since it fell silent.
+        is_well: whether it has responded to the newest health check since it fell silent.
+        is_ill: whether it has not.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Watch:
         self.silent = False
         self.gave_up = False
         self.has_heard = False
-        self.is_well = False
+        self.is_well = self.is_ill = False
         self._timer = self._loop.call_later(quiet_s, self._look)
         self._last_timer = None if give_up_s is None else self._loop.call_at(give_up_s, self._give_up)
         replica.silence.begin(self._heard_s)
@@ -88,7 +89,7 @@ class Watch:
             self._checks.pace.silent_for(now_s - self._heard_s, now_s)
         self._replica.silence.heard(now_s)
         self.has_heard = True
-        self.is_well = False
+        self.is_well = self.is_ill = False
         self._heard_s = now_s
         if self._quiet_s > self._first_quiet_s:
             self._quiet_s = self._first_quiet_s
@@ -119,6 +120,7 @@ class Watch:
         look_s = self._first_quiet_s
         with suppress(Exception):
             self.is_well = healthy = check.result()
+            self.is_ill = not healthy
             if not healthy and self.is_quiet and self._checks.others(self._replica):
                 self._end()
                 return

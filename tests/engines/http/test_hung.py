@@ -150,6 +150,43 @@ def test_a_call_of_the_only_server_fails_before_the_deadline_and_says_why() -> N
 
 
 @pytest.mark.slow
+def test_the_only_server_is_not_asked_again_after_its_timeout_if_it_hangs() -> None:
+    """A command has no deadline, and should not wait four times."""
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        with pytest.raises(GeneratorError, match=r"after 1 attempt: no response within 1\.5 seconds, nor to a health check"):
+            await ask(replicas)
+        assert paths(servers[0]).count("/stream") == 1
+
+    run([lambda _: Answer(stall=True)], test, timeout_s=1.5)
+
+
+def test_a_model_is_waited_for_before_the_first_question(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("epf.engines.http.replicas.LOADING_POLL_S", 0.01)
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        loaded = asyncio.ensure_future(replicas.loaded())
+        await until(lambda: len(servers[0].requests) >= 3)
+        assert not loaded.done()
+        servers[0].answer = lambda _: WELL
+        await loaded
+
+    run([lambda _: LOADING], test)
+    (message,) = caplog.messages
+    assert "failed: status 503: Loading model: waiting up to 300 seconds for its model" in message
+
+
+@pytest.mark.parametrize("health", [WELL, Answer({}, 404), Answer(b"", 503), Answer(b"<html></html>"), Answer(reset=True)])
+def test_no_server_is_waited_for_that_does_not_say_that_it_loads_its_model(health: Answer) -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        await replicas.loaded()
+
+    run([lambda _: health], test)
+
+
+@pytest.mark.slow
 def test_all_servers_hang() -> None:
     """The last one is named, and the call does not wander between them."""
 

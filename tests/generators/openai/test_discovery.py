@@ -75,7 +75,7 @@ def test_the_context_is_read_from_the_list_if_it_is_there(directory: Path, liste
         async with upstream(lambda _: Answer({"data": [{"id": "one"} | listed]})) as server:
             generator = await asyncio.to_thread(load_server, [f"{server.url}/v1/"], tokenizer=directory, model="one")
             await generator.aclose()
-            assert server.requests[0].path == "/v1/models"
+            assert [request.path for request in server.requests[:2]] == ["/health", "/v1/models"]
             return generator.context_length
 
     assert asyncio.run(asyncio.wait_for(main(), 60)) == 77
