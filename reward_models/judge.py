@@ -11,7 +11,8 @@ A model may reason and give no verdict. It is then asked for one word after what
 way. If it does not reply with that word either, for instance because it thinks first, the question is put into its own mouth,
 and the word that it would go on with is scored. A step without a verdict even then has the score 1/2, no opinion.
 
-A judge reads text: unlike the token families, it cannot be kept from believing what a step claims about itself.
+A judge reads text: unlike the token families, it cannot be kept from believing what a step claims about itself. But markers of
+turns, and the headings of its prompt, are broken up in problems and steps.
 """
 
 import logging
@@ -25,6 +26,7 @@ from epf.core.reward_model import Score
 from epf.engines.http.errors import UpstreamRejected
 from epf.engines.http.replicas import Upstream
 from epf.engines.http.wording import address
+from epf.engines.known_markers import without_markers
 from epf.reward_models.base import SharedRewardModel
 from epf.reward_models.completion_server import WITHOUT_THINKING, CompletionServer, NoRoom
 from epf.reward_models.http import error_of
@@ -78,6 +80,8 @@ NO_OPINION = 0.5
 FILTERED = frozenset({"content_filter", "content_policy_violation"})
 """Codes with which Azure and OpenAI refuse a text for what it says. That concerns one trace, not the search."""
 
+_HEADING = re.compile(r"\[(Math Problem|Solution)\]", re.IGNORECASE)
+
 _ABOUT_ROLES = re.compile(r"\b(?:roles?|assistant|last message)\b", re.IGNORECASE)
 """Words of a server that refuses a conversation for the order of its messages."""
 
@@ -110,8 +114,9 @@ class ChatJudge(SharedRewardModel):
         await self._upstream.aclose()
 
     async def _compute(self, problem: str, steps: tuple[str, ...]) -> Score:
-        solution = "\n\n".join(f"Step {i}: {step}" for i, step in enumerate(steps, start=1))
-        content = "".join((self._before, problem, self._between, solution, self._after))
+        shown, *written = map(_quoted, (problem, *steps))
+        solution = "\n\n".join(f"Step {i}: {step}" for i, step in enumerate(written, start=1))
+        content = "".join((self._before, shown, self._between, solution, self._after))
         private = (problem, *steps)
         try:
             if self._is_direct:
@@ -175,6 +180,11 @@ class ChatJudge(SharedRewardModel):
         except ValueError as error:
             message = f"The server of the reward model at {address(self._upstream.url)} returned {error}."
             raise RewardModelError(message) from None
+
+
+def _quoted(text: str) -> str:
+    """A text that neither ends its part of the prompt nor the user's turn."""
+    return _HEADING.sub(r"(\1)", without_markers(text))
 
 
 def _rejection(error: UpstreamRejected | NoRoom) -> UpstreamRejected:

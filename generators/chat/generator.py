@@ -24,12 +24,14 @@ from epf.engines.http.dialect import Dialect
 from epf.engines.http.kinds import NAMES, ServerKind
 from epf.engines.http.replicas import Upstream
 from epf.engines.http.wording import address
+from epf.engines.known_markers import marker_in
+from epf.engines.plain_marks import PlainMarks
 from epf.generators.chat.continuing import Continuation
-from epf.generators.chat.ids import is_id, message_id, spelled, split_prefix, token_bytes
+from epf.generators.chat.ids import END, is_id, message_id, spelled, split_prefix, token_bytes
 from epf.generators.chat.reading import Reply
-from epf.generators.chat.request import Prefix, Style
+from epf.generators.chat.request import SPEAKERS, Prefix, Style
 from epf.generators.chat.sampler import ChatSampler, prompt_digest
-from epf.generators.chat.step_reading import shown, step_of
+from epf.generators.chat.step_reading import SPECIAL, shown, step_of
 from epf.generators.openai.coalescer import RequestCoalescer
 from epf.generators.openai.completions import Cut
 from epf.generators.openai.discovery import ServedModel
@@ -41,6 +43,9 @@ ASSUMED_CONTEXT = 4096
 
 MAX_COUNTED_BYTES = 2**20
 """Maximum memory of the numbers of tokens of prompts, of which each takes the same."""
+
+SPEAKER_MARKS = PlainMarks((f"\n\n{speaker}" for speaker in SPEAKERS.values()), ())
+"""Begin turns where a conversation is sent as plain text."""
 
 
 class ChatGenerator:
@@ -92,7 +97,14 @@ class ChatGenerator:
         )
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """One id for each message."""
+        """One id for each message.
+
+        Raises:
+            InvalidRequest: a message has a marker of turns, or a role that the model's chat template does not read.
+        """
+        speakers = self._continuation.style == "text" and sum(message.role != "system" for message in messages) > 1
+        for message in messages:
+            _check_markers(message.content, speakers=speakers)
         if not self._continuation.reads_system and any(message.role == "system" for message in messages):
             raise InvalidRequest("The model's chat template reads no system message. Remove it.", param="messages")
         return tuple(map(message_id, messages))
@@ -123,6 +135,9 @@ class ChatGenerator:
         assert n == 1
         messages, sampled = split_prefix(prefix_ids)
         style = self._continuation.style
+        if SPECIAL.search(spelled(sampled).decode(errors="replace")):
+            on_step(0, Step((END,), "", "eos"))  # the model has spelled a marker over two steps, which ends its turn
+            return
         if sampled and style is None:
             raise GeneratorError(cannot_continue(self._model.server), retryable=False)
         digest = prompt_digest(messages)
@@ -192,6 +207,20 @@ def attempts_at(sampled: Sequence[int], separator: str, *, strips: bool) -> list
     if separator and written.endswith(separator) and separator.encode() not in token_bytes(sampled[-1]):
         return [Attempt(written.removesuffix(separator), separator), Attempt(written)]
     return [Attempt(written)]
+
+
+def _check_markers(content: str, *, speakers: bool) -> None:
+    """Raise ``InvalidRequest`` for a message with a marker of turns. The server reads all text alike, wherever it comes from.
+
+    ``speakers`` is whether the conversation is sent as plain text with the names of its speakers.
+    """
+    marker = marker_in(content) or (SPEAKER_MARKS.first_in(content) if speakers else None)
+    if marker is not None:
+        message = (
+            f"A message contains {marker!r}, which the generator's server may read as the beginning or end of a turn. Remove"
+            " it. Where EPF_GENERATOR__TOKENIZER names the model's tokenizer, it is ordinary text."
+        )
+        raise InvalidRequest(message, param="messages")
 
 
 def cannot_continue(kind: ServerKind) -> str:

@@ -12,8 +12,10 @@ from epf.generators.openai.completions import Show
 from epf.generators.steps import read_step
 
 SPECIAL = re.compile(
-    r"<\|(?:im_start|im_end|eot_id|eom_id|end_of_text|endoftext|end_of_turn|start_header_id|end|user|assistant|return|call)\|>"
-    r"|<｜(?:end▁of▁sentence|User|Assistant)｜>|<(?:start|end)_of_turn>|<\|END_OF_TURN_TOKEN\|>|</s>(?=\s*(?:<s>|\[INST\]))"
+    r"<\|(?:im_start|im_end|im_user|im_assistant|im_system|eot_id|eom_id|end_of_text|begin_of_text|endoftext|end_of_turn"
+    r"|start_header_id|start_of_role|end_of_role|eom|bom|end|user|assistant|system|return|call|(?:START|END)_OF_TURN_TOKEN)\|>"
+    r"|<｜(?:begin▁of▁sentence|end▁of▁sentence|User|Assistant)｜>|<(?:start|end)_of_(?:turn|utterance)>|\[\|(?:user|endofturn)\|\]"
+    r"|</s>(?=\s*(?:<s>|\[INST\]))"
 )
 """Special tokens of common chat templates. One that appears in the text has leaked, and the turn ends there."""
 
