@@ -37,6 +37,7 @@ COMMANDS = {
     "serve": Place("serve", "serve", "Serve the search over HTTP."),
     "serve-prm": Place("serve_prm", "serve_prm", "Serve the reward model over HTTP."),
     "eval": Place("evaluation", "evaluate", "Compare methods and budgets on a data set."),
+    "view": Place("viewing", "view", "Show a stored search in the browser."),
     "doctor": Place("doctor", "doctor", "Check your models and their servers, with what to do."),
     "calibrate": Place("calibrate", "calibrate", "Fit the confidence to your models on a run of epf eval."),
     "entropy": Place("entropy", "entropy", "Score reasoning traces."),

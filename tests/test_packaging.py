@@ -22,7 +22,7 @@ ROOMS = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
 MODULES = sorted(path for room in ROOMS for path in room.rglob("*.py"))
 
 NOT_SHIPPED = {"benchmarks", "training"}
-DATA = (ROOT / "engines" / "onnx" / "weights", ROOT / "problem_sets" / "data")
+DATA = (ROOT / "engines" / "onnx" / "weights", ROOT / "problem_sets" / "data", ROOT / "service" / "web" / "static")
 GUARD_S = 600
 PROBLEM = "There are 45 birds on a wire. 17 fly away. How many are left?"
 SCRIPT = f"""from epf import solve

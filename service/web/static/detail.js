@@ -23,7 +23,7 @@ export function detailOf(search, step, render) {
   const panel = h(
     "div", { class: "detail", role: "group", "aria-label": "The chosen step" },
     h("h3", {}, `Particle ${step.slot + 1}, step ${step.t}`, " ", h("span", { class: `fate fate-${why.fate.replace(" ", "-")}` }, FATES[why.fate])),
-    rendered(step.text, render),
+    step.text === "" ? h("p", { class: "hint" }, "The text of this step is not recorded.") : rendered(step.text, render),
     h("p", { class: "why" }, why.text),
     figures(step),
   );

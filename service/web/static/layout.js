@@ -16,7 +16,7 @@
  * @property {number} laneGap
  */
 
-export const LANES = 3;
+export const N_LANES = 3;
 const LEFT = 36;
 const TOP = 22;
 const WIDEST = 190;
@@ -37,7 +37,7 @@ export function layoutOf({ n, columns, available, answers }) {
   const laneGap = 30;
   return {
     width: Math.max(available, LEFT + columns * cellWidth + right),
-    height: bottom + LANES * (laneHeight + laneGap) + 8,
+    height: bottom + N_LANES * (laneHeight + laneGap) + 8,
     columns,
     left: LEFT,
     top: TOP,

@@ -26,6 +26,9 @@ export function whyOf(search, step) {
     const what = isFinished(step) ? "it keeps its vote for the answer" : "it goes on";
     return { fate, text: `${heavy}This round dropped no particle, so ${what}.` };
   }
+  if (event.probabilities === undefined) {
+    return { fate, text: `${heavy}The file does not record by what this round decided. ${onward}`.trim() };
+  }
   const probability = event.probabilities?.[step.slot];
   if (probability === undefined) {
     const choice = slots.length > 0 ? "It was among the best, which the method keeps." : "Others had better scores, and the method keeps the best only, so it ended here.";
