@@ -35,7 +35,7 @@ class SearchServiceError(Exception):
 
     ``retryable`` belongs to the class unless one error knows better: a server that rejects a key rejects it again. ``unready``
     says why a model's servers are not ready, in words that complete "its server ..." and that anybody may read; it is empty for
-    all other errors.
+    all other errors. ``lost`` is whether no server of a model responds any more.
     """
 
     status: ClassVar[int] = 500
@@ -43,6 +43,7 @@ class SearchServiceError(Exception):
     code: ClassVar[str] = "internal_error"
     retryable: bool = False
     unready: str = ""
+    lost: bool = False
 
     def __init__(
         self,

@@ -9,10 +9,13 @@ from epf.engines.http.replicas import Upstream, is_number
 from epf.engines.http.wording import address
 from epf.reward_models.base import SharedRewardModel
 
+RESERVE = 0.5
+"""Part of a search's time that calls leave for going on without scores, where no server of the reward model is well."""
+
 
 def connect(urls: Sequence[str], *, api_key: str | None = None, timeout_s: float = 60.0) -> Upstream:
     """Connect to equivalent servers of one reward model; their failures raise ``RewardModelError``."""
-    return Upstream(urls, RewardModelError, "the reward model", api_key=api_key, timeout_s=timeout_s)
+    return Upstream(urls, RewardModelError, "the reward model", api_key=api_key, timeout_s=timeout_s, reserve=RESERVE)
 
 
 def error_of(rejected: UpstreamRejected, upstream: Upstream, private: Iterable[str]) -> SearchServiceError:

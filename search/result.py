@@ -10,7 +10,8 @@ StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget"
 """``finished``, or what ended the search early.
 
 With ``max_tokens`` no particle finished within ``max_tokens_per_particle``, with ``context`` none within a model's context.
-With ``model_failed`` all servers of a model were gone after some particles had finished, and the answer is the best one so far.
+With ``model_failed`` all servers of a model were lost in the middle: without a generator, the answer is the best one so far;
+without a reward model, the search has gone on without scores.
 """
 
 

@@ -26,7 +26,7 @@ from epf.core.errors import SearchServiceError
 from epf.engines.http.errors import RetryableError, UpstreamRejected
 from epf.engines.http.health import Health, Probe
 from epf.engines.http.replica import Replica
-from epf.engines.http.watch import Watch
+from epf.engines.http.watch import Patience, Watch
 from epf.engines.http.wording import Wording
 
 logger = logging.getLogger(__name__)
@@ -78,19 +78,17 @@ class Attempts:
         error: raised if all attempts at a call fail.
         wording: its words.
         timeout_s: timeout of one attempt in seconds.
+        reserve: part of the time until its caller's deadline that a call leaves, where no replica is well.
     """
 
     def __init__(
-        self,
-        health: Health,
-        error: type[SearchServiceError],
-        wording: Wording,
-        timeout_s: float,
+        self, health: Health, error: type[SearchServiceError], wording: Wording, timeout_s: float, reserve: float
     ) -> None:
         self._health = health
         self._error = error
         self._wording = wording
         self._timeout_s = timeout_s
+        self._reserve = reserve
         self._retries = MAX_RETRIES_SAVED
         self._random = random.Random()
 
@@ -116,14 +114,16 @@ class Attempts:
             others_left = any(r not in tried and not r.ejected for r in order)
             if not await self._may_retry(failure, len(tried), others=others_left):
                 message = self._wording.failed(replica.url, len(tried), str(failure), call.private())
-                raise self._error(message, retryable=not failure.lasting)
+                raised = self._error(message, retryable=not failure.lasting)
+                raised.lost = failure.is_servers and not failure.lasting
+                raise raised
 
     async def _one(self, call: Call[T], replica: Replica, n_others: int, deadline: WorkDeadline | None) -> T:
         limit_s = self._first_byte_s(n_others, deadline)
-        give_up_s = None if deadline is None else asyncio.get_running_loop().time() + _before(deadline, math.inf)
+        patience = None if deadline is None else self._patience(deadline)
         try:
             async with asyncio.timeout(limit_s) as timeout:
-                watch = self._health.watch(replica, timeout, give_up_s)
+                watch = self._health.watch(replica, timeout, patience)
                 try:
                     result = await call.attempt(replica.url, timeout, watch)
                     watch.heard()
@@ -148,6 +148,11 @@ class Attempts:
             raise RetryableError(said, unreachable=whole, final=whole and watch.is_ill and not n_others) from None
         self._health.succeeded(replica, call.probe)
         return result
+
+    def _patience(self, deadline: WorkDeadline) -> Patience:
+        now_s = asyncio.get_running_loop().time()
+        last_s = now_s + _before(deadline, math.inf)
+        return Patience(min(now_s + (1 - self._reserve) * deadline.remaining_s, last_s), last_s)
 
     def _first_byte_s(self, n_others: int, deadline: WorkDeadline | None) -> float:
         """Maximum wait for the first byte of an attempt while ``n_others`` further replicas can be asked."""

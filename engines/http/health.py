@@ -23,7 +23,7 @@ from epf.engines.http.connections import PROBE_TIMEOUT_S, Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
 from epf.engines.http.replica import Replica
 from epf.engines.http.silence import Pace
-from epf.engines.http.watch import Watch
+from epf.engines.http.watch import Patience, Watch
 from epf.engines.http.wording import Wording
 
 logger = logging.getLogger(__name__)
@@ -68,12 +68,12 @@ class Health:
         self._closed = False
         KNOWN.add(self)
 
-    def watch(self, replica: Replica, timeout: asyncio.Timeout, give_up_s: float | None = None) -> Watch:
+    def watch(self, replica: Replica, timeout: asyncio.Timeout, patience: Patience | None = None) -> Watch:
         """Watch an attempt at this replica; ``timeout`` is what ends the attempt.
 
-        At ``give_up_s`` on the event loop's clock, the attempt ends if the replica is silent and its health is not well.
+        ``patience`` is when it ends although no other replica responds.
         """
-        return Watch(self, replica, timeout, QUIET_S, give_up_s)
+        return Watch(self, replica, timeout, QUIET_S, patience)
 
     def eject(self, replica: Replica, reason: str, *, fails_calls: bool = False, private: Iterable[str] = ()) -> None:
         """Send calls elsewhere until the replica responds, and log why.

@@ -42,6 +42,7 @@ class Upstream:
         error: raised if all attempts fail.
         owner: the model in words, for messages: "the reward model".
         api_key: sent as a bearer token.
+        reserve: part of the time until its caller's deadline that a call leaves, where no server is well.
         timeout_s: timeout of one attempt in seconds, from the first byte sent to the last byte received; in a stream, to the
             next event.
     """
@@ -54,6 +55,7 @@ class Upstream:
         *,
         api_key: str | None = None,
         timeout_s: float = 60.0,
+        reserve: float = 0.0,
     ) -> None:
         if not urls:
             raise ValueError(f"The URL of {owner} must start with http:// or https://. Separate several URLs by commas.")
@@ -71,7 +73,7 @@ class Upstream:
         self._timeout_s = timeout_s
         self._connections = Connections(error, owner, key or None)
         self._health = Health(self._replicas, self._connections, self._wording, timeout_s)
-        self._attempts = Attempts(self._health, error, self._wording, timeout_s)
+        self._attempts = Attempts(self._health, error, self._wording, timeout_s, reserve)
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._open: set[asyncio.Timeout] = set()
         self._seen_loading: set[Replica] = set()

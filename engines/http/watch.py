@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from epf.engines.http.replica import Replica
@@ -9,6 +10,19 @@ from epf.engines.http.silence import Pace
 
 SHORTEST_LOOK_S = 0.2
 """Minimum time until a server that has passed a health check is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When a silent attempt ends although there is no other replica, on the event loop's clock.
+
+    Attributes:
+        ill_s: from when on it ends if the server does not respond to health checks either, or has stalled.
+        last_s: when it ends unless the server has responded to a health check.
+    """
+
+    ill_s: float
+    last_s: float
 
 
 class Checks(Protocol):
@@ -36,7 +50,7 @@ class Watch:
         replica: the server of the attempt.
         timeout: what ends the attempt.
         quiet_s: silence after which the server's health is checked.
-        give_up_s: when to end the attempt although there is no other replica, on the event loop's clock; None for never.
+        patience: when the attempt ends although there is no other replica; None for never.
 
     Attributes:
         silent: whether it has ended the attempt.
@@ -47,7 +61,7 @@ class Watch:
     """
 
     def __init__(
-        self, checks: Checks, replica: Replica, timeout: asyncio.Timeout, quiet_s: float, give_up_s: float | None
+        self, checks: Checks, replica: Replica, timeout: asyncio.Timeout, quiet_s: float, patience: Patience | None
     ) -> None:
         self._checks = checks
         self._replica = replica
@@ -61,7 +75,12 @@ class Watch:
         self.has_heard = False
         self.is_well = self.is_ill = False
         self._timer = self._loop.call_later(quiet_s, self._look)
-        self._last_timer = None if give_up_s is None else self._loop.call_at(give_up_s, self._give_up)
+        self._patience = patience
+        self._last_timers = (
+            []
+            if patience is None
+            else [self._loop.call_at(patience.ill_s, self._end_if_ill), self._loop.call_at(patience.last_s, self._give_up)]
+        )
         replica.silence.begin(self._heard_s)
 
     @property
@@ -99,8 +118,8 @@ class Watch:
         """Stop watching, since the attempt has ended."""
         self._over = True
         self._timer.cancel()
-        if self._last_timer is not None:
-            self._last_timer.cancel()
+        for timer in self._last_timers:
+            timer.cancel()
         self._replica.silence.end(self._loop.time())
 
     def _look_after(self, seconds: float) -> None:
@@ -124,11 +143,16 @@ class Watch:
             if not healthy and self.is_quiet and self._checks.others(self._replica):
                 self._end()
                 return
+            self._end_if_ill()
             if healthy:
                 self._quiet_s *= 2
                 stalls_s = self._checks.stall_s() - self._replica.silence.seconds(self._loop.time())
                 look_s = min(self._quiet_s, max(stalls_s, SHORTEST_LOOK_S))
         self._look_after(look_s)
+
+    def _end_if_ill(self) -> None:
+        if self._patience is not None and self._loop.time() >= self._patience.ill_s and self.is_ill:
+            self._give_up()
 
     def _give_up(self) -> None:
         if self.is_quiet and not self.is_well:

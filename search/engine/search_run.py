@@ -61,7 +61,8 @@ class SearchRun:
         deadline_s: on the event loop's clock; None sets no limit.
         until: a second time limit, which may move while the search runs.
         emit: receives each event as it happens.
-        failure: the failure of a model that ended the search.
+        failure: the failure of a model that ended the search, or without which it goes on.
+        n_unscored: number of scores that the reward model did not give, because it was lost.
         unscored: finished trajectories whose newest step is being scored, by slot; see :meth:`finished_unscored`.
     """
 
@@ -77,6 +78,7 @@ class SearchRun:
     emit: Callable[[Event], None]
     failure: GeneratorError | RewardModelError | None = None
     unscored: dict[int, Trajectory] = field(default_factory=dict)
+    n_unscored: int = 0
     _n_scored: int = 0
     _scores: SingleFlight[tuple[str, ...], float | None] = field(
         default_factory=lambda: SingleFlight(BoundedCache(MAX_SCORES_BYTES, _score_bytes))
@@ -250,12 +252,27 @@ class SearchRun:
         """``longer`` with its newest step's score; ``trajectory``, its context full, if the reward model has no room for it."""
         texts, score = longer.texts, NO_OPINION
         if texts:
-            found, _ = await self._scores.get(texts, lambda: self._ask(texts))
+            found = await self._score_of(texts, trajectory)
             if found is None:
                 return replace(trajectory, status="context_full")
             score = found
         self.emit(Scored(slot, t, score, lookahead))
         return replace(longer, scores=(*longer.scores, score))
+
+    async def _score_of(self, texts: tuple[str, ...], before: Trajectory) -> float | None:
+        """Score of a trace, None if it does not fit into the reward model's context.
+
+        A search that has lost its reward model goes on without it: each step has the score of the step ``before``.
+        """
+        if self.failure is None:
+            try:
+                return (await self._scores.get(texts, lambda: self._ask(texts)))[0]
+            except RewardModelError as error:
+                if not (error.lost and self._n_scored):
+                    raise
+                self.failure = error
+        self.n_unscored += 1
+        return before.scores[-1] if before.scores else NO_OPINION
 
     def _room(self, trajectory: Trajectory) -> int:
         """Number of tokens that the caller's limit leaves this particle."""

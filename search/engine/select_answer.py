@@ -84,7 +84,7 @@ async def select_answer(
         has_reward_model=has_reward_model,
         outside=0.0 if confidence is None else confidence.outside(run.problem),
         compared_as_text=compared_as_text,
-        n_unscored=len(run.unscored),
+        n_unscored=run.n_unscored + len(run.unscored),
     )
     return SearchResult(
         answer=None if choice is None else choice.answer,
@@ -201,8 +201,10 @@ def stop_reason(
     search before a particle finished.
     """
     statuses = {trajectory.status for trajectory in outcome.trajectories}
-    if failure is not None and "finished" not in statuses:
-        raise failure
+    if failure is not None:
+        if "finished" not in statuses:
+            raise failure
+        return "model_failed"
     if not any(trajectory.steps for trajectory in outcome.trajectories):
         if outcome.cut == "deadline":
             why = waited_for or "Check that the models' servers are not stopped or overloaded, or allow more time."

@@ -36,7 +36,7 @@ MEANINGS: Final[Mapping[WarningCode, str]] = {
     "no_reward_model": "The method does not use a reward model: nothing but agreement supports the answer.",
     "outside_training": "The problem is not worded like those that the models were trained on.",
     "compared_as_text": "There was no time to compare the answers as mathematics: equal ones may be counted apart.",
-    "not_scored": "The last step of a finished particle was not scored: the reward model was lost, or the time was over.",
+    "not_scored": "The last steps of particles were not scored: the reward model was lost, or the time was over.",
     "logprobs_missing": "The generator's server did not return all log probabilities that were requested.",
 }
 """What each code means, for the documentation."""
@@ -63,7 +63,7 @@ def warnings_of(
         has_reward_model: whether the method scores with a reward model.
         outside: probability that the problem is unlike those that the models were trained on, in [0, 1].
         compared_as_text: whether answers that are not plain numbers count as equal only if their texts are.
-        n_unscored: number of finished particles whose last step was not scored.
+        n_unscored: number of scores that are missing.
     """
     n = len(answers)
     answered = [i for i, answer in enumerate(answers) if answer is not None]
@@ -124,9 +124,9 @@ def warnings_of(
         if n_unscored:
             yield SearchWarning(
                 "not_scored",
-                f"The last step of {n_unscored} of {n} particles was not scored, because the reward model was lost or the time "
-                "was over: they vote with the score of the step before, or without an opinion. Check the servers of the reward "
-                "model, or raise max_seconds.",
+                f"{n_unscored} scores are missing, because the reward model was lost or the time was over: particles without "
+                "their newest score vote with the score of the step before, or without an opinion. Check the servers of the "
+                "reward model, or raise max_seconds.",
             )
         if options.logprobs and (missing := missing_log_probs(trajectories, options.top_logprobs)):
             yield SearchWarning("logprobs_missing", missing)

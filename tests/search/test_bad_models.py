@@ -287,7 +287,25 @@ def test_a_particle_whose_last_score_is_cut_short_still_answers(method: str) -> 
     n_finished = sum(particle.finished for particle in result.particles)
     assert n_finished > 1
     (warning,) = (warning for warning in result.warnings if warning.code == "not_scored")
-    assert warning.message.startswith("The last step of ")
+    assert " scores are missing, " in warning.message
+
+
+@pytest.mark.parametrize("method", sorted(set(SEARCHES) - {"ipf", "self_consistency", "sample"}))
+def test_a_search_goes_on_without_a_reward_model_that_is_lost_in_mid_search(method: str) -> None:
+    lost = RewardModelError("The server failed.")
+    lost.lost = True
+    n_asked = 0
+
+    def judge(steps: tuple[str, ...]) -> float:
+        nonlocal n_asked
+        n_asked += 1
+        return 0.7 if n_asked == 1 else raising(lost)
+
+    models: dict[str, Any] = {"generator": Generator(solution(3, n_answers=1)), "reward_model": RewardModel(judge)}
+    result = drive(asolve("problem", method=method, n_particles=4, seed=1, **models))
+    assert (result.answer, result.stop_reason) == ("0", "model_failed")
+    assert "not_scored" in [warning.code for warning in result.warnings]
+    assert all(particle.finished and particle.scores[-1] in (0.7, 0.5) for particle in result.particles)
 
 
 @pytest.mark.parametrize("method", ["epf", "best_of_n"])
