@@ -41,6 +41,8 @@ def test_a_step_shows_why_it_ended_or_went_on(page: Page, embedded: httpx.Client
     expect(detail).to_contain_text("It was never drawn")
     expect(detail).to_contain_text("Probability in one draw")
     run.get_by_role("button", name=re.compile(r"step 3, .*continued by [2-9]")).first.click()
+    expect(detail.locator(".tokens")).to_have_text("30 / 2 = 15.")
+    expect(detail).to_contain_text(re.compile(r"Log probability-\d"))
     expect(detail).to_contain_text("Went on")
     expect(detail).to_contain_text(
         re.compile(r"annealing at temperature 2\.\d.*It was drawn \d times\. Particles [\d, and]+ continue it")

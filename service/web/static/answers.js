@@ -7,6 +7,9 @@ import { counted, percent } from "./numbers.js";
 
 const SHOWN = 6;
 
+/** The page asks for log probabilities by itself; where there are none it shows none. */
+const ASKED_BY_PAGE = "logprobs_missing";
+
 /** @type {Record<string, string>} */
 const REASONS = {
   max_steps: "the maximum number of steps",
@@ -34,7 +37,7 @@ export function answersOf(search, state) {
     if (result.stop_reason !== "finished") {
       panel.append(h("p", { class: "note" }, `Cut short by ${REASONS[result.stop_reason] ?? result.stop_reason}: this is the best answer so far.`));
     }
-    for (const warning of result.warnings) panel.append(h("p", { class: "note warning" }, warning.message));
+    for (const warning of result.warnings.filter(({ code }) => code !== ASKED_BY_PAGE)) panel.append(h("p", { class: "note warning" }, warning.message));
   } else {
     const leader = search.distribution[0];
     panel.append(

@@ -30,7 +30,7 @@ export async function methods() {
  * @returns {AsyncGenerator<SearchEvent, void, void>}
  */
 export async function* solve(request, signal) {
-  const body = JSON.stringify({ ...request, stream: true, return_particles: true });
+  const body = JSON.stringify({ ...request, stream: true, return_particles: true, logprobs: true });
   const response = await fetch("solve", {
     method: "POST",
     headers: { "content-type": "application/json", ...keyHeader() },

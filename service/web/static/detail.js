@@ -30,12 +30,22 @@ export function detailOf(search, step, render) {
   if (step.successor !== null) {
     panel.append(h("p", { class: "eyebrow" }, "Look-ahead: one possible next step"), rendered(step.successor.text, render));
   }
+  if (step.tokens !== null) {
+    panel.append(h("p", { class: "eyebrow" }, "Tokens, the less probable ones underlined"), h("p", { class: "tokens" }, ...step.tokens.map(token)));
+  }
   if (path.length > 1) {
     const before = h("details", {}, h("summary", {}, isFinished(step) ? "The whole solution" : "The solution so far"));
     for (const each of path) before.append(rendered(each.text, render));
     panel.append(before);
   }
   return panel;
+}
+
+/** @param {{text: string, logProb: number | null}} one @returns {HTMLElement} */
+function token({ text, logProb }) {
+  const shown = h("span", { class: "token", title: logProb === null ? "no log probability" : `log probability ${short(logProb)} nats` }, text);
+  if (logProb !== null) shown.style.borderColor = `rgb(176 58 46 / ${Math.round(100 * (1 - Math.exp(logProb)))}%)`;
+  return shown;
 }
 
 /** @param {Step} step @returns {HTMLElement} */
@@ -51,7 +61,7 @@ function figures(step) {
     ["Probability in one draw", probability === undefined ? null : percent(probability)],
     ["Copies", event === undefined ? null : String(step.continuedBy.length)],
     ["Tokens", step.carried ? null : String(step.nTokens)],
-    ["Mean log probability", step.logProbs?.length ? `${short(step.logProbs.reduce((a, b) => a + b, 0) / step.logProbs.length)} nats` : null],
+    ["Log probability", step.tokens === null ? null : `${short(step.tokens.reduce((sum, token) => sum + (token.logProb ?? 0), 0))} nats`],
     ["Answer", isFinished(step) ? (step.answer ?? "none") : null],
   ];
   const list = h("dl", { class: "figures" });

@@ -47,7 +47,7 @@ export class Graph {
     const { search } = this;
     if (search.n === 0) return;
     const answers = search.steps.some(isFinished);
-    const layout = layoutOf({ n: search.n, columns: search.columns, available: this.available, answers });
+    const layout = layoutOf({ n: search.n, columns: search.columns, available: this.available, answers, lanes: search.rounds.length > 0 });
     const moved = this.layout === null || Object.entries(layout).some(([name, value]) => this.layout?.[/** @type {keyof Layout} */ (name)] !== value);
     this.layout = layout;
     if (moved) {
@@ -60,7 +60,7 @@ export class Graph {
     search.changed.clear();
     if (this.selected === null && search.steps.length > 0) this.#drawnOf(search.steps[0]).node.setAttribute("tabindex", "0");
     this.#drawAnswers(layout);
-    drawLanes(this.lanes, search, layout);
+    if (search.rounds.length > 0) drawLanes(this.lanes, search, layout);
     this.svg.setAttribute("aria-label", `Steps of ${search.n} particles. Move between them with the arrow keys.`);
   }
 
@@ -157,7 +157,7 @@ export class Graph {
       if (tip === null || !isFinished(tip) || layout.cellHeight < 12) return;
       const answer = tip.answer ?? "no answer";
       const shown = answer.length > room ? `${answer.slice(0, room - 1)}…` : answer;
-      const kind = answer === best ? "answer best" : "answer";
+      const kind = `answer${answer === best ? " best" : ""}${layout.cellHeight < 16 ? " small" : ""}`;
       this.answers.append(s("text", { class: kind, x, y: yOf(layout, slot), dy: "0.35em" }, shown));
     });
   }
@@ -229,7 +229,7 @@ function rounded(score) {
 function labelOf(step, layout) {
   const score = step.score === null ? "" : rounded(step.score);
   if (!layout.written) return [score];
-  const room = Math.floor((layout.cellWidth - 40) / 6.1) - score.length - 1;
+  const room = Math.floor((layout.cellWidth - 40) / 6.7) - score.length;
   const text = step.text.replace(/\s+/g, " ").trim();
   return [score, s("tspan", { class: "words", dx: score === "" ? 0 : 6 }, text.length > room ? `${text.slice(0, room - 1)}…` : text)];
 }

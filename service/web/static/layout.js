@@ -23,11 +23,11 @@ const WIDEST = 190;
 const NARROWEST = 20;
 
 /**
- * @param {{n: number, columns: number, available: number, answers: boolean}} picture number of particles and columns, the width in
- *   which it should fit, and whether there are answers to show at the right
+ * @param {{n: number, columns: number, available: number, answers: boolean, lanes: boolean}} picture number of particles and columns,
+ *   the width in which it should fit, whether there are answers to show at the right, and rounds to show below
  * @returns {Layout}
  */
-export function layoutOf({ n, columns, available, answers }) {
+export function layoutOf({ n, columns, available, answers, lanes }) {
   const right = answers ? Math.min(120, Math.max(64, available * 0.14)) : 16;
   const shown = Math.max(columns, 4);
   const cellWidth = Math.max(NARROWEST, Math.min(WIDEST, (available - LEFT - right) / shown));
@@ -37,7 +37,7 @@ export function layoutOf({ n, columns, available, answers }) {
   const laneGap = 30;
   return {
     width: Math.max(available, LEFT + columns * cellWidth + right),
-    height: bottom + N_LANES * (laneHeight + laneGap) + 8,
+    height: bottom + (lanes ? N_LANES * (laneHeight + laneGap) : 0) + 8,
     columns,
     left: LEFT,
     top: TOP,

@@ -12,7 +12,7 @@
  * @property {string} text
  * @property {string} finish
  * @property {number} nTokens
- * @property {number[] | null} logProbs
+ * @property {{text: string, logProb: number | null}[] | null} tokens of a step of a final particle, where the server shows them
  * @property {number | null} score
  * @property {{text: string, score: number | null} | null} successor the look-ahead that was drawn for its score
  * @property {boolean} carried whether it is a finished solution that waits for the others
@@ -119,9 +119,7 @@ function takeStep(search, event) {
     }
   }
   const fresh = tip !== null && t <= tip.t ? null : tip; // a method that sweeps several times begins again
-  add(search, slot, t, fresh, {
-    text: event.text, finish: event.finish, nTokens: event.n_tokens, logProbs: event.log_probs ?? null,
-  });
+  add(search, slot, t, fresh, { text: event.text, finish: event.finish, nTokens: event.n_tokens });
 }
 
 /** @param {Search} search @param {Scored} event */
@@ -169,14 +167,33 @@ function takeResult(search, result) {
   /** @type {Map<string, string | null>} */
   const answers = new Map();
   for (const particle of result.particles ?? []) {
-    answers.set(particle.steps.map((step) => step.text).join("\u0000"), particle.finished ? particle.answer : null);
+    answers.set(keyOf(particle.steps), particle.finished ? particle.answer : null);
   }
   for (const step of search.steps) {
     if (!isFinished(step)) continue;
-    const found = answers.get(pathTo(step).map((each) => each.text).join("\u0000"));
+    const found = answers.get(keyOf(pathTo(step)));
     if (found !== undefined) step.answer = found;
     search.changed.add(step);
   }
+  takeTokens(search, result);
+}
+
+/** @param {Search} search @param {Result} result */
+function takeTokens(search, result) {
+  /** @type {Map<string, Step["tokens"]>} */
+  const tokens = new Map();
+  for (const { steps } of result.particles ?? []) {
+    steps.forEach(({ tokens: texts, logprobs }, i) => {
+      if (texts && logprobs) tokens.set(keyOf(steps.slice(0, i + 1)), texts.map((text, k) => ({ text, logProb: logprobs[k] ?? null })));
+    });
+  }
+  if (tokens.size === 0) return;
+  for (const step of search.steps) if (!step.carried) step.tokens = tokens.get(keyOf(pathTo(step))) ?? null;
+}
+
+/** @param {{text: string}[]} steps @returns {string} equal for equal texts only */
+function keyOf(steps) {
+  return steps.map(({ text }) => text).join("\u0000");
 }
 
 /**
@@ -186,7 +203,7 @@ function takeResult(search, result) {
 function add(search, slot, t, parent, more) {
   /** @type {Step} */
   const step = {
-    logProbs: null, score: null, successor: null, carried: false,
+    tokens: null, score: null, successor: null, carried: false,
     answer: more.finish === "eos" || more.finish === "answer" ? boxed(more.text) : null,
     ...more,
     slot, t, parent, children: [], alive: true, round: null, continuedBy: [],

@@ -3,7 +3,7 @@
  *
  * @typedef {{answer: string, probability: number, n_particles: number}} AnswerShare
  * @typedef {{code: string, message: string}} SearchWarning
- * @typedef {{text: string, finish: string, n_tokens: number, log_probs?: number[] | null}} StepOut
+ * @typedef {{text: string, finish: string, n_tokens: number, tokens?: string[] | null, logprobs?: (number | null)[] | null}} StepOut
  * @typedef {{steps: StepOut[], scores: number[], lineage: number[], finished: boolean, answer: string | null,
  *   log_weight: number | null}} ParticleOut
  * @typedef {{t: number, ess: number, entropy: number, temperature: number, resampled: boolean, distinct_ancestors: number}} StepRecord
@@ -13,8 +13,8 @@
  *   particles?: ParticleOut[], id?: string}} Result
  *
  * @typedef {{type: "started", id: string, method: string, n_particles: number, seed: number, prompt_tokens: number | null}} Started
- * @typedef {{type: "step", particle: number, t: number, text: string, finish: string, n_tokens: number, lookahead: boolean,
- *   log_probs?: number[] | null}} StepTaken
+ * @typedef {{type: "step", particle: number, t: number, text: string, finish: string, n_tokens: number,
+ *   lookahead: boolean}} StepTaken
  * @typedef {{type: "scored", particle: number, t: number, score: number, lookahead: boolean}} Scored
  * @typedef {StepRecord & {type: "resampled", ancestors: number[], n_finished: number, answer: string | null,
  *   distribution?: AnswerShare[], weights?: number[], probabilities?: number[] | null}} Resampled
