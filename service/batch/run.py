@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from epf.core.errors import DeadlineExceeded, InvalidRequest
 from epf.core.merge import merge
+from epf.core.off_loop import off_loop
 from epf.search.result import Usage
 from epf.search.runner import SearchRequest
 from epf.service.batch.schemas import (
@@ -25,7 +27,7 @@ from epf.service.searches.lease import Lease
 from epf.service.searches.models import Models
 from epf.service.searches.resolve import check_length, resolve
 from epf.service.settings import Settings
-from epf.service.solve.schemas import SolveResponse
+from epf.service.solve.schemas import SolveResponse, n_log_probs
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ async def _solve(batch: Batch, index: int, lease: Lease, id: str) -> ProblemEven
     custom_id = batch.body.problems[index].custom_id
     try:
         result = await lease.solve(batch.requests[index])
-        response = SolveResponse.of(result, particles=batch.body.return_particles, id=id)
+        make = partial(SolveResponse.of, result, particles=batch.body.return_particles, id=id)
+        response = await off_loop(n_log_probs(result), make)
     except Exception as error:
         return FailedEvent(type="failed", index=index, custom_id=custom_id, error=detail_of(error))
     return SolvedEvent(type="solved", index=index, custom_id=custom_id, result=response)

@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
 from epf.core.generator import Finish
+from epf.core.off_loop import off_loop
 from epf.search.events import Answered, Resampled, Scored, Started, StepTaken, TextSampled
 from epf.search.result import AnswerShare
 from epf.search.runner import SearchRequest
@@ -15,7 +17,7 @@ from epf.service.http.errors import detail_of
 from epf.service.http.schemas import ErrorDetail
 from epf.service.http.sse import event_frame
 from epf.service.searches.lease import Lease
-from epf.service.solve.schemas import REQUEST_ID, SolveResponse
+from epf.service.solve.schemas import REQUEST_ID, SolveResponse, n_log_probs
 
 
 class StartedEvent(BaseModel):
@@ -107,8 +109,14 @@ async def frames(
     """Server-sent events of one search. The lease is taken before the first one, so that a refusal is an ordinary error."""
     async with leasing as lease, aclosing(lease.stream(request)) as events:
         async for event in events:
-            if not isinstance(event, TextSampled):  # every step follows as a whole
-                yield frame(to_schema(event, id=id, particles=particles))
+            if isinstance(event, TextSampled):  # every step follows as a whole
+                continue
+            write = partial(_written, event, id=id, particles=particles)
+            yield await off_loop(n_log_probs(event.result), write) if isinstance(event, Answered) else write()
+
+
+def _written(event: Started | StepTaken | Scored | Resampled | Answered, *, id: str, particles: bool) -> str:
+    return frame(to_schema(event, id=id, particles=particles))
 
 
 def error_frame(error: Exception) -> str:

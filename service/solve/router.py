@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import APIRouter, Request, Response
 
 from epf.core.errors import NotFound
+from epf.core.off_loop import off_loop
 from epf.search.runner import SearchRequest
 from epf.service.http.body import BoundedRoute
 from epf.service.http.disconnect import cancel_on_disconnect
@@ -13,7 +14,7 @@ from epf.service.http.sse import EventStream
 from epf.service.searches.lease import Lease
 from epf.service.searches.resolve import check_length, resolve
 from epf.service.solve.events import SolveEvent, error_frame, frames
-from epf.service.solve.schemas import CancelResponse, SolveRequest, SolveResponse
+from epf.service.solve.schemas import CancelResponse, SolveRequest, SolveResponse, n_log_probs
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
 
 router = APIRouter(tags=["search"], route_class=BoundedRoute)
@@ -70,6 +71,10 @@ async def cancel(id: str, searches: RunningSearches, caller: Caller) -> CancelRe
 
 async def _solve(
     request: SearchRequest, leasing: AbstractAsyncContextManager[Lease], id: str, particles: bool
-) -> SolveResponse:
+) -> SolveResponse | Response:
     async with leasing as lease:
-        return SolveResponse.of(await lease.solve(request), particles=particles, id=id)
+        result = await lease.solve(request)
+    if not request.options.logprobs:
+        return SolveResponse.of(result, particles=particles, id=id)
+    content = await off_loop(n_log_probs(result), lambda: SolveResponse.of(result, id=id).model_dump_json(exclude_unset=True))
+    return Response(content, media_type="application/json")

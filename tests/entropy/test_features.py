@@ -12,11 +12,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from benchmarks.entropy.superposition import DENSITIES, correlation, counted
 from epf.core.errors import InvalidRequest
 from epf.entropy.core.information import FloatArray, hill
 from epf.entropy.features.autoencoder import fit, loss_and_gradients
 from epf.entropy.features.maths import Effective, effective_features, effective_values
-from epf.entropy.features.schema import FeaturesInput
 from epf.entropy.registry import TOOLS
 from epf.search.smc.weights import ess
 
@@ -133,50 +133,13 @@ def test_the_autoencoder_finds_the_number_of_features_in_the_states(n_features: 
     assert of(again.codes).number == pytest.approx(of(found.codes).number, rel=0.02)
 
 
-def superposed(density: float, seed: int) -> tuple[FloatArray, float]:
-    """Hidden states of a toy model that holds up to 40 features in 14 neurons, and the number of features that it represents.
-
-    Toy of Elhage et al., "Toy Models of Superposition" (arXiv 2209.10652), as in the paper: x' = relu(W^T W x + b) learns to
-    reconstruct x, whose 40 features are each active with probability ``density``. The dense model keeps no more features than
-    it has neurons; the sparser the features, the more of them it holds in superposition. It represents sum min(1, |W_i|^2).
-    """
-    n, m, batch, rate = 40, 14, 256, 3e-3
-    rng = np.random.default_rng(seed)
-
-    def draw(size: int) -> FloatArray:
-        return rng.random((size, n)) * (rng.random((size, n)) < density)
-
-    weights, bias = rng.normal(size=(m, n)) * 0.5 / math.sqrt(m), np.zeros(n)
-    mean, square = [np.zeros((m, n)), np.zeros(n)], [np.zeros((m, n)), np.zeros(n)]
-    for t in range(1, 1501):
-        x = draw(batch)
-        hidden = x @ weights.T
-        output = hidden @ weights + bias
-        by_output = np.where(output > 0, np.maximum(output, 0) - x, 0) * (2 / batch)
-        gradients = hidden.T @ by_output + weights @ by_output.T @ x, by_output.sum(axis=0)
-        for k, gradient in enumerate(gradients):  # Adam
-            mean[k] = 0.9 * mean[k] + 0.1 * gradient
-            square[k] = 0.999 * square[k] + 0.001 * gradient**2
-            change = rate * mean[k] / (1 - 0.9**t) / (np.sqrt(square[k] / (1 - 0.999**t)) + 1e-8)
-            if k == 0:
-                weights = weights - change
-            else:
-                bias = bias - change
-    return draw(3000) @ weights.T, float(np.minimum(1, (weights**2).sum(axis=0)).sum())
-
-
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.slow
 def test_the_count_follows_the_features_that_a_model_holds_in_superposition(seed: int) -> None:
-    truth, counted = [], []
-    for density in (1.0, 0.25, 0.05, 0.01):
-        hidden, n_features = superposed(density, seed)
-        found = fit(hidden, width=4 * hidden.shape[1], sparsity=FeaturesInput().sparsity, epochs=800, seed=seed)
-        truth.append(n_features)
-        counted.append(of(found.codes).number)
-    assert truth[0] == pytest.approx(14, abs=1)
-    assert truth[-1] == pytest.approx(40, abs=1)
-    assert np.corrcoef(truth, counted)[0, 1] >= 0.94, (truth, counted)
+    pairs = [counted(density, seed) for density in DENSITIES]
+    assert pairs[0][0] == pytest.approx(14, abs=1)
+    assert pairs[-1][0] == pytest.approx(40, abs=1)
+    assert correlation(pairs) >= 0.94, pairs
 
 
 def test_groups_are_counted_separately() -> None:
