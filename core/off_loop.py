@@ -23,6 +23,9 @@ async def off_loop(n_chars: int, work: Callable[[], T]) -> T:
 
     Cancelling the call does not end the work in the thread, whose result is then dropped.
     """
-    if n_chars < LONG_CHARS:
-        return await in_turn(work)
+    return await (in_turn(work) if n_chars < LONG_CHARS else in_thread(work))
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Return ``work()``, which is done in the thread for long texts, one piece of work after the other."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, partial(copy_context().run, work))

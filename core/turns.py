@@ -20,29 +20,34 @@ TURN_S: Final = 0.005
 
 
 class Turns:
-    """The turns of one event loop, and the work that waits for the next. First come, first served."""
+    """The turns of one event loop, and the work that waits for the next.
+
+    New work comes first, in the order of its arrival. Work that goes on with itself gets the rest of each turn, and at least
+    one piece, so that neither keeps the other waiting for long.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._next_turn = loop.call_soon
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._new: deque[Callable[[], object]] = deque()
+        self._going_on: deque[Callable[[], object]] = deque()
         self._spent_s = 0.0
         self._counting = False
 
     def do(self, work: Callable[[], object]) -> None:
         """Do ``work``, which must not raise, now or in a later turn."""
         if self.is_over:
-            self._waiting.append(work)
+            self._new.append(work)
         else:
             self._spend(work)
 
     def do_later(self, work: Callable[[], object]) -> None:
-        """Do ``work``, which must not raise, after all that waits. Only work calls this, to go on with itself."""
-        self._waiting.append(work)
+        """Do ``work``, which must not raise, after new work. Only work calls this, to go on with itself."""
+        self._going_on.append(work)
 
     @property
     def is_over(self) -> bool:
-        """Whether further work has to wait, because it has no time in this turn or because other work is waiting."""
-        return self._spent_s >= TURN_S or bool(self._waiting)
+        """Whether new work has to wait, because it has no time in this turn or because other new work is waiting."""
+        return self._spent_s >= TURN_S or bool(self._new)
 
     def _spend(self, work: Callable[[], object]) -> None:
         if not self._counting:
@@ -55,8 +60,12 @@ class Turns:
     def _begin(self) -> None:
         self._spent_s = 0.0
         self._counting = False
-        while self._waiting and self._spent_s < TURN_S:
-            self._spend(self._waiting.popleft())
+        while self._new and self._spent_s < TURN_S:
+            self._spend(self._new.popleft())
+        for _ in range(len(self._going_on)):
+            self._spend(self._going_on.popleft())
+            if self.is_over:
+                break
 
 
 _TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 from functools import partial
 from types import FrameType
@@ -31,6 +32,8 @@ and run out of file descriptors.
 """
 QUEUE: Final = 1024
 """Number of new connections that wait in the kernel to be accepted."""
+SWITCH_S: Final = 0.001
+"""Time after which a thread that computes gives way to the event loop. Python's default is 5 ms, for each wait of the loop."""
 CLOSING_S = 3
 """Time for clients to read the rest of their responses after all work has ended."""
 
@@ -117,6 +120,7 @@ def run(app: FastAPI, settings: Settings) -> None:
         logger.info("listening on %s", _url(listening))
         # Building the document of all routes takes a second. The models are loaded meanwhile.
         threading.Thread(target=app.openapi, daemon=True).start()
+        sys.setswitchinterval(SWITCH_S)
         loop = partial(watched_loop, state.metrics.loop)
         with telemetry(), asyncio.Runner(loop_factory=loop) as runner:
             runner.run(Server(config_of(app, settings, state.metrics), state).serve([listening]))

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed, SearchServiceError
+from epf.core.off_loop import off_loop
 from epf.search.answers.checker import AnswerChecker, classes_at_once
 from epf.search.answers.extract import final_answer, settled_answer
 from epf.search.confidence.fitted import ConfidenceMap
@@ -63,7 +65,8 @@ async def select_answer(
     """
     options = run.options
     reason = stop_reason(outcome, options, run.failure, waited_for)
-    answers = _answers(outcome.trajectories, options)
+    n_chars = sum(len(step.text) for trajectory in outcome.trajectories for step in trajectory.steps)
+    answers = await off_loop(n_chars, partial(_answers, outcome.trajectories, options))
     votes = vote_weights(outcome.trajectories, outcome.log_weights, options)
     assert options.answer_selection is not None, "resolved options have a way to select the answer"
     with run.meter.measure("resampling"):

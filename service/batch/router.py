@@ -31,7 +31,7 @@ async def solve_batch(
     A problem that fails does not affect the others. The limits of a request and `max_seconds` apply to each problem. All
     searches are cancelled if the client disconnects.
     """
-    batch = batch_of(body, settings, searches.models)
+    batch = await batch_of(body, settings, searches.models)
     leasing = searches.lease(caller=caller, id=request_id, n_particles=batch.n_particles, max_seconds=None)
     events = frames(batch, leasing, id=request_id)
     return EventStream(events, error_frame, keep_alive_s=settings.keep_alive_s, send_timeout_s=settings.send_timeout_s)

@@ -10,6 +10,7 @@ from typing import Any
 from epf.core.errors import DeadlineExceeded, InvalidRequest
 from epf.core.merge import merge
 from epf.core.off_loop import off_loop
+from epf.core.turns import in_turn
 from epf.search.result import Usage
 from epf.search.runner import SearchRequest
 from epf.service.batch.schemas import (
@@ -56,15 +57,17 @@ class Batch:
         return max(deadlines, default=None)
 
 
-def batch_of(body: BatchRequest, settings: Settings, models: Models) -> Batch:
-    """The searches of ``body``. The limits of a request apply to each problem.
+async def batch_of(body: BatchRequest, settings: Settings, models: Models) -> Batch:
+    """The searches of ``body``, resolved one by one in turns of the event loop. The limits of a request apply to each problem.
 
     Raises:
         InvalidRequest: no reward model for a method that needs one, or an option out of range; ``param``
             names it, for example ``problems.3.top_p``.
     """
     shared = body.chosen()
-    requests = tuple(_resolve(i, problem, shared, settings, models) for i, problem in enumerate(body.problems))
+    requests = tuple(
+        [await in_turn(partial(_resolve, i, problem, shared, settings, models)) for i, problem in enumerate(body.problems)]
+    )
     batch = Batch(body, requests, min(body.concurrency, len(requests)))
     if batch.n_particles > settings.max_particles:
         message = f"the {batch.concurrency} largest problems may have at most {settings.max_particles} particles together"

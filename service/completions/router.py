@@ -4,7 +4,7 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from epf.core.off_loop import off_loop
+from epf.core.off_loop import in_thread, off_loop
 from epf.service.chat.stream import error_frames
 from epf.service.chat.unsupported import BOOKKEEPING, header_of
 from epf.service.completions.request import CompletionRequest
@@ -17,6 +17,9 @@ from epf.service.http.openapi import ANY_ERROR, event_stream
 from epf.service.http.schemas import ErrorBody
 from epf.service.http.sse import EventStream
 from epf.service.state import Caller, RequestId, RunningSearches, ServerSettings
+
+MANY_PROMPTS = 8
+"""Number of prompts from which a thread is worth its while: resolving each of them takes half a millisecond."""
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=BoundedRoute)
 
@@ -46,8 +49,9 @@ async def completions(
 
     The searches are cancelled if the client disconnects.
     """
-    n_chars = sum(map(len, body.prompt))
-    completion = await off_loop(n_chars, partial(completion_of, body, settings, searches.models))
+    resolved = partial(completion_of, body, settings, searches.models)
+    is_short = len(body.prompt) < MANY_PROMPTS
+    completion = await (off_loop(sum(map(len, body.prompt)), resolved) if is_short else in_thread(resolved))
     leasing = completion.choices.lease(searches, caller, request_id)
     names = sorted((body.model_extra or {}).keys() - BOOKKEEPING - OWN_NEUTRAL.keys())
     names += sorted(f"stream_options.{name}" for name in (body.stream_options and body.stream_options.model_extra) or {})
