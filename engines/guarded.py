@@ -154,7 +154,7 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing. This is not the directory of a model or tokenizer.")
     data: dict[str, Any] = json.loads(path.read_bytes())
-    return data
+    return {**data, "added_tokens": data.get("added_tokens") or []}
 
 
 def pattern_of(names: Collection[str]) -> re.Pattern[str] | None:

@@ -101,9 +101,10 @@ def _is_local(scope: Scope, headers: Headers) -> bool:
 
 
 def host_of(headers: Headers) -> str:
-    """The requested host without its port, localhost if the client names none."""
+    """The requested host without its port, localhost if the client names none. Empty for what is no host, such as a@b."""
+    host = headers.get("host", "localhost")
     try:
-        return urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
+        return (urlsplit(f"//{host}").hostname or "") if not set("@/?#\\").intersection(host) else ""
     except ValueError:
         return ""
 
