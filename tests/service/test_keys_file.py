@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,14 @@ def test_the_scoring_server_reads_the_file_too(tmp_path: Path) -> None:
             assert [await status(client, key, "/metrics") for key in (ALICE, BOB)] == [401, 200]
 
     asyncio.run(scenario())
+
+
+def test_the_documented_file_is_valid() -> None:
+    page = Path(__file__).parents[2] / "docs" / "deploying.md"
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    owners = parse_keys(block.encode(), "keys")
+    assert owners.keys() == {"alice", "bob"}
+    assert owners["alice"].limits == OwnLimits(60, "none")
 
 
 def test_limits_of_nobody() -> None:

@@ -39,13 +39,13 @@ class Authentication:
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] == "http":
-            await self._keys.refresh()
-            scope["caller"] = self._caller(scope)
+            scope["caller"] = await self._caller(scope)
         await self.app(scope, receive, send)
 
-    def _caller(self, scope: Scope) -> str:
+    async def _caller(self, scope: Scope) -> str:
         if scope["path"] in self._open_paths and scope["method"] in OPEN_METHODS:
             return ANONYMOUS
+        await self._keys.refresh()
         headers = Headers(scope=scope)
         if self._keys:
             return self._owner(headers)
