@@ -12,7 +12,7 @@ from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamReje
 from epf.engines.http.replicas import is_log_prob
 from epf.engines.http.sse import END_GRACE_S
 from epf.generators.openai.completions import Choice, Cut, End, contents_of
-from epf.generators.openai.top_tokens import bytes_of, most_likely
+from epf.generators.openai.top_tokens import bytes_of, most_likely_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _named(log_probs: object, n_top: int) -> list[Piece]:
 
 
 def _top(listed: object, n: int) -> TopTokens:
-    return tuple((token if isinstance(token, bytes) else b"", value) for token, value in most_likely(listed, n)) if n else ()
+    return most_likely_texts(listed, n) if n else ()
 
 
 def _number(value: Any) -> float:

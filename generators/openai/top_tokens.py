@@ -5,7 +5,7 @@ A token is named by its text, by its bytes or, as vLLM does on request and llama
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from epf.core.errors import GeneratorError
@@ -19,14 +19,26 @@ _TOKEN_ID = re.compile(r"token_id:(\d+)")
 
 
 def most_likely(listed: object, n: int) -> NamedTokens:
-    """The ``n`` most likely of the tokens that a server lists; one without a log probability is left out.
+    """The ``n`` most likely of the tokens that a server lists, by ids as far as they are named; see :func:`ranked`."""
+    return ranked(_entries(listed), n)
+
+
+def most_likely_texts(listed: object, n: int) -> TopTokens:
+    """Like :func:`most_likely`, by bytes; a token that is named by its id only has none."""
+    return tuple(
+        (b"" if isinstance(token, int) else token, value) for token, value in ranked(_entries(listed, by_ids=False), n)
+    )
+
+
+def ranked(entries: Iterable[tuple[int | bytes, Any]], n: int) -> NamedTokens:
+    """The ``n`` most likely of the listed tokens; one without a log probability is left out.
 
     Servers list the sampled token as well, however unlikely it is.
 
     Raises:
         GeneratorError: a log probability is not a number of at most 0.
     """
-    named = [(token, float(value)) for token, value in _entries(listed) if value is not None and _checked(value)]
+    named = [(token, float(value)) for token, value in entries if value is not None and _checked(value)]
     return tuple(sorted(named, key=lambda one: -one[1])[:n])
 
 
@@ -45,15 +57,18 @@ def bytes_of(entry: dict[str, Any]) -> bytes:
     return str(entry.get("token") or "").encode(errors="surrogatepass")
 
 
-def _entries(listed: object) -> Iterator[tuple[int | bytes, Any]]:
+def _entries(listed: object, *, by_ids: bool = True) -> Iterator[tuple[int | bytes, Any]]:
     if isinstance(listed, dict):
         for token, value in listed.items():
             named = _TOKEN_ID.fullmatch(token)
             yield int(named[1]) if named else token.encode(errors="surrogatepass"), value
     for entry in listed if isinstance(listed, list) else ():
         if isinstance(entry, dict):
-            token_id = entry.get("id")
-            yield token_id if type(token_id) is int and token_id >= 0 else bytes_of(entry), entry.get("logprob")
+            token_id: Any = entry.get("id")
+            if by_ids and type(token_id) is int and token_id >= 0:
+                yield token_id, entry.get("logprob")
+            else:
+                yield bytes_of(entry), entry.get("logprob")
 
 
 def _checked(value: object) -> bool:

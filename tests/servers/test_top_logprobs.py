@@ -82,11 +82,11 @@ def vllm(top: dict[str, Any] | None = None) -> bytes:
     return sse(*events, chunk("", "stop", token_ids=[]))
 
 
-def llama_cpp(*, ids: bool = True) -> bytes:
+def llama_cpp() -> bytes:
     """llama.cpp lists objects with ids in answer to its own field, also in completions."""
 
     def entry(id_: int, token: str, logprob: float) -> dict[str, Any]:
-        return ({"id": id_} if ids else {}) | {"token": token, "bytes": list(token.encode()), "logprob": logprob}
+        return {"id": id_, "token": token, "bytes": list(token.encode()), "logprob": logprob}
 
     top = [entry(OTHERS[1], "9", -2.0), entry(OTHERS[0], "7", -0.25)]
     events = [
@@ -125,7 +125,14 @@ LISTED = [{"token": "7", "logprob": -0.25, "bytes": [55]}, {"token": "9", "logpr
         pytest.param(
             chat([{"token": "7", "logprob": -0.25, "bytes": None}, LISTED[1]]), "flags", "top_logprobs", 2, id="SGLang"
         ),
-        pytest.param(llama_cpp(ids=False), "text", "logprobs", 2, id="llama.cpp by text"),
+        pytest.param(
+            chat([{"id": OTHERS[0], **LISTED[0]}, {"id": OTHERS[1], **LISTED[1]}]),
+            "plain",
+            "top_logprobs",
+            2,
+            id="llama.cpp chat",
+        ),
+        pytest.param(llama_cpp(), "text", "logprobs", 2, id="llama.cpp by text"),
         pytest.param(text(), "text", "logprobs", 2, id="completions by text"),
     ],
 )
