@@ -168,6 +168,7 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, JsonValue]]]:
     rows = list(_rows(path, text))
     if not rows:
         raise InvalidRequest(f"{path} is empty: write one JSON object per line.", param="file")
+    rows = [(row, _result_of(value)) for row, value in rows if not _has_no_result(value)] or rows[:1]
     for row, value in rows:
         if not isinstance(value, dict):
             raise InvalidRequest(f"Row {row} of {path} must be a JSON object.", param="file")
@@ -195,6 +196,25 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
                 raise InvalidRequest(f"Row {row} of {path} is not valid JSON: {error}.", param="file") from None
 
 
+SEARCH_EVENTS = frozenset({"started", "step", "scored", "resampled", "failed", "done"})
+"""Events of a streamed search or batch that contain no result."""
+
+
+def _has_no_result(value: JsonValue) -> bool:
+    """Whether a row is an event of a search before its result, or says that a search failed."""
+    if not isinstance(value, dict):
+        return False
+    failed = isinstance(value.get("error"), dict) and value.keys() <= {"row", "problem", "error", "type"}
+    return failed or (value.get("type") in SEARCH_EVENTS and "steps" not in value)
+
+
+def _result_of(value: JsonValue) -> JsonValue:
+    """The result in the last event of a streamed search, or in an event of a batch; any other row as it is."""
+    if isinstance(value, dict) and value.get("type") in ("answer", "solved") and isinstance(value.get("result"), dict):
+        return value["result"]
+    return value
+
+
 def is_trace(row: dict[str, JsonValue]) -> bool:
     """Whether a row is a trace, a solved problem or a completion, rather than the arrays of a tool."""
     return "particles" in row or bool(row.keys() & {"steps", "answer", "correct"}) or is_completion(row)
@@ -215,6 +235,9 @@ def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]], *, apart: bool =
         return completed
     found: list[Trace] = []
     for row, value in rows:
+        if "stop_reason" in value and "particles" not in value:
+            fix = "ask for them with return_particles or logprobs (epf solve --json --logprobs)"
+            raise InvalidRequest(f"Row {row} is the result of a search without its particles: {fix}.", param="file")
         try:
             found.extend(
                 Solved.model_validate(value).traces(f"row {row}" if apart else None)

@@ -131,6 +131,35 @@ def test_the_command_line_writes_what_the_tools_read(tmp_path: Path, capsys: pyt
     assert found["n_tokens"] == sum(step["n_tokens"] for row in rows for step in steps_of(row))
 
 
+def test_saved_streams_and_files_with_failures_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everything that a search writes: the events of one or of a batch, and lines of problems of which one failed."""
+    options = {"n_particles": 2, "seed": 1, "logprobs": True}
+
+    async def send() -> list[str]:
+        async with embedded() as client:
+            return [
+                (await client.post("/solve", json={"problem": PROBLEM, "stream": True, **options})).text,
+                (await client.post("/solve/batch", json={"problems": [PROBLEM, "17 * 24 = ?"], **options})).text,
+            ]
+
+    solve, batch = asyncio.run(send())
+    failed = {"row": 2, "problem": "x", "error": {"message": "no", "type": "t", "param": None, "code": "c"}}
+    lines = [{"row": 1, "problem": PROBLEM, **events_of(solve)[-1]["result"]}, failed]
+    for text, n_traces in ((solve, 2), (batch, 4), ("\n".join(map(json.dumps, lines)), 2)):
+        file = tmp_path / "saved.txt"
+        file.write_text(text)
+        assert main(["entropy", "tokens", str(file), "--json"]) == 0
+        names = {row["name"].split(".")[0] for row in json.loads(capsys.readouterr().out)["rows"]}
+        assert len(names) == n_traces
+
+
+def test_a_result_without_particles_says_how_to_get_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "solved.json"
+    file.write_text(json.dumps(posted("/solve", BODY).json()))
+    assert main(["entropy", "tokens", str(file)]) == 2
+    assert "without its particles: ask for them with return_particles or logprobs" in capsys.readouterr().err
+
+
 def test_tokens_are_only_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["solve", "--logprobs", PROBLEM]) == 2
     assert "Add --json" in capsys.readouterr().err
