@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epf.core.generator import Step
-from epf.generators.steps import read_step
+from epf.generators.steps import read_step, split_step
 
 EOS = 0
 PIECES = (
@@ -117,3 +117,13 @@ def test_the_steps_of_a_text_are_the_text(ids: list[int], limits: list[int], sep
     whole = written.decode(errors="replace")
     begun = steps[-1].finish != "eos" and whole.endswith("�")
     assert text + rest == whole or (begun and text + rest == whole[:-1])
+
+
+def test_the_most_likely_tokens_stay_with_their_tokens() -> None:
+    tops = tuple(((bytes([65 + i]), -0.5 - i),) for i in range(4))
+    spell = {1: b"a", 2: b"\n\n", 3: b"b", 4: b"c", 9: b""}.__getitem__
+    step = read_step([1, 2, 3, 4], (-0.1, -0.2, -0.3, -0.4), [9], "\n\n", (), spell, tops)
+    assert (step.token_ids, step.log_probs, step.top_log_probs) == ((1, 2), (-0.1, -0.2), tops[:2])
+    whole = Step((1, 2, 3, 4), "a\n\nbc", "eos", (-0.1, -0.2, -0.3, -0.4), top_log_probs=tops)
+    parts = split_step(whole, "\n\n", spell)
+    assert [part.top_log_probs for part in parts] == [tops[:2], tops[2:]]

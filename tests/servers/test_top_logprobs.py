@@ -238,3 +238,18 @@ def test_requests_of_one_search_still_share_a_prompt() -> None:
         return Answer(sse(*({"choices": [e["choices"][0] | {"index": i}]} for i in range(n) for e in one)))
 
     run(answer, test)
+
+
+def test_a_chat_without_log_probabilities_is_asked_once_more_and_not_in_forms_that_change_nothing() -> None:
+    """`logprobs` is true in a chat: a smaller number of tokens is no other form of it."""
+
+    def answer(request: Request) -> Answer:
+        words = "`logprobs` is not supported by this model"
+        return Answer({"error": {"message": words}}, 400) if "logprobs" in request.body else Answer(chat(None))
+
+    async def test(generator: Generator, server: Upstreams) -> None:
+        await step_of(generator)
+        assert ["logprobs" in request.body for request in server.requests] == [True, False]
+        assert "top_logprobs" not in server.requests[-1].body
+
+    run(answer, test, "plain")
