@@ -143,6 +143,9 @@ class Settings(BaseSettings):
         EffortParticles(), description="Number of particles of each reasoning effort of the OpenAI API."
     )
     max_body_bytes: int = Field(256 * 1024, ge=1, description="Maximum size of a request body, in bytes.")
+    max_bodies_bytes: int = Field(
+        256 * 1024 * 1024, ge=1, description="Maximum size of the bodies of all current requests together, in bytes."
+    )
     max_problem_chars: int = Field(
         20_000, ge=1, description="Maximum length of a problem and of a chat message, in characters."
     )

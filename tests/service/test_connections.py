@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import os
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +18,13 @@ from epf.service.app import create_app
 from epf.service.scoring_app import create_scoring_app
 from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
+from tests.processes import running
 from tests.service.metrics_client import Reading
 from tests.service.serving import GUARD_S, Connection, posted, served
 
 SHORT = 0.05
+N_FILES = 128
+PROBLEM = "There are 45 birds on a wire. 17 fly away. How many are left?"
 BUILDS = {
     "serve": lambda settings: create_app(ScriptedGenerator(), ScriptedRewardModel(), settings),
     "serve-prm": lambda settings: create_scoring_app(ScriptedRewardModel(), settings),
@@ -122,7 +129,7 @@ def test_the_body_of_a_refused_request_has_a_time_limit() -> None:
 
     async def scenario() -> None:
         app = service(body_timeout_s=SHORT, api_keys={"alice": "k" * 20})
-        async with served(app) as address, posted(address, "/solve", {}, **{"content-length": "1000"}) as client:
+        async with served(app) as address, posted(address, "/solve", {}, **{"content-length": "100000"}) as client:
             assert (await client.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 401 ")
             closed = asyncio.create_task(rest(client))
             while not closed.done():
@@ -282,3 +289,42 @@ def test_one_address_may_have_a_limit_of_its_own() -> None:
             await asyncio.gather(*holding)
 
     asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["serve", "serve-prm"])
+def test_few_file_descriptors_are_enough_for_strangers_and_probes(command: str, tmp_path: Path) -> None:
+    """Three times as many half heads arrive at once as the process may open files."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+    limited = f'ulimit -n {N_FILES}; exec "$@"'
+    run = "import sys; from epf.cli.main import main; sys.exit(main())"
+    epf = [sys.executable, "-c", run, command, "--port", str(address[1])]
+    log = tmp_path / "log"
+
+    async def attack() -> None:
+        async with httpx.AsyncClient(base_url=url_of(address), timeout=GUARD_S) as early, AsyncExitStack() as clients:
+            while True:
+                with suppress(httpx.TransportError):
+                    if (await early.get("/readyz")).status_code == 200:
+                        break
+                await asyncio.sleep(0.1)
+            half = b"GET / HTTP/1.1\r\n"
+            await asyncio.gather(*(clients.enter_async_context(connected(address, half)) for _ in range(3 * N_FILES)))
+            for path in ("/healthz", "/readyz", "/metrics"):
+                async with httpx.AsyncClient(base_url=early.base_url, timeout=GUARD_S) as stranger:
+                    response = await stranger.get(path)
+                    assert response.status_code == 200
+            assert value_of(response, "process_max_fds") == N_FILES
+            assert value_of(response, "process_open_fds") < N_FILES
+            assert 0 < value_of(response, "epf_connections", state="waiting") <= N_FILES / 2
+            body = {"problem": PROBLEM, "steps": ["45 - 17 = 28."]}
+            async with httpx.AsyncClient(base_url=early.base_url, timeout=GUARD_S) as stranger:
+                assert (await stranger.post("/score", json=body)).status_code == 200
+
+    environment = {**os.environ, "EPF_DRAIN_NOTICE_S": "0"}
+    with log.open("w") as lines, running(["bash", "-c", limited, "bash", *epf], env=environment, stderr=lines):
+        asyncio.run(asyncio.wait_for(attack(), GUARD_S))
+    text = log.read_text()
+    assert f"half of the {N_FILES} files" in text
+    assert "out of system resource" not in text, "asyncio then accepts no connections for a second"

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -97,6 +98,32 @@ def test_a_body_that_does_not_arrive_ends_the_connection(n_announced: int, statu
             assert answer.startswith(f"HTTP/1.1 {status} ")
             assert "connection: close" in answer
             assert f'"code":"{code}"' in answer
+
+    asyncio.run(scenario())
+
+
+def test_all_bodies_together_are_limited_while_they_arrive() -> None:
+    """Each of them is within its limit."""
+
+    async def scenario() -> None:
+        part, length = b" " * 800, {"content-length": "900"}
+        async with asyncio.timeout(GUARD_S), served(service(max_bodies_bytes=2000)) as address, AsyncExitStack() as clients:
+            senders = [await clients.enter_async_context(posted(address, "/solve", {}, **length)) for _ in range(3)]
+            answers = []
+            for client in senders:
+                client.writer.write(part)
+                answers.append(asyncio.create_task(client.reader.read()))
+            done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            (refused,) = done
+            text = (await refused).decode()
+            assert text.startswith("HTTP/1.1 503 ")
+            assert "EPF_MAX_BODIES_BYTES" in text
+            for client in senders:
+                client.writer.close()
+            await asyncio.wait(answers)
+            async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", timeout=GUARD_S) as asker:
+                while (await asker.post("/solve", content=b" " * 1000, headers=JSON)).status_code == 503:
+                    pass  # until the server has noticed that the others are gone
 
     asyncio.run(scenario())
 

@@ -1,8 +1,8 @@
-"""Limits on the size and duration of a request body, enforced before it is parsed."""
+"""Limits on the size and duration of request bodies, each and all together, enforced before they are parsed."""
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import BytesIO
 
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from epf.core.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, SearchServiceError
 from epf.service.http.disconnect import CLIENT_GONE, ClientGone
 from epf.service.http.errors import response_to
+from epf.service.http.middleware.body_room import BodyRoom
 from epf.service.http.middleware.compression import decompressed, is_compressed
 
 
@@ -24,26 +25,34 @@ class BodyLimit:
     server, such as a disconnect. ``max_bytes_under`` has the limits of path prefixes that differ.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, max_bytes_under: Mapping[str, int], timeout_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_bytes: int, max_bytes_under: Mapping[str, int], max_bytes_in_all: int, timeout_s: float
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.max_bytes_under = max_bytes_under
         self.timeout_s = timeout_s
+        self._room = BodyRoom(max_bytes_in_all)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the body and pass it on, or respond with 400, 408, 413 or 415."""
+        """Read the body and pass it on, or respond with 400, 408, 413, 415 or 503."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        with self._room.taken() as take:
+            await self._respond(scope, receive, send, take)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send, take: Callable[[int], None]) -> None:
         deadline_s = asyncio.get_running_loop().time() + self.timeout_s
         try:
             max_bytes = self._limit(scope["path"])
             headers = Headers(scope=scope)
             compressed = is_compressed(headers)
             _check_announced(headers, max_bytes)
-            body = await self._read(receive, max_bytes, deadline_s)
+            body = await self._read(receive, max_bytes, deadline_s, take)
             if compressed:
                 body = await decompressed(body, max_bytes)
+                take(len(body))
                 _describe(scope, body)
             replayed = _replayed(body, receive)
         except ClientGone:
@@ -58,7 +67,7 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         return next((limit for start, limit in self.max_bytes_under.items() if path.startswith(start)), self.max_bytes)
 
-    async def _read(self, receive: Receive, max_bytes: int, deadline_s: float) -> bytes:
+    async def _read(self, receive: Receive, max_bytes: int, deadline_s: float, take: Callable[[int], None]) -> bytes:
         body = BytesIO()  # unlike a bytearray, it gives its content away without a copy
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -67,7 +76,7 @@ class BodyLimit:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise ClientGone
-                    body.write(message.get("body", b""))
+                    take(body.write(message.get("body", b"")))
                     if body.tell() > max_bytes:
                         raise _too_large(max_bytes)
                     more = message.get("more_body", False)

@@ -29,6 +29,7 @@ def install(app: FastAPI, state: ServerState, *, open_paths: Collection[str] = (
         BodyLimit,
         max_bytes=settings.max_body_bytes,
         max_bytes_under={"/entropy/": settings.max_entropy_body_bytes},
+        max_bytes_in_all=settings.max_bodies_bytes,
         timeout_s=settings.body_timeout_s,
     )
     app.add_middleware(CanonicalPaths)
