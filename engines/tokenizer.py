@@ -20,7 +20,7 @@ from epf.engines.guarded import BYTE_OF, GuardedTokenizer, is_byte_level, normal
 from epf.engines.onnx.config import read_json
 from epf.engines.plain_marks import PlainMarks
 
-MAX_TEXTS_BYTES = 32 * 2**20
+MAX_TEXTS_BYTES = 8 * 2**20
 """Maximum memory of the texts whose tokens are remembered, and of these tokens."""
 
 DIGESTED_IDS = 64

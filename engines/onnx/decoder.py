@@ -51,8 +51,8 @@ class Decoder:
         self._cache[:, :, row, :, start : start + segment.shape[3]] = segment
 
     def read(self, row: int, start: int, end: int) -> Floats:
-        """Return a copy of the keys and values at some positions of a row, ``(layers, 2, heads, end - start, head_dim)``."""
-        return self._cache[:, :, row, :, start:end].copy()
+        """Return the keys and values at some positions of a row, ``(layers, 2, heads, end - start, head_dim)``, as a view."""
+        return self._cache[:, :, row, :, start:end]
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first ``length`` positions of one row to another."""

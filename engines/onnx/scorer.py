@@ -70,7 +70,7 @@ class Scorer:
                 return ScoreResult(_sigmoid(path[-1].logit), 0)
             path = path[:-1]
         for node in path:
-            self._decoder.write(0, node.end - len(node.ids), node.cache)
+            self._decoder.write(0, node.end - len(node.ids), self._prefixes.content(node))
         done = path[-1].end if path else 0
         logit = float(self._decoder.extend(0, done, ids[done:])[0])
         self._remember(request, done, logit)

@@ -124,7 +124,7 @@ class Stepper:
         slot = len(self._rows)
         path = self._prefixes.find(ids)
         for node in path:
-            self._decoder.write(slot, node.end - len(node.ids), node.cache)
+            self._decoder.write(slot, node.end - len(node.ids), self._prefixes.content(node))
         done = path[-1].end if path else 0
         if done < len(ids):
             self._decoder.extend(slot, done, ids[done:])

@@ -22,7 +22,7 @@ def reader(ids: tuple[int, ...]) -> Callable[[int, int], Floats]:
 
 
 def content(cache: PrefixCache, ids: tuple[int, ...]) -> list[int]:
-    parts: list[Floats] = [node.cache.ravel() for node in cache.find(ids)]
+    parts: list[Floats] = [cache.content(node).ravel() for node in cache.find(ids)]
     return [int(value) for part in parts for value in part]
 
 
