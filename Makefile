@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-service bench-overhead bench-real bench-speed docs-figures
+.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -160,6 +160,11 @@ bench-hanging: $(DEV) ## Measure what a stranger notices of answers that hang
 
 bench-hung: $(DEV) ## Measure searches while one of several model servers hangs (ten minutes)
 	$(VENV)/bin/python -m benchmarks.hung_servers
+bench-soak: $(DEV) ## Measure what a server holds after 30,000 mixed requests (half an hour)
+	nice $(VENV)/bin/python -m benchmarks.soak
+
+bench-half-open: $(DEV) ## Measure what a stranger notices of 500 connections that send nothing more
+	$(VENV)/bin/python -m benchmarks.half_open
 
 bench-service: $(DEV) ## Measure what HTTP adds to a search
 	$(VENV)/bin/python -m benchmarks.service_overhead
