@@ -298,6 +298,10 @@ def render(conversation: Sequence[Message] | str, system_prompt: str | None, gen
 def _prompt_ids(generator: Generator, request: SearchRequest) -> tuple[int, ...]:
     try:
         ids = render(request.prompt or (Message("user", request.problem),), request.options.system_prompt, generator)
+    except InvalidRequest as error:
+        if not request.prompt and error.param == "messages":
+            error.param = "problem"
+        raise
     except SearchServiceError:
         raise
     except Exception as error:

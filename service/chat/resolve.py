@@ -100,6 +100,10 @@ def check_context(
     """
     try:
         n_tokens = len(render(prompt, system_prompt, generator))
+    except InvalidRequest as error:
+        if error.param in ("messages", "problem"):
+            error.param = field
+        raise
     except SearchServiceError:
         raise
     except Exception:
