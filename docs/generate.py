@@ -1,6 +1,7 @@
 """The generated parts of the pages: ``cog -r -I docs docs/*.md`` writes them, ``cog --check ...`` compares them."""
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from benchmarks.regimes.page import short_table
+from benchmarks.regimes.summary import Line
 from epf.core.errors import SearchServiceError
 from epf.diagnosis.check import Check
 from epf.diagnosis.endpoint import Endpoint
@@ -71,6 +74,12 @@ def methods() -> str:
         own = [f"`{name}`" for name in SearchOptions.model_fields if name in method.own and method.reads(name)]
         rows.append((f"`{method.name}`", method.summary, ", ".join(own)))
     return _table(("method", "what it does", "reads in addition"), rows)
+
+
+def regimes() -> str:
+    """What methods solve in worlds that are known exactly."""
+    recorded = json.loads((ROOT / "benchmarks" / "results" / "regimes.json").read_text(encoding="utf-8"))
+    return short_table([Line(**line) for line in recorded["lines"]]) + "\n"
 
 
 def options(*, research: bool) -> str:

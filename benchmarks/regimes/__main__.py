@@ -65,7 +65,8 @@ def main() -> None:
     found = [Line(**line) for line in result["lines"]]
     save(recorded, result, page(found, result["slopes"]))
     draw(found, PICTURE)
-    FINISHED.unlink(missing_ok=True)
+    if not args.page:
+        FINISHED.unlink()
 
 
 if __name__ == "__main__":

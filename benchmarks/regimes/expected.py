@@ -15,7 +15,7 @@ FORKS = (
     "epf_published, uncorrected look-ahead",
     "pf, guesses x 0.25",
     "pf, guesses x 0.1",
-    "pf_once",
+    "pf_once, power 1",
     "pf_once, guesses x 0.25",
     "pf, islands of 4",
 )

@@ -1,6 +1,7 @@
 """The picture of docs/choosing.md: what methods solve in three worlds, and what they gain over PF on the map between them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +30,11 @@ METHODS: Final = {
 GAINS: Final = {
     "best_of_n": "best of N",
     "epf": "epf",
-    "epf_published": "published\nePF",
-    "epf_published, look-ahead": "+ look-\nahead",
-    "pf, calibrated": "PF,\ncalibrated",
-    "pf_once, calibrated": "pf_once,\ncalibrated",
+    "epf_published": "published ePF",
+    "epf_published, look-ahead": "  with look-ahead",
+    "pf, calibrated": "PF, calibrated",
+    "pf_once, power 0.25": "pf_once, power 0.25",
+    "pf_once, calibrated": "pf_once, calibrated",
 }
 STRONGEST = 40.0
 """Gain in points at which the colours end."""
@@ -41,8 +43,8 @@ STRONGEST = 40.0
 def draw(lines: Sequence[Line], out: Path) -> None:
     """Draw both parts."""
     by_cell = {(line.place, line.n, line.method): line for line in lines}
-    figure = plt.figure(figsize=(11.5, 12.5), layout="constrained")
-    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=[4.6, 7.9], squeeze=False))
+    figure = plt.figure(figsize=(12.5, 13), layout="constrained")
+    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=[4.4, 8.6], squeeze=False))
     panels = top.subplots(1, len(WORLDS), sharey=True)
     for panel, (place, title) in zip(panels, WORLDS.items(), strict=True):
         _accuracy(panel, by_cell, place, title)
@@ -53,8 +55,9 @@ def draw(lines: Sequence[Line], out: Path) -> None:
     maps = bottom.subplots(1, len(numbers), sharey=True)
     for panel, n in zip(maps, numbers, strict=True):
         shades = _gains(panel, by_cell, n)
-    bar = bottom.colorbar(shades, ax=maps, shrink=0.5, aspect=30)
-    bar.set_label("points gained over PF on the same problems")
+    bottom.suptitle("Points gained over PF on the same problems", fontsize=12)
+    bar = bottom.colorbar(shades, ax=maps, shrink=0.4, aspect=30)
+    bar.set_label("points")
     figure.savefig(out, dpi=110)
     plt.close(figure)
 
@@ -74,14 +77,22 @@ def _accuracy(panel: Any, by_cell: dict[tuple[str, int, str], Line], place: str,
 
 
 def _gains(panel: Any, by_cell: dict[tuple[str, int, str], Line], n: int) -> Any:
-    gains = np.array([[by_cell[place, n, method].gain for method in GAINS] for place in MAP])
+    """One row for each world: what PF solves, and what the others gain over it."""
+    plain = [by_cell[place, n, "pf"].solved for place in MAP]
+    gains = np.array([[np.nan, *(by_cell[place, n, method].gain for method in GAINS)] for place in MAP])
     shades = panel.imshow(gains, cmap="RdBu", vmin=-STRONGEST, vmax=STRONGEST, aspect="auto")
     for (row, column), gain in np.ndenumerate(gains):
         colour = "white" if abs(gain) > 0.7 * STRONGEST else "black"
-        panel.text(column, row, f"{gain:+.0f}", ha="center", va="center", fontsize=9, color=colour)
-    panel.set_title(f"Gain over PF with {n} particles", fontsize=11)
-    panel.set_xticks(range(len(GAINS)), list(GAINS.values()), fontsize=8.5)
-    panel.set_yticks(range(len(MAP)), [f"{place} ({by_cell[place, 32, 'pf'].solved:.0f} %)" for place in MAP], fontsize=9)
+        text = f"{gain:+.0f}" if column else f"{plain[row]:.0f}"
+        panel.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+    panel.set_title(f"{n} particles", fontsize=11)
+    panel.set_xticks(
+        range(1 + len(GAINS)), ["PF, % solved", *GAINS.values()], fontsize=9, rotation=40, ha="right", rotation_mode="anchor"
+    )
+    panel.set_yticks(range(len(MAP)), MAP, fontsize=9)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
+    for row, (place, below) in enumerate(pairwise(MAP)):
+        if place.split()[:2] != below.split()[:2]:
+            panel.axhline(row + 0.5, color="black", lw=0.8)
     return shades

@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks import answers, calibration, confidence, methods, overconfidence, real_model, search_overhead, service_overhead
 from benchmarks.output import RESULTS
+from benchmarks.regimes import page as regimes
+from benchmarks.regimes.summary import Line
 from epf.evaluation.report.statistics import Interval
 
 
@@ -27,6 +29,11 @@ def page_on_overconfidence() -> str:
     return overconfidence.page(depths, lines)
 
 
+def page_on_regimes() -> str:
+    result = recorded("regimes")
+    return regimes.page([Line(**line) for line in result["lines"]], result["slopes"])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "answers": lambda: answers.page(recorded("answers")),
     "calibration": lambda: calibration.page(recorded("calibration")),
@@ -34,6 +41,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "methods/table": lambda: methods.short_table(recorded("methods/report")) + "\n",
     "overconfidence": page_on_overconfidence,
     "real_model": lambda: real_model.page([real_model.Line(**line) for line in recorded("real_model")["lines"]]),
+    "regimes": page_on_regimes,
     "search_overhead": lambda: search_overhead.page(recorded("search_overhead")["lines"]),
     "service_overhead": lambda: service_overhead.page(recorded("service_overhead")["lines"]),
 }
