@@ -12,8 +12,8 @@ particles stay where they are, so that none is dropped and none is copied.
 
 Ours: the answer does not come from the weights. All finished particles vote with the probability that their last score states,
 which is the expected number of right particles per answer, because a search wants the best solution rather than a sample of
-the target. Where early scores mislead, this more than doubles what plain filtering solves; where every step decides anew and
-scores are sharp, it is worse (``docs/choosing.md``).
+the target. Where early scores mislead, this doubles what plain filtering solves; where every step decides anew and scores are
+sharp, it is much worse (``docs/choosing.md``).
 """
 
 from epf.search.methods.epf import run_epf
