@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -92,8 +92,9 @@ async def process(command: Sequence[str], health: str, *, settings: dict[str, st
                 await asyncio.sleep(0.2)
         yield running
     finally:
-        os.killpg(running.pid, signal.SIGCONT)
-        os.killpg(running.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGCONT)
+            os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
 

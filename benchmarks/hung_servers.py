@@ -33,6 +33,7 @@ N_CALLERS = 10
 MAX_SECONDS = 10
 ROLES = ("generator", "reward_model")
 BACK_S = 120
+MAX_WARM_UP = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,9 @@ async def both(service: Service, role: str, fault: str) -> dict[str, Any]:
 async def measure(faults: Sequence[str], roles: Sequence[str], *, with_vllm: bool) -> dict[str, Any]:
     """Return all figures."""
     async with served(with_vllm=with_vllm) as service:
-        await round_of(service)  # the first searches find out what the servers support
+        for _ in range(MAX_WARM_UP):  # the first searches find out what the servers support, and vLLM compiles
+            if (await round_of(service)).answered == N_CALLERS:
+                break
         ones = [await one_of_two(service, role, fault) for role in roles for fault in faults]
         pairs = [await both(service, role, fault) for role in roles for fault in faults if fault in (STOPPED, "health only")]
     return {

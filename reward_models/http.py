@@ -1,6 +1,7 @@
 """Reward models behind HTTP: the connection to their servers, and the client of ``epf serve-prm``."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.reward_model import Score
@@ -48,23 +49,23 @@ class HttpRewardModel(SharedRewardModel):
         self._upstream = upstream
 
     async def _compute(self, problem: str, steps: tuple[str, ...]) -> Score:
+        body = {"problem": problem, "steps": list(steps)}
         try:
-            answer = await self._upstream.post("/score", {"problem": problem, "steps": list(steps)}, affinity=problem)
+            return await self._upstream.read("/score", body, _score, affinity=problem)
         except UpstreamRejected as rejected:
             raise error_of(rejected, self._upstream, (problem, *steps)) from None
-        probability, n_tokens = answer.get("probability"), answer.get("n_tokens")
-        if not isinstance(probability, float | int) or not is_number(probability) or not 0 <= probability <= 1:
-            raise RewardModelError(f"{self._where} returned no probability in [0, 1].")
-        if not isinstance(n_tokens, int) or isinstance(n_tokens, bool) or n_tokens < 0:
-            raise RewardModelError(f"{self._where} returned no valid number of tokens.")
-        return Score(float(probability), n_tokens)
-
-    @property
-    def _where(self) -> str:
-        return f"The server of the reward model at {address(self._upstream.url)}"
 
     async def _check_ready(self) -> None:
         await self._upstream.ready("/readyz")
 
     async def _release(self) -> None:
         await self._upstream.aclose()
+
+
+def _score(answer: dict[str, Any]) -> Score:
+    probability, n_tokens = answer.get("probability"), answer.get("n_tokens")
+    if not isinstance(probability, float | int) or not is_number(probability) or not 0 <= probability <= 1:
+        raise RewardModelError("The reward model's server returned no probability in [0, 1].")
+    if not isinstance(n_tokens, int) or isinstance(n_tokens, bool) or n_tokens < 0:
+        raise RewardModelError("The reward model's server returned no valid number of tokens.")
+    return Score(float(probability), n_tokens)

@@ -24,7 +24,7 @@ from typing import Generic, TypeVar
 from epf.core.deadlines import WorkDeadline, work_deadline
 from epf.core.errors import SearchServiceError
 from epf.engines.http.errors import RetryableError, UpstreamRejected
-from epf.engines.http.health import Health, Probe
+from epf.engines.http.health import LOADING_S, Health, Probe
 from epf.engines.http.replica import Replica
 from epf.engines.http.watch import Patience, Watch
 from epf.engines.http.wording import Wording
@@ -49,8 +49,6 @@ USUAL = 2.0
 MARGIN = 0.1
 MAX_MARGIN_S = 0.5
 """How long before its caller's deadline a call of a server that hangs fails: a tenth of the time left, at most this."""
-LOADING_S = 300.0
-"""Maximum wait for a server that loads its model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,6 @@ class Attempts:
     async def make(self, call: Call[T]) -> T:
         """Make attempts until one succeeds or no further one is allowed."""
         self._retries = min(self._retries + RETRIES_PER_CALL, MAX_RETRIES_SAVED)
-        self._health.try_with(call.probe)
         order = self._rendezvous_order(call.affinity)
         deadline = work_deadline()
         loaded_by_s = asyncio.get_running_loop().time() + _before(deadline, LOADING_S)

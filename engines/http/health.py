@@ -14,6 +14,7 @@ answered before, whose response nobody reads.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -35,6 +36,8 @@ EJECTION_S = 5.0
 """Time between the health checks of an ejected replica."""
 LONGEST_EJECTION_S = 40.0
 """Maximum time between two requests that try whether a replica that failed its calls is well: twice as long each time."""
+LOADING_S = 300.0
+"""Maximum wait for a server that loads its model."""
 LOADING_POLL_S = 1.0
 """Time between the health checks of a server that loads its model."""
 MAX_FAILED_CALLS = 3
@@ -121,10 +124,6 @@ class Health:
             self.eject(replica, reason, fails_calls=fails_calls, private=private)
         return unreachable or many
 
-    def try_with(self, probe: Probe) -> None:
-        """Use this request for trying whether a replica is well, unless another one is known."""
-        self._example = self._example or probe
-
     def check(self, replica: Replica) -> "asyncio.Task[bool]":
         """Whether the replica responds, in a check that all callers share. It is ejected if it does not."""
         running = self._checks.get(replica)
@@ -198,7 +197,7 @@ class Health:
 
     async def _responds_to_call(self, replica: Replica) -> bool:
         if self._example is None:
-            return True
+            return True  # no server has responded to any call yet, so a request to try it with is not known
         try:
             await self._example(replica.url, self.stall_s())
         except (TimeoutError, RetryableError, SearchServiceError):
@@ -209,9 +208,11 @@ class Health:
 
     async def _load(self, replica: Replica) -> None:
         status: int | None = 503
-        while status is not None and status >= 500:
-            await asyncio.sleep(LOADING_POLL_S)
-            status = await self._connections.status(f"{replica.url}/health")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOADING_S):
+                while status is not None and status >= 500:
+                    await asyncio.sleep(LOADING_POLL_S)
+                    status = await self._connections.status(f"{replica.url}/health")
 
     @staticmethod
     def _task(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

@@ -7,17 +7,17 @@ off, even in the middle of a stream, is therefore requested again from the start
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from epf.core.errors import SearchServiceError
 from epf.engines.http.address import base_address
-from epf.engines.http.attempts import LOADING_S, Attempts, Call
+from epf.engines.http.attempts import Attempts, Call
 from epf.engines.http.connections import MAX_RESPONSE_BYTES, PROBE_TIMEOUT_S, Connections
 from epf.engines.http.errors import RetryableError, UpstreamRejected
-from epf.engines.http.health import LOADING_POLL_S, Health
+from epf.engines.http.health import LOADING_POLL_S, LOADING_S, MAX_FAILED_CALLS, Health
 from epf.engines.http.private import texts_of
 from epf.engines.http.replica import Replica
 from epf.engines.http.watch import Watch
@@ -87,11 +87,18 @@ class Upstream:
             UpstreamRejected: the server refuses the request; :meth:`rejection` makes an error of it.
             SearchServiceError: of the class given; no attempt returned a JSON object.
         """
-        return await self._exchange("POST", path, body, affinity)
+        return await self.read(path, body, _whole, affinity=affinity)
+
+    async def read(self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], T], *, affinity: str = "") -> T:
+        """Return what ``read`` makes of the response to ``body``; otherwise like :meth:`post`.
+
+        An error of ``read`` that begins with the name of the server gets the address of the one that has responded.
+        """
+        return await self._exchange("POST", path, body, affinity, read)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Like :meth:`post`, without a body."""
-        return await self._exchange("GET", path, None, "")
+        return await self._exchange("GET", path, None, "", _whole)
 
     @property
     def url(self) -> str:
@@ -101,8 +108,8 @@ class Upstream:
     async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the response to a GET, or to a POST of ``body``, of the first replica that can be reached.
 
-        Each replica is asked once at most, for a few seconds. Of failures, only the
-        silence of one of several replicas is logged: this is for questions before any work.
+        Each replica is asked once at most, for a few seconds. Of failures, only the silence of one of several replicas is
+        logged: this is for questions before any work.
 
         Raises:
             UpstreamRejected: that replica refuses the request; :meth:`rejection` makes an error of it.
@@ -170,12 +177,8 @@ class Upstream:
                 self._connections.events(url + path, body, max_bytes, lasting) as events,
                 aclosing(self._timely(events, timeout, watch)) as timely,
             ):
-                try:
+                with self._located(url):
                     return await read(timely)
-                except SearchServiceError as error:
-                    error.args = (self._wording.located(url, error.message),)
-                    error.message = error.args[0]
-                    raise
 
         async def probe(url: str, wait_s: float) -> None:
             async with asyncio.timeout(wait_s) as timeout, self._connections.events(url + path, body, max_bytes) as events:
@@ -227,9 +230,13 @@ class Upstream:
         await self._health.aclose()
         await self._connections.aclose()
 
-    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None, affinity: str) -> dict[str, Any]:
-        async def attempt(url: str, _timeout: asyncio.Timeout, _watch: Watch) -> dict[str, Any]:
-            return await self._connections.json(method, url + path, body)
+    async def _exchange(
+        self, method: str, path: str, body: dict[str, Any] | None, affinity: str, read: Callable[[dict[str, Any]], T]
+    ) -> T:
+        async def attempt(url: str, _timeout: asyncio.Timeout, _watch: Watch) -> T:
+            response = await self._connections.json(method, url + path, body)
+            with self._located(url):
+                return read(response)
 
         async def probe(url: str, wait_s: float) -> None:
             async with asyncio.timeout(wait_s):
@@ -253,6 +260,16 @@ class Upstream:
             self._check_open()
             raise self._error(f"The server of {self._owner} did not finish within {deadline_s:g} seconds.") from None
 
+    @contextmanager
+    def _located(self, url: str) -> Iterator[None]:
+        """Put the address of a server into errors that begin with its name."""
+        try:
+            yield
+        except SearchServiceError as error:
+            error.message = self._wording.located(url, error.message)
+            error.args = (error.message,)
+            raise
+
     async def _is_loading(self, replica: Replica) -> bool:
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
@@ -270,7 +287,7 @@ class Upstream:
     async def _unready(self, replica: Replica, paths: Sequence[str], unknown: bool) -> str:
         """Why a replica is not ready, in words that complete "its server ..."; empty if it is."""
         if replica.fails_calls:
-            return "does not respond to requests"
+            return "fails requests" if replica.n_failed >= MAX_FAILED_CALLS else "does not respond to requests"
         for path in paths:
             status = await self._connections.status(replica.url + path)
             if status is None:
@@ -289,6 +306,10 @@ class Upstream:
     def _check_open(self) -> None:
         if self._closed:
             raise self._error(f"The connection to the server of {self._owner} is closed.")
+
+
+def _whole(response: dict[str, Any]) -> dict[str, Any]:
+    return response
 
 
 def is_number(value: object) -> bool:

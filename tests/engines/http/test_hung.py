@@ -230,6 +230,7 @@ def test_a_server_that_fails_one_call_after_the_other_is_ejected(failing: Answer
             assert await ask(replicas, home) == [1, 2]
         assert replicas._replicas[0].n_ejections == 1
         assert replicas._attempts._retries > 50
+        assert "fails requests" in await replicas._unready(replicas._replicas[0], ["/health"], unknown=False)
         assert paths(servers[1]).count("/stream") == 100
         servers[0].answer = only(GOOD)
         await until(lambda: not replicas._replicas[0].ejected)
@@ -335,6 +336,32 @@ def test_an_error_about_a_response_names_the_server_that_sent_it() -> None:
         assert caught.value.message == str(caught.value)
 
     run([lambda _: GOOD, lambda _: GOOD], test)
+
+
+def test_an_error_about_a_score_names_the_server_that_sent_it() -> None:
+    def refuse(_: object) -> None:
+        raise GeneratorError("The server of the generator sent nonsense.")
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        with pytest.raises(GeneratorError) as caught:
+            await replicas.read("/score", {}, refuse, affinity=of(1)[0])
+        assert str(caught.value) == f"The server of the generator at {servers[1].url} sent nonsense."
+
+    run([lambda _: WELL, lambda _: WELL], test)
+
+
+def test_a_server_that_never_answered_anything_comes_back_with_its_health() -> None:
+    """No request is known with which it could be tried, and nobody sends one to a service that is not ready."""
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        for _ in range(3):
+            with pytest.raises(GeneratorError, match="status 500"):
+                await ask(replicas)
+        assert replicas._replicas[0].n_ejections == 1
+        await until(lambda: not replicas._replicas[0].ejected)
+        await replicas.ready("/health")
+
+    run([only(Answer({"error": "no"}, 500))], test)
 
 
 def test_the_request_that_tries_a_server_repeats_one_that_was_answered() -> None:
