@@ -96,7 +96,8 @@ class Health:
         """Send calls to the replica, which has responded."""
         if replica.ejected:
             replica.ejected = replica.fails_calls = False
-            replica.silence.heard(self._now())
+            replica.restored_s = self._now()
+            replica.silence.heard(replica.restored_s)
             logger.warning("replica %d of %s is reachable again", replica.number, self.owner)
 
     def succeeded(self, replica: Replica, probe: Probe) -> None:

@@ -4,7 +4,7 @@ STALL_S = 5.0
 """Minimum silence that counts as a stall."""
 SLOWER = 4.0
 """How many times the longest silence of late that ended well counts as a stall."""
-PERIOD_S = 300.0
+PERIOD_S = 600.0
 """How long a silence that ended well is remembered: one to two such periods."""
 
 

@@ -66,6 +66,9 @@ def test_a_server_that_hangs_although_its_health_is_well_is_left_and_comes_back(
         before = len(servers[0].requests)
         assert await ask(replicas, home) == [1, 2]
         assert paths(servers[0])[before:] == ["/stream"]
+        longest_s = replicas._health.pace.longest_s(asyncio.get_running_loop().time())
+        assert longest_s is not None
+        assert longest_s < 0.5, "a silence that ended in an ejection is not what is usual"
 
     run([only(GOOD), only(GOOD)], test, timeout_s=60)
     ejected, back = caplog.messages
