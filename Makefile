@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-overhead bench-real bench-speed docs-figures
+.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-page bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -169,6 +169,9 @@ bench-half-open: $(DEV) ## Measure what a stranger notices of 500 connections th
 bench-service: $(DEV) ## Measure what HTTP adds to a search
 	$(VENV)/bin/python -m benchmarks.service_overhead
 
+bench-page: $(DEV) ## Measure how fast the page draws a search (needs Chromium: make tools)
+	$(VENV)/bin/python -m benchmarks.page
+
 bench-real: $(VLLM) $(REAL_MODEL) ## Measure a real model on real problems, next to the embedded pair: make bench-real DATA=svamp.jsonl (an hour)
 	$(VLLM_VENV)/bin/python -m benchmarks.real_model --data "$(DATA)" --model $(REAL_MODEL)
 
@@ -179,6 +182,7 @@ docs-figures: $(DEV) ## Draw README's picture and that of the rooms, record the 
 	$(VENV)/bin/python -m benchmarks.picture
 	$(VENV)/bin/python -m benchmarks.architecture
 	$(VENV)/bin/python -m benchmarks.entropy
+	$(VENV)/bin/python -m benchmarks.page_figures
 
 bench-speed: $(TRAIN) ## Measure the speed of the embedded models, compared with transformers (needs torch)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed

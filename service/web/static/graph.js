@@ -9,7 +9,10 @@ import { isFinished } from "./search.js";
 /** @import { Layout } from "./layout.js" */
 /** @import { Search, Step } from "./search.js" */
 
-/** @typedef {{node: SVGGElement, mark: SVGRectElement, label: SVGTextElement, edge: SVGPathElement | null}} Drawn */
+/** @typedef {{node: SVGGElement, mark: SVGRectElement, label: SVGTextElement | null, edge: SVGPathElement | null}} Drawn */
+
+/** Number of steps above which nothing fades gradually. */
+const LARGE = 300;
 
 export class Graph {
   /**
@@ -26,6 +29,8 @@ export class Graph {
     /** @type {Layout | null} */
     this.layout = null;
     this.available = 640;
+    this.nRounds = 0;
+    this.running = true;
     this.axis = s("g", { class: "axis", "aria-hidden": "true" });
     this.edges = s("g", { class: "edges", "aria-hidden": "true" });
     this.nodes = s("g", { class: "nodes" });
@@ -47,10 +52,13 @@ export class Graph {
     const { search } = this;
     if (search.n === 0) return;
     const answers = search.steps.some(isFinished);
-    const layout = layoutOf({ n: search.n, columns: search.columns, available: this.available, answers, lanes: search.rounds.length > 0 });
-    const moved = this.layout === null || Object.entries(layout).some(([name, value]) => this.layout?.[/** @type {keyof Layout} */ (name)] !== value);
+    const layout = layoutOf({ n: search.n, columns: search.columns, available: this.available, answers, lanes: search.rounds.length > 0, running: this.running });
+    const before = this.layout;
+    const moved = before === null || before.cellWidth !== layout.cellWidth || before.cellHeight !== layout.cellHeight;
+    const grown = moved || before.width !== layout.width || before.height !== layout.height || before.columns !== layout.columns;
     this.layout = layout;
-    if (moved) {
+    if (grown) {
+      this.svg.classList.toggle("large", search.steps.length > LARGE);
       this.svg.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
       this.svg.setAttribute("width", String(layout.width));
       this.svg.setAttribute("height", String(layout.height));
@@ -59,8 +67,11 @@ export class Graph {
     for (const step of moved ? search.steps : search.changed) this.#place(step, layout);
     search.changed.clear();
     if (this.selected === null && search.steps.length > 0) this.#drawnOf(search.steps[0]).node.setAttribute("tabindex", "0");
-    this.#drawAnswers(layout);
-    if (search.rounds.length > 0) drawLanes(this.lanes, search, layout);
+    if (grown || this.nRounds !== search.rounds.length || search.result !== null) {
+      this.#drawAnswers(layout);
+      if (search.rounds.length > 0) drawLanes(this.lanes, search, layout);
+      this.nRounds = search.rounds.length;
+    }
     this.svg.setAttribute("aria-label", `Steps of ${search.n} particles. Move between them with the arrow keys.`);
   }
 
@@ -88,10 +99,10 @@ export class Graph {
     const known = this.drawn.get(step);
     if (known !== undefined) return known;
     const mark = s("rect");
-    const label = s("text", { dy: "0.35em" });
-    const node = s("g", { role: "button", tabindex: "-1" }, mark, label);
+    const node = s("g", { role: "button", tabindex: "-1" }, mark);
     const edge = step.parent === null ? null : s("path");
-    const drawn = { node, mark, label, edge };
+    /** @type {Drawn} */
+    const drawn = { node, mark, label: null, edge };
     this.drawn.set(step, drawn);
     stepOf.set(node, step);
     this.nodes.append(node);
@@ -101,7 +112,8 @@ export class Graph {
 
   /** @param {Step} step @param {Layout} layout */
   #place(step, layout) {
-    const { node, mark, label, edge } = this.#drawnOf(step);
+    const drawn = this.#drawnOf(step);
+    const { node, mark, edge } = drawn;
     const x = xOf(layout, step.t);
     const y = yOf(layout, step.slot);
     const [width, height] = sizeOf(step, layout);
@@ -118,8 +130,15 @@ export class Graph {
     node.setAttribute("class", classes.join(" "));
     const colour = step.score === null ? null : colourOf(step.score);
     if (colour !== null) set(mark, dropped ? { fill: "none", stroke: colour } : { fill: colour, stroke: colour });
-    label.replaceChildren(...(layout.labelled && !step.carried ? labelOf(step, layout) : []));
-    set(label, layout.written ? { "text-anchor": "start", x: 9 - width / 2 } : { "text-anchor": "middle", x: 0 });
+    const words = layout.labelled && !step.carried ? labelOf(step, layout) : [];
+    if (drawn.label === null && words.length > 0) {
+      drawn.label = s("text", { dy: "0.35em" });
+      node.append(drawn.label);
+    }
+    if (drawn.label !== null) {
+      drawn.label.replaceChildren(...words);
+      set(drawn.label, layout.written ? { "text-anchor": "start", x: 9 - width / 2 } : { "text-anchor": "middle", x: 0 });
+    }
     node.setAttribute("aria-label", nameOf(step, dropped));
     if (edge !== null && step.parent !== null) {
       edge.setAttribute("d", curve(layout, step.parent, step));
@@ -204,7 +223,7 @@ function neighbour(search, from, key) {
 /** @param {Step} step @param {Layout} layout @returns {[number, number]} */
 function sizeOf(step, layout) {
   if (step.carried) return [Math.min(10, layout.cellWidth * 0.4), Math.min(10, layout.cellHeight * 0.5)];
-  if (layout.written) return [layout.cellWidth - 22, Math.min(24, layout.cellHeight - 8)];
+  if (layout.written) return [layout.cellWidth - 16, Math.min(24, layout.cellHeight - 8)];
   if (layout.labelled) return [Math.min(46, layout.cellWidth - 10), Math.min(22, layout.cellHeight - 8)];
   const side = Math.min(14, layout.cellWidth - 6, layout.cellHeight - 3);
   return [side, side];
@@ -229,7 +248,7 @@ function rounded(score) {
 function labelOf(step, layout) {
   const score = step.score === null ? "" : rounded(step.score);
   if (!layout.written) return [score];
-  const room = Math.floor((layout.cellWidth - 40) / 6.7) - score.length;
+  const room = Math.floor((layout.cellWidth - 34) / 6.7) - score.length;
   const text = step.text.replace(/\s+/g, " ").trim();
   return [score, s("tspan", { class: "words", dx: score === "" ? 0 : 6 }, text.length > room ? `${text.slice(0, room - 1)}…` : text)];
 }
@@ -244,5 +263,5 @@ function nameOf(step, dropped) {
 
 /** @param {Element} element @param {Record<string, string | number>} attributes */
 function set(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  for (const name in attributes) element.setAttribute(name, String(attributes[name]));
 }

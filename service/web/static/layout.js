@@ -20,16 +20,18 @@ export const N_LANES = 3;
 const LEFT = 36;
 const TOP = 22;
 const WIDEST = 190;
+/** Columns for which there is room while a search runs: the picture changes its scale at few of its steps. */
+const ROOMS = [4, 6, 9, 14, 21, 32, 48, 72];
 const NARROWEST = 20;
 
 /**
- * @param {{n: number, columns: number, available: number, answers: boolean, lanes: boolean}} picture number of particles and columns,
- *   the width in which it should fit, whether there are answers to show at the right, and rounds to show below
+ * @param {{n: number, columns: number, available: number, answers: boolean, lanes: boolean, running: boolean}} picture number of particles and columns,
+ *   the width in which it should fit, whether there are answers to show at the right, rounds to show below, and more columns to come
  * @returns {Layout}
  */
-export function layoutOf({ n, columns, available, answers, lanes }) {
+export function layoutOf({ n, columns, available, answers, lanes, running }) {
   const right = answers ? Math.min(120, Math.max(64, available * 0.14)) : 16;
-  const shown = Math.max(columns, 4);
+  const shown = (running ? ROOMS.find((room) => room >= columns) : undefined) ?? Math.max(columns, 4);
   const cellWidth = Math.max(NARROWEST, Math.min(WIDEST, (available - LEFT - right) / shown));
   const cellHeight = n <= 12 ? 34 : n <= 20 ? 26 : n <= 40 ? 18 : 13;
   const bottom = TOP + n * cellHeight;

@@ -11,6 +11,9 @@ import { apply, isFinished, newSearch } from "./search.js";
 /** @import { Step } from "./search.js" */
 /** @import { SearchEvent, Stored } from "./types.js" */
 
+/** A drawing is followed by this many times its own duration in which the page only listens to its reader. */
+const SHARE = 3;
+
 export class RunView {
   /**
    * @param {string} title
@@ -46,6 +49,11 @@ export class RunView {
 
   /** @type {number} */
   #frame;
+  /** Time before which a running search is not drawn again. */
+  #readyAt = 0;
+  /** What the answers were drawn from. @type {unknown[]} */
+  #answered = [];
+  #columns = -1;
   /** @type {Step | null} */
   #chosen = null;
 
@@ -73,23 +81,41 @@ export class RunView {
   }
 
   #later() {
-    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+    if (this.#frame !== 0) return;
+    const wait = this.state === "running" ? this.#readyAt - performance.now() : 0;
+    const draw = () => {
+      this.#frame = requestAnimationFrame(() => this.#draw());
+    };
+    if (wait > 0) this.#frame = setTimeout(draw, wait);
+    else draw();
   }
 
   #draw() {
     this.#frame = 0;
+    const start = performance.now();
     const { search } = this;
+    const { columns } = search;
+    this.graph.running = this.state === "running";
     this.graph.draw();
-    this.answers.replaceChildren(answersOf(search, this.state));
+    const answers = [search.distribution, search.result, this.state];
+    if (answers.some((part, i) => part !== this.#answered[i])) this.answers.replaceChildren(answersOf(search, this.state));
+    this.#answered = answers;
     if (this.#chosen !== null && this.state === "running") this.#showStep(this.#chosen);
     const line = statusOf(this);
     if (this.status.textContent !== line) this.status.textContent = line;
     this.element.dataset.state = this.state;
     if (search.error !== null && this.failure.childElementCount === 0) this.failure.append(h("p", { class: "failure" }, search.error));
-    const scrolls = this.scroll.scrollWidth > this.scroll.clientWidth;
-    if (scrolls) this.scroll.setAttribute("tabindex", "0");
-    else this.scroll.removeAttribute("tabindex");
-    if (scrolls && this.state === "running") this.scroll.scrollLeft = this.scroll.scrollWidth;
+    if (columns !== this.#columns || this.state !== "running") {
+      this.#columns = columns;
+      const scrolls = this.scroll.scrollWidth > this.scroll.clientWidth;
+      if (scrolls) this.scroll.setAttribute("tabindex", "0");
+      else this.scroll.removeAttribute("tabindex");
+      if (scrolls && this.state === "running") this.scroll.scrollLeft = this.scroll.scrollWidth;
+    }
+    // The frame that follows paints what was drawn: the time until then is the cost of a drawing.
+    requestAnimationFrame((now) => {
+      this.#readyAt = now + SHARE * Math.max(0, now - start);
+    });
   }
 
   /** @param {Step} step */
