@@ -45,7 +45,8 @@ MAX_RETRIES_SAVED = 64.0
 MIN_SHARE_S = 1.0
 """Minimum time for one of several replicas to send the first byte."""
 USUAL = 2.0
-"""How many times the longest silence of late a replica may be silent, whatever the deadline."""
+MAX_SHARE = 2 / 3
+"""How many times the longest silence of late a replica may be silent, within this part of the time that is left."""
 MARGIN = 0.1
 MAX_MARGIN_S = 0.5
 """How long before its caller's deadline a call of a server that hangs fails: a tenth of the time left, at most this."""
@@ -129,7 +130,7 @@ class Attempts:
                         watch.heard()
                     raise
                 except asyncio.CancelledError:
-                    if deadline is not None and deadline.remaining_s <= 0 and watch.is_quiet:
+                    if deadline is not None and watch.is_quiet:
                         deadline.waited_for = self._wording.waited(replica.url, watch.said)
                     raise
                 finally:
@@ -140,6 +141,8 @@ class Attempts:
                 raise RetryableError(watch.said + until, unreachable=True, final=watch.gave_up) from None
             waited_s = self._timeout_s if watch.has_heard else limit_s
             whole = waited_s == self._timeout_s
+            if deadline is not None:
+                deadline.waited_for = self._wording.waited(replica.url, watch.said)
             said = f"no response within {waited_s:.3g} seconds{', nor to a health check' * watch.is_ill}"
             # Without another replica, a server that hangs is not asked again; one that is busy may have become ready.
             raise RetryableError(said, unreachable=whole, final=whole and watch.is_ill and not n_others) from None
@@ -156,7 +159,8 @@ class Attempts:
         if deadline is None or not n_others:
             return self._timeout_s
         usual_s = USUAL * (self._health.pace.longest_s(asyncio.get_running_loop().time()) or 0.0)
-        return min(max(deadline.remaining_s / (n_others + 1), usual_s, MIN_SHARE_S), self._timeout_s)
+        share_s = max(deadline.remaining_s / (n_others + 1), min(usual_s, MAX_SHARE * deadline.remaining_s), MIN_SHARE_S)
+        return min(share_s, self._timeout_s)
 
     async def _loaded(self, replica: Replica, by_s: float) -> bool:
         """Wait for a server that loads its model; False if that takes too long."""
