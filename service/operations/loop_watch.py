@@ -27,20 +27,24 @@ class LoopWatch(Collector):
 
     Args:
         clock: returns monotonic seconds.
+        cpu_clock: returns the processor time of this thread, in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.perf_counter, cpu_clock: Callable[[], float] = time.thread_time
+    ) -> None:
         self.clock = clock
-        self._counts = [0] * (len(BUCKETS_S) + 1)
-        self._sum_s = 0.0
+        self.cpu_clock = cpu_clock
+        self._holds = _Counts()
+        self._worked = _Counts()
         self._since_s = clock()
         self._longest_s = 0.0
         self._longest_before_s = 0.0
 
-    def observe(self, seconds: float) -> None:
-        """Record one hold."""
-        self._counts[bisect_left(BUCKETS_S, seconds)] += 1
-        self._sum_s += seconds
+    def observe(self, seconds: float, cpu_seconds: float) -> None:
+        """Record one hold and the processor time that the loop took meanwhile."""
+        self._holds.add(seconds)
+        self._worked.add(cpu_seconds)
         self._move_on()
         self._longest_s = max(self._longest_s, seconds)
 
@@ -52,12 +56,13 @@ class LoopWatch(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metric families."""
-        bounds = [*map(str, BUCKETS_S), "+Inf"]
-        holds = HistogramMetricFamily(
+        yield self._holds.family(
             "epf_event_loop_hold_seconds", "Time for which one turn of the event loop kept all other requests waiting."
         )
-        holds.add_metric((), list(zip(bounds, accumulate(self._counts), strict=True)), self._sum_s)
-        yield holds
+        yield self._worked.family(
+            "epf_event_loop_hold_cpu_seconds",
+            "Processor time of the same turns. Much less than their duration means that the machine is busy with other work.",
+        )
         longest = GaugeMetricFamily(
             "epf_event_loop_longest_hold_seconds",
             "Longest time for which one turn of the event loop kept all other requests waiting, within one to two minutes.",
@@ -74,6 +79,26 @@ class LoopWatch(Collector):
             self._since_s += n_over * WINDOW_S
 
 
+class _Counts:
+    """Durations by bucket."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(BUCKETS_S) + 1)
+        self._sum_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self._counts[bisect_left(BUCKETS_S, seconds)] += 1
+        self._sum_s += seconds
+
+    def family(self, name: str, documentation: str) -> Metric:
+        """All of them as a histogram."""
+        bounds = [*map(str, BUCKETS_S), "+Inf"]
+        family = HistogramMetricFamily(name, documentation)
+        family.add_metric((), list(zip(bounds, accumulate(self._counts), strict=True)), self._sum_s)
+        return family
+
+
 class WatchedSelector(selectors.DefaultSelector):
     """The selector of an event loop, which measures the time between its calls."""
 
@@ -81,15 +106,16 @@ class WatchedSelector(selectors.DefaultSelector):
         super().__init__()
         self._watch = watch
         self._held_since_s: float | None = None
+        self._worked_since_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait as the loop asks for; see :meth:`selectors.BaseSelector.select`."""
         clock = self._watch.clock
         begun_s = clock()
         if self._held_since_s is not None:
-            self._watch.observe(begun_s - self._held_since_s)
+            self._watch.observe(begun_s - self._held_since_s, self._watch.cpu_clock() - self._worked_since_s)
         ready = self.wait(timeout)
-        ended_s = clock()
+        ended_s, self._worked_since_s = clock(), self._watch.cpu_clock()
         # It may not wait longer than the timeout, which the system rounds up to milliseconds.
         self._held_since_s = ended_s if timeout is None else min(ended_s, begun_s + max(timeout, 0.0) + 0.001)
         return ready

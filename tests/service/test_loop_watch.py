@@ -33,7 +33,7 @@ def samples(watch: LoopWatch) -> dict[str, float]:
 def test_every_hold_is_counted_under_its_bound() -> None:
     watch = LoopWatch(Clock())
     for seconds in (0.0004, 0.045, 0.05, 7.0):
-        watch.observe(seconds)
+        watch.observe(seconds, seconds / 10)
     seen = samples(watch)
     assert seen["hold_seconds_bucket0.001"] == 1
     assert seen["hold_seconds_bucket0.04"] == 1
@@ -41,17 +41,19 @@ def test_every_hold_is_counted_under_its_bound() -> None:
     assert seen["hold_seconds_bucket5.0"] == 3
     assert seen["hold_seconds_bucket+Inf"] == seen["hold_seconds_count"] == 4
     assert seen["hold_seconds_sum"] == pytest.approx(7.0954)
+    assert seen["hold_cpu_seconds_bucket0.005"] == 3
+    assert seen["hold_cpu_seconds_sum"] == pytest.approx(0.70954)
 
 
 def test_the_longest_hold_is_reported_for_at_least_a_window_and_at_most_two() -> None:
     clock = Clock()
     watch = LoopWatch(clock)
     clock.now_s = WINDOW_S - 1
-    watch.observe(0.3)
-    watch.observe(0.1)
+    watch.observe(0.3, 0.0)
+    watch.observe(0.1, 0.0)
     assert samples(watch)["longest_hold_seconds"] == 0.3
     clock.now_s = 2 * WINDOW_S - 1
-    watch.observe(0.2)
+    watch.observe(0.2, 0.0)
     assert samples(watch)["longest_hold_seconds"] == 0.3
     clock.now_s = 2 * WINDOW_S + 1
     assert samples(watch)["longest_hold_seconds"] == 0.2
@@ -60,12 +62,13 @@ def test_the_longest_hold_is_reported_for_at_least_a_window_and_at_most_two() ->
 
 
 def test_the_loop_reports_what_holds_it() -> None:
-    clock = Clock()
-    watch = LoopWatch(clock)
+    clock, cpu_clock = Clock(), Clock()
+    watch = LoopWatch(clock, cpu_clock)
 
     async def hold() -> None:
         for seconds in (0.2, 0.0, 0.3):
             clock.now_s += seconds
+            cpu_clock.now_s += seconds / 2
             await asyncio.sleep(0)
 
     with asyncio.Runner(loop_factory=lambda: watched_loop(watch)) as runner:
@@ -73,6 +76,7 @@ def test_the_loop_reports_what_holds_it() -> None:
     seen = samples(watch)
     assert seen["longest_hold_seconds"] == pytest.approx(0.3)
     assert seen["hold_seconds_sum"] == pytest.approx(0.5)
+    assert seen["hold_cpu_seconds_sum"] == pytest.approx(0.25)
     assert seen["hold_seconds_count"] - seen["hold_seconds_bucket0.1"] == 2
 
 
