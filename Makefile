@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-page bench-overhead bench-real bench-speed docs-figures
+.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
