@@ -169,6 +169,9 @@ bench-half-open: $(DEV) ## Measure what a stranger notices of 500 connections th
 bench-service: $(DEV) ## Measure what HTTP adds to a search
 	$(VENV)/bin/python -m benchmarks.service_overhead
 
+bench-loop: $(DEV) ## Measure how long the worst requests hold the event loop (a quarter of an hour)
+	$(VENV)/bin/python -m benchmarks.loop_hold
+
 bench-page: $(DEV) ## Measure how fast the page draws a search (needs Chromium: make tools)
 	$(VENV)/bin/python -m benchmarks.page
 
