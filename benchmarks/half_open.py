@@ -118,7 +118,8 @@ async def measure(n: int) -> dict[str, Any]:
             async with served(["serve"], SETTINGS, max_files=max_files) as server:
                 found.setdefault(str(max_files), {})[name] = await attacked(server, attack, n)
                 print(f"{max_files} files, {name}: {found[str(max_files)][name]}", flush=True)
-    about = {"command": COMMAND, "cpus": os.cpu_count(), "load_at_start": load, "limit_s": LIMIT_S, "requests": n}
+    command = f"{COMMAND} --requests {n}"
+    about = {"command": command, "cpus": os.cpu_count(), "load_at_start": load, "limit_s": LIMIT_S, "requests": n}
     return {**about, "files": found}
 
 
@@ -127,7 +128,7 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         "# Connections that send nothing more",
         "",
-        f"`{COMMAND}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work",
+        f"`{result['command']}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work",
         "",
         f"{N_CONNECTIONS} connections of one attacker, with time limits of {result['limit_s']} s. A stranger at the same",
         f"address sends {result['requests']} requests to each of two routes meanwhile, each on a new connection; all get",

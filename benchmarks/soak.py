@@ -81,7 +81,7 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         "# What a server holds after many requests",
         "",
-        f"`{COMMAND}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work",
+        f"`{result['command']}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work",
         "",
         f"{AT_ONCE} requests at a time, valid, refused or cancelled, each with a text of its own; the kinds are listed below.",
         "Memory of the server is its resident set size, that of its workers their proportional set size. The memory may grow",
@@ -112,7 +112,7 @@ async def measure(servers: list[str], milestones: tuple[int, ...]) -> dict[str, 
     """All figures."""
     load = os.getloadavg()[0]
     return {
-        "command": COMMAND,
+        "command": f"{COMMAND} --requests {milestones[-1]}",
         "cpus": os.cpu_count(),
         "load_at_start": load,
         "servers": {command: await soak(command, SERVERS[command], milestones) for command in servers},
