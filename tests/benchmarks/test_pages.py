@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import answers, calibration, confidence, methods, overconfidence, real_model, search_overhead, service_overhead
+from benchmarks.loop_hold import page as loop_hold
 from benchmarks.output import RESULTS
 from benchmarks.regimes import page as regimes
 from benchmarks.regimes.summary import Line
@@ -38,6 +39,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "answers": lambda: answers.page(recorded("answers")),
     "calibration": lambda: calibration.page(recorded("calibration")),
     "confidence": lambda: confidence.page(recorded("confidence")),
+    "loop_hold": lambda: loop_hold.page(recorded("loop_hold")),
     "methods/table": lambda: methods.short_table(recorded("methods/report")) + "\n",
     "overconfidence": page_on_overconfidence,
     "real_model": lambda: real_model.page([real_model.Line(**line) for line in recorded("real_model")["lines"]]),
