@@ -109,18 +109,20 @@ def test_all_bodies_together_are_limited_while_they_arrive() -> None:
         part, length = b" " * 800, {"content-length": "900"}
         async with asyncio.timeout(GUARD_S), served(service(max_bodies_bytes=2000)) as address, AsyncExitStack() as clients:
             senders = [await clients.enter_async_context(posted(address, "/solve", {}, **length)) for _ in range(3)]
-            answers = []
+            heads = []
             for client in senders:
                 client.writer.write(part)
-                answers.append(asyncio.create_task(client.reader.read()))
-            done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
-            (refused,) = done
-            text = (await refused).decode()
-            assert text.startswith("HTTP/1.1 503 ")
-            assert "EPF_MAX_BODIES_BYTES" in text
+                heads.append(asyncio.create_task(client.reader.readuntil(b"\r\n\r\n")))
+            await asyncio.wait(heads, return_when=asyncio.FIRST_COMPLETED)
+            ((refused, head),) = [(client, head) for client, head in zip(senders, heads, strict=True) if head.done()]
+            assert head.result().startswith(b"HTTP/1.1 503 ")
+            assert b"EPF_MAX_BODIES_BYTES" in await refused.reader.readuntil(b"}")
+            others = [(client, head) for client, head in zip(senders, heads, strict=True) if client is not refused]
+            for client, head in others:  # the one that was refused takes no room any more, though it has not ended its body
+                client.writer.write(b" " * 100)
+                assert (await head).startswith(b"HTTP/1.1 400 ")
             for client in senders:
                 client.writer.close()
-            await asyncio.wait(answers)
             async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", timeout=GUARD_S) as asker:
                 while (await asker.post("/solve", content=b" " * 1000, headers=JSON)).status_code == 503:
                     pass  # until the server has noticed that the others are gone

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
 
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from epf.core.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, SearchServiceError
 from epf.service.http.disconnect import CLIENT_GONE, ClientGone
 from epf.service.http.errors import response_to
-from epf.service.http.middleware.body_room import BodyRoom
+from epf.service.http.middleware.body_room import BodyRoom, Share
 from epf.service.http.middleware.compression import decompressed, is_compressed
 
 
@@ -39,25 +39,26 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        with self._room.taken() as take:
-            await self._respond(scope, receive, send, take)
+        with self._room.share() as share:
+            await self._respond(scope, receive, send, share)
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Send, take: Callable[[int], None]) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send, share: Share) -> None:
         deadline_s = asyncio.get_running_loop().time() + self.timeout_s
         try:
             max_bytes = self._limit(scope["path"])
             headers = Headers(scope=scope)
             compressed = is_compressed(headers)
             _check_announced(headers, max_bytes)
-            body = await self._read(receive, max_bytes, deadline_s, take)
+            body = await self._read(receive, max_bytes, deadline_s, share)
             if compressed:
                 body = await decompressed(body, max_bytes)
-                take(len(body))
+                share.take(len(body))
                 _describe(scope, body)
             replayed = _replayed(body, receive)
         except ClientGone:
             await Response(status_code=CLIENT_GONE)(scope, receive, send)
         except SearchServiceError as error:
+            share.give_back()  # a client may take long to end the body that is refused
             response = response_to(error)
             response.headers["connection"] = "close"
             await response(scope, receive, _lingering(receive, send, deadline_s))
@@ -67,7 +68,7 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         return next((limit for start, limit in self.max_bytes_under.items() if path.startswith(start)), self.max_bytes)
 
-    async def _read(self, receive: Receive, max_bytes: int, deadline_s: float, take: Callable[[int], None]) -> bytes:
+    async def _read(self, receive: Receive, max_bytes: int, deadline_s: float, share: Share) -> bytes:
         body = BytesIO()  # unlike a bytearray, it gives its content away without a copy
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -76,7 +77,7 @@ class BodyLimit:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise ClientGone
-                    take(body.write(message.get("body", b"")))
+                    share.take(body.write(message.get("body", b"")))
                     if body.tell() > max_bytes:
                         raise _too_large(max_bytes)
                     more = message.get("more_body", False)
