@@ -12,7 +12,7 @@ from epf.cli.view import printable
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.core.reward_model import RewardModel, Score
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
-from epf.search.engine.search_run import checked_score
+from epf.search.engine.checked_score import checked_score
 from epf.service.http.schemas import ErrorDetail
 from epf.service.searches.found import reward_model_line
 from epf.service.settings import Settings

@@ -12,7 +12,8 @@ from typing import Any
 
 from epf.core.errors import RewardModelError
 from epf.engines.http.errors import UpstreamRejected
-from epf.engines.http.replicas import Upstream, is_number
+from epf.engines.http.numbers import is_number
+from epf.engines.http.replicas import Upstream
 from epf.engines.http.wording import address
 from epf.reward_models.completion_server import MANY, PROMPT_ROUTE, TOP, cached_tokens
 from epf.reward_models.families.family import Family, Read

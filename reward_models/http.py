@@ -6,7 +6,8 @@ from typing import Any
 from epf.core.errors import ContextTooLong, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.reward_model import Score
 from epf.engines.http.errors import UpstreamRejected
-from epf.engines.http.replicas import Upstream, is_number
+from epf.engines.http.numbers import is_number
+from epf.engines.http.replicas import Upstream
 from epf.engines.http.wording import address
 from epf.reward_models.base import SharedRewardModel
 

@@ -32,10 +32,6 @@ class Server:
         lines = re.findall(rf"^{name}(\S*) (\S+)$", self.get("/metrics").decode(), re.MULTILINE)
         return {labels: float(value) for labels, value in lines}
 
-    def memory_mb(self) -> float:
-        """Resident memory of the server's own process, without its workers."""
-        return self.metric("process_resident_memory_bytes")[""] / 2**20
-
 
 @contextmanager
 def started(command: str) -> Iterator[Server]:

@@ -6,7 +6,6 @@ off, even in the middle of a stream, is therefore requested again from the start
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from functools import partial
@@ -27,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MAX_IN_FLIGHT = 512
-ROUNDING = 1e-3
-"""By how much a server's log probability of a certain token may exceed 0."""
 
 UNKNOWN_PATH_STATUSES = frozenset({404, 405, 501})
 OPTIONAL_TIMEOUT_S = 5.0
@@ -310,13 +307,3 @@ class Upstream:
 
 def _whole(response: dict[str, Any]) -> dict[str, Any]:
     return response
-
-
-def is_number(value: object) -> bool:
-    """Whether a JSON value is a finite number."""
-    return isinstance(value, float | int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def is_log_prob(value: object) -> bool:
-    """Whether a JSON value is the logarithm of a probability, up to rounding."""
-    return is_number(value) and isinstance(value, float | int) and value <= ROUNDING

@@ -9,7 +9,7 @@ from typing import Any
 from epf.core.errors import GeneratorError
 from epf.core.generator import TopTokens
 from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamRejected
-from epf.engines.http.replicas import is_log_prob
+from epf.engines.http.numbers import is_log_prob
 from epf.engines.http.sse import END_GRACE_S
 from epf.generators.openai.completions import Choice, Cut, End, contents_of
 from epf.generators.openai.top_tokens import bytes_of, most_likely_texts

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from epf.core.errors import GeneratorError
 from epf.engines.http.errors import RetryableError, StreamBrokeOff, UpstreamRejected
-from epf.engines.http.replicas import is_log_prob
+from epf.engines.http.numbers import is_log_prob
 from epf.engines.http.sse import END_GRACE_S
 from epf.generators.openai.top_tokens import NamedTokens, most_likely
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from epf.core.errors import GeneratorError
 from epf.core.generator import TopTokens
-from epf.engines.http.replicas import is_log_prob
+from epf.engines.http.numbers import is_log_prob
 
 NamedTokens: TypeAlias = tuple[tuple[int | bytes, float], ...]
 """Tokens by id or by bytes, most likely first, with their log probabilities."""

@@ -1,15 +1,13 @@
 """What a method can do during one search: sample steps, score them, share out the budget, count what is used, emit events.
 
-Every random draw of a search has its own seed, derived from the search's seed and from the purpose of the draw. So results do
-not depend on which upstream call ends first.
+Every random draw has its own seed (:mod:`epf.search.engine.seeds`), so results do not depend on which upstream call ends first.
 """
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -17,19 +15,18 @@ import numpy as np
 from epf.core.bounded_cache import BoundedCache
 from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, SearchServiceError
 from epf.core.generator import Generator, Sampling, Step
-from epf.core.reward_model import RewardModel, Score
+from epf.core.reward_model import RewardModel
 from epf.core.single_flight import SingleFlight
 from epf.core.tracing import span
 from epf.generators.steps import split_step
+from epf.search.engine.checked_score import checked_score, reraise_own_cancellation
 from epf.search.engine.log_probs import check_has_log_probs
+from epf.search.engine.seeds import Stage, call_seed, seed_sequence
 from epf.search.engine.traced import traced_step
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.engine.usage_meter import UsageMeter
 from epf.search.events import Event, Scored, StepTaken, TextSampled
 from epf.search.options import BoundedOptions
-
-Stage = Literal["step", "lookahead", "resampling", "selection", "reference"]
-_STAGES: dict[Stage, int] = {"step": 0, "lookahead": 1, "resampling": 2, "selection": 3, "reference": 4}
 
 Cut = Literal["deadline", "model_failed"]
 """Why tasks were cut short."""
@@ -96,7 +93,7 @@ class SearchRun:
 
         ``first`` is the first slot of the particles that draw, where groups of particles are filtered one after the other.
         """
-        return np.random.default_rng(_seed_sequence(self.seed, stage, t, *first))
+        return np.random.default_rng(seed_sequence(self.seed, stage, t, *first))
 
     def token_share(self, n: int) -> int:
         """Number of tokens that each of ``n`` tasks about to start may generate, while no task runs. Below 1 none can start.
@@ -228,7 +225,7 @@ class SearchRun:
         except SearchServiceError:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            _reraise_own_cancellation(error)
+            reraise_own_cancellation(error)
             raise GeneratorError(f"the generator failed: {type(error).__name__}: {error}") from error
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
             raise GeneratorError(f"the generator returned {step!r:.200}, which is not a step")
@@ -295,59 +292,9 @@ class SearchRun:
         return float(score.probability)
 
 
-async def checked_score(reward_model: RewardModel, problem: str, texts: Sequence[str]) -> Score:
-    """Score of the newest of ``texts``.
-
-    Raises ``ContextTooLong`` when the trace does not fit, ``RewardModelError`` when the model fails or its score is missing,
-    NaN or out of range.
-    """
-    try:
-        score = await reward_model.score(problem, texts)
-    except SearchServiceError:
-        raise
-    except (Exception, asyncio.CancelledError) as error:
-        _reraise_own_cancellation(error)
-        raise RewardModelError(f"the reward model failed: {type(error).__name__}: {error}") from error
-    if not isinstance(score, Score) or not _is_probability(score.probability):
-        raise RewardModelError(f"the reward model returned {score!r:.200}, which is not a probability in [0, 1]")
-    return score
-
-
-def call_seed(seed: int, stage: Stage, t: int, slot: int) -> int:
-    """Seed in [0, 2^53) of one generator call; integers in that range are exact in JSON too.
-
-    Seeds of neighbouring slots are consecutive, so that a generator can sample these slots together. A generator's random
-    numbers do not show that: each seed begins a sequence of its own.
-    """
-    return (_first_seed(seed, stage, t) + slot) % 2**53
-
-
-@lru_cache(maxsize=256)
-def _first_seed(seed: int, stage: Stage, t: int) -> int:
-    """Seed of slot 0, which all particles of a round ask for. Making a seed sequence takes longer than all else here."""
-    return int(_seed_sequence(seed, stage, t).generate_state(1, np.uint64)[0] >> np.uint64(11))
-
-
-def _seed_sequence(seed: int, stage: Stage, t: int, *first: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed, spawn_key=(_STAGES[stage], t, *first))
-
-
-def _reraise_own_cancellation(error: BaseException) -> None:
-    """Re-raise a cancellation of the current task; a call that an engine cancels by itself has failed."""
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-        raise error
-
-
 def _score_bytes(texts: tuple[str, ...], _score: float | None) -> int:
     """Memory of a kept score. The trajectories hold the texts anyway."""
     return sys.getsizeof(texts)
-
-
-def _is_probability(value: object) -> bool:
-    if not isinstance(value, float | int | np.floating) or isinstance(value, bool):
-        return False
-    return 0.0 <= float(value) <= 1.0
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -10,7 +10,7 @@ from functools import partial
 from epf.core.deadlines import working_until
 from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, ModelNotFound, Overloaded
 from epf.core.reward_model import RewardModel, Score
-from epf.search.engine.search_run import checked_score
+from epf.search.engine.checked_score import checked_score
 from epf.search.events import Answered, Event
 from epf.search.result import SearchResult
 from epf.search.runner import SearchRequest, search, stream

@@ -12,7 +12,7 @@ from epf.core.errors import ContextTooLong
 from epf.core.generator import Step
 from epf.search import Event, Particle, Resampled, SearchResult, asolve, stream
 from epf.search.answers.checker import AnswerChecker
-from epf.search.engine.search_run import call_seed
+from epf.search.engine.seeds import call_seed
 from tests.search.scripted import Call, Generator, Judge, Models, RewardModel, Writer, drive, hold, result_of, solution, step
 
 DEPTH = 6
