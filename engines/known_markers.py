@@ -9,13 +9,14 @@ from typing import Final
 from unicodedata import category, normalize
 
 FORMS: Final = re.compile(
-    r"<[|｜](?=[^<>|｜\s]*[^\W\d_])[^<>|｜\s]{1,64}[|｜]>"  # <|im_start|>, <｜User｜>
+    r"<[|｜](?=[\w▁/.:-]*[^\W\d_]{2})[\w▁/.:-]{3,64}[|｜]>"  # <|im_start|>, <｜User｜>; not the absolute values in 0<|x|>1
+    r"|<\|(?:turn|channel|tool(?:_call|_response)?)>|<(?:turn|channel|tool(?:_call|_response)?)\|>"
     r"|<(?:start|end)_of_(?:turn|utterance|text|role)>"
-    r"|<(?:bos|eos|sop|eop|eoh|eoa|eot)>|\[(?:BOS|EOS|gMASK)\]|<seed:[a-z_]+>"
-    r"|<(?:extra(?:_id)?|unused|reserved)_?\d{1,4}>"
-    r"|\[/?(?:INST|SYSTEM_PROMPT|SYSTEM|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>|\[\|[a-z]{1,32}\|\]|\]~[!b]"
+    r"|<(?:bos|eos|sop|eop|eoh|eoa|eot|BOS_TOKEN|EOS_TOKEN)>|\[(?:BOS|EOS|gMASK)\]|<seed:[a-z_]+>"
+    r"|<(?:extra(?:_id)?|unused|reserved)_?\d{1,4}>|<role>[A-Z]{2,32}</role>|<(?:用户|AI)>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>|\[\|[a-z]{4,32}\|\]|\]~[!b]|\[e~\["
 )
-"""Forms of markers: of ChatML, Llama, DeepSeek, Gemma, Mistral, EXAONE, GLM, MiniMax, Seed and those like them."""
+"""Forms of markers: of ChatML, Llama, DeepSeek, Gemma, Mistral, EXAONE, GLM, Ling, MiniCPM, MiniMax, Seed and their like."""
 
 _CLOSED, _OPENED = "</s>", "<s>"
 

@@ -11,6 +11,17 @@ MORE = (
     *("<|im_user|>", "<|eot_id|>", "<|end_of_text|>", "<|START_OF_TURN_TOKEN|>", "<|reserved_special_token_0|>", "<extra_0>"),
     *("<extra_id_0>", "<unused99>", "<reserved_106>", "[|user|]", "<<SYS>>", "<</SYS>>", "[gMASK]", "]~b]user", "<seed:bos>"),
     *("<｜tool▁calls▁begin｜>", "<end_of_utterance>", "[TOOL_CALLS]", "</s>", "<|hy_User|>", "<|channel|>", "<|message|>"),
+    *(
+        "<|turn>",
+        "<turn|>",
+        "<|channel>",
+        "<role>HUMAN</role>",
+        "<role>ASSISTANT</role>",
+        "[e~[",
+        "<用户>",
+        "<AI>",
+        "<BOS_TOKEN>",
+    ),
 )
 NEVER = ("<think>", "</think>", "<s>")
 """Belong to a turn, or are tags of HTML."""
@@ -23,6 +34,9 @@ HONEST = (
     "Сколько будет 2 + 3? 鸭子 ｜x｜ ＜ 3",
     "<think>2</think>",
     "[1, 2] [SYS] <user> <assistant>",
+    "If 0<|x|<|y|>3 and |a|<|b|>|c|, can 0<|x+1|>|AB|, <|ψ|> and <|sin(x)|> be?",
+    "Find [|x|] for x = 2.5. In OCaml, [|a|] and [|abc|] are arrays.",
+    "[SYSTEM] 3 jobs started, [ERROR] 1 failed. <role>clerk</role> <phi|psi> <|psi>",
 )
 
 
