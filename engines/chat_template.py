@@ -65,7 +65,9 @@ class ChatTemplate:
         self._environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
-        self._environment.globals.update(named_tokens(directory), raise_exception=_reject, strftime_now=_now)
+        named = named_tokens(directory)
+        self._begin = named.get("bos_token", "")
+        self._environment.globals.update(named, raise_exception=_reject, strftime_now=_now)
         self._template = self._environment.from_string(self._source)
 
     def render(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> str:
@@ -119,6 +121,20 @@ class ChatTemplate:
         except Exception:  # a template may fail in any way, or write a message twice or not at all
             return "", ""
         return to_assistant, to_user
+
+    @cached_property
+    def around_system(self) -> tuple[str, str]:
+        """What it writes before a system message, and after it without what it writes before a user's message anyway.
+
+        Both are empty if the template takes no system message.
+        """
+        try:
+            before, rest = self.render((SYSTEM, USER), add_generation_prompt=False).split(SYSTEM["content"])
+            after, _ = rest.split(USER["content"])
+            alone, _ = self.render((USER,), add_generation_prompt=False).split(USER["content"])
+        except Exception:  # as above
+            return "", ""
+        return "\n" + before.removeprefix(self._begin), after.removesuffix(alone.removeprefix(self._begin))
 
     def _constants(self) -> Iterator[str]:
         """Texts in the template, as it would write them."""

@@ -17,7 +17,7 @@ class PlainMarks:
     """The plain marks of one template.
 
     Args:
-        between: what the template writes between two messages.
+        between: what the template writes between two messages, and around a system message.
         reserved: tokens that no message can contain. What is written with one of them cannot be forged.
     """
 
@@ -25,16 +25,16 @@ class PlainMarks:
         unguarded = [text for text in between if text.strip() and not any(name in text for name in reserved)]
         self.names = sorted({text.strip() for text in unguarded})
         """The marks, without blank space around them."""
-        self._patterns = {text.strip(): _pattern(text) for text in unguarded if _is_rare(text.strip())}
+        self._patterns = [(text.strip(), _pattern(text)) for text in unguarded if _is_rare(text.strip())]
 
     @property
     def forgeable(self) -> list[str]:
         """Marks that are too common to be refused."""
-        return [name for name in self.names if name not in self._patterns]
+        return [name for name in self.names if not _is_rare(name)]
 
     def first_in(self, content: str) -> str | None:
         """The mark that a message contains; None if it contains none."""
-        return next((mark for mark, pattern in self._patterns.items() if pattern.search(content)), None)
+        return next((mark for mark, pattern in self._patterns if pattern.search(content)), None)
 
 
 def _is_rare(mark: str) -> bool:

@@ -47,12 +47,13 @@ class ChatTokenizer:
         turn_marks = self.template.turn_marks(self._ids)
         self._turn_end_ids = self._eos_ids | {self._ids[name] for name in turn_marks}
         self._marks = sorted(specials | ends | turn_marks)
-        reserved = {*self._marks, *self.template.tokens(self._ids)}
+        named = set(named_tokens(directory).values())
+        reserved = {*self._marks, *self.template.tokens(self._ids), *(self._ids.keys() & named)}
         self._guarded = GuardedTokenizer(data, reserved)
         self._reserved_ids = frozenset(self._ids[name] for name in reserved)
         self._bytes = self._vocabulary_bytes(original.get_vocab(with_added_tokens=True))
         self._mark_pattern, self._reserved_pattern = pattern_of(self._marks), pattern_of(reserved)
-        self.plain_marks = PlainMarks(self.template.between_turns, reserved)
+        self.plain_marks = PlainMarks((*self.template.between_turns, *self.template.around_system), reserved)
         self._text_pattern = pattern_of(reserved - set(self._marks))
         self._normalize = normalization(data)
         normalized = {
