@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from epf.core.errors import InvalidRequest
+from epf.entropy.completions.traces import reports_error
 from epf.entropy.core.checks import refuse
 from epf.entropy.traces import Trace, is_trace, read_rows, traces_of
 from epf.search.answers.extract import final_answer
@@ -21,6 +22,8 @@ def write(file: Path, out: Path | None) -> None:
     traces = [_answered(trace) for trace in traces_of(rows)]
     if not traces:
         raise refuse("file", "has no choices", "give responses that are not errors")
+    if n_failed := sum(reports_error(row) for _, row in rows):
+        print(f"{n_failed} of {len(rows)} rows report an error and give no trace.", file=sys.stderr)
     if (n_without := sum(trace.problem is None for trace in traces)) > 1:
         note = "tools that compare solutions take them for solutions of one problem. Add the texts if they are not."
         print(f"{n_without} of {len(traces)} traces have no problem: {note}", file=sys.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from epf.entropy.completions.native import Row, converted
+from epf.entropy.completions.parts import joined
 
 TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 """Fields of a chat message that a stream sends in parts."""
@@ -72,7 +73,8 @@ def _add_chunk(merged: Row, row: Row) -> None:
         if choice is None:
             choice = {"index": index, "logprobs": None}
             merged["choices"].append(choice)
-        if isinstance(delta := given.get("delta"), dict):
+        if isinstance(given.get("delta"), dict):
+            delta = joined(given["delta"])
             message = choice.setdefault("message", {})
             for name in TEXTS:
                 if isinstance(delta.get(name), str):

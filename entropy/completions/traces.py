@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from epf.entropy.completions.native import Row, converted, is_native
+from epf.entropy.completions.parts import joined, text_of
 from epf.entropy.completions.steps import beginnings, steps_of
 from epf.entropy.completions.stream import is_event, whole
 from epf.entropy.completions.token import Token, tokens_of
@@ -23,6 +24,12 @@ def is_completion(row: Row) -> bool:
         or isinstance(response.get("choices"), list)
         or isinstance(response.get("output"), list)
     )
+
+
+def reports_error(row: Row) -> bool:
+    """Whether a row has an error in place of a response."""
+    response, _ = _unwrapped(row)
+    return "choices" not in response and "output" not in response and bool(response.get("error") or row.get("error"))
 
 
 def traces_of_completions(rows: Iterable[tuple[int, Row]], field: str = "completions", *, apart: bool = False) -> list[Trace]:
@@ -57,7 +64,7 @@ def _traces(row: Row, field: str) -> Iterator[Trace]:
             text += part["text"] if isinstance(part.get("text"), str) else ""
             tokens += tokens_of(part.get("logprobs"), f"{field}.output.{i}.content.{j}.logprobs")
         yield _trace(["", text], tokens, response, request, response.get("status"))
-    elif not response.get("error") and not row.get("error"):
+    elif not reports_error(row):
         raise refuse(field, "has neither choices nor output", "give responses as an OpenAI-like server sends them")
 
 
@@ -86,6 +93,7 @@ def _texts(choice: Row) -> list[str]:
     message = choice.get("message") or choice.get("delta")
     if not isinstance(message, dict):
         message = {"content": choice.get("text")}
+    message = joined(message)
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     found = [part for part in (message.get("content"), message.get("refusal")) if isinstance(part, str) and part]
     return [reasoning if isinstance(reasoning, str) else "", "\n\n".join(found)]
@@ -132,13 +140,6 @@ def _problem(request: Row) -> str | None:
     if not isinstance(messages, list):
         messages = request.get("input")
     if isinstance(messages, list):
-        texts = [_content(one.get("content")) for one in messages if isinstance(one, dict) and one.get("role") == "user"]
+        texts = [text_of(one.get("content")) for one in messages if isinstance(one, dict) and one.get("role") == "user"]
         return texts[-1] if texts else None
     return next((request[name] for name in ("problem", "prompt", "input") if isinstance(request.get(name), str)), None)
-
-
-def _content(content: object) -> str:
-    """Text of a message, which may consist of parts."""
-    if isinstance(content, list):
-        return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
-    return content if isinstance(content, str) else ""

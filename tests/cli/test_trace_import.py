@@ -60,3 +60,18 @@ def test_a_file_without_responses_is_refused(
     source.write_text(text, encoding="utf-8")
     assert main(["trace", "import", str(source)]) != 0
     assert message in capsys.readouterr().err
+
+
+def test_rows_that_report_an_error_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "batch.jsonl"
+    choice = {"index": 0, "message": {"role": "assistant", "content": "4"}, "finish_reason": "stop"}
+    rows = [
+        {"custom_id": "1", "response": {"status_code": 200, "body": {"choices": [choice]}}, "error": None},
+        {"custom_id": "2", "response": {"status_code": 400, "body": {"error": {"message": "too long"}}}, "error": None},
+        {"custom_id": "3", "response": None, "error": {"code": "batch_expired", "message": "late"}},
+    ]
+    source.write_text("\n".join(map(json.dumps, rows)))
+    assert main(["trace", "import", str(source)]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert captured.err == "2 of 3 rows report an error and give no trace.\n"

@@ -229,6 +229,24 @@ def test_reasoning_is_part_of_the_text() -> None:
     assert (trace.steps, trace.logprobs) == (["Hm", "19"], [[-0.1, -0.2, -0.3, -0.4], [-0.5]])
 
 
+def test_messages_of_several_parts_are_read_like_texts() -> None:
+    """As Mistral's reasoning models and some gateways send them, also in streams."""
+    thoughts = {"type": "thinking", "thinking": [{"type": "text", "text": "Add."}], "closed": True}
+    parts = [thoughts, {"type": "text", "text": TEXT}]
+    whole = chat({"content": listed()})
+    whole["choices"][0]["message"]["content"] = parts
+    deltas: list[Row] = [{"role": "assistant", "content": ""}, {"content": [thoughts]}]
+    deltas += [{"content": [{"type": "text", "text": token}]} for token in TOKENS]
+    chunks = [
+        {"id": "s", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}], "model": "m"} for delta in deltas
+    ]
+    chunks[-1]["choices"][0] |= {"logprobs": {"content": listed()}, "finish_reason": "stop"}
+    for rows in ([whole], chunks):
+        (trace,) = traces_of_completions(list(enumerate(rows)))
+        assert trace.steps == ["Add.", *STEPS]
+        assert trace.logprobs == [[], LOGPROBS[:4], LOGPROBS[4:]]
+
+
 def test_errors_and_empty_responses_give_no_tokens() -> None:
     failed = {"id": "b", "custom_id": "1", "response": None, "error": {"message": "no"}}
     assert traces_of_completions([(0, failed), (1, {"error": {"message": "no"}})]) == []
