@@ -238,7 +238,8 @@ def test_messages_of_several_parts_are_read_like_texts() -> None:
     deltas: list[Row] = [{"role": "assistant", "content": ""}, {"content": [thoughts]}]
     deltas += [{"content": [{"type": "text", "text": token}]} for token in TOKENS]
     chunks = [
-        {"id": "s", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}], "model": "m"} for delta in deltas
+        {"id": "s", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}], "model": "m"}
+        for delta in deltas
     ]
     chunks[-1]["choices"][0] |= {"logprobs": {"content": listed()}, "finish_reason": "stop"}
     for rows in ([whole], chunks):
