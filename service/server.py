@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from functools import partial
+from resource import RLIMIT_NOFILE, getrlimit
 from types import FrameType
 from typing import Any, Final
 
@@ -26,10 +27,10 @@ from epf.service.state import ServerState
 
 logger = logging.getLogger(__name__)
 
-ACCEPTED_AT_ONCE: Final = 16
-"""Number of new connections between two turns of the event loop. asyncio would accept thousands before it looks at the first,
-and run out of file descriptors.
-"""
+MAX_ACCEPTED_AT_ONCE: Final = 16
+FILES_PER_ACCEPTED: Final = 32
+"""File descriptors per new connection between two turns of the event loop. asyncio would accept thousands before it looks at
+the first, and run out of descriptors; a connection that made room for another is closed only some turns later."""
 QUEUE: Final = 1024
 """Number of new connections that wait in the kernel to be accepted."""
 SWITCH_S: Final = 0.001
@@ -143,7 +144,7 @@ def config_of(app: ASGIApp, settings: Settings, counts: Counts | None = None, *,
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=ACCEPTED_AT_ONCE,
+        backlog=min(max(getrlimit(RLIMIT_NOFILE)[0] // FILES_PER_ACCEPTED, 1), MAX_ACCEPTED_AT_ONCE),
         timeout_graceful_shutdown=closing_s,
     )
 

@@ -42,6 +42,7 @@ LINGER_S: Final = 2.0
 """Time for a refused client to read why. A connection that is closed while bytes still arrive loses its last response."""
 
 RETRY_AFTER_S: Final = 1.0
+MADE_ROOM: Final = "The server closed this connection to make room for another one: send the request again."
 _REASONS: Final = {408: "Request Timeout", 429: "Too Many Requests", 431: "Request Header Fields Too Large"}
 
 
@@ -178,10 +179,22 @@ class LimitedConnection(PatientProtocol):
         self._refuse(self.conn.refusal, "invalid")
 
     def give_way(self) -> None:
-        """Close the connection at once, to make room for another."""
+        """Close the connection at once, to make room for another. A client that is sending a request learns that."""
         self._count("gave_way")
         self._crowd.leave(self)
-        self.transport.abort()
+        if self._expects_response():
+            self._write(Overloaded(MADE_ROOM, retry_after_s=RETRY_AFTER_S))
+            self.transport.close()
+        else:
+            self.transport.abort()
+
+    def _expects_response(self) -> bool:
+        """Whether the client may be sending a request whose response has not begun."""
+        if self._refused or self.transport.is_closing() or self.transport.get_write_buffer_size():
+            return False
+        if self.cycle is None or self._state == "waiting":
+            return self.cycle is None or self.conn.their_state is h11.IDLE
+        return self._state == "body" and not self.cycle.response_started
 
     def _should_upgrade(self) -> bool:
         """Whether to speak another protocol. An offer is ignored, as HTTP allows; uvicorn would log two warnings about it."""

@@ -1,22 +1,26 @@
 """All connections of a server: how many there may be, and which one makes room for a new one.
 
 A connection on which no request is being worked on can be closed at little cost. So a full server does not turn a newcomer away
-but closes such a connection: one of the address that has most, idle ones first, of them the one that has been so for longest.
-Whoever opens many connections takes room from himself. A few connections are kept for probes: they alone are served while
+but closes such a connection: one of the address that has most, those that send a body last, and of the others the one that has
+been as it is for longest. Whoever opens many connections takes room from himself, and a half-sent head does not outlast a
+connection whose request has not been read yet. A few connections are kept for probes: they alone are served while
 requests occupy all others.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import count
 from typing import Final, Literal, Protocol, TypeAlias
 
 from epf.service.operations.connection_states import STATES, State
 
 Full: TypeAlias = Literal["server", "address"]
 
-DISPENSABLE: Final[tuple[State, ...]] = ("idle", "waiting", "body")
+Ranks: TypeAlias = Sequence[Sequence[State]]
+DISPENSABLE: Final[Ranks] = (("idle", "waiting"), ("body",))
 """States of connections that make room, in this order."""
+BODIES: Final[Ranks] = (("body",),)
 
 MAX_FOR_PROBES: Final = 32
 PREFIX_BITS: Final = 64
@@ -34,15 +38,20 @@ class Member(Protocol):
 class _Address:
     """The connections of one address by state, in the order in which they entered it, and those with a request."""
 
-    members: dict[State, dict[Member, None]] = field(default_factory=lambda: {state: {} for state in STATES})
+    members: dict[State, dict[Member, int]] = field(default_factory=lambda: {state: {} for state in STATES})
     requests: set[Member] = field(default_factory=set)
 
     def __len__(self) -> int:
         return sum(map(len, self.members.values()))
 
-    def oldest(self, newcomer: Member, states: Sequence[State]) -> Member | None:
-        """The first connection in one of these states, the newcomer excepted."""
-        return next((member for state in states for member in self.members[state] if member is not newcomer), None)
+    def oldest(self, newcomer: Member, ranks: Ranks) -> Member | None:
+        """The first connection in the states of the first rank that has any, the newcomer excepted."""
+        for states in ranks:
+            firsts = (next((m for m in self.members[state].items() if m[0] is not newcomer), None) for state in states)
+            found = min((first for first in firsts if first is not None), key=lambda first: first[1], default=None)
+            if found is not None:
+                return found[0]
+        return None
 
 
 class Crowd:
@@ -59,6 +68,7 @@ class Crowd:
         self._addresses: dict[Hashable, _Address] = {}
         self._places: dict[Member, tuple[Hashable, State]] = {}
         self._n_requests = 0
+        self._n_moves = count()
 
     def n(self, state: State) -> int:
         """Number of connections in a state."""
@@ -67,7 +77,7 @@ class Crowd:
     def enter(self, member: Member, address: Hashable) -> Full | None:
         """Add a new connection, which is idle, and make room for it. Returns what is full if nothing can make room."""
         group = self._addresses.setdefault(address, _Address())
-        group.members["idle"][member] = None
+        group.members["idle"][member] = next(self._n_moves)
         self._places[member] = (address, "idle")
         if self._max_per_address is not None and len(group) > self._max_per_address:
             if not _gives_way(group.oldest(member, DISPENSABLE)):
@@ -82,9 +92,9 @@ class Crowd:
             return None
         group = self._addresses[self._places[member][0]]
         if self._max_per_address is not None and len(group.requests) >= for_requests(self._max_per_address):
-            if not _gives_way(group.oldest(member, ("body",))):
+            if not _gives_way(group.oldest(member, BODIES)):
                 return "address"
-        elif self._n_requests >= for_requests(self.max_connections) and not _gives_way(self._dispensable(member, ("body",))):
+        elif self._n_requests >= for_requests(self.max_connections) and not _gives_way(self._dispensable(member, BODIES)):
             return "server"
         group.requests.add(member)
         self._n_requests += 1
@@ -103,7 +113,7 @@ class Crowd:
             address, before = self._places[member]
             members = self._addresses[address].members
             del members[before][member]
-            members[state][member] = None
+            members[state][member] = next(self._n_moves)
             self._places[member] = (address, state)
 
     def leave(self, member: Member) -> None:
@@ -116,9 +126,9 @@ class Crowd:
             if not len(group):
                 del self._addresses[address]
 
-    def _dispensable(self, newcomer: Member, states: Sequence[State]) -> Member | None:
+    def _dispensable(self, newcomer: Member, ranks: Ranks) -> Member | None:
         """The connection that makes room: of the address that has most."""
-        found = [(len(group), group.oldest(newcomer, states)) for group in self._addresses.values()]
+        found = [(len(group), group.oldest(newcomer, ranks)) for group in self._addresses.values()]
         return max(((n, member) for n, member in found if member is not None), key=lambda pair: pair[0], default=(0, None))[1]
 
 

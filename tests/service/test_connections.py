@@ -23,7 +23,6 @@ from tests.service.metrics_client import Reading
 from tests.service.serving import GUARD_S, Connection, posted, served
 
 SHORT = 0.05
-N_FILES = 128
 PROBLEM = "There are 45 birds on a wire. 17 fly away. How many are left?"
 BUILDS = {
     "serve": lambda settings: create_app(ScriptedGenerator(), ScriptedRewardModel(), settings),
@@ -291,13 +290,61 @@ def test_one_address_may_have_a_limit_of_its_own() -> None:
     asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
 
 
+@pytest.mark.parametrize("attack", [*HALF_HEADS, b"", b"POST /solve HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{"])
+def test_a_client_whose_request_makes_room_for_another_learns_that(attack: bytes) -> None:
+    async def scenario() -> None:
+        async with served(service(max_connections=4)) as address, AsyncExitStack() as clients:
+            first = await clients.enter_async_context(connected(address, attack))
+            for _ in range(4):
+                await clients.enter_async_context(connected(address, attack))
+            response = await rest(first)
+            assert response.startswith(b"HTTP/1.1 503 ")
+            assert b"retry-after: 1\r\n" in response
+            assert "make room" in error_of(response)["message"]
+
+    asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
+
+
+def test_a_connection_that_was_served_makes_room_silently() -> None:
+    async def scenario() -> None:
+        async with served(service(max_connections=4)) as address, AsyncExitStack() as clients:
+            whole = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            first = await clients.enter_async_context(connected(address, whole))
+            await first.reader.readuntil(b"}")
+            for _ in range(4):
+                await clients.enter_async_context(connected(address))
+            assert await rest(first) == b""
+
+    asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
+
+
+def test_a_half_head_makes_room_before_a_newer_connection() -> None:
+    """Otherwise those who connect together would close one another's connections, and the half heads would stay."""
+
+    async def scenario() -> None:
+        async with served(service(max_connections=4)) as address, AsyncExitStack() as clients:
+            halves = [await clients.enter_async_context(connected(address, b"GET /")) for _ in range(4)]
+            async with httpx.AsyncClient(base_url=url_of(address), timeout=GUARD_S) as prober:
+                while value_of(await prober.get("/metrics"), "epf_connections", state="waiting") < 3:
+                    pass
+            newer = [await clients.enter_async_context(connected(address)) for _ in range(3)]
+            for half in halves[:3]:
+                assert (await rest(half)).startswith(b"HTTP/1.1 503 ")
+            for client in newer:
+                client.writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                assert (await client.reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+
+    asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("n_files", [64, 128])
 @pytest.mark.parametrize("command", ["serve", "serve-prm"])
-def test_few_file_descriptors_are_enough_for_strangers_and_probes(command: str, tmp_path: Path) -> None:
-    """Three times as many half heads arrive at once as the process may open files."""
+def test_few_file_descriptors_are_enough_for_strangers_and_probes(command: str, n_files: int, tmp_path: Path) -> None:
+    """Several times as many half heads arrive at once as the process may open files, then as many requests as it may open."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = free.getsockname()
-    limited = f'ulimit -n {N_FILES}; exec "$@"'
+    limited = f'ulimit -n {n_files}; exec "$@"'
     run = "import sys; from epf.cli.main import main; sys.exit(main())"
     epf = [sys.executable, "-c", run, command, "--port", str(address[1])]
     log = tmp_path / "log"
@@ -310,21 +357,25 @@ def test_few_file_descriptors_are_enough_for_strangers_and_probes(command: str, 
                         break
                 await asyncio.sleep(0.1)
             half = b"GET / HTTP/1.1\r\n"
-            await asyncio.gather(*(clients.enter_async_context(connected(address, half)) for _ in range(3 * N_FILES)))
+            await asyncio.gather(*(clients.enter_async_context(connected(address, half)) for _ in range(384)))
             for path in ("/healthz", "/readyz", "/metrics"):
                 async with httpx.AsyncClient(base_url=early.base_url, timeout=GUARD_S) as stranger:
                     response = await stranger.get(path)
                     assert response.status_code == 200
-            assert value_of(response, "process_max_fds") == N_FILES
-            assert value_of(response, "process_open_fds") < N_FILES
-            assert 0 < value_of(response, "epf_connections", state="waiting") <= N_FILES / 2
+            assert value_of(response, "process_max_fds") == n_files
+            assert value_of(response, "process_open_fds") < n_files
+            assert 0 < value_of(response, "epf_connections", state="waiting") <= n_files / 2
             body = {"problem": PROBLEM, "steps": ["45 - 17 = 28."]}
             async with httpx.AsyncClient(base_url=early.base_url, timeout=GUARD_S) as stranger:
                 assert (await stranger.post("/score", json=body)).status_code == 200
+                burst = await asyncio.gather(*(stranger.post("/score", json=body) for _ in range(n_files)))
+            statuses = [response.status_code for response in burst]
+            assert statuses.count(200) + statuses.count(503) == n_files, "all get a response"
+            assert statuses.count(200) >= n_files / 4
 
     environment = {**os.environ, "EPF_DRAIN_NOTICE_S": "0"}
     with log.open("w") as lines, running(["bash", "-c", limited, "bash", *epf], env=environment, stderr=lines):
         asyncio.run(asyncio.wait_for(attack(), GUARD_S))
     text = log.read_text()
-    assert f"half of the {N_FILES} files" in text
+    assert f"half of the {n_files} files" in text
     assert "out of system resource" not in text, "asyncio then accepts no connections for a second"
