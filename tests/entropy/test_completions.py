@@ -237,11 +237,9 @@ def test_messages_of_several_parts_are_read_like_texts() -> None:
     whole["choices"][0]["message"]["content"] = parts
     deltas: list[Row] = [{"role": "assistant", "content": ""}, {"content": [thoughts]}]
     deltas += [{"content": [{"type": "text", "text": token}]} for token in TOKENS]
-    chunks = [
-        {"id": "s", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}], "model": "m"}
-        for delta in deltas
-    ]
-    chunks[-1]["choices"][0] |= {"logprobs": {"content": listed()}, "finish_reason": "stop"}
+    choices: list[Row] = [{"index": 0, "delta": delta} for delta in deltas]
+    choices[-1] |= {"logprobs": {"content": listed()}, "finish_reason": "stop"}
+    chunks: list[Row] = [{"id": "s", "object": "chat.completion.chunk", "choices": [choice]} for choice in choices]
     for rows in ([whole], chunks):
         (trace,) = traces_of_completions(list(enumerate(rows)))
         assert trace.steps == ["Add.", *STEPS]
