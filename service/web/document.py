@@ -18,7 +18,7 @@ MAX_FORMULAS: Final = 2000
 
 _IMPORT: Final = re.compile(r'^import [^"]*from "\./(?P<name>[^"]+)";\n', re.MULTILINE)
 _FORMULA: Final = re.compile(
-    r"\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$\$([^$]+)\$\$|\$([^$\n]+)\$"
+    r"\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$\$([^$]+)\$\$|(?<!\\)\$(?!\s)([^$\n]*[^$\s\\])\$(?!\d)"
     r"|(\\boxed\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\})"
 )
 """What ``maths.js`` takes for a formula."""

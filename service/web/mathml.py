@@ -42,6 +42,6 @@ async def render(body: Formulas) -> RenderedFormulas:
     """Render formulas as MathML."""
     n_chars = sum(map(len, body.latex))
     if n_chars > MAX_TOTAL_CHARS:
-        message = f"latex may have at most {MAX_TOTAL_CHARS} characters in all, got {n_chars}: send fewer formulas at a time"
+        message = f"`latex` may have at most {MAX_TOTAL_CHARS} characters in all, got {n_chars}: send fewer formulas at a time."
         raise InvalidRequest(message, param="latex")
     return RenderedFormulas(mathml=await in_thread(partial(all_of, body.latex)))

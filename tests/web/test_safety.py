@@ -30,6 +30,20 @@ def test_what_a_model_writes_is_text(page: Page) -> None:
         assert page.title() == "Entropic particle filtering"
 
 
+def test_prices_are_no_formulas(page: Page) -> None:
+    text = r"A pen costs $5, a book ($12) costs \$7 more, and $x = 5 + 7$ or $12-$5."
+    with serving(create_app(Writer((text + "\n\nThe answer is \\boxed{12}.",)), ScriptedRewardModel())) as client:
+        opened(page, str(client.base_url))
+        ask(page, "How much is the book?", particles=2)
+        run = ended(page)
+        run.get_by_role("button", name="Particle 1, step 1").click()
+        detail = run.get_by_role("group", name="The chosen step")
+        expect(detail.locator("math").first).to_be_visible()
+        assert detail.locator("math").count() == 1
+        expect(detail).to_contain_text(r"A pen costs $5, a book ($12) costs \$7 more, and")
+        expect(detail).to_contain_text("or $12-$5.")
+
+
 def test_a_server_that_dies_in_the_middle_is_noticed(page: Page) -> None:
     with started() as server:
         opened(page, server.url)

@@ -2,8 +2,11 @@
 
 import { h } from "./dom.js";
 
-/** Display or inline formulas, and a box outside of them. Nothing in it backtracks over a line's end. */
-const FORMULA = /\\\[([^]+?)\\\]|\\\(([^]+?)\\\)|\$\$([^$]+)\$\$|\$([^$\n]+)\$|(\\boxed\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\})/g;
+/**
+ * Display or inline formulas, and a box outside of them. Nothing in it backtracks over a line's end. Between single dollars, a
+ * formula has no blank space at its ends and no digit follows it, so that "$5 and $12" are prices.
+ */
+const FORMULA = /\\\[([^]+?)\\\]|\\\(([^]+?)\\\)|\$\$([^$]+)\$\$|(?<!\\)\$(?!\s)([^$\n]*[^$\s\\])\$(?!\d)|(\\boxed\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\})/g;
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const ALLOWED = new Set(
   ("math mrow mi mn mo ms mtext mspace msup msub msubsup mfrac msqrt mroot munder mover munderover mtable mtr mtd mstyle " +
