@@ -116,6 +116,11 @@ def explain(error: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, str |
             return f"`{field}` must be true or false, without quotes.", field, "invalid_type"
         case "string_type" | "literal_error":
             return f"`{field}` must be a string.", field, "invalid_type"
+        case "string_unicode":
+            message = f"`{field}` has half of a surrogate pair, which is no character: remove it, or send the whole pair."
+            return message, field, InvalidRequest.code
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"`{field}` must be an object.", field, InvalidRequest.code
         case "list_type" | "tuple_type":
             return f"`{field}` must be a list.", field, InvalidRequest.code
         case "too_short":

@@ -153,6 +153,12 @@ def test_bad_bodies_are_400(content: bytes) -> None:
     assert failure(response)["type"] == "invalid_request_error"
 
 
+def test_half_of_a_character_is_named_with_its_field() -> None:
+    response = request(content=b'{"problem": "a \\ud83d"}', headers={"content-type": "application/json"})
+    assert failure(response)["param"] == "problem"
+    assert failure(response)["message"].startswith("`problem` has half of a surrogate pair")
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_are_not_finite_are_400(number: str) -> None:
     content = f'{{"problem": "a", "max_seconds": {number}}}'

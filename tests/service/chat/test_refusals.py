@@ -101,7 +101,7 @@ def client() -> Iterator[httpx.Client]:
         ({"max_seconds": 4}, "max_seconds", "search.max_seconds"),
         ({"reasoning_effort": "low"}, "reasoning_effort", "`model` asks for 2"),
         ({"reasoning_effort": "hard"}, "reasoning_effort", "'medium'"),
-        ({"search": []}, "search", "object"),
+        ({"search": []}, "search", "must be an object"),
         ({"search": {"n_particle": 4}}, "search.n_particle", "n_particles"),
         ({"search": {"n_particles": 0}}, "search.n_particles", "at least 1"),
         ({"search": {"n_particles": 33}}, "search.n_particles", "at most 32"),
