@@ -67,7 +67,9 @@ def read_settings(**given: Any) -> Settings:
     except SettingsError as error:
         (field,) = re.findall(r'field "(\w+)"', str(error))
         names = sorted(name for name in os.environ if name.upper().startswith(f"EPF_{field.upper()}"))
-        message = f"settings: the value of {' or '.join(names)} is not valid JSON, as a list or table must be"
+        forms = """write a list as ["A", "B"] and a table as {"NAME": "VALUE"}"""
+        single = f"or set one variable for each name of a table, such as {names[0]}__NAME"
+        message = f"settings: the value of {' or '.join(names)} is not valid JSON: {forms}, {single}"
         raise InvalidRequest(message, param=field) from None
     except ValueError as error:  # the file is not TOML
         raise InvalidRequest(f"settings: {error}" + (f" (EPF_SETTINGS is {file})" if file else ""), param="settings") from None

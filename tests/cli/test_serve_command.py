@@ -97,10 +97,13 @@ def test_unknown_variables_are_reported_with_the_closest_match(
 def test_a_table_that_is_not_json_names_its_variables(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("EPF_GENERATOR__ENGINE", "12345x")
+    monkeypatch.setenv("EPF_API_KEYS", "canary")
     assert main(["serve"]) == 2
     error = capsys.readouterr().err
-    assert error == "epf: settings: the value of EPF_GENERATOR__ENGINE is not valid JSON, as a list or table must be\n"
+    assert error.startswith("epf: settings: the value of EPF_API_KEYS is not valid JSON: write ")
+    assert '{"NAME": "VALUE"}' in error
+    assert "EPF_API_KEYS__NAME" in error
+    assert "canary" not in error
 
 
 def test_the_scoring_server_has_a_port_of_its_own_unless_one_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
