@@ -25,10 +25,10 @@ class Bucket:
         self._at_s = now_s
 
     def set_limit(self, limit: int, now_s: float) -> None:
-        """Change the limit. What was used stays used."""
+        """Change the limit. What was used stays used, but a lower limit makes no debt of it: that could take hours."""
         if limit != self.limit:
             self._refill(now_s)
-            self._level += limit - self.limit
+            self._level = max(self._level + limit - self.limit, min(self._level, 0.0))
             self.limit = limit
 
     def take(self, n: int, now_s: float) -> None:

@@ -125,7 +125,7 @@ class Keys:
             return
         self._complaint_of_content = ""
         self._owners = MappingProxyType({**self._own, **owners})
-        logger.info("the keys file has %d callers", len(owners))
+        logger.info("callers in the keys file: %d", len(owners))
 
     def _check(self, owners: Mapping[str, KeyOwner]) -> None:
         """Raise ``InvalidRequest`` if a caller or a key is one of the settings as well."""

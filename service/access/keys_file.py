@@ -10,7 +10,9 @@ A caller may have several keys, so that one can be replaced while the other is s
 """
 
 import json
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ MAX_KEYS: Final = 4
 
 PARAM: Final = "api_keys_file"
 
+_TWICE: Final = "a name occurs twice"
 _NAME = re.compile("[A-Za-z0-9._@-]{1,64}")
 
 
@@ -51,11 +54,15 @@ class _Caller(BaseModel):
 def content_of(path: Path) -> bytes:
     """The content of a file, of which no more than the maximum size and one byte is read.
 
+    A pipe is refused: it would keep whoever opens it waiting for somebody who writes, and could not be read again.
+
     Raises:
         InvalidRequest: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _invalid(f"{path} is not a regular file")
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise _invalid(f"{path}: {error.strerror}") from None
@@ -84,6 +91,10 @@ def parse_keys(data: bytes, where: str) -> Mapping[str, KeyOwner]:
                 raise _invalid(f"{where}: {name} and {owner_of[digest]} have the same key. Give each caller a key of its own")
         owners[name] = KeyOwner(digests, OwnLimits(caller.max_requests_per_minute, caller.max_tokens_per_minute))
     return owners
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _table(data: bytes, where: str) -> dict[str, Any]:
@@ -131,17 +142,15 @@ def _digest(key: str, field: str) -> str:
 
 def _place(message: str) -> str:
     """Where a parser stopped: the rest of its message might quote the file."""
-    place = re.search(r"line \d+,? column \d+", message)
-    if place is None:
-        return "its end is missing" if "end of document" in message else "see its encoding and its nesting"
-    return place[0]
+    place = re.search(rf"line \d+,? column \d+|at end of document|{_TWICE}", message)
+    return "see its encoding and its nesting" if place is None else place[0]
 
 
 def _without_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for name, value in pairs:
         if name in table:
-            raise ValueError("a name occurs twice")
+            raise ValueError(_TWICE)
         table[name] = value
     return table
 

@@ -65,7 +65,8 @@ SECRET = "canary-canary-canary"
         (f'alice = "{SECRET}" 3', "line 1, column"),
         (f'alice = "{SECRET}', "not valid TOML"),
         ('{"alice": "' + SECRET + '",}', "line 1 column"),
-        ('{"alice": "' + SECRET + '", "alice": "' + SECRET + '"}', "not valid JSON"),
+        ('{"alice": "' + SECRET + '", "alice": "' + SECRET + '"}', "a name occurs twice"),
+        (f'alice = "{SECRET}"\nalice = "{SECRET}"', "at end of document"),
         ("[" * 9, "not valid TOML"),
         ('{"a":' * 40_000, "nesting"),
         ('"alice smith" = "' + SECRET + '"', "the name of a caller"),
@@ -180,12 +181,15 @@ def test_a_broken_file_keeps_the_keys_and_is_reported_once(tmp_path: Path, caplo
     async def scenario() -> None:
         async with client_of(app(path)) as client:
             assert await valid(client)
-            for content in (f'alice = "{SECRET}', "", None, "a folder"):
+            for content in (f'alice = "{SECRET}', "", None, "a folder", "a pipe"):
                 caplog.clear()
                 if content is None:
                     path.unlink()
                 elif content == "a folder":
                     path.mkdir()
+                elif content == "a pipe":
+                    path.rmdir()
+                    os.mkfifo(path)
                 else:
                     replaced(path, content)
                 assert [await status(client, key) for key in (ALICE, SECRET, ALICE)] == [200, 401, 200]
@@ -193,7 +197,7 @@ def test_a_broken_file_keeps_the_keys_and_is_reported_once(tmp_path: Path, caplo
                 (line,) = [record.getMessage() for record in caplog.records if "stay valid" in record.getMessage()]
                 assert line.startswith("api_keys_file: ")
                 assert SECRET not in line
-            path.rmdir()
+            path.unlink()
             replaced(path, f'bob = "{BOB}"')
             assert [await status(client, key) for key in (ALICE, BOB)] == [401, 200]
             replaced(path, f'bob = "{BOB}"\nalice = "{ALICE}"')

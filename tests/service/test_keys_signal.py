@@ -19,7 +19,7 @@ def test_a_signal_reads_the_file_again(tmp_path: Path) -> None:
         assert server.process.stderr is not None
         path.write_text(f'bob = "{BOB}"\nalice = "{BOB}x"')
         server.signal(signal.SIGHUP)
-        assert any("the keys file has 2 callers" in line for line in server.process.stderr), "read without any request"
+        assert any("callers in the keys file: 2" in line for line in server.process.stderr), "read without any request"
         found = [server.client.get("/v1/models", headers={"authorization": f"Bearer {key}"}) for key in (ALICE, BOB)]
         assert [response.status_code for response in found] == [401, 200]
         path.write_text("alice = 7")

@@ -126,6 +126,24 @@ def test_a_changed_limit_applies_at_once_and_what_was_used_stays_used() -> None:
     limits.admit("a")
 
 
+def test_a_lower_limit_makes_nobody_wait_for_longer_than_one_request_of_it() -> None:
+    clock, own = Clock(), {"a": OwnLimits(requests=1000, tokens=1000)}
+    limits = RateLimits(Limits(), lambda caller: own.get(caller, OwnLimits()), clock=clock)
+    for _ in range(500):
+        limits.admit("a")
+    limits.charge("a", 1500)
+    own["a"] = OwnLimits(requests=10)
+    with pytest.raises(RateLimited) as refused:
+        limits.admit("a")
+    assert refused.value.retry_after_s == pytest.approx(6)
+    own["a"] = OwnLimits(requests=10, tokens=100)
+    limits.charge("a", 600)
+    own["a"] = OwnLimits(tokens=10)
+    with pytest.raises(RateLimited) as refused:
+        limits.admit("a")
+    assert refused.value.retry_after_s == pytest.approx(60 / 10 * 501), "a debt stays one"
+
+
 def test_memory_is_bounded_whoever_calls() -> None:
     clock = Clock()
     limits = limiting(clock, requests=60, tokens=60)
