@@ -125,3 +125,12 @@ def test_a_refusal_shows_the_server_s_words(page: Page, scripted: str) -> None:
     opened(page, scripted)
     ask(page, "   ")
     expect(ended(page).get_by_role("alert")).to_contain_text("problem", timeout=PATIENCE_MS)
+
+
+def test_a_long_text_is_refused_and_not_cut(page: Page, scripted: str) -> None:
+    opened(page, scripted)
+    ask(page, "x" * 20_001, particles=2)
+    run = ended(page)
+    expect(run.get_by_role("alert")).to_contain_text("at most 20000 characters, got 20001")
+    expect(run.get_by_text("Choose a step")).to_be_hidden()
+    expect(run.get_by_role("group", name="Answers")).to_be_hidden()

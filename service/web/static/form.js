@@ -24,7 +24,6 @@ export class Form {
     this.seed = byId("seed", HTMLInputElement);
     this.rows = byId("methods", HTMLElement);
     this.more = byId("add-method", HTMLButtonElement);
-    this.problem.maxLength = listed.limits.max_problem_chars;
     this.particles.max = String(listed.limits.max_particles);
     byId("summary", HTMLElement).textContent = Object.values(listed.models).join(" with ");
     const examples = byId("examples", HTMLElement);

@@ -36,11 +36,12 @@ export class RunView {
     this.detail = h("div", { class: "detail-place" }, hint());
     this.failure = h("div", { role: "alert" });
     this.scroll = h("div", { class: "scroll" }, this.graph.svg);
+    this.body = h("div", { class: "run-body" }, h("div", { class: "picture" }, this.scroll, legend()), h("div", { class: "side" }, this.answers, this.detail));
     this.element = h(
       "article", { class: "run", "aria-label": title },
       h("header", { class: "run-head" }, h("h2", {}, title), this.status, this.actions),
       this.failure,
-      h("div", { class: "run-body" }, h("div", { class: "picture" }, this.scroll, legend()), h("div", { class: "side" }, this.answers, this.detail)),
+      this.body,
     );
     this.#frame = 0;
     new ResizeObserver(() => this.graph.resize(this.scroll.clientWidth)).observe(this.scroll);
@@ -104,6 +105,7 @@ export class RunView {
     const line = statusOf(this);
     if (this.status.textContent !== line) this.status.textContent = line;
     this.element.dataset.state = this.state;
+    this.body.hidden = search.n === 0 && this.state !== "running";
     if (search.error !== null && this.failure.childElementCount === 0) this.failure.append(h("p", { class: "failure" }, search.error));
     if (columns !== this.#columns || this.state !== "running") {
       this.#columns = columns;
