@@ -7,6 +7,9 @@ retry. Moving on from an unreachable replica costs no budget, since that replica
 Requests with the same affinity go to the same replica while it responds, so that its prefix cache stays warm (rendezvous
 hashing). One that cannot be reached, or that falls silent, is ejected until it responds again (:mod:`epf.engines.http.health`).
 
+A server that has too many requests (429, or 503 with ``Retry-After``) is asked again until its caller's deadline, as late as it
+asks for, where there is no other one.
+
 A call that knows its caller's deadline (:mod:`epf.core.deadlines`) leaves a silent replica while there is time for another one:
 the first of two gets half of the time. Without another one, a call of a server that hangs fails just before the deadline, so
 that the caller learns why.
@@ -38,6 +41,7 @@ Attempt = Callable[[str, asyncio.Timeout, Watch], Awaitable[T]]
 MAX_ATTEMPTS = 4
 INITIAL_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
+MAX_DOUBLINGS = 10
 RETRIES_PER_CALL = 0.1
 MAX_RETRIES_SAVED = 64.0
 """Limit of the retry budget: about the number of calls that a large search has under way when something breaks."""
@@ -97,7 +101,9 @@ class Attempts:
         order = self._rendezvous_order(call.affinity)
         deadline = work_deadline()
         loaded_by_s = asyncio.get_running_loop().time() + _before(deadline, LOADING_S)
+        refused_until_s = None if deadline is None else self._patience(deadline).ill_s
         tried: list[Replica] = []
+        n_refused = 0
         while True:
             replica = min(order, key=lambda r: (r.ejected, tried.count(r)))
             others = [r for r in order if r is not replica and r not in tried and not r.ejected]
@@ -107,10 +113,17 @@ class Attempts:
                 failure = error
             if failure.loading and not others and await self._loaded(replica, loaded_by_s):
                 continue
-            self._record_failure(replica, failure, call, is_first=replica not in tried)
+            is_first = replica not in tried
+            if is_first or not failure.is_refused:
+                self._record_failure(replica, failure, call, is_first=is_first)
             tried.append(replica)
             others_left = any(r not in tried and not r.ejected for r in order)
-            if not await self._may_retry(failure, len(tried), others=others_left):
+            if failure.is_refused and not others_left and refused_until_s is not None:
+                n_refused += 1
+                again = await self._may_return(failure, n_refused, refused_until_s)
+            else:
+                again = await self._may_retry(failure, len(tried) - n_refused, others=others_left)
+            if not again:
                 message = self._wording.failed(replica.url, len(tried), str(failure), call.private())
                 raised = self._error(message, retryable=not failure.lasting)
                 raised.lost = failure.is_servers and not failure.lasting
@@ -194,9 +207,24 @@ class Attempts:
         if failure.lasting or self._retries < 1:
             return False
         self._retries -= 1
-        backoff_s = min(INITIAL_BACKOFF_S * 2 ** (n_attempts - 1), MAX_BACKOFF_S) * self._random.random()
+        backoff_s = self._backoff_s(n_attempts)
         await asyncio.sleep(backoff_s if others else max(backoff_s, min(failure.retry_after_s, MAX_BACKOFF_S)))
         return True
+
+    async def _may_return(self, failure: RetryableError, n_refused: int, until_s: float) -> bool:
+        """Wait for as long as a server with too many requests asks for, unless that is too long.
+
+        Neither the number of attempts nor the budget limits this: such an attempt is no work for the server.
+        """
+        wait_s = failure.retry_after_s + self._backoff_s(n_refused)
+        if asyncio.get_running_loop().time() + wait_s >= until_s:
+            return False
+        await asyncio.sleep(wait_s)
+        return True
+
+    def _backoff_s(self, n_attempts: int) -> float:
+        longest_s = INITIAL_BACKOFF_S * 2.0 ** min(n_attempts - 1, MAX_DOUBLINGS)
+        return min(longest_s, MAX_BACKOFF_S) * self._random.random()
 
     def _rendezvous_order(self, affinity: str) -> list[Replica]:
         """Replicas in the order of preference of an affinity. The load of a lost replica spreads over all others."""

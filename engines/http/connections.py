@@ -179,6 +179,6 @@ def _checked(answer: dict[str, Any], url: str) -> dict[str, Any]:
 
 def _seconds(retry_after: str | None) -> float:
     try:
-        return max(float(retry_after or 0), 0.0)
+        return max(0.0, float(retry_after or 0))  # in this order, it makes 0 of "nan"
     except ValueError:
         return 0.0

@@ -44,6 +44,11 @@ class RetryableError(Exception):
         self.final = final
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the server has too many requests and wants this one later."""
+        return self.status == 429 or (self.status == 503 and self.retry_after_s > 0)
+
+    @property
     def is_servers(self) -> bool:
         """Whether the server is at fault, rather than the number of requests that it gets."""
         return self.status is None or self.status >= 500

@@ -250,6 +250,34 @@ def test_too_many_requests_are_no_reason_to_eject_a_server() -> None:
     run([only(Answer(b"", 429)), only(GOOD)], test)
 
 
+@pytest.mark.parametrize(
+    "refusal", [Answer(b"", 429), Answer(b"", 503, {"retry-after": "0.001"}), Answer(b"", 429, {"retry-after": "nan"})]
+)
+def test_the_only_server_is_asked_again_until_it_has_room(refusal: Answer, caplog: pytest.LogCaptureFixture) -> None:
+    """More often than other failures are forgiven, and at no cost to the budget for those."""
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        full = servers[0].answer
+        servers[0].answer = lambda request: full(request) if len(servers[0].requests) <= 20 else GOOD
+        with working_until(asyncio.get_running_loop().time() + 30):
+            assert await ask(replicas, "a") == [1, 2]
+        assert len(servers[0].requests) == 21
+        assert replicas._attempts._retries > 60
+        assert len(caplog.messages) == 1
+
+    run([only(refusal)], test)
+
+
+@pytest.mark.parametrize(("retry_after", "n_requests"), [("0.2", range(2, 20)), ("100", range(1, 2)), ("inf", range(1, 2))])
+def test_a_server_without_room_until_the_deadline_fails_the_call_before(retry_after: str, n_requests: range) -> None:
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        with working_until(asyncio.get_running_loop().time() + 1), pytest.raises(GeneratorError, match="status 429"):
+            await ask(replicas, "a")
+        assert len(servers[0].requests) in n_requests
+
+    run([only(Answer(b"", 429, {"retry-after": retry_after}))], test)
+
+
 def test_a_server_whose_health_is_well_but_breaks_off_each_call_comes_back_for_a_call_only() -> None:
     async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
         (home,) = of(0)
