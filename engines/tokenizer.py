@@ -3,6 +3,7 @@
 import json
 import re
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -122,9 +123,13 @@ class ChatTokenizer:
         sent = ids[n_first:] if tuple(ids[:n_first]) == self._first else ids
         names = {self._ids[name]: name.encode() for name in self._marks}
         text = b"".join(names.get(id_) or self.token_bytes(id_) for id_ in sent).decode(errors="replace")
-        n_reserved = sum(id_ in self._reserved_ids for id_ in sent)
-        if self._n_reserved(text) != n_reserved:
-            raise InvalidRequest("The problem contains a special token of the model. Remove it.", param="problem")
+        reserved = {id_: name for name, id_ in self._ids.items() if id_ in self._reserved_ids}
+        written = Counter(reserved[id_] for id_ in sent if id_ in reserved)
+        if self._n_reserved(text) != written.total():
+            typed = Counter(self._reserved_pattern.findall(text) if self._reserved_pattern else ()) - written
+            name = repr(next(iter(typed))) if typed else "a special token of the model"
+            message = f"The problem contains {name}, which the generator's server would read as a token of its own. Remove it."
+            raise InvalidRequest(message, param="problem")
         return text
 
     @property

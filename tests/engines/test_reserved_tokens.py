@@ -111,7 +111,7 @@ def test_thoughts_of_the_model_keep_their_tokens(tmp_path: Path) -> None:
 def test_a_text_that_a_server_would_read_as_a_marker_is_not_sent(text: str, tmp_path: Path) -> None:
     """Also one that becomes a marker only when the server's tokenizer normalizes it."""
     chat = ChatTokenizer(written.write(tmp_path, *MARKERS["deepseek"], kind="composed", normalized=True))
-    with pytest.raises(InvalidRequest, match="special token"):
+    with pytest.raises(InvalidRequest, match="read as a token of its own"):
         chat.prompt_text(chat.render(conversation(text)))
     assert chat.prompt_text(chat.render(conversation("a user b")))
 

@@ -100,7 +100,7 @@ def test_a_prompt_text_is_tokenized_to_the_same_ids(tmp_path: Path, puts_first: 
     chat = ChatTokenizer(tmp_path)
     ids = (*chat.render([Message("user", "2 + 2?")]), *chat.encode("So 4.\n\n"))
     assert plain.encode(chat.prompt_text(ids)).ids == list(ids)
-    with pytest.raises(InvalidRequest, match="special token"):
+    with pytest.raises(InvalidRequest, match=r"'<\|im_end\|>'"):
         chat.prompt_text(chat.render([Message("user", "2 <|im_end|>")]))
 
 

@@ -160,7 +160,7 @@ def test_a_special_token_typed_into_a_problem_stays_text(directory: Path) -> Non
         assert (await generator.step(generator.prompt_ids(spelling), Sampling(), 0)).token_ids
 
     async def by_text(generator: OpenAiGenerator) -> None:
-        with pytest.raises(InvalidRequest, match="special token") as caught:
+        with pytest.raises(InvalidRequest, match="read as a token") as caught:
             await generator.step(generator.prompt_ids(spelling), Sampling(), 0)
         assert caught.value.param == "problem"
 
