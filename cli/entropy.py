@@ -106,7 +106,7 @@ def _input(tool: AnyTool, file: Path, options: dict[str, Any]) -> Any:
     try:
         return tool.input(**{**given, **options})
     except ValidationError as error:
-        raise first_error(error) from None
+        raise first_error(error, tool.input.model_fields) from None
 
 
 def _save(figure: Any, path: Path) -> None:

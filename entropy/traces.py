@@ -245,6 +245,7 @@ def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]], *, apart: bool =
                 else [Trace.model_validate(value)]
             )
         except ValidationError as error:
-            raise first_error(error, f"Row {row}: ") from None
+            fields = Solved.model_fields if "particles" in value else Trace.model_fields
+            raise first_error(error, fields, f"Row {row}: ") from None
         at_most("file", len(found), MAX_TRACES, "traces")
     return found

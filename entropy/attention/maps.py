@@ -8,7 +8,7 @@ import numpy as np
 
 from epf.entropy.attention.maths import ceiling, row_ceilings, row_entropies
 from epf.entropy.attention.schema import SUM_TOLERANCE, AttentionInput
-from epf.entropy.core.checks import at_most, path_of, refuse, same_length
+from epf.entropy.core.checks import at_most, number_of, path_of, refuse, same_length
 from epf.entropy.core.information import FloatArray
 
 MAX_NUMBERS = 4_000_000
@@ -95,7 +95,8 @@ def _regular(field: str, nested: Sequence[Any], depth: int) -> FloatArray:
 
 def _check_shape(path: str, nested: Sequence[Any], shape: list[int]) -> None:
     if len(nested) != shape[0]:
-        raise refuse(path, f"has {len(nested)} items, but the first list has {shape[0]}", "give lists of equal length")
+        n_items = number_of(len(nested), "item")
+        raise refuse(path, f"has {n_items}, but the first list has {shape[0]}", "give lists of equal length")
     if len(shape) > 1:
         for i, part in enumerate(nested):
             _check_shape(f"{path}.{i}", part, shape[1:])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from epf.core.complaints import explain
 from epf.core.errors import InvalidRequest
 from epf.entropy.core.information import FloatArray
 
@@ -40,7 +41,7 @@ def matrix(field: str, rows: Sequence[Sequence[float]] | FloatArray, *, max_valu
     k = len(rows[0])
     for i, row in enumerate(rows):
         if len(row) != k:
-            raise refuse(f"{field}.{i}", f"has {len(row)} numbers, but row 0 has {k}", "give rows of equal length")
+            raise refuse(f"{field}.{i}", f"has {number_of(len(row), 'number')}, but row 0 has {k}", "give rows of equal length")
     at_most(field, len(rows) * k, max_values, "numbers")
     return finite(field, np.asarray(rows, dtype=np.float64))
 
@@ -67,6 +68,11 @@ def finite(field: str, values: FloatArray) -> FloatArray:
     return values
 
 
+def number_of(n: int, noun: str) -> str:
+    """A number with its noun, such as ``1 item`` or ``3 items``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def path_of(field: str, index: Iterable[object]) -> str:
     """Path of one item of a nested list."""
     return ".".join(map(str, (field, *index)))
@@ -75,7 +81,7 @@ def path_of(field: str, index: Iterable[object]) -> str:
 def same_length(field: str, values: Sized, other_field: str, other: Sized) -> None:
     """Raises ``InvalidRequest`` if two fields that need the same number of items differ."""
     if len(values) != len(other):
-        raise refuse(field, f"has {len(values)} items, but `{other_field}` has {len(other)}", "give one for each")
+        raise refuse(field, f"has {number_of(len(values), 'item')}, but `{other_field}` has {len(other)}", "give one for each")
 
 
 def at_most(field: str, n: int, limit: int, what: str) -> None:
@@ -88,15 +94,20 @@ def too_few(what: str, n_samples: int, n_values: int) -> list[str]:
     """A warning if the samples are few: plug-in entropies are then too low, and an apparent dependence may be chance."""
     if n_samples >= SAMPLES_PER_VALUE * n_values:
         return []
+    samples, values = number_of(n_samples, "sample"), number_of(n_values, "distinct value")
     return [
-        f"{what}: {n_samples} samples of {n_values} distinct values, fewer than {SAMPLES_PER_VALUE} per value; the entropy is "
+        f"{what}: {samples} of {values}, fewer than {SAMPLES_PER_VALUE} per value; the entropy is "
         "underestimated and dependencies look stronger than they are."
     ]
 
 
-def first_error(error: ValidationError, prefix: str = "") -> InvalidRequest:
-    """Converts the first of pydantic's errors, with ``prefix`` in front of it; the input is not quoted."""
+def first_error(error: ValidationError, fields: Iterable[str], prefix: str = "") -> InvalidRequest:
+    """Converts the first of pydantic's errors about a file with these ``fields``; the input is not quoted.
+
+    ``prefix`` is put in front of the message.
+    """
     first: Any = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(map(str, first["loc"]))
-    named = f"`{field}`: " if field else ""
-    return InvalidRequest(f"{prefix}{named}{first['msg']}.", param=field or None)
+    if not first["loc"]:
+        return InvalidRequest(f"{prefix}{first['msg']}.")
+    message, param, _ = explain({**first, "loc": ("file", *first["loc"])}, fields, of="this input", nested="")
+    return InvalidRequest(prefix + message, param=param)

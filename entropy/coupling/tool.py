@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.core.checks import at_most, exclusive, matrix, refuse
+from epf.entropy.core.checks import at_most, exclusive, matrix, number_of, refuse
 from epf.entropy.core.information import FloatArray
 from epf.entropy.coupling.display import plot, tables
 from epf.entropy.coupling.maths import Coupling, costs, coupling, entropic_plan, eps_knee, matches, total_variation, uniform
@@ -72,7 +72,9 @@ def _costs(given: CouplingInput) -> tuple[FloatArray, int | None]:
         return matrix("costs", given.costs, max_values=MAX_PAIRS), None
     x, y = (matrix(name, rows, max_values=MAX_NUMBERS) for name, rows in (("x", given.x), ("y", given.y)))
     if x.shape[1] != y.shape[1]:
-        raise refuse("y.0", f"has {y.shape[1]} numbers, but `x.0` has {x.shape[1]}", "give vectors of equal length")
+        raise refuse(
+            "y.0", f"has {number_of(y.shape[1], 'number')}, but `x.0` has {x.shape[1]}", "give vectors of equal length"
+        )
     at_most("x", len(x) * len(y), MAX_PAIRS, "pairs with y")
     if given.metric == "cosine":
         for name, rows in (("x", x), ("y", y)):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.core.checks import at_most, refuse, same_length
+from epf.entropy.core.checks import at_most, number_of, refuse, same_length
 from epf.entropy.core.information import FloatArray, in_unit
 from epf.entropy.epiplexity.maths import Requential, TwoPart, flops, frontier, prequential, prequential_above, requential
 from epf.entropy.epiplexity.schema import (
@@ -63,7 +63,7 @@ def _check(field: str, one: Run, *, several: bool) -> None:
         if getattr(one, name):
             same_length(f"{field}.{name}", getattr(one, name), f"{field}.tokens", one.tokens)
     if not one.kl and len(one.loss) < 2:
-        raise refuse(f"{field}.loss", f"has {len(one.loss)} points", "give at least two, or kl")
+        raise refuse(f"{field}.loss", f"has {number_of(len(one.loss), 'point')}", "give at least two, or kl")
     for (i,) in np.argwhere(np.diff(one.tokens) <= 0)[:1]:
         raise refuse(f"{field}.tokens.{i + 1}", "is not larger than the previous value", "count from the start of training")
     if one.epoch_tokens is not None and one.tokens[-1] > one.epoch_tokens:

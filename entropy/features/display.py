@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from epf.entropy.core.checks import number_of
 from epf.entropy.features.schema import FeaturesOutput, GroupOut
 from epf.entropy.tooling.tool import Table
 
@@ -18,7 +19,7 @@ def _shown(found: FeaturesOutput) -> list[GroupOut]:
 
 def tables(found: FeaturesOutput) -> list[Table]:
     """Lists the effective numbers and the largest shares."""
-    title = f"{found.n_features} features"
+    title = number_of(found.n_features, "feature")
     if found.fitted is not None:
         fitted = found.fitted
         title += (

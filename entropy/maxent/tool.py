@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.core.checks import at_most, matrix, refuse, same_length, too_few
+from epf.entropy.core.checks import at_most, matrix, number_of, refuse, same_length, too_few
 from epf.entropy.core.information import FloatArray, hill, in_unit, kl_of_logs
 from epf.entropy.maxent.display import plot, tables
 from epf.entropy.maxent.irreversibility import process
@@ -124,7 +124,9 @@ def _log_weights(field: str, weights: Sequence[float], n: int) -> FloatArray:
     if not weights:
         return np.zeros(n)
     if len(weights) != n:
-        raise refuse(field, f"has {len(weights)} items, but `features` has {n} rows", "give one for each")
+        raise refuse(
+            field, f"has {number_of(len(weights), 'item')}, but `features` has {number_of(n, 'row')}", "give one for each"
+        )
     if not any(weights):
         raise refuse(field, "is zero everywhere", "give at least one row a positive weight")
     with np.errstate(divide="ignore"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.core.checks import at_most, exclusive, refuse, same_length
+from epf.entropy.core.checks import at_most, exclusive, number_of, refuse, same_length
 from epf.entropy.core.information import FloatArray
 from epf.entropy.tokens.advantages import Advantage, outcome_advantages, process_advantages
 from epf.entropy.tokens.maths import Drawn, drawn_from, entropy_bounds
@@ -47,7 +47,7 @@ def _whole(rows: Sequence[Sequence[Sequence[float]]], chosen: Sequence[Sequence[
     for i, row in enumerate(rows):
         for j, logits in enumerate(row):
             if len(logits) != k:
-                complaint = f"has {len(logits)} numbers, but logits.0.0 has {k}"
+                complaint = f"has {number_of(len(logits), 'number')}, but logits.0.0 has {k}"
                 raise refuse(f"logits.{i}.{j}", complaint, "give complete distributions")
             if chosen[i][j] >= k:
                 raise refuse(f"chosen.{i}.{j}", f"is {chosen[i][j]}", f"choose an index from 0 to {k - 1}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from epf.entropy.core.checks import refuse
+from epf.entropy.core.checks import number_of, refuse
 from epf.entropy.core.schema import Label
 from epf.entropy.traces import Trace
 
@@ -23,9 +23,9 @@ def two_sets(traces: Sequence[Trace], split: str, between: Sequence[str]) -> tup
         if label is not None:
             sets.setdefault(_written(label), []).append(i)
     if between and len(set(between)) != 2:
-        raise refuse("between", f"has {len(set(between))} values", "name two")
+        raise refuse("between", f"has {number_of(len(set(between)), 'value')}", "name two")
     if not between and len(sets) != 2:
-        raise refuse("split", f"has {len(sets)} values in these traces", "name two of them with between")
+        raise refuse("split", f"has {number_of(len(sets), 'value')} in these traces", "name two of them with between")
     for i, name in enumerate(between):
         if name not in sets:
             raise refuse(f"between.{i}", f"is not a value of {split}", f"choose one of {', '.join(sets)}")

@@ -7,13 +7,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from epf.core.complaints import NO_JSON_OBJECT, explain
 from epf.core.errors import InvalidRequest
 from epf.entropy.outcome import Outcome
 from epf.entropy.registry import TOOLS
 from epf.entropy.tooling.tool import AnyTool
 from epf.service.http.body import is_json
 from epf.service.http.disconnect import cancel_on_disconnect
-from epf.service.http.errors import NO_JSON_OBJECT, error_response, explain
+from epf.service.http.errors import error_response
 from epf.service.http.large import LargeResponse
 from epf.service.http.openapi import ANY_ERROR, json_body
 from epf.service.state import EntropyWorkers

@@ -10,7 +10,7 @@ from epf.entropy.core.checks import distributions, matrix, too_few
     [
         ([], "p", "is empty"),
         ([[]], "p", "is empty"),
-        ([[0.5, 0.5], [1.0]], "p.1", "has 1 numbers, but row 0 has 2"),
+        ([[0.5, 0.5], [1.0]], "p.1", "has 1 number, but row 0 has 2"),
         ([[0.5, 0.5], [0.5, float("nan")]], "p.1.1", "is nan"),
         ([[0.5, float("inf")]], "p.0.1", "is inf"),
         ([[1.0, 0.0], [1.5, -0.5]], "p.1.1", "is -0.5"),

@@ -76,7 +76,8 @@ def test_a_file_may_be_one_value_on_many_lines(tmp_path: Path, whole: Any) -> No
         ({"token_ids": [[1, -2], [3]]}, "Row 2: `token_ids.0.1`"),
         ({"steps": ["a", 7]}, "Row 2: `steps.1`"),
         ({"labels": {"model": 1.5}}, "Row 2: `labels.model`: must be a string"),
-        ({"score": [0.5]}, "Row 2: `score`: Extra inputs are not permitted"),
+        ({"score": [0.5]}, "Row 2: `score` is not a field of this input: remove it. The fields are problem, steps"),
+        ({"steps": "a"}, "Row 2: `steps` must be a list."),
     ],
 )
 def test_a_wrong_row_is_named_with_its_field(tmp_path: Path, change: dict[str, Any], message: str) -> None:
