@@ -10,7 +10,9 @@ from typing import Final
 MIN_CHARS: Final = 3
 """Shorter texts, such as ``Q:``, are in many honest messages."""
 
-_LINE_BEGINS: Final = r"(?:\A|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*"
+_BREAKS: Final = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_LINE_BEGINS: Final = rf"(?:\A|[{_BREAKS}])[^\S{_BREAKS}]*"
+"""Of several blank lines it takes the last alone, so that a text of line breaks is searched in one pass."""
 
 
 class PlainMarks:
