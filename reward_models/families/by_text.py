@@ -38,9 +38,13 @@ class TextFamily:
         return self.render(problem, steps)
 
 
+_BLANK_LINES = re.compile(r"\r?\n(?:[ \t]*\r?\n){2,}[ \t]*")
+"""It begins with a line break, so that a text of blank space is searched in one pass."""
+
+
 def _without_blank_lines(text: str) -> str:
     """A text with no more than one blank line in a row: more of them close a step."""
-    return re.sub(r"[ \t]*(?:\r?\n[ \t]*){3,}", "\n\n", text)
+    return _BLANK_LINES.sub("\n\n", text)
 
 
 def _without_word(text: str) -> str:
