@@ -119,8 +119,9 @@ def run(app: FastAPI, settings: Settings) -> None:
     lifecycle = state.lifecycle
     with listen(settings.host, settings.port) as listening:
         logger.info("listening on %s", _url(listening))
-        # Building the document of all routes takes a second. The models are loaded meanwhile.
-        threading.Thread(target=app.openapi, daemon=True).start()
+        # Building the document of all routes takes a second. The models are loaded meanwhile. The interpreter must not end
+        # before the thread: one that is stopped within compiled code takes the process down with it.
+        threading.Thread(target=app.openapi).start()
         sys.setswitchinterval(SWITCH_S)
         loop = partial(watched_loop, state.metrics.loop)
         with telemetry(), asyncio.Runner(loop_factory=loop) as runner:

@@ -33,11 +33,17 @@ LIBRARIES = {"trace": ("torch", "transformers"), "benchmarks.entropy.two_moons":
 
 
 def commands(page: str) -> Iterator[list[str]]:
-    """Yields the words of every ``epf`` and ``python -m`` line in the shell blocks of a page."""
+    """Yields the words of every ``epf`` and ``python -m`` line in the shell blocks of a page.
+
+    Lines that read what another line of the block has written are left out.
+    """
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     for block in re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        written = re.findall(r"> (\S+)$", block, flags=re.MULTILINE)
         for line in block.replace("\\\n", " ").splitlines():
-            if line.startswith(("epf entropy ", "epf trace ", "python -m benchmarks.entropy")):
+            if not any(file in line for file in written) and line.startswith(
+                ("epf entropy ", "epf trace ", "python -m benchmarks.entropy")
+            ):
                 yield shlex.split(line, comments=True)
 
 

@@ -1,6 +1,7 @@
 """Additions to the OpenAPI document that FastAPI derives from the routes: events of streams, and bodies read unparsed."""
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI
@@ -42,14 +43,17 @@ def install(app: FastAPI, *events: type[BaseModel], bodies: Iterable[type[BaseMo
     sent: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = [(event, "serialization") for event in events]
     read: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = [(body, "validation") for body in bodies]
 
+    building = Lock()  # the server builds it in a thread, and may be asked for it meanwhile
+
     def openapi() -> dict[str, Any]:
-        known = app.openapi_schema is not None
-        document = without_events()
-        if not known:
-            _, definitions = models_json_schema([*sent, *read], ref_template=_REF)
-            schemas: dict[str, Any] = document["components"]["schemas"]
-            for name, schema in definitions["$defs"].items():
-                schemas.setdefault(name, schema)
-        return document
+        with building:
+            known = app.openapi_schema is not None
+            document = without_events()
+            if not known:
+                _, definitions = models_json_schema([*sent, *read], ref_template=_REF)
+                schemas: dict[str, Any] = document["components"]["schemas"]
+                for name, schema in definitions["$defs"].items():
+                    schemas.setdefault(name, schema)
+            return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -14,6 +14,7 @@ from benchmarks.entropy.record import balanced
 from epf.cli.main import main
 from epf.entropy.registry import TOOLS
 from epf.entropy.traces import read_rows, traces_of
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = DOCS / "traces.jsonl"
@@ -49,6 +50,17 @@ def test_the_sample_is_small_and_complete() -> None:
         assert trace.entropies
         assert trace.correct is not None
         assert trace.judges["right_steps"] == 1 or int(trace.labels["first_wrong"]) >= 0
+
+
+def test_the_documented_result_of_a_search_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solve, entropy = (
+        shlex.split(found.command) for found in examples("docs/entropy/index.md", "epf ") if "solved.json" in found.command
+    )
+    assert solve[-2:] == [">", entropy[3]]
+    assert main(solve[1:-2]) == 0
+    file = tmp_path / entropy[3]
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main([*entropy[1:3], str(file), *entropy[4:]]) == 0
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words[1] == "entropy"], ids=shlex.join)
