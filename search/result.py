@@ -71,8 +71,9 @@ class StepRecord:
     """State and effect of resampling round ``t``, counted from 1, in each sweep of a method that sweeps several times.
 
     Attributes:
-        ess: effective sample size before annealing, in [1, n].
-        entropy: entropy of the normalised weights, in nats.
+        ess: effective sample size before annealing of the particles that take part in the draw, in [1, n]. Finished ones do
+            not in pf_once and with ``resample_finished`` false.
+        entropy: entropy of the normalised weights of the same particles, in nats.
         temperature: temperature of the resampling distribution; 1 is no annealing.
         resampled: whether ancestors were drawn.
         distinct_ancestors: number of different particles that survived.

@@ -49,6 +49,24 @@ def test_a_step_shows_why_it_ended_or_went_on(page: Page, embedded: httpx.Client
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "step", "words"),
+    [
+        ("beam", ".node.dropped", "keeps the best only"),
+        ("epf_pool", ".node.dropped", "The draw was from these steps and from earlier ones"),
+        ("adaptive", ".node", "Went on"),
+        ("best_of_n", ".node", "Went on"),
+    ],
+)
+def test_the_reason_is_that_of_the_method(method: str, step: str, words: str, page: Page, embedded: httpx.Client) -> None:
+    opened(page, str(embedded.base_url))
+    page.get_by_label("Method", exact=True).select_option(method)
+    ask(page, STORY, seed=7, particles=8)
+    run = ended(page, method)
+    run.locator(step).first.click()
+    expect(run.get_by_role("group", name="The chosen step")).to_contain_text(words)
+
+
 def test_the_same_seed_gives_the_same_search_again(page: Page, embedded: httpx.Client) -> None:
     opened(page, str(embedded.base_url))
     ask(page, STORY, seed=None, particles=4)

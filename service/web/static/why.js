@@ -5,6 +5,9 @@ import { isFinished } from "./search.js";
 
 /** @import { Search, Step } from "./search.js" */
 
+/** Methods that draw nothing at random. */
+const KEEP_THE_BEST = new Set(["beam", "dvts"]);
+
 /**
  * @param {Search} search
  * @param {Step} step
@@ -31,7 +34,10 @@ export function whyOf(search, step) {
   }
   const probability = event.probabilities?.[step.slot];
   if (probability === undefined) {
-    const choice = slots.length > 0 ? "It was among the best, which the method keeps." : "Others had better scores, and the method keeps the best only, so it ended here.";
+    const [kept, left] = KEEP_THE_BEST.has(search.method)
+      ? ["It was among the best, which the method keeps.", "Others had better scores, and the method keeps the best only, so it ended here."]
+      : ["It was drawn.", "The draw was from these steps and from earlier ones, and did not take this one."];
+    const choice = slots.length > 0 ? kept : left;
     return { fate, text: `${heavy}${choice} ${onward}`.trim() };
   }
   if (probability === 0 && slots.length > 0) return { fate, text: `${heavy}It took no part in the draw and stays. ${onward}`.trim() };
@@ -41,13 +47,14 @@ export function whyOf(search, step) {
   return { fate, text: `${heavy}${chance.replace("% so", "%, so")} ${drawn}` };
 }
 
-/** @param {Search} search @param {Step} step @returns {{fate: "finished" | "open", text: string}} */
+/** @param {Search} search @param {Step} step @returns {{fate: "goes on" | "finished" | "open", text: string}} */
 function withoutRound(search, step) {
   const ended = search.result !== null || search.error !== null;
   if (search.rounds.length === 0 && ended) {
     const text = "This search dropped no particle on the way: each solution was written to its end by itself.";
-    return { fate: isFinished(step) ? "finished" : "open", text };
+    return { fate: isFinished(step) ? "finished" : step.children.length > 0 ? "goes on" : "open", text };
   }
+  if (step.children.length > 0) return { fate: "goes on", text: "Nothing was decided at this step: the solution was written on." };
   if (ended) return { fate: "open", text: "The search ended before this round decided about it." };
   return { fate: "open", text: "Nothing has been decided about it yet." };
 }
