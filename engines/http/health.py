@@ -96,8 +96,7 @@ class Health:
         """Send calls to the replica, which has responded."""
         if replica.ejected:
             replica.ejected = replica.fails_calls = False
-            replica.restored_s = self._now()
-            replica.silence.heard(replica.restored_s)
+            replica.silence.heard(self._now())
             logger.warning("replica %d of %s is reachable again", replica.number, self.owner)
 
     def succeeded(self, replica: Replica, probe: Probe) -> None:
@@ -169,6 +168,7 @@ class Health:
         responds = await self._connections.status(f"{replica.url}/health") is not None
         silence_s = replica.silence.seconds(self._now())
         if not responds:
+            replica.ill_s = self._now()
             said = f"it responded to no call for {silence_s:.1f} seconds, nor to a health check within {PROBE_TIMEOUT_S:g}"
             self.eject(replica, said)
             return False

@@ -16,7 +16,7 @@ class Replica:
         unproven: whether it has responded to a health check, but to no call, since it was ejected.
         n_ejections: how often an ejection began.
         n_failed: number of calls in a row that it failed.
-        restored_s: when it came back last, on the event loop's clock.
+        ill_s: when it last did not respond to a health check, on the event loop's clock.
         silence: how long it has sent nothing.
     """
 
@@ -28,5 +28,5 @@ class Replica:
     unproven: bool = False
     n_ejections: int = 0
     n_failed: int = 0
-    restored_s: float = 0.0
+    ill_s: float = 0.0
     silence: Silence = field(default_factory=Silence)

@@ -104,7 +104,7 @@ class Watch:
     def heard(self) -> None:
         """Record that the server has sent something."""
         now_s = self._loop.time()
-        if not self._replica.ejected and self._heard_s >= self._replica.restored_s:  # it was well all the time
+        if self._heard_s >= self._replica.ill_s:  # its health was well all the time
             self._checks.pace.silent_for(now_s - self._heard_s, now_s)
         self._replica.silence.heard(now_s)
         self.has_heard = True

@@ -16,7 +16,7 @@ class Answer:
 
     ``cut`` announces more bytes than it sends, ``stall`` sends nothing, ``reset`` resets the connection after the body.
     ``drip``, which may be empty, is sent repeatedly after the body until the client disconnects. ``slow_head`` sends a
-    head that does not end, byte by byte.
+    head that does not end, byte by byte. Nothing is sent before ``after`` is set.
     """
 
     body: Any = None
@@ -27,6 +27,7 @@ class Answer:
     reset: bool = False
     drip: bytes | None = None
     slow_head: bool = False
+    after: asyncio.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Upstreams:
             self.requests.append(request)
         self.arrived.set()
         answer = self.answer(request)
+        if answer.after is not None:
+            await answer.after.wait()
         if answer.stall:
             await reader.readexactly(1)  # until the client disconnects
         if answer.slow_head:

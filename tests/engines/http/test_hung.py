@@ -1,6 +1,7 @@
 """Servers that hang in different ways, on real sockets: their calls move on, they are ejected, and they come back."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Callable
 
@@ -248,6 +249,25 @@ def test_too_many_requests_are_no_reason_to_eject_a_server() -> None:
         assert replicas._replicas[0].n_ejections == 0
 
     run([only(Answer(b"", 429)), only(GOOD)], test)
+
+
+@pytest.mark.slow
+def test_a_slow_server_that_is_well_is_ejected_once_at_most() -> None:
+    """A judge of which nothing is known yet may take longer than a server is believed. Then that is known."""
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        (replica,) = replicas._replicas
+        before_s = replicas._health.stall_s()
+        answered = asyncio.Event()
+        servers[0].answer = only(dataclasses.replace(GOOD, after=answered))
+        call = asyncio.ensure_future(ask(replicas, "a"))
+        await until(lambda: replica.ejected)
+        answered.set()
+        assert await call == [1, 2]
+        assert not replica.ejected
+        assert replicas._health.stall_s() > before_s
+
+    run([only(GOOD)], test, timeout_s=4)
 
 
 @pytest.mark.parametrize(
