@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
@@ -43,7 +44,6 @@ LINGER_S: Final = 2.0
 
 RETRY_AFTER_S: Final = 1.0
 MADE_ROOM: Final = "The server closed this connection to make room for another one: send the request again."
-_REASONS: Final = {408: "Request Timeout", 429: "Too Many Requests", 431: "Request Header Fields Too Large"}
 
 
 class Counts(Protocol):
@@ -271,7 +271,7 @@ class LimitedConnection(PatientProtocol):
         response = response_to(refusal)
         response.headers["connection"] = "close"
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
-        first = f"HTTP/1.1 {response.status_code} {_REASONS.get(response.status_code, 'Refused')}\r\n"
+        first = f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}\r\n"
         self.transport.write(first.encode() + lines + b"\r\n" + bytes(response.body))
 
     async def _marked(self, scope: Scope, receive: Receive, send: Send) -> None:

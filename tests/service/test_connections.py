@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_what_is_no_request_within_the_limits_is_refused_in_json(data: bytes, st
     async def scenario() -> None:
         async with served(service()) as address, connected(address, data) as client:
             response = await rest(client)
-            assert response.startswith(b"HTTP/1.1 %d " % status)
+            assert response.startswith(b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode()))
             error = error_of(response)
             assert error["code"] == code
             assert error["message"].endswith(".")
