@@ -164,9 +164,12 @@ class Health:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _check(self, replica: Replica) -> bool:
-        """An overloaded server may respond with any status."""
+        """An overloaded server may respond with any status, or to a call only: some do one thing at a time."""
+        began_s = self._now()
         responds = await self._connections.status(f"{replica.url}/health") is not None
         silence_s = replica.silence.seconds(self._now())
+        if not responds and replica.silence.heard_s >= began_s:
+            return True
         if not responds:
             replica.ill_s = self._now()
             said = f"it responded to no call for {silence_s:.1f} seconds, nor to a health check within {PROBE_TIMEOUT_S:g}"

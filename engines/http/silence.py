@@ -1,5 +1,7 @@
 """How long a server has been silent, and how long a server that is well may be. Times are seconds on one clock."""
 
+import math
+
 STALL_S = 5.0
 """Minimum silence that counts as a stall."""
 SLOWER = 4.0
@@ -12,9 +14,13 @@ class Silence:
     """Time that calls have waited for a server, added up since it last sent anything.
 
     Calls that were cancelled or gave up count as well: their silence is evidence against the server.
+
+    Attributes:
+        heard_s: when it last sent anything; minus infinity before that.
     """
 
     def __init__(self) -> None:
+        self.heard_s = -math.inf
         self._n_waiting = 0
         self._since_s = 0.0
         self._before_s = 0.0
@@ -28,7 +34,7 @@ class Silence:
     def heard(self, now_s: float) -> None:
         """The server has sent something to one of its calls."""
         self._before_s = 0.0
-        self._since_s = now_s
+        self._since_s = self.heard_s = now_s
 
     def end(self, now_s: float) -> None:
         """A call waits no more."""

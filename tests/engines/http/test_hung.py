@@ -22,6 +22,7 @@ HANGING = {
     "after comments": Answer(b"", drip=b": still here\n\n"),
 }
 WELL = Answer({})
+SILENT = Answer(stall=True)
 
 
 @pytest.fixture(autouse=True)
@@ -249,6 +250,26 @@ def test_too_many_requests_are_no_reason_to_eject_a_server() -> None:
         assert replicas._replicas[0].n_ejections == 0
 
     run([only(Answer(b"", 429)), only(GOOD)], test)
+
+
+@pytest.mark.slow
+def test_a_server_that_responds_to_a_call_during_a_health_check_is_well() -> None:
+    """One that does one thing at a time responds to its calls first."""
+
+    async def test(replicas: Upstream, servers: list[Upstreams]) -> None:
+        (server,), (replica,) = servers, replicas._replicas
+        answered = asyncio.Event()
+        server.answer = only(dataclasses.replace(GOOD, after=answered), SILENT)
+        slow = asyncio.ensure_future(ask(replicas, "a"))
+        await until(lambda: "/health" in paths(server))
+        server.answer = only(GOOD, SILENT)
+        assert await ask(replicas, "b") == [1, 2]
+        assert await replicas._health.check(replica), "the check that runs already"
+        assert replica.n_ejections == 0
+        answered.set()
+        assert await slow == [1, 2]
+
+    run([only(GOOD)], test)
 
 
 @pytest.mark.slow
