@@ -93,11 +93,16 @@ def test_a_default_method_that_the_server_cannot_serve_is_refused_at_start() -> 
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
-REFUSALS = [(400, "false", 2), (401, "false", 1), (429, "true", 4), (500, "true", 4)]
+REFUSALS = [(400, "false", 2), (401, "false", 1), (429, "true", 1), (500, "true", 4)]
 """Status of the generator's server, whether a client should send its request again, and how often the server is asked.
 
-After 400, the server is asked once more without the fields that OpenAI's API lacks.
+After 400, the server is asked once more without the fields that OpenAI's API lacks. After 429, it wants to be asked after the
+deadline, so that it is not asked again.
 """
+
+
+def refusal(status: int) -> Answer:
+    return Answer({"error": {"message": "Not now, ask Ann."}}, status, {"retry-after": "1000"} if status == 429 else {})
 
 
 def test_a_refusal_of_the_generators_server_says_whether_to_send_the_request_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +112,7 @@ def test_a_refusal_of_the_generators_server_says_whether_to_send_the_request_aga
         assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
         for status, should_retry, n_tries in REFUSALS:
             del server.requests[:]
-            refusal = Answer({"error": {"message": "Not now, ask Ann."}}, status)
-            server.answer = partial(always, refusal)
+            server.answer = partial(always, refusal(status))
             response = await client.post("/v1/chat/completions", json=CHAT | {"model": "big"})
             assert (response.status_code, response.headers["x-should-retry"]) == (502, should_retry)
             assert "Not now, ask Ann." in response.json()["error"]["message"]
@@ -139,7 +143,7 @@ def test_the_openai_client_tries_again_only_where_that_may_help(
                 client = openai.AsyncOpenAI(base_url=f"http://{host}:{port}/v1", api_key="none", max_retries=2)
                 await client.chat.completions.create(**CHAT)
                 del asked[:]
-                server.answer = lambda _: Answer({"error": {"message": "Not now, ask Ann."}}, status)
+                server.answer = partial(always, refusal(status))
                 with pytest.raises(openai.APIStatusError, match="ask Ann"):
                     await client.chat.completions.create(**CHAT | {"model": "big"})
                 assert len(asked) == (3 if should_retry == "true" else 1)
