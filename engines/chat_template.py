@@ -134,7 +134,9 @@ class ChatTemplate:
             alone, _ = self.render((USER,), add_generation_prompt=False).split(USER["content"])
         except Exception:  # as above
             return "", ""
-        return "\n" + before.removeprefix(self._begin), after.removesuffix(alone.removeprefix(self._begin))
+        # A token that begins the text stands there only, unless it begins every turn: then it guards this one, too.
+        begin = "" if self._begin in self.between_turns[0] else self._begin
+        return "\n" + before.removeprefix(begin), after.removesuffix(alone.removeprefix(begin))
 
     def _constants(self) -> Iterator[str]:
         """Texts in the template, as it would write them."""

@@ -181,6 +181,18 @@ def test_plain_text_that_begins_a_turn_is_refused(
         assert chat.render(conversation(text))
 
 
+def test_a_turn_that_begins_with_the_token_of_the_texts_beginning_has_no_plain_mark(tmp_path: Path) -> None:
+    """As in SmolLM2, whose texts begin with ``<|im_start|>`` and which writes a system message of its own."""
+    source = (
+        "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}<|im_start|>system\nYou are helpful.<|im_end|>\n"
+        "{% endif %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    chat = ChatTokenizer(written.write(tmp_path, source, ["<|im_start|>", "<|im_end|>"]))
+    assert chat.plain_marks.names == []
+    assert chat.render(conversation("system of equations: x + y = 3, x - y = 1. What is x?"))
+
+
 def test_the_token_that_begins_a_text_is_not_typed_although_the_template_does_not_write_it(tmp_path: Path) -> None:
     """Servers and post-processors put it first."""
     chat = ChatTokenizer(written.write(tmp_path, "{% for m in messages %}{{ m['content'] }}{% endfor %}", ["<s>", "</s>"]))
