@@ -12,7 +12,7 @@ MIN_CHARS: Final = 3
 
 _BREAKS: Final = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _LINE_BEGINS: Final = rf"(?:\A|[{_BREAKS}])[^\S{_BREAKS}]*"
-"""Of several blank lines it takes the last alone, so that a text of line breaks is searched in one pass."""
+"""It takes the last of several blank lines alone, so that a text of line breaks is searched in one pass."""
 
 
 class PlainMarks:

@@ -104,7 +104,7 @@ def test_searches_continue_on_another_replica_until_the_first_returns(
             await asyncio.to_thread(victim.wait)
         await until(lambda: not any(replica.ejected for replica in generator._upstream._replicas))
         while await drawn_at(victim, generator) != at_home:
-            pass  # the first call of a new process may take so long that the replica is ejected once more
+            pass  # the slow first call of a new process may have ejected the replica once more
 
     run(test, victim, other)
 
