@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.output import RESULTS, save
+from benchmarks.output import RESULTS, measured_by, save
 from benchmarks.served import Served, served
 from benchmarks.wire import Wire, request
 
@@ -128,7 +128,7 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         "# Connections that send nothing more",
         "",
-        f"`{result['command']}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work",
+        measured_by(result),
         "",
         f"{N_CONNECTIONS} connections of one attacker, with time limits of {result['limit_s']} s. A stranger at the same",
         f"address sends {result['requests']} requests to each of two routes meanwhile, each on a new connection; all get",

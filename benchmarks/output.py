@@ -1,6 +1,7 @@
 """Where and how the benchmarks write what they measured."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,3 +15,8 @@ def save(path: Path, result: dict[str, Any], page: str | None = None) -> None:
     if page is not None:
         path.with_suffix(".md").write_text(page, encoding="utf-8")
     print(page or text)
+
+
+def measured_by(result: Mapping[str, Any]) -> str:
+    """Return the line of a page that names the command, the processors and how busy they were when it started."""
+    return f"`{result['command']}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work"

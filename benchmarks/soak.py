@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.output import RESULTS, save
+from benchmarks.output import RESULTS, measured_by, save
 from benchmarks.served import Held, Served, served
 from benchmarks.soak_requests import SERVE, SERVE_PRM, Sender
 from benchmarks.wire import Wire
@@ -81,7 +81,7 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         "# What a server holds after many requests",
         "",
-        f"`{result['command']}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work",
+        measured_by(result),
         "",
         f"{AT_ONCE} requests at a time, valid, refused or cancelled, each with a text of its own; the kinds are listed below.",
         "Memory of the server is its resident set size, that of its workers their proportional set size. The memory may grow",

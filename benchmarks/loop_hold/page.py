@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.output import measured_by
+
 
 def page(result: Mapping[str, Any]) -> str:
     """Return the figures as a Markdown page."""
     lines = [
         "# How long requests hold the event loop",
         "",
-        f"`{result['command']}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work",
+        measured_by(result),
     ]
     for server in result["servers"]:
         lines += _server(server, result["at_once"])

@@ -239,14 +239,21 @@ def test_a_stranger_is_served_by_a_server_full_of_connections_that_wait(build: s
     asyncio.run(asyncio.wait_for(scenario(), GUARD_S))
 
 
+def holds(app: FastAPI) -> asyncio.Event:
+    """Add the route /hold, which responds once the event is set."""
+    released = asyncio.Event()
+
+    @app.get("/hold")
+    async def hold() -> None:
+        await released.wait()
+
+    return released
+
+
 def test_a_server_whose_connections_all_work_serves_probes_only() -> None:
     async def scenario() -> None:
         app = service(max_connections=8)
-        released = asyncio.Event()
-
-        @app.get("/hold")
-        async def hold() -> None:
-            await released.wait()
+        released = holds(app)
 
         async with served(app) as address, httpx.AsyncClient(base_url=url_of(address), timeout=GUARD_S) as client:
             holding = [asyncio.create_task(client.get("/hold")) for _ in range(6)]
@@ -269,11 +276,7 @@ def test_a_server_whose_connections_all_work_serves_probes_only() -> None:
 def test_one_address_may_have_a_limit_of_its_own() -> None:
     async def scenario() -> None:
         app = service(max_connections_per_address=4)
-        released = asyncio.Event()
-
-        @app.get("/hold")
-        async def hold() -> None:
-            await released.wait()
+        released = holds(app)
 
         async with served(app) as address, httpx.AsyncClient(base_url=url_of(address), timeout=GUARD_S) as client:
             holding = [asyncio.create_task(client.get("/hold")) for _ in range(3)]
