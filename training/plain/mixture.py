@@ -14,7 +14,7 @@ from epf.training.plain.kinds.draw import draw_kind
 from epf.training.plain.problem import PlainProblem
 from epf.training.plain.unseen import Unseen
 
-MAX_CHARACTERS = 420
+MAX_CHARACTERS = 300
 """Maximum length of a text from GSM8K; longer ones cost more than such a small model learns from them."""
 SHORT = 200
 GSM8K, MISSING, KINDS = 0.45, 0.03, 0.42
