@@ -81,6 +81,7 @@ class Row:
         warnings: codes of the result's warnings; None in rows of versions that did not record them.
         evidence: what ``confidence`` was computed from; None without an answer, and in rows of versions that did not record it.
         models: names of the generator and the reward model, None without one, where there is evidence.
+        n_right: number of final particles with the right answer; None in rows of versions that did not record it.
     """
 
     problem: str
@@ -106,6 +107,7 @@ class Row:
     warnings: tuple[WarningCode, ...] | None = None
     evidence: Evidence | None = None
     models: ModelNames | None = None
+    n_right: int | None = None
 
     @property
     def key(self) -> Key:
@@ -149,6 +151,7 @@ def row_of(
         models=None if result.evidence is None else models,
         share=round(result.share, DECIMALS),
         warnings=tuple(warning.code for warning in result.warnings),
+        n_right=sum(right),
     )
 
 
@@ -179,6 +182,7 @@ def _blank(task: Task) -> Row:
         error=None,
         prm_tokens=0,
         seconds=None,
+        n_right=0,
     )
 
 

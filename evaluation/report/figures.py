@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from epf.evaluation.report.calibration import Calibration, calibration
+from epf.evaluation.report.ceilings import Ceilings, ceilings
 from epf.evaluation.report.confidence import Confidence, confidence
 from epf.evaluation.report.grid import CellName, Grid, grid_of
 from epf.evaluation.report.statistics import Interval, Verdict, accuracy, difference
@@ -91,6 +92,7 @@ class Report:
         counted_wrong: number of searches that ended without anything to answer from, by error code.
         advice: the most accurate cell and the cheapest that ties with it.
         cells: methods and budgets.
+        ceilings: what selecting an answer could reach; None for rows of versions that did not record it.
         same_budget, same_tokens: comparisons with the first method.
         rounds: what happens over the resampling rounds.
         warnings: how many searches had which warning, most frequent first; empty if no search had one.
@@ -105,6 +107,7 @@ class Report:
     counted_wrong: dict[str, int]
     advice: Advice | None
     cells: tuple[CellSummary, ...]
+    ceilings: Ceilings | None
     same_budget: tuple[Comparison, ...]
     same_tokens: tuple[Comparison, ...]
     rounds: tuple[RoundSummary, ...]
@@ -125,6 +128,7 @@ def report_of(rows: Sequence[Row], cells: Sequence[CellName]) -> Report:
         counted_wrong=dict(Counter(row.error.code for row in grid.rows if row.error)),
         advice=None if is_empty else _advice(grid),
         cells=() if is_empty else tuple(_cell(grid, cell) for cell in cells),
+        ceilings=ceilings(grid, cells),
         same_budget=() if is_empty else tuple(_same_budget(grid)),
         same_tokens=() if is_empty else tuple(_same_tokens(grid)),
         rounds=() if is_empty else tuple(round_ for method in grid.methods for round_ in _rounds(grid, method)),

@@ -17,6 +17,7 @@ def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str
         _missing(report, left_out),
         _advice(report),
         _cells(report),
+        _ceilings(report),
         _compared("At the same budget", report.same_budget),
         _compared("At the same number of generated tokens", report.same_tokens),
         _warnings(report),
@@ -117,6 +118,34 @@ def _cells(report: Report) -> str:
         for cell in report.cells
     ]
     return table(header, rows)
+
+
+def _ceilings(report: Report) -> str:
+    found = report.ceilings
+    if found is None:
+        return ""
+    rows = [
+        (
+            cell.method,
+            cell.budget,
+            percent(cell.any_right),
+            f"{100 * cell.missed:.1f}",
+            "" if cell.efficiency is None else f"{100 * cell.efficiency:.0f}",
+        )
+        for cell in found.cells
+    ]
+    note = (
+        "*Any right* is the share of searches in which at least one of the final particles has the right answer: no way to "
+        "select an answer from them can exceed it. *Missed* is what the selected answer is below that, in points."
+    )
+    if found.one_sample is not None:
+        note += (
+            f" One sample is right in {percent(found.one_sample)} % of cases ({found.sampled_by}). *Selection efficiency* is "
+            "the gain of the answer over one sample, as a share of the gain of any right over one sample. A filter also raises "
+            "any right above that of independent samples."
+        )
+    header = ("method", "budget", "any right in %", "missed", "selection efficiency in %")
+    return "## Ceilings\n\n" + note + "\n\n" + table(header, rows)
 
 
 def _compared(title: str, found: Sequence[Comparison]) -> str:

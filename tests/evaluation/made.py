@@ -24,6 +24,7 @@ def row(
     warnings: tuple[WarningCode, ...] | None = (),
     confidence: float = 1.0,
     evidence: Evidence | None = EVIDENCE,
+    n_right: int | None = None,
 ) -> Row:
     return Row(
         problem=problem,
@@ -49,6 +50,7 @@ def row(
         warnings=warnings,
         evidence=evidence,
         models=None if evidence is None else ("generator", "prm"),
+        n_right=n_right,
     )
 
 
