@@ -42,7 +42,8 @@ class Particle:
             method without a reward model none.
         lineage: index of the ancestor at each resampling, oldest first.
         finished: whether the model ended it, or it has an answer; false after a step that was cut at its token limit.
-        answer: the answer that its text states; None without one. An unfinished particle has one only if it is settled.
+        answer: the answer that its text states, ``not enough information`` if a finished one concludes that, None without
+            either. An unfinished particle has one only if it is settled.
         log_weight: final untempered log weight; -inf for a dead particle.
         tokens: with the option ``logprobs``, the tokens of each step as sampled, ``(len(steps),)``; None for a step whose log
             probabilities the generator does not know. The token that ended the turn is missing where a server does not show it.
@@ -59,7 +60,10 @@ class Particle:
 
 @dataclass(frozen=True, slots=True)
 class AnswerShare:
-    """One class of mathematically equal answers: its representative, its share of the weight, its number of particles."""
+    """One class of mathematically equal answers: its representative, its share of the weight, its number of particles.
+
+    Particles that conclude that the problem lacks information are a class as well, ``not enough information``.
+    """
 
     answer: str
     probability: float
@@ -115,6 +119,7 @@ class Usage:
 
 WarningCode = Literal[
     "low_scores",
+    "not_enough_information",
     "answers_differ",
     "few_answers",
     "temperature_zero",
@@ -140,8 +145,9 @@ class SearchResult:
     """The answer, and how the search found it.
 
     Attributes:
-        answer: selected answer; None if no finished particle has one.
-        confidence: probability that the answer is right, in [0, 1]; 0 without an answer. See :mod:`epf.search.confidence`.
+        answer: selected answer; None if no finished particle has one, or if the vote is that the problem lacks information.
+        confidence: probability that the answer is right, in [0, 1], or that the problem lacks information if that was the vote;
+            0 otherwise. See :mod:`epf.search.confidence`.
         share: share of the vote that the answer got, in [0, 1]: its probability in ``distribution``.
         solution: full text of the best particle with that answer, steps joined by the separator.
         shown: index of that particle.

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from epf.core.errors import ContextTooLong, DeadlineExceeded, SearchFailed, SearchServiceError
 from epf.core.off_loop import off_loop
 from epf.search.answers.checker import AnswerChecker, classes_at_once
-from epf.search.answers.extract import final_answer, settled_answer
+from epf.search.answers.conclusion import NOT_ENOUGH, conclusion
+from epf.search.answers.extract import settled_answer
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.engine.confidence import evidence_for, probability
 from epf.search.engine.log_probs import tokens_of
@@ -88,9 +89,10 @@ async def select_answer(
         outside=0.0 if confidence is None else confidence.outside(run.problem),
         compared_as_text=compared_as_text,
         n_unscored=run.n_unscored + len(run.unscored),
+        not_enough=choice is not None and choice.answer == NOT_ENOUGH,
     )
     return SearchResult(
-        answer=None if choice is None else choice.answer,
+        answer=None if choice is None or choice.answer == NOT_ENOUGH else choice.answer,
         confidence=probability(run.problem, evidence, confidence),
         share=0.0 if choice is None else choice.share,
         solution=outcome.trajectories[shown].solution(options.separator),
@@ -239,7 +241,7 @@ async def _classes(answers: Sequence[str | None], checker: AnswerChecker, run: S
 
 
 def _answers(trajectories: Sequence[Trajectory], options: SearchOptions) -> list[str | None]:
-    return [final_answer(t.solution(options.separator)) if t.status == "finished" else None for t in trajectories]
+    return [conclusion(t.solution(options.separator)) if t.status == "finished" else None for t in trajectories]
 
 
 def _best(outcome: Outcome) -> int:

@@ -30,6 +30,8 @@ same text."""
 
 MEANINGS: Final[Mapping[WarningCode, str]] = {
     "low_scores": f"The newest score of every solution is below {DOUBTFUL}: the reward model considers all of them wrong.",
+    "not_enough_information": "The answer is null because the solutions that won the vote state that the problem lacks "
+    "information.",
     "answers_differ": f"There are at least {MIN_SOLUTIONS} different solutions, and no two have the same answer.",
     "few_answers": "Fewer than half of the particles answered. The others do not vote.",
     "temperature_zero": f"The sampling temperature is below {GREEDY}, so that all particles are the same solution.",
@@ -52,6 +54,7 @@ def warnings_of(
     outside: float,
     compared_as_text: bool,
     n_unscored: int = 0,
+    not_enough: bool = False,
 ) -> tuple[SearchWarning, ...]:
     """The warnings about a finished search, in the order of :data:`MEANINGS`.
 
@@ -64,6 +67,7 @@ def warnings_of(
         outside: probability that the problem is unlike those that the models were trained on, in [0, 1].
         compared_as_text: whether answers that are not plain numbers count as equal only if their texts are.
         n_unscored: number of scores that are missing.
+        not_enough: whether the selected answer is that the problem does not give enough information.
     """
     n = len(answers)
     answered = [i for i, answer in enumerate(answers) if answer is not None]
@@ -76,6 +80,12 @@ def warnings_of(
                 "low_scores",
                 f"The reward model considers every solution wrong: its highest score is {max(newest):.2g}. Do not "
                 "rely on the result: check it by hand, or use models that know this kind of problem.",
+            )
+        if not_enough:
+            yield SearchWarning(
+                "not_enough_information",
+                "The solutions that won the vote state that the problem does not give enough information, so that there is no "
+                "answer. The distribution shows how many particles found one. Check whether the problem lacks a number.",
             )
         solutions = {id(trajectories[i].steps[-1]): classes[i] for i in answered}
         if len(solutions) >= MIN_SOLUTIONS and len(set(solutions.values())) == len(solutions):

@@ -22,7 +22,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from epf.search.answers.extract import final_answer
+from epf.search.answers.conclusion import conclusion
 from epf.search.engine.rounds import is_finished
 from epf.search.engine.search_run import SearchRun
 from epf.search.engine.select_answer import answer_and_shares, best_so_far
@@ -70,7 +70,7 @@ def _lead(run: SearchRun, trajectories: list[Trajectory], leader: str) -> float:
     votes: dict[str | None, float] = defaultdict(float)
     for trajectory in trajectories:
         if trajectory.status == "finished" and trajectory.scores:
-            votes[final_answer(trajectory.solution(run.options.separator))] += trajectory.scores[-1]
+            votes[conclusion(trajectory.solution(run.options.separator))] += trajectory.scores[-1]
     runner_up = max((vote for answer, vote in votes.items() if answer not in (None, leader)), default=0.0)
     return probability_of_lead(votes[leader], runner_up)
 

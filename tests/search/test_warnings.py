@@ -86,7 +86,7 @@ def test_several_warnings_come_in_the_documented_order() -> None:
     rest: Any = {"temperature": 0.0, "has_reward_model": False, "outside": 1.0, "compared_as_text": True, "n_unscored": 1}
     found = codes(["1", "2", "3", None] + [None] * 3, [()] * 7, **rest)
     assert found == [code for code in MEANINGS if code in found]
-    assert set(found) == set(MEANINGS) - {"low_scores", "logprobs_missing"}
+    assert set(found) == set(MEANINGS) - {"low_scores", "not_enough_information", "logprobs_missing"}
 
 
 def test_every_code_is_documented() -> None:
@@ -111,6 +111,30 @@ def test_a_search_warns_whatever_its_method(method: str) -> None:
     assert found_by(method) == ["answers_differ", *unchecked]
     assert found_by(method, score=0.1) == [*doubtful, "answers_differ", *unchecked]
     assert found_by(method, temperature=0.0) == ["temperature_zero", *unchecked]
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"sample"}))
+def test_the_vote_may_be_that_a_problem_cannot_be_answered(method: str) -> None:
+    generator = Generator(lambda call: step("There is not enough information.", "eos"))
+    models: Any = {"generator": generator, "reward_model": RewardModel(lambda steps: 0.9)}
+    result = drive(asolve("problem", method=method, seed=1, n_particles=12, **models))
+    assert (result.answer, result.share) == (None, 1.0)
+    assert "not_enough_information" in [warning.code for warning in result.warnings]
+    assert {*(each.answer for each in (*result.distribution, *result.particles))} == {"not enough information"}
+    assert result.confidence > 0.5
+
+
+def test_a_score_decides_between_an_answer_and_none() -> None:
+    def write(call: Call) -> Step:
+        return step("There is not enough information." if call.n % 2 else r"\boxed{5}", "eos")
+
+    def search(refusal: float) -> SearchResult:
+        judge = RewardModel(lambda steps: refusal if "enough" in steps[-1] else 0.6)
+        return drive(
+            asolve("problem", method="best_of_n", seed=1, n_particles=8, generator=Generator(write), reward_model=judge)
+        )
+
+    assert [search(refusal).answer for refusal in (0.2, 0.9)] == ["5", None]
 
 
 def test_a_plain_sample_is_not_checked() -> None:

@@ -13,7 +13,7 @@ from epf.training.plain.recipe import CONTEXT, Recipe
 from epf.training.tokenizer import SPECIALS, example, token_id
 
 IGNORED = -100
-GROUP = 8
+GROUP = 32
 """Batches that are drawn together: problems of similar length share a batch."""
 
 
