@@ -103,7 +103,7 @@ circles: $(DEV) ## List circular imports between the modules of each package
 
 check: lint lint-web site test coverage test-slow test-web test-vllm check-real test-clients ## Run everything that CI runs
 
-train: $(TRAIN) ## Repeat the training of the embedded models (needs torch, in an environment of its own)
+train: $(TRAIN) ## Repeat the training of the pair stories (needs torch, in an environment of its own)
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
 	$(TRAIN_VENV)/bin/python -m epf.training.reward_model
 
@@ -111,7 +111,7 @@ GSM8K ?=
 train-plain: $(TRAIN) ## Train the pair plain, or go on with it: make train-plain GSM8K=train.jsonl (default: from the hub)
 	nice $(TRAIN_VENV)/bin/python -m epf.training.plain $(if $(GSM8K),--gsm8k "$(GSM8K)")
 
-calibrate-confidence: $(DEV) ## Fit the confidence map of the embedded pair: DATA=DIRECTORY holds gsm8k_train.jsonl (half an hour)
+calibrate-confidence: $(DEV) ## Fit the confidence map of the pair stories: DATA=DIRECTORY holds gsm8k_train.jsonl (half an hour)
 	$(VENV)/bin/python -m epf.training.confidence --data $(DATA)
 
 # All methods, and all that the filter and best-of-n may be.
@@ -124,7 +124,7 @@ unpack = test -e $(1)/results.jsonl || ! test -e $(1)/results.jsonl.xz || xz --d
 pack = xz -9 --keep --force $(1)/results.jsonl
 bench-methods: $(DEV) ## Compare all methods at 1 to 32 particles on 500 held-out problems; continues an interrupted run (hours)
 	$(call unpack,$(METHODS_RUN))
-	$(VENV)/bin/epf eval --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out $(METHODS_RUN)
+	$(VENV)/bin/epf eval --generator stories --dataset synthetic --methods $(CONTENDERS) --budgets 1,2,4,8,16,32 --seeds 3 --ray local --workers 2 --out $(METHODS_RUN)
 	$(call pack,$(METHODS_RUN))
 	$(VENV)/bin/python -m benchmarks.methods
 
@@ -133,7 +133,7 @@ FILTERS := pf,epf,epf_published,epf+lookahead=reuse,epf+lookahead=redraw,epf+ann
 bench-overconfident: $(DEV) ## Compare the filters under an overconfident reward model
 	$(call unpack,$(METHODS_RUN))
 	$(call unpack,$(OVERCONFIDENT_RUN))
-	EPF_REWARD_MODEL__CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
+	EPF_REWARD_MODEL__CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --generator stories --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
 	$(call pack,$(OVERCONFIDENT_RUN))
 	$(VENV)/bin/python -m benchmarks.overconfidence
 
@@ -143,13 +143,13 @@ bench-regimes: $(DEV) ## Compare the filters in worlds that are known exactly, t
 bench-its-hub: $(ITS_HUB) ## Measure accuracy and seconds against its_hub
 	$(ITS_HUB_VENV)/bin/python -m benchmarks.its_hub_accuracy
 
-bench-pair: $(DEV) ## Measure the embedded generator and reward model
+bench-pair: $(DEV) ## Measure the pair stories
 	$(VENV)/bin/python -m benchmarks.pair
 
-bench-confidence: $(DEV) ## Measure the confidence of the embedded pair on problems that its map was not fitted on
+bench-confidence: $(DEV) ## Measure the confidence of the pair stories on problems that its map was not fitted on
 	$(VENV)/bin/python -m benchmarks.confidence
 
-bench-calibration: $(DEV) ## Fit and measure a calibration of the embedded reward model
+bench-calibration: $(DEV) ## Fit and measure a calibration of the pair stories' reward model
 	$(VENV)/bin/python -m benchmarks.calibration
 
 bench-answers: $(DEV) ## Measure how well and how fast answers are compared (needs public data sets)
@@ -175,7 +175,7 @@ bench-loop: $(DEV) ## Measure how long the worst requests hold the event loop (a
 bench-page: $(DEV) ## Measure how fast the page draws a search (needs Chromium: make tools)
 	$(VENV)/bin/python -m benchmarks.page
 
-bench-real: $(VLLM) $(REAL_MODEL) ## Measure a real model on real problems, next to the embedded pair: make bench-real DATA=svamp.jsonl (an hour)
+bench-real: $(VLLM) $(REAL_MODEL) ## Measure a real model on real problems, next to the pair stories: make bench-real DATA=svamp.jsonl (an hour)
 	$(VLLM_VENV)/bin/python -m benchmarks.real_model --data "$(DATA)" --model $(REAL_MODEL)
 
 bench-overhead: $(VLLM) $(ITS_HUB) ## Measure a search against plain sampling and its_hub on one vLLM (about an hour)
@@ -187,7 +187,7 @@ docs-figures: $(DEV) ## Draw README's picture and that of the rooms, record the 
 	$(VENV)/bin/python -m benchmarks.entropy
 	$(VENV)/bin/python -m benchmarks.page_figures
 
-bench-speed: $(TRAIN) ## Measure the speed of the embedded models, compared with transformers (needs torch)
+bench-speed: $(TRAIN) ## Measure the speed of the pair stories, compared with transformers (needs torch)
 	$(TRAIN_VENV)/bin/python -m benchmarks.speed
 
 constraints: .venv-constraints/bin/python ## Write the exact versions that the images install to deploy/constraints.txt

@@ -1,7 +1,7 @@
-"""Calibration of the embedded reward model, before and after fitting a map: ``python -m benchmarks.calibration``.
+"""Calibration of the pair ``stories``' reward model, before and after fitting a map: ``python -m benchmarks.calibration``.
 
 Writes ``benchmarks/results/calibration.json``, ``.md`` and ``.png``, and the fitted map for ``EPF_REWARD_MODEL__CALIBRATION``
-as ``embedded-reward-model.calibration.json``. The embedded generator samples the solutions. A step is right if it and all steps
+as ``stories-reward-model.calibration.json``. The pair's generator samples the solutions. A step is right if it and all steps
 before it are (exact labels). The maps are fitted on one half of the problems and measured on the other half, and on problems
 with other wordings, which shows how well they transfer.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.output import RESULTS, save
 from benchmarks.pair import score_all
-from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.calibration import CLIP, Calibration, expected_calibration_error, fit, reliability
@@ -36,7 +36,7 @@ Steps = tuple[Floats, Floats]
 
 async def labelled(split: str, n_problems: int) -> list[Steps]:
     """Return scores and labels of every step of every sampled solution, as one pair of arrays per problem."""
-    generator, model = EmbeddedGenerator(), EmbeddedRewardModel()
+    generator, model = EmbeddedGenerator(STORIES.generator), EmbeddedRewardModel(STORIES.reward_model)
     try:
         drawn = list(islice(problems(7_000_001, split, 4, 8), n_problems))
         solutions = await sample_many(generator, drawn, N, seed=SEED)
@@ -79,7 +79,7 @@ async def measure(n_problems: int, out: Path) -> dict[str, Any]:
     known = await labelled("test", n_problems)
     reworded = concatenated(await labelled("wordings", n_problems))
     fitted_on, held_out = concatenated(known[: n_problems // 2]), concatenated(known[n_problems // 2 :])
-    name = load_config(SHIPPED / "reward_model").name
+    name = STORIES.model_name("reward_model")
     platt = fit(*fitted_on, model=name, method="platt")
     maps: dict[str, Calibration | None] = {
         "none": None,
@@ -113,7 +113,7 @@ def page(result: dict[str, Any]) -> str:
     ]
     return "\n".join(
         [
-            "# Calibration of the embedded reward model",
+            "# Calibration of the reward model of `stories`",
             "",
             f"`{COMMAND}`: {N} solutions of each problem (4 to 8 steps, temperature 0.8), scored after every step. The maps",
             f"are fitted on {n['fitted']} problems ({steps['fitted']} steps) and measured on {n['measured']} others "

@@ -1,4 +1,4 @@
-"""How well the confidence of the embedded pair predicts whether its answers are right: ``python -m benchmarks.confidence``.
+"""How well the confidence of the pair ``stories`` predicts whether its answers are right: ``python -m benchmarks.confidence``.
 
 Searches with ``epf`` and eight particles on the first problems of four sets on which the map was not fitted: ``synthetic``,
 which the pair knows; SVAMP and the short problems of GSM8K's test split (at most 160 characters), which it mostly does not
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.output import RESULTS, save
+from epf.engines.onnx.pairs import STORIES
 from epf.evaluation.report.confidence import SURE
 from epf.evaluation.report.text import table
 from epf.evaluation.rows import Row
@@ -26,7 +27,6 @@ from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
 from epf.reward_models.calibration import expected_calibration_error, reliability
 from epf.search.confidence.file import load_map
-from epf.search.confidence.shipped import FILE
 from epf.service.searches.models import open_models
 from epf.service.settings import Settings
 from epf.training.confidence.problems import MAX_GSM8K_CHARS, write
@@ -77,13 +77,13 @@ async def search(problems: Sequence[Problem], directory: Path) -> list[Row]:
     directory.mkdir(parents=True, exist_ok=True)
     write(list(problems), directory / "problems.jsonl")
     evaluation = Evaluation(str(directory / "problems.jsonl"), directory / "run", "epf", (N_PARTICLES,), seeds=1, timed=0)
-    await evaluate(evaluation, lambda: open_models(Settings()))
+    await evaluate(evaluation, lambda: open_models(Settings(generator="stories")))
     return read_run(directory / "run")[1]
 
 
 def found(rows: Sequence[Row], problems: Sequence[Problem]) -> Found:
     """Return the confidences by the map that ships; a search without an answer has confidence 0."""
-    shipped, texts = load_map(FILE), {problem.id: problem.text for problem in problems}
+    shipped, texts = load_map(STORIES.confidence), {problem.id: problem.text for problem in problems}
     confidence = [0.0 if row.evidence is None else shipped(texts[row.problem], row.evidence) for row in rows]
     return np.array(confidence), np.array([row.share for row in rows]), np.array([row.correct for row in rows], np.float64)
 
@@ -147,7 +147,7 @@ def page(result: Mapping[str, Any]) -> str:
     ]
     return "\n".join(
         [
-            "# Confidence of the embedded pair",
+            "# Confidence of the pair `stories`",
             "",
             f"`{result['command']}`: one search with `epf` and {N_PARTICLES} particles per problem, on problems that the map",
             "was not fitted on. In percent but for the numbers of searches. The expected calibration error (ECE) is over ten",

@@ -18,16 +18,16 @@ import httpx
 
 from benchmarks.engines import free_port
 from benchmarks.faulty_proxy import FAULTS, FaultyProxy, faulty_proxy
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 
 STOPPED = "stopped"
 WORDS: dict[str, str] = {STOPPED: "its process is stopped (SIGSTOP)"} | {str(name): words for name, words in FAULTS.items()}
 START_S = 300
 GENERATOR = (
     "import sys, uvicorn\n"
-    "from epf.engines.onnx.config import SHIPPED\n"
+    "from epf.engines.onnx.pairs import STORIES\n"
     "from tests.generators.openai.completions_server import completions_app\n"
-    "app = completions_app(SHIPPED / 'generator', by_ids=True)\n"
+    "app = completions_app(STORIES.generator, by_ids=True)\n"
     "uvicorn.run(app, port=int(sys.argv[1]), log_level='error')"
 )
 EPF = (sys.executable, "-c", "import sys; from epf.cli.main import main; sys.exit(main())")
@@ -110,7 +110,7 @@ async def victim(command: Callable[[int], list[str]], health: str, settings: dic
 
 def vllm(port: int) -> list[str]:
     """Command of a real vLLM with the embedded model."""
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(SHIPPED / "generator")]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(STORIES.generator)]
     command += ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
     return [*command, "--enforce-eager", "--block-size", "32", "--max-num-seqs", "64", "--no-enable-chunked-prefill"]
 
@@ -136,7 +136,7 @@ async def served(*, with_vllm: bool) -> AsyncIterator[Service]:
             return await stack.enter_async_context(victim(command, health, settings))
 
         def prm(port: int) -> list[str]:
-            return [*EPF, "serve-prm", "--port", str(port)]
+            return [*EPF, "serve-prm", "--reward-model", STORIES.name, "--port", str(port)]
 
         def generator(port: int) -> list[str]:
             return vllm(port) if with_vllm else [sys.executable, "-c", GENERATOR, str(port)]
@@ -147,7 +147,7 @@ async def served(*, with_vllm: bool) -> AsyncIterator[Service]:
         log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log"
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        command = [*EPF, "serve", "--port", str(port), "--tokenizer", str(SHIPPED / "generator")]
+        command = [*EPF, "serve", "--port", str(port), "--tokenizer", str(STORIES.generator)]
         command += ["--generator", ",".join(one.proxy.url for one in generators)]
         command += ["--reward-model", ",".join(one.proxy.url for one in scorers)]
         with log.open("wb") as lines:

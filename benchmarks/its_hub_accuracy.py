@@ -27,7 +27,8 @@ from its_hub.core.lms.step_generation import StepGeneration
 
 from benchmarks.output import RESULTS, save
 from epf.core.generator import Message, Sampling
-from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.config import load_config
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.evaluation.report.statistics import Interval, accuracy, difference
 from epf.evaluation.report.text import percent, signed, table
@@ -44,7 +45,7 @@ from epf.search.runner import SEED_BITS
 COMMAND = "make bench-its-hub"
 OURS = ("pf", "epf", "epf_published")
 THEIRS = {"its_hub PF": ParticleFiltering, "its_hub ePF": EntropicParticleFiltering}
-DEFAULTS = bounded(SearchOptions(), load_config(SHIPPED / "generator").context_length)
+DEFAULTS = bounded(SearchOptions(), load_config(STORIES.generator).context_length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def arms(generator: EmbeddedGenerator, reward_model: EmbeddedRewardModel, checke
         return solve
 
     def theirs(algorithm: Any) -> Arm:
-        tokenizer = ChatTokenizer(SHIPPED / "generator")
+        tokenizer = ChatTokenizer(STORIES.generator)
         # its_hub takes one step more than max_steps.
         generation = StepGeneration(DEFAULTS.max_steps - 1, DEFAULTS.separator, r"\boxed", DEFAULTS.temperature)
 
@@ -144,7 +145,11 @@ def arms(generator: EmbeddedGenerator, reward_model: EmbeddedRewardModel, checke
 
 async def measure(problems: Sequence[Problem], n_seeds: int, n: int) -> list[Row]:
     """Run all arms on all problems and seeds, one search at a time."""
-    generator, reward_model, checker = EmbeddedGenerator(), EmbeddedRewardModel(), AnswerChecker()
+    generator, reward_model, checker = (
+        EmbeddedGenerator(STORIES.generator),
+        EmbeddedRewardModel(STORIES.reward_model),
+        AnswerChecker(),
+    )
     contenders = list(arms(generator, reward_model, checker, n).items())
     rows: list[Row] = []
     try:

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 
 from benchmarks.output import RESULTS, save
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -36,7 +37,7 @@ async def measure(n_problems: int) -> dict[str, dict[str, Any]]:
     texts = [problem.text for problem in islice(problems(SEED, "test", 4, 8), n_problems + 1)]
     seconds: dict[str, list[float]] = {form: [] for form in FORMS}
     sizes: dict[str, list[int]] = {form: [] for form in FORMS}
-    app = create_app(EmbeddedGenerator(), EmbeddedRewardModel())
+    app = create_app(EmbeddedGenerator(STORIES.generator), EmbeddedRewardModel(STORIES.reward_model))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60) as client,

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.output import RESULTS, save
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
@@ -179,10 +180,10 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=RESULTS / "pair.json")
     args = parser.parse_args()
-    generator = EmbeddedGenerator(args.generator) if args.generator else EmbeddedGenerator()
+    generator = EmbeddedGenerator(args.generator) if args.generator else EmbeddedGenerator(STORIES.generator)
     model = None
     if not args.no_reward_model:
-        model = EmbeddedRewardModel(args.reward_model) if args.reward_model else EmbeddedRewardModel()
+        model = EmbeddedRewardModel(args.reward_model) if args.reward_model else EmbeddedRewardModel(STORIES.reward_model)
     result = asyncio.run(measure(generator, model, args.problems, args.n, args.real))
     save(args.out, result)
 

@@ -1,4 +1,4 @@
-"""Draws one real search of the embedded pair: ``python -m benchmarks.picture --out docs/search.png``.
+"""Draws one real search of the pair ``stories``: ``python -m benchmarks.picture --out docs/search.png``.
 
 Each column is a step and each dot a particle with its newest line, coloured by the reward model's score. Lines connect an
 ancestor with the particles that continue from it, and crosses mark particles that resampling dropped. The chart below shows the
@@ -31,7 +31,7 @@ async def watch(
     texts: dict[tuple[int, int], tuple[str, bool]] = {}
     seen: dict[tuple[int, int], tuple[str, float, bool]] = {}
     rounds: list[Resampled] = []
-    async for event in stream(problem, n_particles=n, seed=seed, annealing=annealing):
+    async for event in stream(problem, generator="stories", n_particles=n, seed=seed, annealing=annealing):
         if isinstance(event, StepTaken) and not event.lookahead:
             texts[event.t, event.particle] = (event.text, event.finish in ("answer", "eos"))
         elif isinstance(event, Scored) and not event.lookahead and (event.t, event.particle) in texts:

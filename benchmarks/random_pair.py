@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from epf.engines.onnx.config import SHIPPED, read_json
+from epf.engines.onnx.config import read_json
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE = 768, 14, 12, 2048
@@ -32,11 +33,11 @@ def write(directory: Path) -> tuple[Path, Path]:
     """Write both models, with the same weights every time; returns their directories."""
     rng = np.random.default_rng(0)
     generator, reward_model = directory / "generator", directory / "reward_model"
-    tensors, kinds = backbone(rng, SHIPPED / "generator")
-    _save(generator, SHIPPED / "generator", tensors | {"lm_head.weight": head(rng, kinds)}, "LlamaForCausalLM")
-    tensors, _ = backbone(rng, SHIPPED / "reward_model")
+    tensors, kinds = backbone(rng, STORIES.generator)
+    _save(generator, STORIES.generator, tensors | {"lm_head.weight": head(rng, kinds)}, "LlamaForCausalLM")
+    tensors, _ = backbone(rng, STORIES.reward_model)
     score = rng.normal(0, HIDDEN**-0.5, (1, HIDDEN)).astype(np.float32)
-    _save(reward_model, SHIPPED / "reward_model", tensors | {"score.weight": score}, "LlamaForSequenceClassification")
+    _save(reward_model, STORIES.reward_model, tensors | {"score.weight": score}, "LlamaForSequenceClassification")
     return generator, reward_model
 
 

@@ -1,7 +1,7 @@
 """A real model on real problems: ``make bench-real DATA=svamp.jsonl``; writes ``benchmarks/results/real_model.md``.
 
 SmolLM2-135M-Instruct, which cannot do arithmetic, behind vLLM's server: the question is not how often it is right, but whether
-searches run, and whether their answers are read. Next to it the embedded pair on the same problems. Every part is a run of
+searches run, and whether their answers are read. Next to it the pair ``stories`` on the same problems. Every part is a run of
 ``epf eval`` in ``runs/real_model``, so that the same command goes on where it was interrupted.
 """
 
@@ -46,7 +46,7 @@ PARTS = (
     Part("votes", "self_consistency,ipf", 8),
     Part("judged", "best_of_n", 8, judged=True),
 )
-NAMES = {"smollm2": "SmolLM2-135M-Instruct", "embedded": "embedded pair"}
+NAMES = {"smollm2": "SmolLM2-135M-Instruct", "stories": "pair `stories`"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def main() -> None:
     args = parser.parse_args()
     lines = []
     for part in PARTS:
-        lines += summarize("embedded", read_run(evaluate("embedded", args.data, part, {}))[1])
+        lines += summarize("stories", read_run(evaluate("stories", args.data, part, {"EPF_GENERATOR": "stories"}))[1])
     dtype = "bfloat16" if computes_bfloat16() else "float32"
     with vllm_serve(args.model, dtype=dtype, cores="nobind") as url:
         own = {"EPF_GENERATOR": url, "EPF_GENERATOR__TOKENIZER": str(args.model), "EPF_GENERATOR__EXAMPLES": str(EXAMPLES)}

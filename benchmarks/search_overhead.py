@@ -6,7 +6,7 @@ One ``vllm serve`` generates and one ``epf serve-prm`` on vLLM scores, for all a
 - ePF, and ePF with look-ahead, through our client for OpenAI-compatible servers;
 - its_hub's particle filtering, in its own process and environment, with the same servers.
 
-Models: the embedded pair, and a pair with about 100 million random weights each (:mod:`benchmarks.random_pair`). Each engine
+Models: the pair ``stories``, and a pair with about 100 million random weights each (:mod:`benchmarks.random_pair`). Each engine
 has its own core, since threads of two engines on the same cores wait for each other. Seconds are compared per generated token,
 by the server's own counter. The share at the barrier is the part of all particles' time between a particle's last event of a
 round and the end of the round. Results go to ``benchmarks/results/search_overhead.json``, every search to ``.jsonl``, tables to
@@ -33,7 +33,7 @@ from benchmarks.engines import counters, serve_prm, vllm_serve
 from benchmarks.output import RESULTS, save
 from epf.core.generator import Generator, Message
 from epf.core.reward_model import RewardModel
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.evaluation.report.text import table
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
@@ -296,7 +296,7 @@ def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--its-hub", required=True, help="interpreter of an environment with its_hub[lm] 1.2.0")
-    parser.add_argument("--pairs", nargs="+", default=["embedded", "random"], choices=["embedded", "random"])
+    parser.add_argument("--pairs", nargs="+", default=["stories", "random"], choices=["stories", "random"])
     parser.add_argument("--n", type=int, nargs="+", default=[4, 16, 64])
     parser.add_argument("--problems", type=int, default=50)
     parser.add_argument("--generator-cores", default="0", help="cores for the generator's engine")
@@ -305,10 +305,10 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         pairs = {
-            "embedded": Pair(
-                "embedded pair",
-                SHIPPED / "generator",
-                SHIPPED / "reward_model",
+            "stories": Pair(
+                "pair stories",
+                STORIES.generator,
+                STORIES.reward_model,
                 "float32",
                 {"temperature": 0.8, "max_steps": 20, "max_tokens_per_step": 48},
                 "\\boxed",

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from benchmarks.inside.sitecustomize import VARIABLE
 from benchmarks.wire import Wire
+from epf.engines.onnx.pairs import STORIES
 
 INSIDE = Path(__file__).parent / "inside"
 START_S = 120.0
@@ -55,7 +56,7 @@ class Served(NamedTuple):
 async def served(
     command: Sequence[str], settings: Mapping[str, str] | None = None, *, max_files: int | None = None
 ) -> AsyncIterator[Served]:
-    """Run ``epf`` with ``command`` on a free port until the block ends; ``max_files`` limits its file descriptors."""
+    """Run ``epf`` with the pair ``stories`` on a free port until the block ends; ``max_files`` limits its file descriptors."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -64,6 +65,8 @@ async def served(
             **os.environ,
             "PYTHONPATH": str(INSIDE),
             VARIABLE: str(tasks_file),
+            "EPF_GENERATOR": STORIES.name,
+            "EPF_REWARD_MODEL": STORIES.name,
             "EPF_LOG_LEVEL": "error",
             "EPF_DRAIN_NOTICE_S": "0",
             **(settings or {}),

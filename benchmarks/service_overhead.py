@@ -29,6 +29,7 @@ import numpy as np
 import uvicorn
 
 from benchmarks.output import RESULTS, save
+from epf.engines.onnx.pairs import STORIES
 from epf.evaluation.report.text import table
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
@@ -77,8 +78,8 @@ async def in_process(asked: Sequence[SyntheticProblem], callers: int) -> Times:
     """Run the searches without HTTP, ``callers`` at a time."""
     slots = asyncio.Semaphore(callers)
     async with (
-        aclosing(EmbeddedGenerator()) as generator,
-        aclosing(EmbeddedRewardModel()) as reward_model,
+        aclosing(EmbeddedGenerator(STORIES.generator)) as generator,
+        aclosing(EmbeddedRewardModel(STORIES.reward_model)) as reward_model,
         aclosing(AnswerChecker()) as checker,
     ):
 
@@ -104,7 +105,10 @@ async def in_process(asked: Sequence[SyntheticProblem], callers: int) -> Times:
 async def served() -> AsyncIterator[int]:
     """Run the service on fresh engines; yields its port."""
     settings = Settings(max_particles_in_flight=1024, max_particles_per_key=1024)
-    async with aclosing(EmbeddedGenerator()) as generator, aclosing(EmbeddedRewardModel()) as reward_model:
+    async with (
+        aclosing(EmbeddedGenerator(STORIES.generator)) as generator,
+        aclosing(EmbeddedRewardModel(STORIES.reward_model)) as reward_model,
+    ):
         app = create_app(generator, reward_model, settings)
         with listen("127.0.0.1", 0) as listening:
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", access_log=False))

@@ -109,7 +109,7 @@ SERVE: dict[str, tuple[int, Sender]] = {
     "responses": (4, posts("/v1/responses", model="epf-2", input=P, search=SHORT_CHAT)),
     "responses, streamed": (2, posts("/v1/responses", model="epf-2", input=P, stream=True, search=SHORT_CHAT)),
     "responses, background": (2, posts("/v1/responses", model="epf-2", input=P, background=True, search=SHORT_CHAT)),
-    "completions": (1, posts("/v1/completions", model="embedded-generator", prompt=P, max_tokens=8)),
+    "completions": (1, posts("/v1/completions", model="stories-generator", prompt=P, max_tokens=8)),
     "entropy": (4, asks("POST", "/entropy/tokens", lambda i, _: {**TOKENS, "names": [f"a{i}", f"b{i}", f"c{i}"]})),
     "probes": (8, asks("GET", "/readyz")),
     "metrics": (2, asks("GET", "/metrics")),

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.output import RESULTS, save
 from epf.core.generator import Message, Sampling
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
@@ -33,7 +33,7 @@ N = 8
 
 async def solves(generator: EmbeddedGenerator, asked: list[SyntheticProblem]) -> dict[str, Any]:
     """Measure (a) and (c)."""
-    reward_model, checker = EmbeddedRewardModel(), AnswerChecker()
+    reward_model, checker = EmbeddedRewardModel(STORIES.reward_model), AnswerChecker()
     out: dict[str, Any] = {}
     floors, ratios = [], []
     contenders: dict[str, dict[str, Any]] = {"epf": {}, "epf_lookahead": {"lookahead": "reuse"}}
@@ -88,7 +88,7 @@ def against_transformers(generator: EmbeddedGenerator, asked: list[SyntheticProb
     from transformers import LlamaForCausalLM
 
     torch.set_num_threads(threads)
-    model = LlamaForCausalLM.from_pretrained(SHIPPED / "generator").eval()
+    model = LlamaForCausalLM.from_pretrained(STORIES.generator).eval()
 
     def theirs(problem: SyntheticProblem) -> None:
         ids = torch.tensor([generator.prompt_ids([Message("user", problem.text)])] * N)
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="number of threads for transformers")
     parser.add_argument("--out", type=Path, default=RESULTS / "speed.json")
     args = parser.parse_args()
-    generator = EmbeddedGenerator()
+    generator = EmbeddedGenerator(STORIES.generator)
     asked = list(islice(problems(8_000_001, "test", 6, 6), args.problems))
     result = {
         "cpus": os.cpu_count(),

@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.output import RESULTS, save
 from epf.core import tracing
 from epf.core.tracing import Parent, Trace, search_span
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -49,8 +50,8 @@ async def solve_all(n_problems: int, n_particles: int) -> float:
     """Seconds of processor time per search."""
     texts = [problem.text for problem in islice(problems(SEED, "test", 4, 8), n_problems)]
     async with (
-        aclosing(EmbeddedGenerator()) as generator,
-        aclosing(EmbeddedRewardModel()) as prm,
+        aclosing(EmbeddedGenerator(STORIES.generator)) as generator,
+        aclosing(EmbeddedRewardModel(STORIES.reward_model)) as prm,
         aclosing(AnswerChecker()) as checker,
     ):
         models: dict[str, Any] = {"generator": generator, "reward_model": prm, "checker": checker}

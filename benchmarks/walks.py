@@ -25,6 +25,7 @@ from fastapi.responses import StreamingResponse
 
 from benchmarks.output import RESULTS
 from epf.core.version import VERSION
+from epf.engines.onnx.pairs import STORIES
 from epf.evaluation.plan import make_plan, read_contenders
 from epf.evaluation.schedule import run_tasks
 from epf.evaluation.store import open_store, run_settings
@@ -102,7 +103,7 @@ async def service(profile: Profile) -> dict[str, list[tuple[str, str]]]:
     solve = "/solve", {"problem": PROBLEM, "n_particles": 4, "seed": 1}
     chat = "/v1/chat/completions", {"model": "epf-4", "seed": 1, "messages": [{"role": "user", "content": PROBLEM}]}
     walks = {}
-    async with client(create_app(settings=Settings())) as http:
+    async with client(create_app(settings=Settings(generator="stories"))) as http:
         for name, (path, body) in (("POST /solve", solve), ("POST /v1/chat/completions", chat)):
             (await http.post(path, json=body)).raise_for_status()
             with profile.walk() as entered:
@@ -117,7 +118,7 @@ async def evaluation(profile: Profile) -> list[tuple[str, str]]:
     asked = run_settings(plan, {}, dataset="synthetic", models={}, version=VERSION)
     first, second = (task for group in plan.groups() for task in group)
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "run", asked) as store:
-        async with open_models(Settings()) as models:
+        async with open_models(Settings(generator="stories")) as models:
             worker = Worker(models)
             await worker.run(first)
             with profile.walk() as entered:
@@ -153,7 +154,7 @@ async def step(profile: Profile) -> list[tuple[str, str]]:
     while not server.started:
         await asyncio.sleep(0.01)
     url = "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
-    tokenizer = ROOT / "engines" / "onnx" / "weights" / "generator"
+    tokenizer = STORIES.generator
     options = GeneratorOptions(kind="openai", name="model", url=url, tokenizer=tokenizer)
     generator = await asyncio.to_thread(load_generator, options)
     reward_model = await asyncio.to_thread(load_reward_model, RewardModelOptions(kind="http", url=url))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from epf.cli.command import Option
+from epf.engines.onnx.pairs import DEFAULT_PAIR, PAIRS
 
 REFERENCE = "reference"
 """Key of a reference in a table of options; see :mod:`epf.engines.reference`, which this module does not import."""
@@ -23,14 +24,14 @@ GENERATOR = Option(
     metavar="REF",
     heading=HEADING,
     help="The generator: an address such as http://localhost:8001 (several with commas between them), a directory, a name on "
-    "the hub, or embedded.  [default: EPF_GENERATOR, or embedded]",
+    f"the hub, or a pair of this package: {', '.join(PAIRS)}.  [default: EPF_GENERATOR, or {DEFAULT_PAIR.name}]",
 )
 REWARD_MODEL = Option(
     ["--reward-model"],
     metavar="REF",
     heading=HEADING,
-    help="The reward model, in the same way, or none.  [default: EPF_REWARD_MODEL, or embedded for the embedded generator and "
-    "none for any other]",
+    help="The reward model, in the same way, or none.  [default: EPF_REWARD_MODEL, or that of the generator's pair, "
+    "and none for any other generator]",
 )
 FAMILY = Option(
     ["--family"],

@@ -17,13 +17,14 @@ from epf.diagnosis.server_checks import ServerChecks
 from epf.diagnosis.servers import examine_servers, generator_servers, reward_model_servers
 from epf.diagnosis.token_checks import TokenChecks
 from epf.engines.hub import model_directory
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import embedded_directory, pair_in_options
 from epf.engines.reference import EMBEDDED, NONE
 from epf.generators.openai.discovery import ServedModel
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.generators.servers import tokenizer_of
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 from epf.search.methods import METHODS
+from epf.search.pair import shipped_pair_of
 from epf.search.runner import ABLE, is_able
 
 M = TypeVar("M", Generator, RewardModel)
@@ -68,9 +69,11 @@ class Doctor:
             abilities = ABLE if self._loaded is None else abilities_of(self._loaded)
             yield Finding("reward model", "reward model", "skipped", _without_one(abilities), ADD_ONE, 0.0)
             return
-        if self._reward_model.kind == EMBEDDED and self._generator.kind != EMBEDDED:
+        judge = self._reward_model
+        pair = pair_in_options(judge.name, "reward_model") if judge.kind == EMBEDDED else None
+        if pair is not None and pair is not shipped_pair_of(self._generator):
             yield Finding("reward model", "pairing", "warning", FOREIGN, "Name another one with --reward-model, or none.", 0.0)
-        async with aclosing(self._examine_reward_model(self._reward_model)) as findings:
+        async with aclosing(self._examine_reward_model(judge)) as findings:
             async for finding in findings:
                 yield finding
 
@@ -148,7 +151,7 @@ def _described(model: Generator | RewardModel) -> str:
 def _tokenizer_directory(options: GeneratorOptions, served: ServedModel | None) -> Path | None:
     """Directory of the generator's tokenizer; None if it has none that can be read here."""
     if options.kind == EMBEDDED:
-        return Path(options.name or SHIPPED / "generator")
+        return embedded_directory(options.name, "generator")
     if served is not None:
         return tokenizer_of(served, options.tokenizer)
     return model_directory(options.tokenizer or options.name or "")

@@ -22,7 +22,7 @@ from epf.diagnosis.generator_server import GeneratorServer
 from epf.diagnosis.reward_checks import RewardChecks
 from epf.diagnosis.sampling_checks import SamplingChecks
 from epf.diagnosis.token_checks import TokenChecks
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.reward_models.families.registry import FAMILIES
 from epf.reward_models.judge import PROMPTS
 from epf.search.engine.warnings import MEANINGS
@@ -214,7 +214,7 @@ def checks() -> str:
     endpoint, unused = Endpoint("http://localhost:8001", "the generator", ""), cast(Any, None)
     groups: list[tuple[str, Iterable[Check]]] = [
         ("a server", GeneratorServer(endpoint, None).checks()),
-        ("the generator", TokenChecks(SHIPPED / "generator", endpoint, "").checks()),
+        ("the generator", TokenChecks(STORIES.generator, endpoint, "").checks()),
         ("the generator", SamplingChecks(unused).checks()),
         ("the reward model", RewardChecks(unused).checks()),
     ]

@@ -24,7 +24,7 @@ OUTSIDE = [
     "SECURITY.md",
     "benchmarks/results/**/*.md",
     "benchmarks/results/**/*.png",
-    "engines/onnx/weights/*/README.md",
+    "engines/onnx/weights/*/*/README.md",
 ]
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^]]*)\]\((?P<target>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
 ROLE = re.compile(r":(?:attr|class|func|meth|mod):<code>~?")

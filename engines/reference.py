@@ -1,8 +1,8 @@
 """A reference names a model in one word: an address, a directory, a name on the hub, or a word for what ships with the package.
 
-``http://localhost:8001`` (several with commas between them, each with or without ``/v1``) is a server, ``embedded`` the model
-of this package, ``none`` no reward model, and anything else a model that runs in this process: embedded if it is a directory
-with ``model.onnx``, else by vLLM.
+``http://localhost:8001`` (several with commas between them, each with or without ``/v1``) is a server, ``stories`` the model
+of a pair in this package, ``embedded`` that of its default pair, ``none`` no reward model, and anything else a model that runs
+in this process: embedded if it is a directory with ``model.onnx``, else by vLLM. ``./stories`` is a directory of that name.
 """
 
 import re
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from epf.core.errors import InvalidRequest
 from epf.engines.http.address import base_address
 from epf.engines.onnx.config import is_embedded
+from epf.engines.onnx.pairs import PAIRS
 
 REFERENCE = "reference"
 """The key under which a table of options holds a reference that has not been read yet."""
@@ -107,6 +108,8 @@ class ModelKinds:
         """Kind and name of a model in this process."""
         if text in ("", NONE, *self.read):
             raise self._refused(f"{text!r} names no model")
+        if text in PAIRS:
+            return EMBEDDED, text
         if (path := Path(text).expanduser()).is_dir():
             return EMBEDDED if is_embedded(path) else VLLM, str(path)
         if path.is_file():
@@ -116,11 +119,12 @@ class ModelKinds:
             raise InvalidRequest(f"{self.option}: {text!r} has no scheme: write http://{text}", param=self.option)
         if not _HUB_NAME.fullmatch(text):
             raise self._refused(f"there is no directory {text!r}")
-        if "/" not in text and (close := get_close_matches(text, (EMBEDDED, *({NONE} & self.read.keys())), n=1, cutoff=0.75)):
+        words = (EMBEDDED, *PAIRS, *({NONE} & self.read.keys()))
+        if "/" not in text and (close := get_close_matches(text, words, n=1, cutoff=0.75)):
             raise self._refused(f"{text!r} names no model (did you mean {close[0]!r}?)")
         return VLLM, text
 
     def _refused(self, what: str) -> InvalidRequest:
-        names = "an address (http://HOST:PORT), a directory, a name on the hub"
-        names += ", embedded or none" if NONE in self.read else " or embedded"
+        words = [*PAIRS, EMBEDDED, *({NONE} & self.read.keys())]
+        names = f"an address (http://HOST:PORT), a directory, a name on the hub, {', '.join(words[:-1])} or {words[-1]}"
         return InvalidRequest(f"{self.option}: {what}: give {self.flag} {names}.", param=self.option)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from epf.core.errors import InvalidRequest, NotInstalled
 from epf.core.version import VERSION
+from epf.engines.onnx.pairs import DEFAULT_PAIR
 from epf.evaluation.disk import writes_to
 from epf.evaluation.plan import ALL, Plan, make_plan, read_contenders, without_unable
 from epf.evaluation.report.figures import Report, report_of
@@ -26,8 +27,8 @@ from epf.problem_sets.registry import load_problems
 
 BUDGETS = (1, 2, 4, 8, 16, 32)
 EMBEDDED: Mapping[str, Mapping[str, Any]] = {
-    "generator": {"kind": "embedded", "name": None},
-    "reward_model": {"kind": "embedded", "name": None, "family": None, "calibration": None},
+    "generator": {"kind": "embedded", "name": DEFAULT_PAIR.name},
+    "reward_model": {"kind": "embedded", "name": DEFAULT_PAIR.name, "family": None, "calibration": None},
 }
 
 

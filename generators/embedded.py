@@ -1,4 +1,4 @@
-"""The generator that ships with this package: a small Llama model in ONNX Runtime, no GPU and no download."""
+"""The generators that ship with this package: small Llama models in ONNX Runtime, no GPU and no download."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,8 +10,9 @@ import numpy as np
 from epf.core.errors import GeneratorError
 from epf.core.generator import Finish, Message, Sampling, Step
 from epf.engines.onnx.batcher import Batcher
-from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
+from epf.engines.onnx.pairs import DEFAULT_PAIR
 from epf.engines.onnx.prefix_cache import PrefixCache
 from epf.engines.onnx.stepper import SampledStep, Stepper, StepRequest
 from epf.engines.tokenizer import ChatTokenizer
@@ -30,7 +31,7 @@ class EmbeddedGenerator:
 
     def __init__(
         self,
-        directory: Path | str = SHIPPED / "generator",
+        directory: Path | str = DEFAULT_PAIR.generator,
         *,
         max_rows: int = 256,
         max_cache_bytes: int = 64 * 2**20,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import MAX_SYSTEM_PROMPT_CHARS, Generator, Message
+from epf.engines.onnx.pairs import DEFAULT_PAIR, embedded_directory
 from epf.engines.reference import EMBEDDED, VLLM, ModelKinds
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.examples import read_examples
@@ -37,9 +38,11 @@ class GeneratorOptions(BaseModel):
     kind: str = Field(
         "embedded",
         description="Kind of generator: embedded, vllm (in this process) or openai (servers). By default openai if there is a "
-        "url, vllm if there is a name, and else embedded.",
+        "url, embedded or vllm by the name if there is one, and else embedded.",
     )
-    name: str | None = Field(None, description="Directory or hub name of the model; for openai, the name its server uses.")
+    name: str | None = Field(
+        None, description="Name of an embedded pair, directory or hub name of the model; for openai, the name its server uses."
+    )
     url: str = Field("", description="Base URL of the generator's server. Separate equivalent servers by commas.")
     api_key: SecretStr | None = Field(None, description="API key for that server.")
     tokenizer: Path | None = Field(
@@ -67,7 +70,9 @@ class GeneratorOptions(BaseModel):
         if not isinstance(given, Mapping):
             return given
         options = KINDS.expand(given, cls.model_fields)
-        return {**options, "kind": options.get("kind") or KINDS.infer(options) or EMBEDDED}
+        kind = options.get("kind") or KINDS.infer(options) or EMBEDDED
+        name = options.get("name") or (DEFAULT_PAIR.name if kind == EMBEDDED else None)
+        return {**options, "kind": kind, "name": name}
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -108,7 +113,7 @@ def _prompted(generator: Generator, system_prompt: str | None, examples: Sequenc
 
 
 def _embedded(options: GeneratorOptions) -> Generator:
-    return EmbeddedGenerator(options.name) if options.name else EmbeddedGenerator()
+    return EmbeddedGenerator(embedded_directory(options.name, "generator"))
 
 
 def _vllm(options: GeneratorOptions) -> Generator:

@@ -1,4 +1,4 @@
-"""The process reward model that ships with this package: a small Llama model with one output, in ONNX Runtime."""
+"""The process reward models that ship with this package: small Llama models with one output, in ONNX Runtime."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,8 +9,9 @@ from epf.core.generator import Message
 from epf.core.off_loop import off_loop
 from epf.core.reward_model import Score
 from epf.engines.onnx.batcher import Batcher
-from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
+from epf.engines.onnx.pairs import DEFAULT_PAIR
 from epf.engines.onnx.prefix_cache import PrefixCache
 from epf.engines.onnx.scorer import Scorer, ScoreRequest, ScoreResult
 from epf.engines.tokenizer import ChatTokenizer, TextTokenizer
@@ -29,7 +30,7 @@ class EmbeddedRewardModel:
 
     def __init__(
         self,
-        directory: Path | str = SHIPPED / "reward_model",
+        directory: Path | str = DEFAULT_PAIR.reward_model,
         *,
         max_cache_bytes: int = 64 * 2**20,
         n_threads: int = 1,

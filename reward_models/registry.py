@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.core.reward_model import RewardModel
+from epf.engines.onnx.pairs import embedded_directory
 from epf.engines.reference import EMBEDDED, NONE, VLLM, ModelKinds
 from epf.reward_models.calibration import CalibratedRewardModel, Calibration
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -36,9 +37,11 @@ class RewardModelOptions(BaseModel):
     kind: str | None = Field(
         None,
         description="Kind of reward model: none, embedded, vllm (in this process) or http (servers). By default http if there "
-        "is a url, vllm if there is a name, and else embedded for the embedded generator and none for any other.",
+        "is a url, embedded or vllm by the name if there is one, and else that of the generator's pair, or none.",
     )
-    name: str | None = Field(None, description="Directory or hub name of the model; for http, the name its server uses.")
+    name: str | None = Field(
+        None, description="Name of an embedded pair, directory or hub name of the model; for http, the name its server uses."
+    )
     family: str | None = Field(None, description="PRM family (prompt format). Leave empty for an `epf serve-prm` server.")
     url: str = Field("", description="Base URL of the reward model's server. Separate equivalent servers by commas.")
     api_key: SecretStr | None = Field(None, description="API key for that server.")
@@ -95,7 +98,7 @@ def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
 
 
 def _embedded(options: RewardModelOptions) -> RewardModel:
-    return EmbeddedRewardModel(options.name) if options.name else EmbeddedRewardModel()
+    return EmbeddedRewardModel(embedded_directory(options.name, "reward_model"))
 
 
 def _vllm(options: RewardModelOptions) -> RewardModel:

@@ -1,7 +1,7 @@
 """The two models of a search: a generator, and the reward model that scores its steps or none.
 
-The embedded reward model knows the embedded generator's problems and nothing else, so it is the default of that generator only.
-Any other generator has a reward model if, and only if, one is named.
+An embedded reward model knows the problems of its pair's generator and nothing else, so it is the default of that generator
+only. Any other generator has a reward model if, and only if, one is named.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
-from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.pairs import DEFAULT_PAIR, ShippedPair, pair_in_options, shipped_pair
 from epf.engines.reference import EMBEDDED, NONE, REFERENCE
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.registry import GeneratorOptions, load_generator
@@ -64,16 +64,18 @@ class Pair:
 
 
 def paired(generator: Generator | GeneratorOptions, reward_model: RewardModel | RewardModelOptions) -> Pair:
-    """Both models; if no kind of reward model is chosen, it is the default for this generator.
+    """Both models; a reward model without a kind is the default for this generator, one without a name is of its pair.
 
     Raises:
         InvalidRequest: a calibration is set, but there is no reward model.
     """
-    if isinstance(reward_model, RewardModelOptions) and reward_model.kind is None:
-        embedded = (
-            generator.kind == EMBEDDED if isinstance(generator, GeneratorOptions) else isinstance(generator, EmbeddedGenerator)
-        )
-        reward_model = RewardModelOptions(kind=EMBEDDED if embedded else NONE, calibration=reward_model.calibration)
+    if isinstance(reward_model, RewardModelOptions):
+        if reward_model.kind is None:
+            kind = EMBEDDED if _is_embedded(generator) else NONE
+            reward_model = RewardModelOptions(kind=kind, calibration=reward_model.calibration)
+        if reward_model.kind == EMBEDDED and reward_model.name is None:
+            pair = shipped_pair_of(generator) or DEFAULT_PAIR
+            reward_model = reward_model.model_copy(update={"name": pair.name})
     return Pair(generator, reward_model)
 
 
@@ -100,18 +102,26 @@ def named_pair(
     return paired(generator, reward_model)
 
 
+def shipped_pair_of(generator: Generator | GeneratorOptions) -> ShippedPair | None:
+    """The pair of this package to which a generator belongs, whether or not it runs in this process."""
+    if not isinstance(generator, GeneratorOptions):
+        return shipped_pair(generator.name, "generator")
+    return pair_in_options(generator.name, "generator") if generator.kind == EMBEDDED else None
+
+
+def _is_embedded(generator: Generator | GeneratorOptions) -> bool:
+    return generator.kind == EMBEDDED if isinstance(generator, GeneratorOptions) else isinstance(generator, EmbeddedGenerator)
+
+
 def _warn_of_strangers(generator: Generator, reward_model: RewardModel) -> None:
-    if _is_shipped("reward_model", reward_model) and not _is_shipped("generator", generator):
+    pair = shipped_pair(reward_model.name, "reward_model")
+    if pair is not None and pair is not shipped_pair(generator.name, "generator"):
         logger.warning(
-            "The embedded reward model does not know problems as the generator %s solves them, so its scores mean little: name "
+            "The reward model %s does not know problems as the generator %s solves them, so its scores mean little: name "
             "another reward model (--reward-model, EPF_REWARD_MODEL), or none.",
+            reward_model.name,
             generator.name,
         )
-
-
-def _is_shipped(role: str, model: Generator | RewardModel) -> bool:
-    """Whether a model has the name of the embedded one, whether or not it runs in this process."""
-    return model.name == load_config(SHIPPED / role).name
 
 
 def _named(reference: Path | str | None, **options: Any) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     generator: GeneratorOptions = Field(GeneratorOptions(), description="The generator.")
     reward_model: RewardModelOptions = Field(RewardModelOptions(), description="The reward model.")
     confidence: Path | None = Field(
-        None, description="Confidence map for these models, written by `epf calibrate`. The embedded pair has its own."
+        None, description="Confidence map for these models, written by `epf calibrate`. The pair `stories` has its own."
     )
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
         {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."

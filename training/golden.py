@@ -1,4 +1,4 @@
-"""Record torch's outputs for the shipped weights, so that tests compare the runtime with torch without installing torch.
+"""Record torch's outputs for the pair ``stories``, so that tests compare the runtime with torch without installing torch.
 
 python -m epf.training.golden
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from epf.core.generator import Message
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 
 PATH = Path("tests/data/golden_logits.npz")
@@ -38,10 +38,10 @@ def golden(directory: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArr
 
 
 def main() -> None:
-    """Write the outputs of both shipped models."""
+    """Write the outputs of both models of the pair."""
     arrays: dict[str, Any] = {}
     for name in ("generator", "reward_model"):
-        for key, array in zip(("ids", "lengths", "outputs"), golden(SHIPPED / name), strict=True):
+        for key, array in zip(("ids", "lengths", "outputs"), golden(STORIES.directory / name), strict=True):
             arrays[f"{name}_{key}"] = array
     PATH.parent.mkdir(exist_ok=True)
     np.savez_compressed(PATH, **arrays)

@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from epf.core.generator import Message
-from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
+from epf.engines.onnx.pairs import STORIES
 from epf.entropy.core.information import entropy, log_softmax
 from epf.entropy.traces import Trace
 from epf.generators.embedded import EmbeddedGenerator
@@ -38,7 +39,7 @@ class Entropies:
     """Computes the entropy of the generator's next token after every prefix of a solution."""
 
     def __init__(self) -> None:
-        self._decoder = Decoder(SHIPPED / "generator", load_config(SHIPPED / "generator"), 1, 1)
+        self._decoder = Decoder(STORIES.generator, load_config(STORIES.generator), 1, 1)
 
     def of(self, prompt: tuple[int, ...], tokens: list[list[int]]) -> list[list[float]]:
         """Entropy in nats, for each token of each step, of the distribution from which it was sampled."""
@@ -57,8 +58,8 @@ async def traces(asked: list[SyntheticProblem], method: str, n: int, seed: int, 
     """All particles of one search per problem."""
     entropies = Entropies()
     async with AsyncExitStack() as stack:
-        generator = await stack.enter_async_context(aclosing(EmbeddedGenerator()))
-        reward_model = await stack.enter_async_context(aclosing(EmbeddedRewardModel()))
+        generator = await stack.enter_async_context(aclosing(EmbeddedGenerator(STORIES.generator)))
+        reward_model = await stack.enter_async_context(aclosing(EmbeddedRewardModel(STORIES.reward_model)))
         others = {
             name: await stack.enter_async_context(aclosing(EmbeddedRewardModel(directory)))
             for name, directory in judges.items()

@@ -1,5 +1,6 @@
 """The real servers, ``epf serve`` and ``epf serve-prm``, each in a process of its own."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from epf.engines.onnx.pairs import STORIES
 
 COMMANDS: Final = ("serve", "serve-prm")
 START_S: Final = 60.0
@@ -35,9 +38,12 @@ class Server:
 
 @contextmanager
 def started(command: str) -> Iterator[Server]:
-    """Start a server at a free port and stop it at the end."""
+    """Start a server with the pair ``stories`` at a free port and stop it at the end."""
     epf = Path(sys.executable).with_name("epf")
-    process = subprocess.Popen([epf, command, "--port", "0"], stderr=subprocess.PIPE, text=True, bufsize=1)
+    models = {"EPF_GENERATOR": STORIES.name, "EPF_REWARD_MODEL": STORIES.name}
+    process = subprocess.Popen(
+        [epf, command, "--port", "0"], env=os.environ | models, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
     try:
         assert process.stderr is not None
         port = next(int(found[1]) for line in process.stderr if (found := re.search(r"listening on http://[^:]+:(\d+)", line)))

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SHIPPED = Path(__file__).parent / "weights"
-"""Directory of the models that ship with this package: ``generator`` and ``reward_model``."""
-
 
 def is_embedded(directory: Path) -> bool:
     """Whether a directory holds a model for the embedded runtime."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from epf.core.errors import InvalidRequest
+from epf.engines.onnx.pairs import PAIRS
 from epf.reward_models.families.embedded import embedded
 from epf.reward_models.families.family import Family
 from epf.reward_models.families.math_psa import math_psa
@@ -31,7 +32,7 @@ _MODELS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         family: re.compile(pattern, re.IGNORECASE)
         for family, pattern in {
-            "embedded": r"embedded-reward-model",
+            "embedded": "|".join(pair.model_name("reward_model") for pair in PAIRS.values()),
             "math-psa": r"math-?psa",
             "math-shepherd": r"math-shepherd\S*prm",
             "qwen2.5-math-prm": r"qwen2\.5-math-(prm-\d|7b-prm800k)",

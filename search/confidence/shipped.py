@@ -1,22 +1,19 @@
-"""The map of the embedded pair, which lies next to the weights of both models."""
+"""The maps of the embedded pairs, each of which lies next to the weights of its models."""
 
-from functools import lru_cache
+from functools import cache
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import ShippedPair, shipped_pair
 from epf.search.confidence.file import load_map
 from epf.search.confidence.fitted import ConfidenceMap
-
-FILE = SHIPPED / "confidence.json"
 
 
 def shipped_map(generator: str, reward_model: str | None) -> ConfidenceMap | None:
     """The map that ships for these models, by name, or None. A search without a reward model has None in its place."""
-    found = _load()
-    if found is None:
+    if (pair := shipped_pair(generator, "generator")) is None:
         return None
-    return found if generator == found.generator and reward_model in (None, found.reward_model) else None
+    return _load(pair) if reward_model in (None, pair.model_name("reward_model")) else None
 
 
-@lru_cache(maxsize=1)
-def _load() -> ConfidenceMap | None:
-    return load_map(FILE) if FILE.exists() else None  # without a file while it is fitted for new weights
+@cache
+def _load(pair: ShippedPair) -> ConfidenceMap | None:
+    return load_map(pair.confidence) if pair.confidence.exists() else None  # without a file while it is fitted for new weights

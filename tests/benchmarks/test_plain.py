@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from benchmarks.plain import Question, measure, questions, summary
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 
 ASKED = [
@@ -36,7 +37,7 @@ def test_the_summary_counts_by_kind() -> None:
 
 @pytest.mark.slow
 def test_a_known_story_is_solved() -> None:
-    generator = EmbeddedGenerator()
+    generator = EmbeddedGenerator(STORIES.generator)
 
     async def run() -> list[tuple[bool, float]]:
         found = await measure(ASKED[:1], generator, None)

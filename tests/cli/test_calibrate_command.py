@@ -51,5 +51,5 @@ def test_a_map_of_other_models_is_refused_when_the_models_are_loaded(
     assert main(["calibrate", str(run)]) == 0
     capsys.readouterr()
     monkeypatch.setenv("EPF_CONFIDENCE", str(run / "confidence.json"))
-    assert main(["solve", "What is 1 + 1?"]) == 2
-    assert "fitted for 'generator' with 'prm', not for 'embedded-generator'" in capsys.readouterr().err
+    assert main(["solve", "--generator", "stories", "What is 1 + 1?"]) == 2
+    assert "fitted for 'generator' with 'prm', not for 'stories-generator'" in capsys.readouterr().err

@@ -206,17 +206,17 @@ def test_two_runs_are_compared(asked: tuple[str, ...], tmp_path: Path, capsys: p
 
 
 SMALL = (
-    *("eval", "--dataset", "synthetic", "--methods", "epf,best_of_n", "--budgets", "1,4"),
+    *("eval", "--generator", "stories", "--dataset", "synthetic", "--methods", "epf,best_of_n", "--budgets", "1,4"),
     *("--limit", "10", "--seeds", "1", "--timed", "1"),
 )
 
 
 @contextmanager
 def begun(out: Path) -> "Iterator[subprocess.Popen[str]]":
-    """A run of the embedded pair that has written its first rows."""
+    """A run of the pair ``stories`` that has written its first rows."""
     with started(*EPF, *SMALL, "--out", str(out)) as process:
-        assert "generator embedded-generator" in line_of(process)
-        assert "reward model embedded-reward-model" in line_of(process)
+        assert "generator stories-generator" in line_of(process)
+        assert "reward model stories-reward-model" in line_of(process)
         assert "/40 searches" in line_of(process)
         yield process
 

@@ -81,10 +81,12 @@ def test_both_models(epf: Command, directory: Path) -> None:
 def test_the_embedded_reward_model_next_to_another_generator_is_a_warning(
     epf: Command, directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    code, _, _ = epf(*SOLVE, "--generator", "{g}", "--tokenizer", str(directory), "--reward-model", "embedded")
+    code, _, _ = epf(*SOLVE, "--generator", "{g}", "--tokenizer", str(directory), "--reward-model", "stories")
     assert code == 0
     (warning,) = (record.getMessage() for record in caplog.records if record.name == "epf.search.pair")
-    assert warning.startswith("The embedded reward model does not know problems as the generator tiny solves them, so its")
+    assert warning.startswith(
+        "The reward model stories-reward-model does not know problems as the generator tiny solves them, so its"
+    )
 
 
 def test_a_method_that_needs_a_reward_model_is_refused_before_anything_is_loaded(epf: Command) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from epf.cli.main import main
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.entropy.core.information import log_softmax
 from epf.entropy.traces import Trace, read_rows, traces_of
 from tests.cli.processes import ROOT, ended, without
 
 SAMPLE = ROOT / "docs" / "entropy" / "traces.jsonl"
-GENERATOR, REWARD_MODEL = SHIPPED / "generator", SHIPPED / "reward_model"
+GENERATOR, REWARD_MODEL = STORIES.generator, STORIES.reward_model
 
 
 @pytest.fixture

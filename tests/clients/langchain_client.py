@@ -58,7 +58,7 @@ def stop() -> None:
 
 
 def seed_twice() -> None:
-    first, second = (chat(seed=9, temperature=1.5, model="embedded-generator").invoke(PROBLEM).text for _ in range(2))
+    first, second = (chat(seed=9, temperature=1.5, model="stories-generator").invoke(PROBLEM).text for _ in range(2))
     assert first == second
 
 

@@ -50,7 +50,7 @@ def stop() -> None:
 
 
 def seed_twice() -> None:
-    first, second = (chat(seed=9, temperature=1.5, model="embedded-generator").choices[0].message.content for _ in range(2))
+    first, second = (chat(seed=9, temperature=1.5, model="stories-generator").choices[0].message.content for _ in range(2))
     assert first == second
 
 

@@ -30,7 +30,7 @@ from tests.processes import running
 
 MODELS = {
     "search": ("real", MODEL),
-    "sample": ("real", "embedded-generator"),
+    "sample": ("real", "stories-generator"),
     "unknown": ("real", "gpt-4o"),
     "overloaded": ("overloaded", MODEL),
     "faulty": ("faulty", MODEL),

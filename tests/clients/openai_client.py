@@ -155,7 +155,7 @@ class Cases:
 
     def models(self) -> None:
         names = self.client.models()
-        assert {"embedded-generator", "epf", "epf-16", "self-consistency-32"} <= set(names), names
+        assert {"stories-generator", "epf", "epf-16", "self-consistency-32"} <= set(names), names
 
     def basic(self) -> None:
         answer = self.client.complete({"seed": 1, "user": "someone", "extra_body": {"search": {"lookahead": "reuse"}}})
@@ -195,7 +195,7 @@ class Cases:
         assert choice.message.content == "45 - 17 = 28."
 
     def seed_twice(self) -> None:
-        first, second = (self.client.complete({"seed": 9, "temperature": 1.5, "model": "embedded-generator"}) for _ in range(2))
+        first, second = (self.client.complete({"seed": 9, "temperature": 1.5, "model": "stories-generator"}) for _ in range(2))
         assert first.choices[0].message.content == second.choices[0].message.content
         assert first.id != second.id
         assert first.system_fingerprint == second.system_fingerprint
@@ -265,7 +265,7 @@ class Cases:
             chunks = list(client.completions.create(model=MODEL, prompt=PROBLEM, seed=1, stream=True))
             assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
             assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == whole.choices[0].text
-            plain = client.completions.create(model="embedded-generator", prompt=PROBLEM, seed=1, max_tokens=8, logprobs=0)
+            plain = client.completions.create(model="stories-generator", prompt=PROBLEM, seed=1, max_tokens=8, logprobs=0)
             assert plain.choices[0].finish_reason == "length"
             assert len(plain.choices[0].logprobs.token_logprobs) == 8
 

@@ -1,6 +1,6 @@
 """The servers that clients are tried on, in one process that runs until its standard input closes.
 
-The first line of its output has the addresses, as JSON. ``real`` serves the embedded pair, the others serve fakes:
+The first line of its output has the addresses, as JSON. ``real`` serves the pair ``stories``, the others serve fakes:
 ``overloaded`` rejects every other request, ``limited`` accepts 60 per minute, ``faulty`` fails after the first step of a
 search, and ``endless`` never finishes a search; its ``/running`` returns the number of steps in progress.
 """
@@ -51,8 +51,8 @@ def endless() -> FastAPI:
 
 
 def application(writer: Writer | None = None, **limits: int) -> FastAPI:
-    """Return the service with one key, over a fake generator or over the embedded pair."""
-    settings = Settings(api_keys={"tests": SecretStr(KEY)}, **limits)  # type: ignore[arg-type]
+    """Return the service with one key, over a fake generator or over the pair ``stories``."""
+    settings = Settings(generator="stories", api_keys={"tests": SecretStr(KEY)}, **limits)  # type: ignore[arg-type]
     return create_app(writer, None if writer is None else Judge(), settings)
 
 

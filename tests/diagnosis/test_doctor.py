@@ -7,7 +7,7 @@ import pytest
 
 from epf.diagnosis.doctor import Doctor
 from epf.diagnosis.finding import Finding
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.registry import RewardModelOptions
@@ -28,10 +28,8 @@ def of_server(*, by_ids: bool, urls: str = "{}") -> list[Finding]:
     """What is found about the embedded generator behind a server."""
 
     async def main() -> list[Finding]:
-        async with asyncio.timeout(60), served(completions_app(SHIPPED / "generator", by_ids=by_ids)) as (host, port):
-            options = GeneratorOptions(
-                url=urls.format(f"http://{host}:{port}"), tokenizer=SHIPPED / "generator", system_prompt=""
-            )
+        async with asyncio.timeout(60), served(completions_app(STORIES.generator, by_ids=by_ids)) as (host, port):
+            options = GeneratorOptions(url=urls.format(f"http://{host}:{port}"), tokenizer=STORIES.generator, system_prompt="")
             return (await examine(options, NO_REWARD_MODEL))[0]
 
     return asyncio.run(main())
@@ -67,7 +65,7 @@ def test_one_of_two_replicas_is_down() -> None:
 
 
 def test_all_replicas_are_down() -> None:
-    options = GeneratorOptions(url="http://127.0.0.1:1,http://localhost:1", tokenizer=SHIPPED / "generator")
+    options = GeneratorOptions(url="http://127.0.0.1:1,http://localhost:1", tokenizer=STORIES.generator)
     findings, n_tokens = asyncio.run(examine(options, NO_REWARD_MODEL))
     assert marks(findings, "failed") == ["address", "address"]
     assert findings[-2].check == "loading"
@@ -77,7 +75,7 @@ def test_all_replicas_are_down() -> None:
 
 def test_a_reward_model_behind_a_scoring_server() -> None:
     async def main() -> list[Finding]:
-        async with asyncio.timeout(60), served(create_scoring_app(EmbeddedRewardModel())) as (host, port):
+        async with asyncio.timeout(60), served(create_scoring_app(EmbeddedRewardModel(STORIES.reward_model))) as (host, port):
             findings, _ = await examine(GeneratorOptions(), RewardModelOptions(url=f"http://{host}:{port}"))
             return [finding for finding in findings if finding.subject.startswith("reward model")]
 

@@ -13,6 +13,7 @@ from epf.diagnosis.check import Check, run_checks
 from epf.diagnosis.finding import Finding, Outcome, ok
 from epf.diagnosis.reward_checks import RewardChecks
 from epf.diagnosis.sampling_checks import SamplingChecks
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
 
@@ -29,7 +30,7 @@ def all_of(checks: Sequence[Check]) -> dict[str, Finding]:
 
 @pytest.fixture(scope="module")
 def generator() -> Iterator[EmbeddedGenerator]:
-    embedded = EmbeddedGenerator()
+    embedded = EmbeddedGenerator(STORIES.generator)
     yield embedded
     asyncio.run(embedded.aclose())
 
@@ -210,7 +211,7 @@ def test_the_tokens_of_all_checks_are_counted(generator: EmbeddedGenerator) -> N
 
 @pytest.fixture(scope="module")
 def reward_model() -> Iterator[EmbeddedRewardModel]:
-    embedded = EmbeddedRewardModel()
+    embedded = EmbeddedRewardModel(STORIES.reward_model)
     yield embedded
     asyncio.run(embedded.aclose())
 

@@ -13,21 +13,21 @@ from epf.diagnosis.check import run_checks
 from epf.diagnosis.endpoint import Endpoint
 from epf.diagnosis.finding import Finding
 from epf.diagnosis.token_checks import QUESTION, TokenChecks
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from tests.engines import markers
 from tests.engines.http.server import Answer, Request, upstream
 from tests.engines.markers import without_special_flags
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
-TEMPLATE = (SHIPPED / "generator" / "chat_template.jinja").read_text(encoding="utf-8")
+TEMPLATE = (STORIES.generator / "chat_template.jinja").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A tokenizer that a test may change."""
     for name in FILES:
-        shutil.copy(SHIPPED / "generator" / name, tmp_path)
+        shutil.copy(STORIES.generator / name, tmp_path)
     return tmp_path
 
 
@@ -99,7 +99,7 @@ def test_a_marker_that_the_vocabulary_cannot_spell(tmp_path: Path) -> None:
     assert findings["chat template"].found.startswith("problems that contain <|")
 
 
-IDS = ChatTokenizer(SHIPPED / "generator").render([Message("user", QUESTION.content)])
+IDS = ChatTokenizer(STORIES.generator).render([Message("user", QUESTION.content)])
 
 
 def serves(*, counted: int = len(IDS), chat: bool = True, ids: Any = (), text: str = "", refuses_ids: bool = False) -> Any:

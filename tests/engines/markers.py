@@ -9,7 +9,7 @@ from typing import Any, Final
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from tests.reward_models.families import stand_ins
 
 FILES: Final = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "config.json")
@@ -80,7 +80,7 @@ def _id(token: Mapping[str, Any]) -> int:
     return int(token["id"])
 
 
-def without_special_flags(directory: Path, source: Path = SHIPPED / "generator") -> Path:
+def without_special_flags(directory: Path, source: Path = STORIES.generator) -> Path:
     """A copy of a tokenizer in which no token is special."""
     for name in FILES:
         if (source / name).exists():

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, processors
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Message, Role
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import DIGESTED_IDS, ChatTokenizer
 from tests.reward_models.families import stand_ins
 from tests.tiny_model import EOS_ID, SEPARATOR_ID, SPECIALS, TEXT_IDS, write_tokenizer
@@ -156,7 +156,7 @@ def test_size_and_missing_files(directory: Path, tmp_path: Path) -> None:
     "written", ["12 + 7 = 19.\n\n", "user\nassistant\n<|im_start|>assistant\n", "\n" * 9, "assistant\n" * 20], ids=range(4)
 )
 def test_a_prompt_digest_does_not_depend_on_what_the_model_writes(written: str) -> None:
-    chat = ChatTokenizer(SHIPPED / "generator")
+    chat = ChatTokenizer(STORIES.generator)
     roles: tuple[Role, Role] = ("user", "assistant")
     conversations = [("How many?",), ("How many?", "Two.", "And now?"), ("How much?",), ("How many?\n",)]
     prompts = [chat.render([Message(roles[i % 2], text) for i, text in enumerate(texts)]) for texts in conversations]

@@ -23,9 +23,9 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def epf(out: Path, *more: str) -> dict[object, object]:
-    """Results of a small run of the embedded pair."""
+    """Results of a small run of the pair ``stories``."""
     small = ("--methods", "epf,best_of_n", "--budgets", "1,4", "--limit", "4", "--seeds", "2", "--timed", "1")
-    done = run(*EPF, "eval", "--dataset", "synthetic", *small, "--out", str(out), *more)
+    done = run(*EPF, "eval", "--generator", "stories", "--dataset", "synthetic", *small, "--out", str(out), *more)
     assert done.returncode == 0, done.stderr
     rows = [ROW.validate_json(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
     return {row.key: results(row) for row in rows}

@@ -27,7 +27,7 @@ def plan(problems: Iterable[Problem], methods: str, budgets: tuple[int, ...], *,
 def embedded_rows(asked: Plan, *, concurrency: int = 16) -> dict[object, Row]:
     async def main() -> list[Row]:
         rows: list[Row] = []
-        async with open_models(Settings()) as models:
+        async with open_models(Settings(generator="stories")) as models:
             await run_tasks(asked, [Worker(models)], concurrency=concurrency, done=(), emit=rows.append)
         return rows
 

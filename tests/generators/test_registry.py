@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from epf.core.errors import InvalidRequest
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.service.settings import Settings
 from tests.tiny_model import write_model
@@ -28,10 +28,15 @@ def test_a_missing_option_is_named(options: GeneratorOptions, message: str) -> N
     assert caught.value.param == "generator"
 
 
+def test_an_unknown_pair_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidRequest, match="there is no model 'novels': give name one of stories, or a directory"):
+        load_generator(GeneratorOptions(kind="embedded", name="novels"))
+
+
 def test_a_missing_vllm_comes_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(InvalidRequest, match=r"pip install '\.\[vllm\]'"):
-        load_generator(GeneratorOptions(kind="vllm", name=str(SHIPPED / "generator")))
+        load_generator(GeneratorOptions(kind="vllm", name=str(STORIES.generator)))
 
 
 def test_settings_name_the_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

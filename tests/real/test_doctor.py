@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from tests.real.model import MODEL, Server
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-real")
@@ -38,6 +38,6 @@ def test_nothing_is_wrong_by_text(llama_server: Server, tmp_path: Path) -> None:
 
 
 def test_the_tokenizer_of_another_model_is_found(server: Server, tmp_path: Path) -> None:
-    found = doctor(tmp_path, "--generator", server.url, "--tokenizer", str(SHIPPED / "generator"), expected=1)
+    found = doctor(tmp_path, "--generator", server.url, "--tokenizer", str(STORIES.generator), expected=1)
     assert found["tokenizer"]["mark"] == "warning"
     assert found["token ids"]["mark"] == "failed"

@@ -8,7 +8,7 @@ import pytest
 from epf.core.description import description_of
 from epf.core.errors import InvalidRequest, RewardModelError
 from epf.core.reward_model import RewardModel
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.http import HttpRewardModel
 from epf.reward_models.judge import ChatJudge
@@ -19,7 +19,7 @@ from tests.engines.http.server import Answer, Request, upstream
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.serving import served
 
-DIRECTORY = SHIPPED / "reward_model"
+DIRECTORY = STORIES.reward_model
 
 
 def listing(*models: dict[str, Any]) -> Answer:

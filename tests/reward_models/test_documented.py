@@ -12,6 +12,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from epf.cli.main import main
+from epf.engines.onnx.pairs import STORIES
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.probe import PROBLEM, RIGHT, WRONG
 from epf.service.scoring_app import create_scoring_app
@@ -27,7 +28,7 @@ READ_BY_SCORE = ("--reward-model", "--family")
 @asynccontextmanager
 async def serving(setup: Setup, tokenizer: Tokenizer | None) -> AsyncIterator[str]:
     if setup.script is None:
-        async with served(create_scoring_app(EmbeddedRewardModel())) as (host, port):
+        async with served(create_scoring_app(EmbeddedRewardModel(STORIES.reward_model))) as (host, port):
             yield f"http://{host}:{port}"
     else:
         script = setup.script

@@ -2,13 +2,14 @@
 
 import asyncio
 
+from epf.engines.onnx.pairs import STORIES
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.probe import ProbeScores, probe
 
 
 def test_the_embedded_reward_model_prefers_the_right_solution() -> None:
     async def main() -> ProbeScores:
-        reward_model = EmbeddedRewardModel()
+        reward_model = EmbeddedRewardModel(STORIES.reward_model)
         try:
             return await probe(reward_model)
         finally:

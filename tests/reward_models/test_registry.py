@@ -7,12 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from epf.core.errors import InvalidRequest
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.reward_models.calibration import CalibratedRewardModel, fit
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
-DIRECTORY = SHIPPED / "reward_model"
+DIRECTORY = STORIES.reward_model
 
 
 @pytest.mark.parametrize("options", [RewardModelOptions(), RewardModelOptions(name=str(DIRECTORY))])
@@ -41,8 +41,8 @@ def test_a_missing_option_is_named(options: RewardModelOptions, message: str) ->
 
 def test_a_calibration_is_applied(tmp_path: Path) -> None:
     file = tmp_path / "calibration.json"
-    fit([0.2, 0.8, 0.9], [0, 0, 1], model="embedded-reward-model").save(file)
-    model = load_reward_model(RewardModelOptions(calibration=file))
+    fit([0.2, 0.8, 0.9], [0, 0, 1], model="stories-reward-model").save(file)
+    model = load_reward_model(RewardModelOptions(name="stories", calibration=file))
     assert isinstance(model, CalibratedRewardModel)
     asyncio.run(model.aclose())
 

@@ -64,10 +64,12 @@ def test_stopping_at_the_answer_leaves_no_engine_running() -> None:
     before = set(threading.enumerate())  # other tests of this process may keep an engine open
 
     async def first_answer() -> str | None:
-        async for event in stream("Tom has 3 pens. He buys 4 more. How many pens does he have?", n_particles=2, seed=1):
+        async for event in stream(
+            "Tom has 3 pens. He buys 4 more. How many pens does he have?", generator="stories", n_particles=2, seed=1
+        ):
             if isinstance(event, Answered):
                 new = set(threading.enumerate()) - before
-                assert not [thread.name for thread in new if "embedded" in thread.name]
+                assert not [thread.name for thread in new if "stories" in thread.name]
                 return event.result.answer
         return None
 

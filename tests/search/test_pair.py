@@ -9,7 +9,7 @@ import pytest
 
 from epf import SearchResult, asolve, solve
 from epf.core.errors import InvalidRequest
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import DEFAULT_PAIR, STORIES
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.pair import named_pair, paired
@@ -26,7 +26,8 @@ URL = "http://127.0.0.1:1"
     ("generator", "reward_model", "kind"),
     [
         ({}, {}, "embedded"),
-        ({"name": str(SHIPPED / "generator")}, {}, "embedded"),
+        ({"name": "stories"}, {}, "embedded"),
+        ({"name": str(STORIES.generator)}, {}, "embedded"),
         ({"reference": "embedded"}, {"reference": "none"}, "none"),
         ({"url": URL}, {}, "none"),
         ({"reference": "org/model"}, {}, "none"),
@@ -41,6 +42,26 @@ def test_only_the_embedded_generator_has_a_reward_model_by_default(
     found = paired(GeneratorOptions.model_validate(generator), RewardModelOptions.model_validate(reward_model)).reward_model
     assert isinstance(found, RewardModelOptions)
     assert found.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("generator", "reward_model", "name"),
+    [
+        ({}, {}, DEFAULT_PAIR.name),
+        ({"reference": "embedded"}, {}, DEFAULT_PAIR.name),
+        ({"reference": "stories"}, {}, "stories"),
+        ({"kind": "embedded", "name": "stories"}, {"reference": "embedded"}, "stories"),
+        ({"name": str(STORIES.generator)}, {}, "stories"),
+        ({"reference": "embedded"}, {"reference": "stories"}, "stories"),
+        ({"url": URL}, {"reference": "embedded"}, DEFAULT_PAIR.name),
+    ],
+)
+def test_an_embedded_reward_model_without_a_name_is_of_the_generators_pair(
+    generator: Mapping[str, Any], reward_model: Mapping[str, Any], name: str
+) -> None:
+    found = paired(GeneratorOptions.model_validate(generator), RewardModelOptions.model_validate(reward_model)).reward_model
+    assert isinstance(found, RewardModelOptions)
+    assert (found.kind, found.name) == ("embedded", name)
 
 
 def test_a_generator_that_is_passed_alone_is_searched_without_scores() -> None:
@@ -92,6 +113,7 @@ def test_a_server_is_asked_in_python(tmp_path: Path) -> None:
             "calibration.*has no effect, since no",
         ),
         ({"reward_model": "embed"}, "did you mean 'embedded'"),
+        ({"generator": "storie"}, "did you mean 'stories'.*, stories or embedded"),
         ({"generator": "none"}, "'none' names no model"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The same seeds give the same results: a few rows of benchmarks/results/methods, searched again with the embedded models.
+"""The same seeds give the same results: a few rows of benchmarks/results/methods, searched again with the pair ``stories``.
 
 Discrete results must be equal; scores and weights may differ by what another CPU rounds differently.
 """
@@ -32,7 +32,7 @@ def searched() -> list[dict[str, Any]]:
 
     async def search_again() -> list[dict[str, Any]]:
         rows = []
-        async with open_models(Settings()) as models:
+        async with open_models(Settings(generator="stories")) as models:
             worker = Worker(models)
             for row in RECORDED:
                 contenders = read_contenders(row["method"])

@@ -208,7 +208,7 @@ SETUPS = (
         "epf serve-prm --reward-model Qwen/Qwen2.5-Math-PRM-7B --port 8002",
         f"epf serve {GENERATOR} --reward-model http://localhost:8002",
         "this package",
-        "embedded-reward-model",
+        "stories-reward-model",
         None,
     ),
     Setup(

@@ -10,14 +10,14 @@ import pytest
 from epf.core.errors import ContextTooLong, GeneratorError, SearchServiceError
 from epf.core.generator import Message, Sampling
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.servers.quirks import COMPLETIONS, CONTEXTS, FIELDS, IDS, REFUSALS, STOPS, TEXT, Quirk, Script, chunk, sends, sse
 
 T = TypeVar("T")
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 PROBLEM = "Ann has 2 apples and gets 3 more"
 PREFIX = TOKENIZER.render([Message("user", PROBLEM)])
 KEY = "a-secret-key"

@@ -11,7 +11,7 @@ from epf.core.errors import GeneratorError
 from epf.core.generator import Generator, Message, Sampling, Step
 from epf.engines.http.dialect import Dialect
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.chat.continuing import Continuation
 from epf.generators.chat.generator import ChatGenerator
@@ -22,7 +22,7 @@ from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.servers.quirks import Script, chunk, sse
 
 T = TypeVar("T")
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 TEXT = "2 + 3 = 5."
 IDS = TOKENIZER.encode(f"{TEXT}\n\n")
 TOKENS = [TOKENIZER.token_bytes(id_).decode() for id_ in IDS]

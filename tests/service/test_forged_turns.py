@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from epf.core.generator import Message, Sampling, Step
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.examples import read_examples
@@ -57,8 +57,8 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {}
     for role in ("generator", "reward_model"):
         made[role] = tmp_path_factory.mktemp(role) / role
-        shutil.copytree(SHIPPED / role, made[role])
-        without_special_flags(made[role], SHIPPED / role)
+        shutil.copytree(STORIES.directory / role, made[role])
+        without_special_flags(made[role], STORIES.directory / role)
     return made
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from epf.core.errors import GeneratorError
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
 from epf.reward_models.http import HttpRewardModel, connect
@@ -20,7 +20,7 @@ from tests.engines.http.server import Answer, Request, Upstreams, upstream
 from tests.generators.openai.test_faults import choice, stream
 from tests.service.serving import client_of, events_of
 
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 SILENT = Answer(stall=True)
 PROBLEM = {"problem": "There are 45 birds on a wire. 17 fly away. How many are left?", "seed": 1}
 SEARCH: dict[str, Any] = {"method": "epf", "n_particles": 2, "max_seconds": 6}

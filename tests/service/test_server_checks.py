@@ -6,7 +6,7 @@ import logging
 import httpx
 import pytest
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
 from epf.service.app import create_app
@@ -28,7 +28,7 @@ def lists_and_accepts(request: Request) -> Answer:
 
 
 def serving(url: str, reward_model: RewardModelOptions | None = None) -> Settings:
-    generator = GeneratorOptions(kind="openai", url=url, tokenizer=SHIPPED / "generator")
+    generator = GeneratorOptions(kind="openai", url=url, tokenizer=STORIES.generator)
     return Settings(generator=generator, reward_model=reward_model or RewardModelOptions())
 
 

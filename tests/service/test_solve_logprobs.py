@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from epf.cli.main import main
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.service.app import create_app
@@ -26,7 +27,7 @@ TOKENS = ("token_ids", "tokens", "logprobs", "top_logprobs")
 
 @asynccontextmanager
 async def embedded() -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(create_app(EmbeddedGenerator(), EmbeddedRewardModel())) as client:
+    async with client_of(create_app(EmbeddedGenerator(STORIES.generator), EmbeddedRewardModel(STORIES.reward_model))) as client:
         yield client
 
 

@@ -8,6 +8,7 @@ from contextlib import aclosing
 import httpx
 import pytest
 
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.service.app import create_app
@@ -51,8 +52,8 @@ def test_a_storm_of_disconnecting_clients_leaves_nothing_behind() -> None:
         loop = asyncio.get_running_loop()
         async with (
             asyncio.timeout(GUARD_S),
-            aclosing(EmbeddedGenerator()) as generator,
-            aclosing(EmbeddedRewardModel()) as reward_model,
+            aclosing(EmbeddedGenerator(STORIES.generator)) as generator,
+            aclosing(EmbeddedRewardModel(STORIES.reward_model)) as reward_model,
             served(app := create_app(generator, reward_model, settings)) as address,
             httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", timeout=GUARD_S) as client,
         ):

@@ -15,7 +15,7 @@ from epf.core import tracing
 from epf.core.errors import GeneratorError
 from epf.core.tracing import MAX_SPANS, Trace, parent_of, search_span, span
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -57,9 +57,9 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 @asynccontextmanager
 async def service() -> AsyncIterator[tuple[httpx.AsyncClient, Recorded, Recorded]]:
     """A client of the service, and what its two models' servers were sent."""
-    directory = SHIPPED / "generator"
+    directory = STORIES.generator
     writer = Recorded(completions_app(directory, by_ids=True))
-    judge = Recorded(create_scoring_app(EmbeddedRewardModel(), Settings()))
+    judge = Recorded(create_scoring_app(EmbeddedRewardModel(STORIES.reward_model), Settings()))
     async with AsyncExitStack() as stack:
         urls = []
         for app in (writer, judge):

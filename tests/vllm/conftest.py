@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.generators.vllm import VllmGenerator
 from epf.reward_models.backend import FamilyRewardModel
 from tests.vllm.engines import Engine, generator_engine, reward_engine
@@ -42,14 +42,14 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @pytest.fixture(scope="session")
 def generator_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[VllmGenerator]]:
     """Engine with the embedded generator's weights."""
-    with generator_engine(loop, SHIPPED / "generator") as engine:
+    with generator_engine(loop, STORIES.generator) as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def reward_model_on_vllm(loop: asyncio.AbstractEventLoop) -> Iterator[Engine[FamilyRewardModel]]:
     """Engine with the embedded reward model's weights."""
-    with reward_engine(loop, SHIPPED / "reward_model", "embedded") as engine:
+    with reward_engine(loop, STORIES.reward_model, "embedded") as engine:
         yield engine
 
 
@@ -58,8 +58,8 @@ def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
     """``vllm serve`` with the weights of the embedded generator and of the embedded reward model. No test may end them."""
     pooler = '{"task": "classify", "seq_pooling_type": "LAST"}'
     both = (
-        VllmServer(SHIPPED / "generator", "--max-logprobs", "-1"),
-        VllmServer(SHIPPED / "reward_model", "--runner", "pooling", "--pooler-config", pooler),
+        VllmServer(STORIES.generator, "--max-logprobs", "-1"),
+        VllmServer(STORIES.reward_model, "--runner", "pooling", "--pooler-config", pooler),
     )
     with vllm_servers(*both):
         yield both

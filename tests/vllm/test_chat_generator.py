@@ -9,7 +9,7 @@ from epf.core.errors import GeneratorError
 from epf.core.generator import Message, Sampling
 from epf.engines.http.dialect import Dialect
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.chat.continuing import Continuation
 from epf.generators.chat.generator import ChatGenerator
@@ -20,7 +20,7 @@ from tests.vllm.serve import VllmServer
 
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 PROBLEMS = [f"There are {n + 20} birds on a wire. {n} fly away. Then 3 more come. How many birds are left?" for n in range(20)]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from epf.core.errors import GeneratorError
 from epf.core.generator import Generator, Message, Sampling, Step
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.vllm import VllmGenerator
@@ -122,7 +122,7 @@ class TestEmbeddedWeights(OnVllm):
         import torch
         from transformers import AutoModelForCausalLM
 
-        model = AutoModelForCausalLM.from_pretrained(SHIPPED / "generator", dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(STORIES.generator, dtype=torch.float32)
         sampling = Sampling(temperature=1.7, top_p=0.9, max_tokens=30)
 
         async def test(generator: Generator) -> tuple[tuple[int, ...], list[Step]]:
@@ -149,7 +149,7 @@ class TestEmbeddedWeights(OnVllm):
         """The same token ids for whole searches; greedy sampling needs no seed."""
 
         async def searches(generator: Generator) -> list[list[tuple[int, ...]]]:
-            reward_model = EmbeddedRewardModel()
+            reward_model = EmbeddedRewardModel(STORIES.reward_model)
             results = [
                 await asolve(text, n_particles=2, temperature=0.0, seed=1, generator=generator, reward_model=reward_model)
                 for text in texts(12, 6)
@@ -158,7 +158,7 @@ class TestEmbeddedWeights(OnVllm):
             return [[step.token_ids for particle in result.particles for step in particle.steps] for result in results]
 
         async def embedded() -> list[list[tuple[int, ...]]]:
-            generator = EmbeddedGenerator()
+            generator = EmbeddedGenerator(STORIES.generator)
             found = await searches(generator)
             await generator.aclose()
             return found
@@ -174,7 +174,7 @@ class TestEmbeddedWeights(OnVllm):
         """
 
         async def search(generator: Generator) -> None:
-            reward_model = EmbeddedRewardModel()
+            reward_model = EmbeddedRewardModel(STORIES.reward_model)
             options = SearchOptions(n_particles=16, max_steps=12, seed=3, temperature=1.2)
             (text,) = texts(1, 8)
             await asolve(text, method="epf", options=options, generator=generator, reward_model=reward_model)
@@ -187,7 +187,7 @@ class TestEmbeddedWeights(OnVllm):
 
     def test_long_steps_compute_hardly_more_than_the_new_tokens(self, tmp_path: Path) -> None:
         """Sixteen particles that never end, with steps of about five blocks, resampled from eight survivors in each round."""
-        shutil.copy(SHIPPED / "generator" / "tokenizer.json", tmp_path)
+        shutil.copy(STORIES.generator / "tokenizer.json", tmp_path)
         (tmp_path / "chat_template.jinja").write_text("{% for message in messages %}{{ message.content }}{% endfor %}")
         without_ends = ChatTokenizer(tmp_path)
 

@@ -18,7 +18,7 @@ import yaml
 
 pytest.importorskip("vllm")
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from tests.deploy.test_image import last
 from tests.deploy.tools import ROOT, compose
 from tests.processes import running
@@ -60,7 +60,7 @@ def test_a_problem_is_solved_by_all_three(tmp_path: Path) -> None:
     prm_directory = tmp_path / "prm"
     prm_directory.mkdir()
     write_qwen_prm(prm_directory)
-    chosen = {"EPF_GENERATOR__NAME": str(SHIPPED / "generator"), "EPF_REWARD_MODEL__NAME": str(prm_directory)}
+    chosen = {"EPF_GENERATOR__NAME": str(STORIES.generator), "EPF_REWARD_MODEL__NAME": str(prm_directory)}
     done = compose("--profile", "gpu", "config", **chosen)
     services: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
     generator, prm, service = free_ports(3)

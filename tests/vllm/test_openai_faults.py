@@ -11,7 +11,7 @@ import pytest
 from epf.core.errors import GeneratorError
 from epf.core.generator import Message, Sampling
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
 from epf.problem_sets.synthetic.problems import problems
@@ -24,7 +24,7 @@ from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer, vllm_server
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 PROBLEMS = [problem.text for problem in islice(problems(7, "test", 8, 8), 6)]
 PATIENCE_S = 10.0
 """A server that is well but on a busy machine must not seem silent."""
@@ -32,7 +32,7 @@ PATIENCE_S = 10.0
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[VllmServer, VllmServer]]:
-    both = VllmServer(SHIPPED / "generator"), VllmServer(SHIPPED / "generator")
+    both = VllmServer(STORIES.generator), VllmServer(STORIES.generator)
     with vllm_servers(*both):
         yield both
 
@@ -54,7 +54,7 @@ async def answers(generator: OpenAiGenerator, reward_model: EmbeddedRewardModel)
 def run(test: Callable[[OpenAiGenerator, EmbeddedRewardModel], Awaitable[T]], *servers: VllmServer) -> T:
     async def main() -> T:
         pool = Upstream([server.url for server in servers], GeneratorError, "the generator", timeout_s=PATIENCE_S)
-        generator, reward_model = OpenAiGenerator(pool, TOKENIZER, "served", 512), EmbeddedRewardModel()
+        generator, reward_model = OpenAiGenerator(pool, TOKENIZER, "served", 512), EmbeddedRewardModel(STORIES.reward_model)
         try:
             return await test(generator, reward_model)
         finally:

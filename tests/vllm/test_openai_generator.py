@@ -13,7 +13,7 @@ import pytest
 from epf.core.errors import ContextTooLong, GeneratorError
 from epf.core.generator import Generator, Message, Sampling, Step
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.openai.discovery import ServedModel, find_model
@@ -33,7 +33,7 @@ from tests.vllm.serve import FINISHED, RUNNING, WAITING, VllmServer
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 PROBLEM = "There are 45 birds on a wire. 17 fly away. Then 3 more come. How many birds are on the wire?"
 PROMPT = TOKENIZER.render([Message("user", PROBLEM)])
 ORDINARY = sorted(set(range(TOKENIZER.size)) - TOKENIZER.special_ids)
@@ -104,7 +104,7 @@ def test_greedy_tokens_match_the_embedded_generator(server: VllmServer) -> None:
         sampling = Sampling(temperature=0, max_tokens=24)
         return await asyncio.gather(*(generator.step(prefix, sampling, 0) for prefix in (solved, *odd_prefixes())))
 
-    here, there = run(EmbeddedGenerator(), steps), run(opened(server), steps)
+    here, there = run(EmbeddedGenerator(STORIES.generator), steps), run(opened(server), steps)
     assert [(step.token_ids, step.text, step.finish) for step in there] == [(s.token_ids, s.text, s.finish) for s in here]
     assert {step.finish for step in there} >= {"separator", "eos"}
     for one, other in zip(here, there, strict=True):
@@ -138,7 +138,7 @@ def test_log_probs_are_those_at_temperature_1(server: VllmServer) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(SHIPPED / "generator", dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(STORIES.generator, dtype=torch.float32)
     samplings = [
         Sampling(temperature=temperature, top_p=top_p, max_tokens=30) for temperature in (0.5, 1.5) for top_p in (0.9, 1.0)
     ]
@@ -185,7 +185,7 @@ def test_a_cancelled_step_and_a_closed_generator_leave_nothing_running(server: V
 def settings(server: VllmServer, **options: Any) -> Settings:
     """Settings with the generator behind ``server``."""
     # The embedded model reads the problem alone; no system prompt belongs in front of it.
-    generator = GeneratorOptions(kind="openai", url=server.url, tokenizer=SHIPPED / "generator", system_prompt="")
+    generator = GeneratorOptions(kind="openai", url=server.url, tokenizer=STORIES.generator, system_prompt="")
     return Settings(generator=generator, **options)
 
 
@@ -199,12 +199,14 @@ async def loaded(client: httpx.AsyncClient) -> None:
 def test_a_problem_is_solved_with_both_models_behind_http(servers: tuple[VllmServer, VllmServer], judge: str) -> None:
     there: dict[str, Any] = {"kind": "http", "url": servers[1].url}
     if judge == "vllm serve":
-        there |= {"name": "served", "family": "embedded", "tokenizer": SHIPPED / "reward_model"}
+        there |= {"name": "served", "family": "embedded", "tokenizer": STORIES.reward_model}
 
     async def main() -> None:
         async with AsyncExitStack() as stack:
             if judge == "epf serve-prm":
-                prm = await stack.enter_async_context(served(create_scoring_app(EmbeddedRewardModel(), Settings())))
+                prm = await stack.enter_async_context(
+                    served(create_scoring_app(EmbeddedRewardModel(STORIES.reward_model), Settings()))
+                )
                 there["url"] = "http://{}:{}".format(*prm)
             address = await stack.enter_async_context(served(create_app(settings=settings(servers[0], reward_model=there))))
             async with httpx.AsyncClient(base_url="http://{}:{}".format(*address), timeout=100) as client:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from epf.core.reward_model import RewardModel, Score
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.backend import FamilyRewardModel
 from epf.reward_models.by_ids import ServerBackend
@@ -33,7 +33,7 @@ from tests.vllm.serve import BLOCK, VllmServer, vllm_serve
 pytest.importorskip("vllm", reason="needs vLLM: make test-vllm")
 
 T = TypeVar("T")
-PRM = SHIPPED / "reward_model"
+PRM = STORIES.reward_model
 PROBLEM = RewardModelContract.problem
 STEPS = RewardModelContract.steps
 TRACES = [
@@ -47,7 +47,7 @@ TRACES = [
 
 def embedded_scores(traces: Sequence[Sequence[str]]) -> list[float]:
     async def main() -> list[float]:
-        reward_model = EmbeddedRewardModel()
+        reward_model = EmbeddedRewardModel(STORIES.reward_model)
         scores = [(await reward_model.score(PROBLEM, trace)).probability for trace in traces]
         await reward_model.aclose()
         return scores
@@ -128,7 +128,7 @@ class TestEmbeddedWeights(InProcess):
         async def test(reward_model: RewardModel) -> None:
             from epf.generators.embedded import EmbeddedGenerator
 
-            generator = EmbeddedGenerator()
+            generator = EmbeddedGenerator(STORIES.generator)
             options = SearchOptions(n_particles=16, max_steps=12, seed=3, temperature=1.2)
             problem = next(iter(problems(7, "test", 8, 8)))
             await asolve(problem.text, method="epf", options=options, generator=generator, reward_model=Noted(reward_model))
@@ -215,19 +215,19 @@ def answers(directory: Path, family: Family) -> Callable[[Sequence[str]], float]
 class TestAnswerTokens(InProcess):
     """A language model that answers ``+`` or ``-``, loaded as a classifier of these two."""
 
-    family = load_family("rlhflow", SHIPPED / "generator")
+    family = load_family("rlhflow", STORIES.generator)
 
     @pytest.fixture(scope="class")
     @classmethod
     def shared_engine(cls, loop: asyncio.AbstractEventLoop) -> Iterator[Engine[FamilyRewardModel]]:
-        with reward_engine(loop, SHIPPED / "generator", "rlhflow") as opened:
+        with reward_engine(loop, STORIES.generator, "rlhflow") as opened:
             yield opened
 
     def test_it_agrees_with_the_language_model(self) -> None:
         async def test(reward_model: RewardModel) -> list[Score]:
             return await scores_of(reward_model, TRACES[:5])
 
-        expected = list(map(answers(SHIPPED / "generator", self.family), TRACES[:5]))
+        expected = list(map(answers(STORIES.generator, self.family), TRACES[:5]))
         assert [score.probability for score in self.run(test)] == pytest.approx(expected, abs=1e-3)
 
 
@@ -285,7 +285,7 @@ class TestPoolingOverHttp(OverHttp):
 class TestCompletionsOverHttp(OverHttp):
     """The embedded generator was not trained to answer, so its answers are unlikely: vLLM scores exactly these two tokens."""
 
-    directory = SHIPPED / "generator"
+    directory = STORIES.generator
     family = "rlhflow"
 
     @pytest.fixture

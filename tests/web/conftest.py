@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 from tests.service.chat.writing import serving
 from tests.web.page import PATIENCE_MS
@@ -60,8 +61,8 @@ def scripted() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[httpx.Client]:
-    """A client of a server with the embedded pair."""
-    with serving(create_app()) as client:
+    """A client of a server with the pair ``stories``."""
+    with serving(create_app(settings=Settings(generator="stories"))) as client:
         yield client
 
 

@@ -94,7 +94,21 @@ def test_what_the_api_returned_is_shown(
 
 def test_a_row_of_an_evaluation_is_shown(page: Page, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    epf("eval", "--dataset", "synthetic", "--limit", "2", "--methods", "epf", "--budgets", "4", "--out", runs)
+    epf(
+        "eval",
+        "--generator",
+        "stories",
+        "--dataset",
+        "synthetic",
+        "--limit",
+        "2",
+        "--methods",
+        "epf",
+        "--budgets",
+        "4",
+        "--out",
+        runs,
+    )
     assert "--row" in epf("view", runs / "results.jsonl", ok=False)
     assert "no row 9" in epf("view", runs / "results.jsonl", "--row", "9", ok=False)
     row = json.loads((runs / "results.jsonl").read_text().splitlines()[1])

@@ -1,4 +1,4 @@
-"""Fits the confidence map of the embedded pair, or of another pair that was trained by the same recipe.
+"""Fits the confidence map of the pair ``stories``, or of another pair that was trained by the same recipe.
 
 ``python -m epf.training.confidence --data DIRECTORY`` searches on problems inside and outside of what the pair was trained on,
 and fits the map. The directory holds ``gsm8k_train.jsonl`` of openai/grade-school-math. The searches take about half an hour on
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.evaluation.run import Evaluation, evaluate
 from epf.evaluation.store import read_run
 from epf.generators.embedded import EmbeddedGenerator
@@ -56,7 +56,7 @@ def main() -> None:
     """Search and fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="directory of gsm8k_train.jsonl")
-    parser.add_argument("--pair", type=Path, default=SHIPPED, help="directory of the pair (default: the shipped one)")
+    parser.add_argument("--pair", type=Path, default=STORIES.directory, help="directory of the pair")
     parser.add_argument("--runs", type=Path, default=Path("runs/confidence"), help="directory of the searches")
     arguments = parser.parse_args()
     inside, outside = problems.inside(), problems.outside(arguments.data / "gsm8k_train.jsonl")

@@ -1,4 +1,4 @@
-"""Train the embedded reward model: ``python -m epf.training.reward_model``, after ``python -m epf.training.generator``.
+"""Train the reward model of ``stories``: ``python -m epf.training.reward_model``, after ``python -m epf.training.generator``.
 
 Samples solutions of training problems with the shipped generator, trains from the last checkpoint of the generator (the shipped
 one is earlier and weaker on purpose, and a verifier must know more), and publishes the result.
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.training.publish import publish
 from epf.training.reward_model.samples import write_samples
 from epf.training.reward_model.train import Recipe, train_reward_model
@@ -18,10 +18,10 @@ from epf.training.reward_model.train import Recipe, train_reward_model
 def main() -> None:
     """Sample, train and publish. Samples from an earlier run in the folder are reused."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--generator", type=Path, default=SHIPPED / "generator", help="model directory to sample with")
+    parser.add_argument("--generator", type=Path, default=STORIES.generator, help="model directory to sample with")
     parser.add_argument("--backbone", type=Path, default=Path("runs/generator/final"), help="checkpoint to start from")
     parser.add_argument("--out", type=Path, default=Path("runs/reward_model"), help="folder for samples, checkpoints and log")
-    parser.add_argument("--publish", type=Path, default=SHIPPED / "reward_model", help="model directory to write")
+    parser.add_argument("--publish", type=Path, default=STORIES.reward_model, help="model directory to write")
     parser.add_argument("--problems", type=int, default=3_000, help="number of problems to sample solutions for")
     parser.add_argument("--n", type=int, default=4, help="number of solutions per problem")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps")
@@ -43,7 +43,7 @@ def main() -> None:
     recipe = Recipe(steps=args.steps, decay_from=decay_from, extra_layers=args.extra_layers, seed=args.seed)
     model = train_reward_model(tokenizer, args.backbone, samples, args.out, recipe, args.teacher)
     model.save_pretrained(args.out / "final")
-    publish(args.out / "final", args.generator, args.publish, "embedded-reward-model")
+    publish(args.out / "final", args.generator, args.publish, STORIES.model_name("reward_model"))
 
 
 if __name__ == "__main__":

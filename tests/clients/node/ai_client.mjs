@@ -59,7 +59,7 @@ class Cases {
   stop = async () => equal((await this.write({ stopSequences: ["\n\n"] })).text, "45 - 17 = 28.");
 
   seedTwice = async () => {
-    const ask = async () => (await this.write({ model: this.model("real", "embedded-generator"), seed: 9, temperature: 1.5 })).text;
+    const ask = async () => (await this.write({ model: this.model("real", "stories-generator"), seed: 9, temperature: 1.5 })).text;
     equal(await ask(), await ask());
   };
 

@@ -22,7 +22,7 @@ const respond = (fields, server) => client(server).responses.create({ model: MOD
 
 async function models() {
   const names = (await collected(client().models.list())).map((model) => model.id);
-  check(["embedded-generator", "epf", "epf-16"].every((name) => names.includes(name)), names);
+  check(["stories-generator", "epf", "epf-16"].every((name) => names.includes(name)), names);
 }
 
 async function basic() {
@@ -68,7 +68,7 @@ async function stop() {
 }
 
 async function seedTwice() {
-  const ask = async () => (await complete({ seed: 9, temperature: 1.5, model: "embedded-generator" })).choices[0].message.content;
+  const ask = async () => (await complete({ seed: 9, temperature: 1.5, model: "stories-generator" })).choices[0].message.content;
   equal(await ask(), await ask());
 }
 

@@ -5,25 +5,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from epf.engines.onnx.config import SHIPPED, load_config
+from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
+from epf.engines.onnx.pairs import PAIRS, STORIES, Role, ShippedPair
 from epf.engines.tokenizer import ChatTokenizer
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden_logits.npz"
-MODELS = ("generator", "reward_model")
+MODELS: tuple[Role, ...] = ("generator", "reward_model")
 TOLERANCE = 1e-4
-
-pytestmark = pytest.mark.skipif(
-    not all((SHIPPED / name).exists() for name in MODELS), reason="no trained weights in this tree yet"
-)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_outputs_match_the_recorded_ones_of_torch(name: str) -> None:
+def test_outputs_match_the_recorded_ones_of_torch(name: Role) -> None:
     """training/golden.py writes the file."""
     with np.load(GOLDEN) as golden:
         ids, lengths, outputs = (golden[f"{name}_{key}"] for key in ("ids", "lengths", "outputs"))
-    decoder = Decoder(SHIPPED / name, load_config(SHIPPED / name), 1, 1)
+    directory = STORIES.directory / name
+    decoder = Decoder(directory, load_config(directory), 1, 1)
     done = 0
     for length, expected in zip(lengths.tolist(), outputs, strict=True):
         computed = decoder.extend(0, done, tuple(ids[done:length].tolist()))
@@ -32,21 +30,31 @@ def test_outputs_match_the_recorded_ones_of_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_outputs_match_torch(name: str) -> None:
+def test_outputs_match_torch(name: Role) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("transformers", reason="transformers is not installed")
     from epf.training.golden import golden
 
-    ids, lengths, outputs = golden(SHIPPED / name)
-    decoder = Decoder(SHIPPED / name, load_config(SHIPPED / name), 1, 1)
+    directory = STORIES.directory / name
+    ids, lengths, outputs = golden(directory)
+    decoder = Decoder(directory, load_config(directory), 1, 1)
     for length, expected in zip(lengths.tolist(), outputs, strict=True):
         np.testing.assert_allclose(decoder.extend(0, 0, tuple(ids[:length].tolist())), expected, atol=TOLERANCE)
 
 
-def test_both_models_fit_into_forty_megabytes() -> None:
-    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 40e6
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_the_files_of_a_pair_fit_into_sixty_megabytes(pair: ShippedPair) -> None:
+    assert sum(path.stat().st_size for path in pair.directory.rglob("*") if path.is_file()) < 60e6
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_the_separator_is_one_token(name: str) -> None:
-    assert len(ChatTokenizer(SHIPPED / name).encode("\n\n")) == 1
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("role", MODELS)
+def test_the_models_of_a_pair_have_its_name(pair: ShippedPair, role: Role) -> None:
+    assert load_config(pair.directory / role).name == pair.model_name(role)
+    assert (pair.directory / role / "README.md").is_file()
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("role", MODELS)
+def test_the_separator_is_one_token(pair: ShippedPair, role: Role) -> None:
+    assert len(ChatTokenizer(pair.directory / role).encode("\n\n")) == 1

@@ -2,12 +2,12 @@
 
 import pytest
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.completions import Completion, End
 from epf.generators.openai.step_reading import step_of_text
 
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 
 
 @pytest.mark.parametrize(

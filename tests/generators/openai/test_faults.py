@@ -11,13 +11,13 @@ from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, Sear
 from epf.core.generator import Message, Sampling, Step
 from epf.engines.http.connections import MAX_RESPONSE_BYTES
 from epf.engines.http.replicas import Upstream
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 from epf.generators.openai.generator import OpenAiGenerator
 from tests.engines.http.server import Answer, Request, Upstreams, upstream
 
 T = TypeVar("T")
-TOKENIZER = ChatTokenizer(SHIPPED / "generator")
+TOKENIZER = ChatTokenizer(STORIES.generator)
 A_SECRET = "a secret problem"
 PREFIX = TOKENIZER.render([Message("user", A_SECRET)])
 TWO, DOT, BLANK, END = TOKENIZER.encode("2")[0], TOKENIZER.encode(".")[0], TOKENIZER.encode("\n\n")[0], min(TOKENIZER.eos_ids)

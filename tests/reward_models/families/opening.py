@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.reward_models.families.family import Family
 from epf.reward_models.families.registry import load_family
 from tests.reward_models.families import stand_ins
@@ -27,4 +27,4 @@ def write_tokenizer(name: str, directory: Path) -> Path:
 
 def opened(name: str, directory: Path) -> Family:
     """The family with its stand-in tokenizer, which is written to ``directory``."""
-    return load_family(name, SHIPPED / "reward_model" if name == "embedded" else write_tokenizer(name, directory))
+    return load_family(name, STORIES.reward_model if name == "embedded" else write_tokenizer(name, directory))

@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from epf.core.errors import InvalidRequest, RewardModelError
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.reward_models.families.by_text import TEXT_FAMILIES
 from epf.reward_models.families.registry import FAMILIES, load_family
 from tests.engines.markers import without_special_flags
@@ -192,7 +192,7 @@ def test_a_prompt_as_text_is_the_one_in_tokens(name: str, steps: tuple[str, ...]
 
 
 def test_the_prompt_of_the_embedded_family_is_the_one_it_was_trained_with() -> None:
-    directory = SHIPPED / "reward_model"
+    directory = STORIES.reward_model
     family = load_family("embedded", directory)
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     text = f"<|im_start|>user\n{PROBLEM}<|im_end|>\n<|im_start|>assistant\n" + "".join(f"{s}\n\n" for s in STEPS)
@@ -213,7 +213,7 @@ MARKERS = {
 @pytest.mark.parametrize("flags", ["as published", "none is special"])
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_a_marker_in_a_step_or_problem_is_text(name: str, flags: str, tmp_path: Path) -> None:
-    published = SHIPPED / "reward_model" if name == "embedded" else write_tokenizer(name, tmp_path)
+    published = STORIES.reward_model if name == "embedded" else write_tokenizer(name, tmp_path)
     (tmp_path / "copy").mkdir()
     directory = published if flags == "as published" else without_special_flags(tmp_path / "copy", published)
     family = load_family(name, directory)

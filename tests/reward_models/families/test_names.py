@@ -22,7 +22,7 @@ from epf.reward_models.families.registry import family_of
         ("UW-Madison-Lee-Lab/VersaPRM", "versaprm"),
         ("UW-Madison-Lee-Lab/Llama-PRM800K", "versaprm"),
         ("launch/ThinkPRM-14B", "thinkprm"),
-        ("embedded-reward-model", "embedded"),
+        ("stories-reward-model", "embedded"),
         ("Qwen/Qwen2.5-Math-7B-Instruct", None),
         ("Qwen/Qwen2.5-Math-RM-72B", None),
         ("peiyi9979/math-shepherd-mistral-7b-sft", None),

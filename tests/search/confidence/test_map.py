@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 
 from epf import asolve, solve
 from epf.core.errors import InvalidRequest
+from epf.engines.onnx.pairs import STORIES
 from epf.search.confidence.evidence import Evidence, Solution, evidence_of
 from epf.search.confidence.familiarity import Wordings
 from epf.search.confidence.features import SIGNS, features, novelty_features
 from epf.search.confidence.file import load_map, save_map
 from epf.search.confidence.fitted import ConfidenceMap, Fit, Outside
 from epf.search.confidence.logistic import Logistic
-from epf.search.confidence.shipped import FILE, shipped_map
+from epf.search.confidence.shipped import shipped_map
 from epf.search.confidence.unfitted import unfitted
 
 PROBLEM = "Tom has 12 apples. He buys 7 more apples. He eats 4 apples. How many apples does he have left?"
-PAIR = ("embedded-generator", "embedded-reward-model")
+PAIR = ("stories-generator", "stories-reward-model")
 
 
 def constant(probability: float) -> Logistic:
@@ -80,15 +81,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_map(tmp_path / "nowhere.json")
 
 
-def test_it_ships_for_the_embedded_pair_only() -> None:
+def test_it_ships_for_its_pair_only() -> None:
     assert shipped_map(*PAIR) is shipped_map(PAIR[0], None) is not None
     assert shipped_map(PAIR[0], "another") is None
     assert shipped_map("another", PAIR[1]) is None
 
 
 def test_a_map_of_other_models_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="fitted for 'generator' with 'prm', not for 'embedded-generator'") as refused:
-        solve("What is 1 + 1?", confidence=made())
+    with pytest.raises(InvalidRequest, match="fitted for 'generator' with 'prm', not for 'stories-generator'") as refused:
+        solve("What is 1 + 1?", generator="stories", confidence=made())
     assert refused.value.param == "confidence"
 
 
@@ -103,7 +104,7 @@ def test_higher_scores_never_lower_the_shipped_confidence(a: float, b: float, n_
 
 
 def test_the_weights_that_ship_have_the_right_signs() -> None:
-    shipped = load_map(FILE)
+    shipped = load_map(STORIES.confidence)
     assert shipped.elsewhere is not None
     fits = [shipped.fit.scored, shipped.fit.unscored, shipped.elsewhere.fit.scored, shipped.elsewhere.fit.unscored]
     for fit in fits:
@@ -119,11 +120,11 @@ def test_features_are_finite_at_the_ends() -> None:
 
 
 async def _confidences(*problems: str) -> list[float]:
-    return [(await asolve(problem, seed=seed)).confidence for problem in problems for seed in (1, 2)]
+    return [(await asolve(problem, generator="stories", seed=seed)).confidence for problem in problems for seed in (1, 2)]
 
 
 @pytest.mark.slow
-def test_the_embedded_pair_knows_what_it_knows() -> None:
+def test_the_pair_stories_knows_what_it_knows() -> None:
     import asyncio
 
     assert min(asyncio.run(_confidences(PROBLEM))) > 0.9

@@ -1,4 +1,4 @@
-"""Chat with the embedded models."""
+"""Chat with the pair ``stories``."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from epf.service.app import create_app
+from epf.service.settings import Settings
 from tests.service.chat.writing import answer_tokens, chat, completed, failure, serving, streamed, text_of
 
 PROBLEM = "There are 45 birds on a wire. 17 fly away. 4 come back. How many birds are there now?"
@@ -14,11 +15,11 @@ PROBLEM = "There are 45 birds on a wire. 17 fly away. 4 come back. How many bird
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with serving(create_app()) as client:
+    with serving(create_app(settings=Settings(generator="stories"))) as client:
         yield client
 
 
-@pytest.mark.parametrize("model", ["epf-8", "self-consistency-4", "embedded-generator"])
+@pytest.mark.parametrize("model", ["epf-8", "self-consistency-4", "stories-generator"])
 def test_the_same_seed_gives_the_same_answer_streamed_or_not(client: httpx.Client, model: str) -> None:
     first, second = (completed(client, PROBLEM, model=model, seed=5)["choices"][0] for _ in range(2))
     chunks = streamed(client, PROBLEM, model=model, seed=5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from epf.engines.onnx.config import SHIPPED
+from epf.engines.onnx.pairs import STORIES
 from epf.entropy.ranking.maths import ranking
 from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
 from epf.training.tokenizer import token_id
@@ -15,7 +15,7 @@ pytest.importorskip("transformers", reason="transformers is not installed; the e
 from epf.training.reward_model.distil import Teacher, at_ends, ranking_loss  # noqa: E402
 from epf.training.reward_model.examples import Batch, collate, row  # noqa: E402
 
-TOKENIZER = Tokenizer.from_file(str(SHIPPED / "generator" / "tokenizer.json"))
+TOKENIZER = Tokenizer.from_file(str(STORIES.generator / "tokenizer.json"))
 PROBLEM = SyntheticProblem("There are 45 birds. 17 fly away. How many are left?", ("45 - 17 = 28.",), 28)
 WRONG, SLIP = ("45 - 17 = 38.", "The answer is \\boxed{38}."), ("45 - 17 = 28.", "The answer is \\boxed{27}.")
 
@@ -42,7 +42,7 @@ def test_the_right_solution_is_ranked_first_and_padding_is_ignored() -> None:
 
 def test_the_shipped_model_as_teacher_ranks_the_right_solution_first() -> None:
     made = batch()
-    logits = Teacher(SHIPPED / "reward_model", "cpu").logits(made)
+    logits = Teacher(STORIES.reward_model, "cpu").logits(made)
     assert logits[0].argmax() == 1
-    alone = Teacher(SHIPPED / "reward_model", "cpu").logits(collate(TOKENIZER, [row(TOKENIZER, PROBLEM, [PROBLEM.solution])]))
+    alone = Teacher(STORIES.reward_model, "cpu").logits(collate(TOKENIZER, [row(TOKENIZER, PROBLEM, [PROBLEM.solution])]))
     torch.testing.assert_close(logits[0, 1], alone[0, 0], atol=1e-3, rtol=0)  # candidates of a row do not see each other

@@ -1,0 +1,74 @@
+"""The pairs of models that ship with this package: a generator, the reward model that knows its solutions, and their map."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+Role = Literal["generator", "reward_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedPair:
+    """A pair of models by its name, such as ``stories``."""
+
+    name: str
+
+    @property
+    def directory(self) -> Path:
+        """Directory of the pair."""
+        return Path(__file__).parent / "weights" / self.name
+
+    @property
+    def generator(self) -> Path:
+        """Directory of the generator."""
+        return self.directory / "generator"
+
+    @property
+    def reward_model(self) -> Path:
+        """Directory of the reward model."""
+        return self.directory / "reward_model"
+
+    @property
+    def confidence(self) -> Path:
+        """File of the confidence map, which does not exist before one is fitted."""
+        return self.directory / "confidence.json"
+
+    def model_name(self, role: Role) -> str:
+        """Name of one of the models, as its ``config.json`` and the service show it."""
+        return f"{self.name}-{role.replace('_', '-')}"
+
+
+STORIES = ShippedPair("stories")
+"""Weak on purpose: the measuring stick of the benchmarks."""
+
+PAIRS: Mapping[str, ShippedPair] = MappingProxyType({pair.name: pair for pair in (STORIES,)})
+
+DEFAULT_PAIR = STORIES
+"""The pair of whoever names no model."""
+
+
+def shipped_pair(model: str, role: Role) -> ShippedPair | None:
+    """Return the pair to which a model with this name belongs, whether or not it runs in this process."""
+    return next((pair for pair in PAIRS.values() if pair.model_name(role) == model), None)
+
+
+def pair_in_options(name: str | None, role: Role) -> ShippedPair | None:
+    """Return the pair that options of an embedded model name: by its name, its directory, or the default without a name."""
+    if name is None:
+        return DEFAULT_PAIR
+    return PAIRS.get(name) or next((pair for pair in PAIRS.values() if Path(name) == pair.directory / role), None)
+
+
+def embedded_directory(name: str | None, role: Role) -> Path:
+    """Return the directory of an embedded model: that of a pair, by its name, or ``name`` itself.
+
+    Raises:
+        ValueError: there is neither such a pair nor such a directory.
+    """
+    if (pair := pair_in_options(name, role)) is not None:
+        return pair.directory / role
+    if not (directory := Path(str(name))).is_dir():
+        raise ValueError(f"there is no model {str(name)!r}: give name one of {', '.join(PAIRS)}, or a directory.")
+    return directory
