@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from epf.cli.command import Command, escaped, field_options, given_options
-from epf.cli.models import announced_models, model_options, named_models
+from epf.cli.models import ALL, PROFILE, announced_models, model_options, named_models
 from epf.core.errors import InvalidRequest
 from epf.problem_sets.columns import parse_columns
 from epf.search.options import SearchOptions
@@ -116,7 +116,7 @@ def _budgets(text: str) -> tuple[int, ...]:
 @click.option(
     "--worker-gpus", type=float, default=0.0, show_default=True, metavar="X", help="Number of GPUs that each Ray worker holds."
 )
-@model_options()
+@model_options(*ALL, PROFILE)
 @click.pass_context
 def evaluate(
     context: click.Context,
@@ -139,6 +139,7 @@ def evaluate(
     family: str | None,
     tokenizer: str | None,
     examples: str | None,
+    profile: str | None,
     **_: Any,
 ) -> int:
     """Compare methods and budgets on a data set, and write a report.
@@ -157,7 +158,7 @@ def evaluate(
     from epf.evaluation.run import Evaluation
     from epf.service.searches.models import open_models
 
-    settings = read_settings(**named_models(generator, reward_model, family, tokenizer, examples))
+    settings = read_settings(**named_models(generator, reward_model, family, tokenizer, examples, profile=profile))
     defaults = {name: value for name, value in settings.search.chosen().items() if name not in NOT_SHARED}
     evaluation = Evaluation(
         dataset,
@@ -171,6 +172,7 @@ def evaluate(
         models=identities(settings),
         columns=columns or {},
         has_reward_model=settings.has_reward_model,
+        profile=settings.profile,
     )
     cluster = None if ray is None else Cluster(ray, workers, worker_gpus)
     load_models = context.obj or partial(announced_models if cluster is None else open_models, settings)

@@ -60,6 +60,12 @@ SYSTEM_PROMPT = Option(
     help="System prompt for conversations that have none; an empty one sends none.  [default: EPF_GENERATOR__SYSTEM_PROMPT, or "
     "one that asks for steps and a boxed answer]",
 )
+PROFILE = Option(
+    ["--profile"],
+    metavar="FILE",
+    heading=HEADING,
+    help="Profile of both models that epf tune has written: defaults for the options of epf.  [default: EPF_PROFILE]",
+)
 SCORING_TOKENIZER = Option(
     ["--tokenizer"],
     metavar="DIR|NAME",
@@ -90,10 +96,12 @@ def named_models(
     tokenizer: str | None = None,
     examples: str | None = None,
     system_prompt: str | None = None,
-) -> dict[str, dict[str, str]]:
+    profile: str | None = None,
+) -> dict[str, Any]:
     """What the flags set, as arguments of :func:`epf.cli.settings.read_settings`."""
     prompting = {"tokenizer": tokenizer, "examples": examples, "system_prompt": system_prompt}
-    return _given(generator={REFERENCE: generator, **prompting}, reward_model={REFERENCE: reward_model, "family": family})
+    models = _given(generator={REFERENCE: generator, **prompting}, reward_model={REFERENCE: reward_model, "family": family})
+    return models if profile is None else {**models, "profile": profile}
 
 
 def scoring_models(

@@ -3,7 +3,7 @@
 import click
 
 from epf.cli.command import Command
-from epf.cli.models import ALL, SYSTEM_PROMPT, model_options, named_models
+from epf.cli.models import ALL, PROFILE, SYSTEM_PROMPT, model_options, named_models
 
 
 @click.command(
@@ -17,7 +17,7 @@ from epf.cli.models import ALL, SYSTEM_PROMPT, model_options, named_models
 )
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: EPF_HOST, or 127.0.0.1]")
 @click.option("--port", type=int, metavar="N", help="Port to listen on; 0 chooses a free one.  [default: EPF_PORT, or 8000]")
-@model_options(*ALL, SYSTEM_PROMPT)
+@model_options(*ALL, PROFILE, SYSTEM_PROMPT)
 def serve(host: str | None, port: int | None, **references: str | None) -> int:
     """Serve the search over HTTP.
 

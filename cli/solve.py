@@ -10,7 +10,7 @@ import click
 
 from epf.cli.command import Command, escaped, field_options, given_options
 from epf.cli.loading import notice
-from epf.cli.models import model_options, named_models
+from epf.cli.models import ALL, PROFILE, model_options, named_models
 from epf.cli.problems import read_problems
 from epf.core.errors import InvalidRequest
 from epf.search.options import SearchOptions
@@ -43,7 +43,7 @@ from epf.search.options import SearchOptions
     metavar="N",
     help="Maximum number of rows of --file that are solved at the same time.",
 )
-@model_options()
+@model_options(*ALL, PROFILE)
 @click.pass_context
 def solve(
     context: click.Context,
@@ -57,6 +57,7 @@ def solve(
     family: str | None,
     tokenizer: str | None,
     examples: str | None,
+    profile: str | None,
     **_: Any,
 ) -> int:
     """Solve PROBLEM, or every problem of a file.
@@ -85,7 +86,7 @@ def solve(
         from epf.cli.solving import prepare, solve_file, solve_problem
         from epf.service.operations.telemetry import telemetry
 
-        named = named_models(generator, reward_model, family, tokenizer, examples)
+        named = named_models(generator, reward_model, family, tokenizer, examples, profile=profile)
         options, models = prepare(given, named, context.obj, notices)
         with telemetry():
             if file is None:

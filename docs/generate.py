@@ -103,7 +103,7 @@ def _allowed(schema: dict[str, Any]) -> str:
     if kind["type"] == "boolean":
         return "`true`, `false`"
     if kind["type"] == "array":
-        return f"at most {kind['maxItems']} texts"
+        return f"at most {kind['maxItems']} " + ("texts" if kind["items"]["type"] == "string" else "numbers")
     if kind["type"] == "string":
         return f"at most {kind['maxLength']} characters"
     return " and ".join(_bounds(kind))

@@ -15,7 +15,9 @@ from epf.core.errors import InvalidRequest
 from epf.core.generator import Abilities
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS
+from epf.search.methods.epf import EPF
 from epf.search.options import SearchOptions
+from epf.search.profile.profile import Profile
 from epf.search.runner import SEED_BITS, SearchRequest, check_scored, is_able, resolve_options
 
 ALL = "all"
@@ -138,8 +140,11 @@ def make_plan(
     timed: int,
     options: Mapping[str, Any],
     has_reward_model: bool = True,
+    profile: Profile | None = None,
 ) -> Plan:
     """Plan every problem with every contender, budget and seed; ``options`` apply to all methods that read them.
+
+    A ``profile`` holds options of ``epf`` which neither ``options`` nor a contender sets.
 
     A budget is a number of particles. A method with a fixed number of particles has that budget only. Without a reward model,
     ``ALL`` leaves out the methods that need one.
@@ -158,6 +163,8 @@ def make_plan(
     cells: list[Cell] = []
     for contender, method in zip(contenders, methods, strict=True):
         shared = {name: value for name, value in options.items() if method.reads(name)}
+        if profile is not None and method is EPF:
+            shared = {**profile.options, **shared}
         refused: list[str] = []
         fixed = method.fixed.get("n_particles")
         for budget in budgets if fixed is None else (fixed,):

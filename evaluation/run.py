@@ -24,6 +24,7 @@ from epf.evaluation.schedule import run_tasks
 from epf.evaluation.store import Store, open_store, run_settings
 from epf.evaluation.worker import LoadModels, Searcher, Worker
 from epf.problem_sets.registry import load_problems
+from epf.search.profile.profile import Profile
 
 BUDGETS = (1, 2, 4, 8, 16, 32)
 EMBEDDED: Mapping[str, Mapping[str, Any]] = {
@@ -47,6 +48,7 @@ class Evaluation:
         options: options of a search that all methods share.
         models: what identifies the generator and the reward model in ``run.json``.
         has_reward_model: whether there is a reward model.
+        profile: profile of these models, with options of ``epf``; None without one.
         columns: the columns of the file or of the set on the hub that hold ``problem``, ``answer`` and ``id``, where they have
             other names.
     """
@@ -62,6 +64,7 @@ class Evaluation:
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: EMBEDDED)
     columns: Mapping[str, str] = field(default_factory=dict)
     has_reward_model: bool = True
+    profile: Profile | None = None
 
 
 class WrittenReport(NamedTuple):
@@ -170,6 +173,7 @@ def open_run(evaluation: Evaluation) -> Iterator[Run]:
         timed=evaluation.timed,
         options=evaluation.options,
         has_reward_model=evaluation.has_reward_model,
+        profile=evaluation.profile,
     )
     settings = run_settings(plan, evaluation.options, dataset=evaluation.dataset, models=evaluation.models, version=VERSION)
     with open_store(evaluation.directory, settings) as store:

@@ -49,6 +49,7 @@ RANDOM_SEED = -1
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(gt=0, le=1)]
+Slope = Annotated[float, Field(ge=0, le=10)]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -131,6 +132,12 @@ class SearchOptions(BaseModel):
     )
     odds_power: float = _research(
         0.5, "Power of the odds of a score by which epf and pf_once weigh particles; 1 counts every score in full.", ge=0, le=10
+    )
+    slopes: Annotated[tuple[Slope, ...], Field(max_length=MAX_STEPS, strict=False), FailFast()] = _research(
+        (),
+        "Factors by which epf and pf_once multiply the log odds of a score when they weigh particles, one for each depth, in "
+        "addition to odds_power: the first for the score after the first step, the last for all deeper ones. Empty is 1 "
+        "everywhere. `epf tune` learns them.",
     )
     resample_finished: bool = _research(True, "Finished particles take part in resampling with their final weight.")
     answer_selection: AnswerSelection | None = Field(
@@ -264,7 +271,8 @@ def _rule(schema: Mapping[str, Any]) -> str:
         case "string":
             return f"a text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
         case "array":
-            return f"at most {schema['maxItems']} texts, each {_rule(schema['items'])}"
+            kind = "texts" if schema["items"]["type"] == "string" else "numbers"
+            return f"at most {schema['maxItems']} {kind}, each {_rule(schema['items'])}"
     return "true or false"
 
 

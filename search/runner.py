@@ -26,9 +26,11 @@ from epf.search.engine.traced import traced_options, traced_result, traced_round
 from epf.search.engine.usage_meter import UsageMeter
 from epf.search.events import Answered, Event, Resampled, Started
 from epf.search.methods import METHODS, Method
+from epf.search.methods.epf import EPF
 from epf.search.methods.method import COMMON
 from epf.search.methods.self_consistency import SELF_CONSISTENCY
 from epf.search.options import MethodName, SearchOptions, bounded
+from epf.search.profile.profile import Profile
 from epf.search.result import SearchResult
 
 SEED_BITS = 53
@@ -57,10 +59,13 @@ class SearchRequest:
     deadline_s: float | None = None
 
 
-def with_defaults(choices: Mapping[str, Any], defaults: SearchOptions, *, has_reward_model: bool) -> SearchOptions:
+def with_defaults(
+    choices: Mapping[str, Any], defaults: SearchOptions, *, has_reward_model: bool, profile: Profile | None = None
+) -> SearchOptions:
     """``choices``, options by name, on top of the options that were given in ``defaults`` and that the chosen method reads.
 
-    Where neither names a method, it is the default of a search with a reward model or without one.
+    Where neither names a method, it is the default of a search with a reward model or without one. If the method is ``epf``,
+    options that neither names are those of the ``profile``.
 
     Raises:
         InvalidRequest: an option is unknown, out of range or of another type.
@@ -68,7 +73,8 @@ def with_defaults(choices: Mapping[str, Any], defaults: SearchOptions, *, has_re
     given = {"method": default_method(has_reward_model), **defaults.chosen()}
     method = METHODS.get(choices.get("method", given["method"]))  # an unknown one is refused below
     shared = {name: value for name, value in given.items() if method is None or method.reads(name)}
-    return SearchOptions(**{**shared, **choices})
+    learned = profile.options if profile is not None and method is EPF else {}
+    return SearchOptions(**{**learned, **shared, **choices})
 
 
 def default_method(has_reward_model: bool) -> MethodName:

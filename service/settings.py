@@ -7,11 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -26,6 +27,8 @@ from epf.reward_models import registry as reward_models
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.options import SearchOptions
 from epf.search.pair import Pair, paired
+from epf.search.profile.file import load_profile
+from epf.search.profile.profile import Profile
 from epf.service.access.digests import digests_only
 from epf.service.access.limits import Limits
 from epf.service.effort import EffortParticles
@@ -55,6 +58,15 @@ KINDS: Mapping[str, tuple[ModelKinds, type[BaseModel]]] = MappingProxyType(
     {"generator": (generators.KINDS, GeneratorOptions), "reward_model": (reward_models.KINDS, RewardModelOptions)}
 )
 """Kinds and options of each model."""
+
+
+def _read_profile(value: Any) -> Any:
+    """The profile in the file that a setting names."""
+    return load_profile(Path(value)) if isinstance(value, str | Path) else value
+
+
+LearnedProfile = Annotated[InstanceOf[Profile] | None, BeforeValidator(_read_profile), NoDecode]
+"""A profile, read from the file that is named."""
 
 
 class _Environment(EnvSettingsSource):
@@ -108,6 +120,11 @@ class Settings(BaseSettings):
     reward_model: RewardModelOptions = Field(RewardModelOptions(), description="The reward model.")
     confidence: Path | None = Field(
         None, description="Confidence map for these models, written by `epf calibrate`. The pair `stories` has its own."
+    )
+    profile: LearnedProfile = Field(
+        None,
+        description="Profile of these models, written by `epf tune`: defaults for the options of epf, and a confidence map. "
+        "Options that are set elsewhere win, and so does EPF_CONFIDENCE.",
     )
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
         {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."

@@ -21,6 +21,14 @@ def save_map(found: ConfidenceMap, path: Path) -> None:
     Raises:
         InvalidRequest: the file cannot be written.
     """
+    try:
+        path.write_text(json.dumps(value_of(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"Cannot write {path}: {error.strerror}.", param="out") from error
+
+
+def value_of(found: ConfidenceMap) -> dict[str, Any]:
+    """A map as a JSON value, for :func:`map_of`."""
     value: dict[str, Any] = {
         "generator": found.generator,
         "reward_model": found.reward_model,
@@ -35,10 +43,7 @@ def save_map(found: ConfidenceMap, path: Path) -> None:
             "words": " ".join(elsewhere.wordings.words),
             "triples": sorted(elsewhere.wordings.triples),
         }
-    try:
-        path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"Cannot write {path}: {error.strerror}.", param="out") from error
+    return value
 
 
 def load_map(path: Path) -> ConfidenceMap:
@@ -48,21 +53,29 @@ def load_map(path: Path) -> ConfidenceMap:
         InvalidRequest: the file cannot be read, or is not a confidence map.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        elsewhere = value.get("elsewhere")
-        return ConfidenceMap(
-            generator=_text(value["generator"]),
-            reward_model=None if value["reward_model"] is None else _text(value["reward_model"]),
-            n_searches=int(value["n_searches"]),
-            recipe=_text(value["recipe"]),
-            fit=_fit_in(value),
-            elsewhere=None if elsewhere is None else _elsewhere_in(elsewhere),
-        )
+        return map_of(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="confidence") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         message = f"{path} is not a confidence map ({type(error).__name__}: {error}): write one with epf calibrate"
         raise InvalidRequest(message, param="confidence") from error
+
+
+def map_of(value: Mapping[str, Any]) -> ConfidenceMap:
+    """The map that a JSON value stands for.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: it does not stand for one.
+    """
+    elsewhere = value.get("elsewhere")
+    return ConfidenceMap(
+        generator=_text(value["generator"]),
+        reward_model=None if value["reward_model"] is None else _text(value["reward_model"]),
+        n_searches=int(value["n_searches"]),
+        recipe=_text(value["recipe"]),
+        fit=_fit_in(value),
+        elsewhere=None if elsewhere is None else _elsewhere_in(elsewhere),
+    )
 
 
 def _elsewhere_in(value: Mapping[str, Any]) -> Outside:

@@ -3,7 +3,7 @@
 In each round every particle samples a step from the language model, and the reward model scores the prefix. With odds_t of that
 score, the filter (:mod:`epf.search.methods.filtering`)
 
-1. weighs particle i by w_i = odds_t^odds_power,
+1. weighs particle i by w_i = odds_t^odds_power (with ``slopes`` b by depth odds_t^(odds_power b_t)),
 2. sets the temperature to max(1, (N / ESS)(1 - t / T)) while ESS < N/2 and t < T/2, else to 1
    (:func:`epf.search.smc.annealing.by_ess`),
 3. draws ancestors systematically from softmax(log w / temperature).
@@ -35,6 +35,6 @@ EPF = Method(
     "epf",
     "entropic particle filtering: annealed resampling, optional look-ahead",
     run_epf,
-    own=ANNEALING | RESAMPLING | LOOK_AHEAD | {"odds_power"},
+    own=ANNEALING | RESAMPLING | LOOK_AHEAD | {"odds_power", "slopes"},
     votes=votes,
 )

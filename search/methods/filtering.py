@@ -25,7 +25,7 @@ class Potential:
     """What a filter samples from, weighs by, and when it resamples, as ``FeynmanKac`` in the library particles.
 
     This one samples a step from the language model, and weighs a particle by the odds of its newest score, to the power
-    ``odds_power``. When and how to resample is the ``kernel``.
+    ``odds_power`` times the slope of its depth. When and how to resample is the ``kernel``.
     """
 
     def __init__(self, run: SearchRun) -> None:
@@ -46,14 +46,19 @@ class Potential:
             after: particles after the round, ``(m,)``.
             previous: l_(t-1), ``(m,)``.
         """
-        return self.run.options.odds_power * logit([newest_score(trajectory) for trajectory in after])
+        return self._strength(after) * logit([newest_score(trajectory) for trajectory in after])
 
     def successor_logits(self, after: Sequence[Trajectory], successors: Sequence[Trajectory | None]) -> FloatArray | None:
         """l_(t+1) of the drawn successors, ``(m,)``; None if no particle has one."""
         if not any(successors):
             return None
-        scores = [_successor_score(*pair) for pair in zip(after, successors, strict=True)]
-        return self.run.options.odds_power * logit(scores)
+        seen = [_seen_ahead(*pair) for pair in zip(after, successors, strict=True)]
+        return self._strength(seen) * logit([0.0 if each.status == "dead" else newest_score(each) for each in seen])
+
+    def _strength(self, trajectories: Sequence[Trajectory]) -> FloatArray | float:
+        """Factor of the log odds of each newest score, ``(m,)``, or one for all."""
+        options = self.run.options
+        return options.odds_power * slopes_at([len(t.scores) for t in trajectories], options.slopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +140,21 @@ def kernel_config(options: SearchOptions) -> smc.FilterConfig:
     )
 
 
+def slopes_at(depths: Sequence[int], slopes: Sequence[float]) -> FloatArray | float:
+    """Slope of each depth, counted from 1 (0 is before the first step), ``(m,)``; the last holds for deeper ones."""
+    if not slopes:
+        return 1.0
+    return np.array([slopes[min(max(depth, 1), len(slopes)) - 1] for depth in depths])
+
+
 def newest_score(trajectory: Trajectory) -> float:
     """Newest score; 0.5, no opinion, before the first step."""
     return trajectory.scores[-1] if trajectory.scores else NO_OPINION
 
 
-def _successor_score(trajectory: Trajectory, successor: Trajectory | None) -> float:
-    """Score to look ahead with. A successor that died counts as surely wrong; one without room has no score of its own."""
-    if successor is None or successor.status == "context_full":
-        return newest_score(trajectory)
-    return 0.0 if successor.status == "dead" else newest_score(successor)
+def _seen_ahead(trajectory: Trajectory, successor: Trajectory | None) -> Trajectory:
+    """What look-ahead reads: the successor, where there is one with room for its step. One that died is surely wrong."""
+    return trajectory if successor is None or successor.status == "context_full" else successor
 
 
 def _record(t: int, info: smc.FilterInfo) -> StepRecord:

@@ -5,7 +5,7 @@ more at each later one, so that a misjudged plan is paid for at every step that 
 its newest score *changes* (``incremental`` weighting), weights accumulate, and particles are drawn only when the effective
 sample size falls below ``ess_threshold`` times their number. So every piece of evidence counts once, at the strength
 ``odds_power``. The right strength is the slope of "ends right" on the log odds within a problem: 1 for a calibrated reward
-model, less for an over-confident one.
+model, less for an over-confident one. Where it differs from depth to depth, ``slopes`` has one factor for each.
 
 Target: p(x) odds(x)^odds_power over whole solutions x, whenever particles are drawn (:mod:`epf.search.smc.filter`). Finished
 particles stay where they are, so that none is dropped and none is copied.
@@ -30,7 +30,7 @@ PF_ONCE = Method(
     "pf_once",
     "particle filtering that judges each piece of evidence once, for reward models that misjudge early steps",
     run_epf,
-    own=frozenset({"ess_threshold", "resampling", "odds_power", "straggler_quantile"}),
+    own=frozenset({"ess_threshold", "resampling", "odds_power", "slopes", "straggler_quantile"}),
     fixed={"weighting": "incremental", "annealing": "none", "lookahead": "none", "resample_finished": False},
     votes=votes,
 )

@@ -1,8 +1,8 @@
 r"""The filter's one-step kernel: weigh, look ahead, temper, draw.
 
 This is a Feynman-Kac model. Its mutation p(x_t | x_1:t-1) is the language model. Its potentials G_t come from the reward
-model's score r_t of the prefix x_1:t, through the log odds l_t = log(r_t / (1 - r_t)) or any fixed multiple of them: then read
-odds_t^power for odds_t below. A finished particle no longer moves, and its l_t stays.
+model's score r_t of the prefix x_1:t, through the log odds l_t = log(r_t / (1 - r_t)) or a multiple of them, whose factor may
+depend on t: then read odds_t^power for odds_t below. A finished particle no longer moves, and its l_t stays.
 
 ``weighting="current"``
     log G_t = l_t, resampling at every step, weights equal afterwards. This is particle filtering as Rollout Roulette's code

@@ -19,7 +19,10 @@ def found(settings: Settings, models: Models) -> list[str]:
         *names, last = sorted(name for name, each in METHODS.items() if models.serve(each))
         why = "none was asked for" if settings.reward_model.kind else "none was named (--reward-model, EPF_REWARD_MODEL)"
         return [*lines, f"no reward model, since {why}: only {', '.join(names)} and {last} can be used; {method}"]
-    return [*lines, f"{reward_model_line(settings, scored_by)}; {method}"]
+    lines.append(f"{reward_model_line(settings, scored_by)}; {method}")
+    if settings.profile is not None:
+        lines.append(f"profile of these models: {', '.join(settings.profile.options) or 'the defaults of epf'}")
+    return lines
 
 
 def reward_model_line(settings: Settings, reward_model: RewardModel) -> str:

@@ -64,7 +64,8 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
     """The models of the settings, closed at the end.
 
     Raises:
-        InvalidRequest: a model's options or the confidence map are not valid, or the map was fitted for other models.
+        InvalidRequest: a model's options or the confidence map are not valid, or the map or the profile was made for other
+            models.
         GeneratorError, RewardModelError: no server responds.
     """
     use_headers(settings.session_headers)
@@ -91,15 +92,18 @@ async def open_service_models(settings: Settings) -> AsyncIterator[Models]:
 
 
 async def load_confidence(settings: Settings, generator: Generator, reward_model: RewardModel | None) -> ConfidenceMap | None:
-    """The confidence map that the settings name, or None.
+    """The confidence map that the settings name, or that of their profile, or None.
 
     Raises:
-        InvalidRequest: the file cannot be read, is not a map, or was fitted for other models.
+        InvalidRequest: the file cannot be read, is not a map, or it or the profile was made for other models.
     """
+    names = generator.name, None if reward_model is None else reward_model.name
+    if settings.profile is not None:
+        settings.profile.check(*names)
     if settings.confidence is None:
-        return None
+        return None if settings.profile is None else settings.profile.confidence
     found = await asyncio.to_thread(load_map, settings.confidence)
-    found.check(generator.name, None if reward_model is None else reward_model.name)
+    found.check(*names)
     return found
 
 

@@ -333,6 +333,24 @@ def test_finished_particles_select_the_answer_with_untempered_weights() -> None:
     assert [p.log_weight for p in result.particles] == pytest.approx([math.log(odds[a]) for a in (1, 2, 2, 3)])
 
 
+def test_slopes_multiply_the_log_odds_of_their_depth_and_the_last_holds_for_deeper_steps() -> None:
+    options: dict[str, Any] = {"n_particles": 4, "annealing": "none", "odds_power": 0.5}
+    for slopes, of_last in (((4.0, 0.2), 0.2), ((4.0, 3.0, 2.0, 1.0, 0.2), 2.0), ((), 1.0)):
+        result, *_ = run(solution(3), lambda steps: 0.6, **options, slopes=slopes)
+        assert {len(particle.steps) for particle in result.particles} == {3}
+        expected = [0.5 * of_last * math.log(0.6 / 0.4)] * 4
+        assert [particle.log_weight for particle in result.particles] == pytest.approx(expected)
+
+
+def test_look_ahead_reads_a_successor_at_its_own_depth() -> None:
+    """With full look-ahead the first draw is by the second step's scores: with slope 0 there, all particles are alike."""
+    options: dict[str, Any] = {"n_particles": 8, "lookahead": "redraw", "lookahead_weight": 1.0, "annealing": "none"}
+    seen, *_ = run(solution(2), varied, **options, slopes=(0.0, 1.0))
+    unseen, *_ = run(solution(2), varied, **options, slopes=(1.0, 0.0))
+    assert seen.steps[0].ess < 8
+    assert unseen.steps[0].ess == pytest.approx(8)
+
+
 def test_epf_adds_up_the_expected_number_of_right_particles_of_an_answer() -> None:
     answers = iter([1, 2, 2, 3])
 

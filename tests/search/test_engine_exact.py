@@ -48,6 +48,14 @@ def root_target() -> dict[str, float]:
     return {leaf: gamma * (SCORE[leaf] / (1 - SCORE[leaf])) ** -0.5 for leaf, gamma in target().items()}
 
 
+SLOPES = (2.0, 0.25, 0.75)
+
+
+def sloped_target() -> dict[str, float]:
+    """p(x) times the odds to the power of the slope at the solution's depth."""
+    return {leaf: gamma * (SCORE[leaf] / (1 - SCORE[leaf])) ** (SLOPES[len(leaf) - 1] - 1) for leaf, gamma in target().items()}
+
+
 def intrinsic_target() -> dict[str, float]:
     """p(x) times the geometric mean of each step's token probabilities."""
     return {
@@ -111,6 +119,8 @@ INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_thre
         ({**INCREMENTAL, "lookahead": "redraw", "odds_power": 0.5}, root_target),
         ({**ONCE, "odds_power": 1.0}, target),
         ({**ONCE, "odds_power": 0.5}, root_target),
+        ({**ONCE, "odds_power": 1.0, "slopes": SLOPES}, sloped_target),
+        ({**INCREMENTAL, "lookahead": "redraw", "slopes": SLOPES}, sloped_target),
         ({"method": "weighted_best_of_n"}, target),
         ({"method": "adaptive", "certainty": 1.0}, target),
         ({**POOL, "annealing": "none"}, target),
@@ -127,6 +137,8 @@ INTRINSIC: dict[str, Any] = {"method": "ipf", "entropy_zscore": False, "ess_thre
         "root of odds, redraw",
         "once",
         "once, root of odds",
+        "once, slopes",
+        "slopes, redraw",
         "best of n",
         "adaptive",
         "pool",

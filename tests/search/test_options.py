@@ -28,6 +28,7 @@ BAD = [
         for value in (-0.01, 1.01, math.nan, None)
     ),
     *(("odds_power", value) for value in (-0.01, 10.01, math.nan, None)),
+    *(("slopes", value) for value in (1.0, (-0.01,), (10.01,), (1.0, math.nan), ("1",), (1.0,) * (MAX_STEPS + 1))),
     *(("horizon", value) for value in (0, 2.0)),
     *(("beam_width", value) for value in (0, MAX_PARTICLES + 1, 2.0, None)),
     *((name, value) for name in ("resample_finished", "entropy_zscore") for value in (1, None)),
@@ -59,6 +60,8 @@ def test_an_invalid_option_is_refused_by_name(name: str, value: Any) -> None:
         {"seed": 0, "max_seconds": 0.001, "max_total_tokens": 8},
         {"seed": 2**63 - 1, "separator": "x" * 16},
         {"separator": "", "stop": ("x" * 256,) * 4},
+        {"slopes": [0.0, 10.0]},
+        {"slopes": (1,) * MAX_STEPS},
     ],
 )
 def test_the_limits_themselves_are_allowed(options: dict[str, Any]) -> None:
