@@ -1,7 +1,7 @@
 """Write ``model.onnx`` into a Llama directory: only the graph, since the weights stay in ``model.safetensors``.
 
-A safetensors file consists of eight bytes of header length, a JSON header and the raw tensors. ONNX external data are a file,
-an offset and a length. Every initializer therefore points into the safetensors file, and the weights exist only once.
+ONNX external data are a file, an offset and a length, and a safetensors file holds raw tensors. Every initializer therefore
+points into the safetensors file, and the weights exist only once.
 
 The graph is one forward pass over new tokens that attend to a key-value cache and to each other:
 
@@ -13,14 +13,13 @@ Bound to the same memory, new_k.i is past_k.i with the new tokens written in pla
 length need no padding. ONNX Runtime's GroupQueryAttention requires b = 1 or t = 1 unless the cache is empty.
 
 Linear weights are stored as (out, in), which Gemm reads with ``transB``; weights that read the same input are joined by Concat,
-which ONNX Runtime folds when it loads the model. It folds in the same way the Cast of weights that are stored in 16 bits: they
-are half as large on disk and compute in 32 bits.
+which ONNX Runtime folds when it loads the model. In the same way it folds the Cast of weights that are stored in 16 bits, and
+the Cast and Mul of those in 8 bits, which have a scale for each row: they are smaller on disk and compute in 32 bits.
 
     python -m epf.training.export DIRECTORY
 """
 
 import argparse
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from epf.engines.onnx.config import ModelConfig, load_config
+from epf.training.tensor_file import read_header
 
 WEIGHTS = "model.safetensors"
+SCALE = "_scale"
+"""What the name of a matrix in 8 bits is followed by in that of its scales, ``(out, 1)``."""
 MICROSOFT = "com.microsoft"
-_TYPES = {"F32": TensorProto.FLOAT, "F16": TensorProto.FLOAT16}
+_TYPES = {"F32": TensorProto.FLOAT, "F16": TensorProto.FLOAT16, "I8": TensorProto.INT8}
 
 
 @dataclass
@@ -58,12 +60,16 @@ class Graph:
 
     def weight(self, name: str) -> str:
         """Use a tensor from the safetensors file, in 32 bits."""
-        known = name in self.used
+        known, scale, wide = name in self.used, name + SCALE, name + ".float32"
         self.used[name] = self.weights[name]
         if self.weights[name].data_type == TensorProto.FLOAT:
             return name
-        wide = name + ".float32"
-        return wide if known else self.op("Cast", name, name=wide, to=TensorProto.FLOAT)
+        if known:
+            return wide
+        if scale not in self.weights:
+            return self.op("Cast", name, name=wide, to=TensorProto.FLOAT)
+        self.used[scale] = self.weights[scale]
+        return self.op("Mul", self.op("Cast", name, to=TensorProto.FLOAT), scale, name=wide)
 
     def ints(self, *values: int) -> str:
         """Use a small int64 vector."""
@@ -79,24 +85,16 @@ def external_weights(path: Path) -> dict[str, onnx.TensorProto]:
     """Return initializers without data, each of which points to its tensor in the safetensors file ``path``.
 
     Raises:
-        ValueError: a tensor has neither 32 nor 16 bits (``F32``, ``F16``).
+        ValueError: a tensor is not one of ``F32``, ``F16`` and ``I8``.
     """
-    with path.open("rb") as file:
-        header_size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(header_size))
+    header, start = read_header(path)
     tensors = {}
     for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] not in _TYPES:
-            raise ValueError(
-                f"{path}: {name} is {entry['dtype']}, but the embedded runtime reads F32 and F16; convert the weights"
-            )
         begin, end = entry["data_offsets"]
         tensor = TensorProto(
             name=name, data_type=_TYPES[entry["dtype"]], dims=entry["shape"], data_location=TensorProto.EXTERNAL
         )
-        place = {"location": path.name, "offset": str(8 + header_size + begin), "length": str(end - begin)}
+        place = {"location": path.name, "offset": str(start + begin), "length": str(end - begin)}
         for key, value in place.items():
             tensor.external_data.add(key=key, value=value)
         tensors[name] = tensor

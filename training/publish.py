@@ -17,9 +17,9 @@ def publish(checkpoint: Path, tokenizer: Path, out: Path, name: str) -> None:
     """Copy a checkpoint and its tokenizer to ``out`` and write the graph; a README.md in ``out`` is kept."""
     out.mkdir(parents=True, exist_ok=True)
     for file in [*sorted(checkpoint.glob("*.json")), checkpoint / "model.safetensors"]:
-        shutil.copy(file, out / file.name)
+        shutil.copyfile(file, out / file.name)
     for file_name in TOKENIZER_FILES:
-        shutil.copy(tokenizer / file_name, out / file_name)
+        shutil.copyfile(tokenizer / file_name, out / file_name)
     config = json.loads((out / "config.json").read_text())
     config["_name_or_path"] = name
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")

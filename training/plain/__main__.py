@@ -18,6 +18,7 @@ from epf.training.plain.reward_model.rows import batches
 from epf.training.plain.reward_model.samples import write_samples
 from epf.training.plain.train import AVERAGED, train
 from epf.training.publish import publish
+from epf.training.quantize import quantize_directory
 from epf.training.reward_model.train import train_on
 from epf.training.tokenizer import save_tokenizer, train_tokenizer
 
@@ -26,7 +27,7 @@ _SAMPLED_PROBLEMS, _SAMPLES = 6_400, 6
 
 
 def main() -> None:
-    """Train both models and publish them, or go on where the last run ended."""
+    """Train both models and publish them in 8 bits, or go on where the last run ended."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--gsm8k", type=Path, help="JSON Lines file of GSM8K's training problems; default: from the hub")
     parser.add_argument("--out", type=Path, default=Path("runs/plain"), help="folder for everything, the pair in OUT/pair")
@@ -55,6 +56,8 @@ def main() -> None:
     model = train_on(stream, averaged, args.out / "reward_model", judge_recipe)
     model.half().save_pretrained(args.out / "reward_model" / "final")
     publish(args.out / "reward_model" / "final", args.out / "tokenizer", pair / "reward_model", "plain-reward-model")
+    quantize_directory(pair / "generator")
+    quantize_directory(pair / "reward_model")
 
 
 def _tokenizer(folder: Path, mixture: Mixture, recipe: Recipe) -> Tokenizer:
