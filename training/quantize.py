@@ -2,8 +2,8 @@
 
 A row of a matrix becomes whole numbers from -127 to 127 and one scale: row = scale * numbers. Norms and the head of a reward
 model, which are small, stay as they are. The embedded runtime multiplies when it loads the model and computes in 32 bits, so
-8 bits make the file half as large as 16 bits, and nothing slower. :mod:`epf.training.restore` gives the 16 bits that
-transformers and vLLM load.
+8 bits make the file half as large as 16 bits, and nothing slower (docs/decisions/eight-bits.md). :mod:`epf.training.restore`
+gives the 16 bits that transformers and vLLM load.
 """
 
 import argparse

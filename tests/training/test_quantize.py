@@ -11,7 +11,7 @@ from epf.engines.onnx.decoder import Decoder
 from epf.engines.onnx.pairs import STORIES, Role
 from epf.training.quantize import HEAD, quantize, quantize_directory, quantized
 from epf.training.restore import restore, restore_directory
-from epf.training.tensor_file import read_tensors, write_tensors
+from epf.training.tensor_file import Tensors, read_tensors, write_tensors
 from tests.tiny_model import VOCABULARY, forward, write_model
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden_logits.npz"
@@ -36,14 +36,20 @@ def test_a_number_is_off_by_half_a_scale_at_most() -> None:
     matrix = np.random.default_rng(0).normal(size=(20, 64)) * np.logspace(-6, 3, 20)[:, None]
     matrix[7] = 0
     numbers, scale = quantized(matrix)
-    assert (numbers.dtype, scale.dtype, scale.shape) == (np.int8, np.float32, (20, 1))
+    assert numbers.dtype == np.int8
+    assert scale.dtype == np.float32
+    assert scale.shape == (20, 1)
     assert (np.abs(matrix - numbers * scale.astype(np.float64)) <= 0.5001 * scale).all()
     assert np.abs(numbers).max(axis=1).tolist() == [0 if i == 7 else 127 for i in range(20)]
 
 
 def test_the_runtime_multiplies_the_numbers_by_their_scales(tiny: Path) -> None:
     tensors = read_tensors(tiny / "model.safetensors")
-    wide = {name: tensor.astype(np.float32) * tensors.get(name + "_scale", np.float32(1)) for name, tensor in tensors.items()}
+    one = np.ones(1, np.float32)
+    wide = {
+        name: tensor.astype(np.float32) * tensors.get(f"{name}_scale", one).astype(np.float32)
+        for name, tensor in tensors.items()
+    }
     np.testing.assert_allclose(last_outputs(tiny), forward(wide, IDS)[-1], atol=1e-4)
 
 
@@ -95,7 +101,7 @@ def test_a_trained_model_decides_the_same_in_8_bits(role: Role, tmp_path: Path) 
 
 
 def test_a_file_of_tensors_is_read_as_it_was_written(tmp_path: Path) -> None:
-    tensors = {"b": np.arange(3, dtype=np.int8), "a": np.ones((2, 2), np.float32), "c": np.zeros((1, 0), np.float16)}
+    tensors: Tensors = {"b": np.arange(3, dtype=np.int8), "a": np.ones((2, 2), np.float32), "c": np.zeros((1, 0), np.float16)}
     write_tensors(tmp_path / "file", tensors)
     found = read_tensors(tmp_path / "file")
     assert list(found) == ["a", "c", "b"], "the widest first, so that each is aligned"
