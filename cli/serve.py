@@ -13,6 +13,7 @@ from epf.cli.models import ALL, PROFILE, SYSTEM_PROMPT, model_options, named_mod
         "epf serve --generator http://localhost:8001",
         "epf serve --generator http://localhost:8001 --reward-model http://localhost:8002 --family judge",
         "EPF_API_KEYS__ALICE=secret epf serve --host 0.0.0.0",
+        "EPF_STORE=searches.db epf serve",
     ),
 )
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: EPF_HOST, or 127.0.0.1]")

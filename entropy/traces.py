@@ -4,8 +4,9 @@ A row of a file is one :class:`Trace`::
 
     {"problem": "...", "steps": ["45 - 17 = 28.", "..."], "scores": [0.98, 0.95], "answer": "28", "correct": true}
 
-or the result of a search with its particles (``return_particles``), which becomes one trace per particle. Responses of other
-servers become traces by :mod:`epf.entropy.completions.traces`.
+or the result of a search with its particles (``return_particles``), or a search with all its events, as a server exports it and
+the page saves it; each becomes one trace per particle. Responses of other servers become traces by
+:mod:`epf.entropy.completions.traces`.
 """
 
 import json
@@ -216,8 +217,21 @@ def _result_of(value: JsonValue) -> JsonValue:
 
 
 def is_trace(row: dict[str, JsonValue]) -> bool:
-    """Whether a row is a trace, a solved problem or a completion, rather than the arrays of a tool."""
-    return "particles" in row or bool(row.keys() & {"steps", "answer", "correct"}) or is_completion(row)
+    """Whether a row is a trace, a solved problem, a kept search or a completion, rather than the arrays of a tool."""
+    return bool(row.keys() & {"particles", "events", "steps", "answer", "correct"}) or is_completion(row)
+
+
+def _with_results(rows: Sequence[tuple[int, dict[str, JsonValue]]]) -> Iterator[tuple[int, dict[str, JsonValue]]]:
+    """The rows, in which a kept search is its result with the text of its problem. One that failed or was stopped has none."""
+    for row, value in rows:
+        events = value.get("events")
+        if not isinstance(events, list):
+            yield row, value
+            continue
+        result = next((_result_of(event) for event in events if not _has_no_result(event)), None)
+        request = value.get("request")
+        if isinstance(result, dict):
+            yield row, {"problem": request.get("problem") if isinstance(request, dict) else None, **result}
 
 
 def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]], *, apart: bool = False) -> list[Trace]:
@@ -229,6 +243,9 @@ def traces_of(rows: Sequence[tuple[int, dict[str, JsonValue]]], *, apart: bool =
     Raises:
         InvalidRequest: A row is not a trace, or there are too many; the message names row and field.
     """
+    rows = list(_with_results(rows))
+    if not rows:
+        raise InvalidRequest("No search of the file has a result: give one that ended with an answer.", param="file")
     if any(is_completion(value) and "particles" not in value for _, value in rows):
         completed = traces_of_completions(rows, "rows", apart=apart)
         at_most("file", len(completed), MAX_TRACES, "traces")

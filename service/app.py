@@ -18,6 +18,8 @@ from epf.service.chat import router as chat
 from epf.service.chat.response import ChatCompletionChunk
 from epf.service.completions import router as completions
 from epf.service.entropy import router as entropy
+from epf.service.history import router as history
+from epf.service.history.state import HistoryState
 from epf.service.http import errors, openapi, pages
 from epf.service.http.middleware import stack as middleware
 from epf.service.operations.metrics import SearchMetrics
@@ -38,6 +40,7 @@ from epf.service.solve.events import SolveEvent
 from epf.service.state import ServiceState
 from epf.service.web import mathml
 from epf.service.web import router as web
+from epf.service.web.addresses import PageAddresses
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +67,9 @@ def create_app(
         if generator is None:
             for line in found(settings, models):
                 logger.info(line)
-        state.searches = Searches(models, state.admission, state.lifecycle, state.metrics, state.rate_limits.charge)
+        state.searches = Searches(
+            models, state.admission, state.lifecycle, state.metrics, state.rate_limits.charge, kept_searches.record
+        )
         scored_by = {} if models.reward_model is None else {"reward_model": models.reward_model}
         state.lifecycle.models = {"generator": models.generator, **scored_by}
         state.metrics.set_build(version=VERSION, **{role: model.name for role, model in state.lifecycle.models.items()})
@@ -75,7 +80,7 @@ def create_app(
             settings.max_entropy_workers, max_waiting=settings.max_entropy_waiting, limit_s=settings.max_entropy_seconds
         )
         state.workers = workers
-        async with aclosing(workers):
+        async with aclosing(workers), kept_searches.running():
             if generator is None:
                 watch = ServerWatch(settings.generator, settings.reward_model, state.readiness.report_refused)
 
@@ -102,7 +107,8 @@ def create_app(
     )
     state.attach(app)
     searches_in_background = ResponsesState.attach(app, settings).background
-    for module in (solve, methods, batch, score, chat, completions, responses, models, entropy, health, mathml, web):
+    kept_searches = HistoryState.attach(app, settings, state.metrics)
+    for module in (solve, methods, batch, score, chat, completions, responses, models, entropy, history, health, mathml, web):
         app.include_router(module.router)
     errors.install(app)
     pages.install(app)
@@ -110,6 +116,7 @@ def create_app(
         app, SolveEvent, BatchEvent, ChatCompletionChunk, ResponseStreamEvent, bodies=[tool.input for tool in TOOLS.values()]
     )
     middleware.install(app, state, open_paths=web.paths())
+    app.add_middleware(PageAddresses)
     return app
 
 

@@ -33,6 +33,7 @@ from epf.service.access.digests import digests_only
 from epf.service.access.limits import Limits
 from epf.service.effort import EffortParticles
 from epf.service.names import Hosts, Origins
+from epf.service.store_limits import StoreLimits
 
 RENAMED: Mapping[str, str] = MappingProxyType(
     {
@@ -194,6 +195,12 @@ class Settings(BaseSettings):
     max_stored_responses: int = Field(1000, ge=0, description="Maximum number of stored responses of /v1/responses.")
     max_stored_bytes: int = Field(64 * 1024 * 1024, ge=0, description="Maximum size of all stored responses, in bytes.")
     max_stored_seconds: float = Field(3600.0, gt=0, description="Time for which a response is stored, in seconds.")
+    store: Path | None = Field(
+        None,
+        description="SQLite file in which ended searches are kept, with their problems, for their callers to read again. Unset "
+        "keeps nothing.",
+    )
+    store_limits: StoreLimits = Field(StoreLimits(), description="Limits of what that file holds.")
     session_headers: tuple[Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,64}$")], ...] = Field(
         HEADERS,
         max_length=8,

@@ -51,14 +51,25 @@ def detail_of(error: Exception) -> ErrorDetail:
     """What the caller learns about a failure. Details that the caller must not see go to the log."""
     if not isinstance(error, SearchServiceError):
         logger.error("unhandled %s in %s", type(error).__name__, where(error))
+    elif _quotes_an_engine(error):
+        logger.error("%s caused by %s", type(error).__name__, type(error.__cause__).__name__)
+    return public_detail(error)
+
+
+def public_detail(error: Exception) -> ErrorDetail:
+    """What the caller may know about a failure."""
+    if not isinstance(error, SearchServiceError):
         message = "The service failed on this request. See its log for details."
         return ErrorDetail(message=message, type=SearchServiceError.type, param=None, code=SearchServiceError.code)
     message = error.message
-    if error.status >= 500 and error.__cause__ is not None:
-        # The message quotes an engine's own exception, which may reveal internals or another caller's problem.
-        logger.error("%s caused by %s", type(error).__name__, type(error.__cause__).__name__)
+    if _quotes_an_engine(error):
         message = f"{type(error).code.replace('_', ' ').capitalize()}. See the service's log for details."
     return ErrorDetail(message=message, type=error.type, param=error.param, code=error.code)
+
+
+def _quotes_an_engine(error: SearchServiceError) -> bool:
+    """Whether the message quotes an engine's own exception, which may reveal internals or another caller's problem."""
+    return error.status >= 500 and error.__cause__ is not None
 
 
 def headers_of(error: Exception) -> dict[str, str]:

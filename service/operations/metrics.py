@@ -26,6 +26,8 @@ RATIOS = tuple(k / 10 for k in range(1, 11))
 TEMPERATURES = (1, 1.25, 1.5, 2, 2.5, 3, 4, 6, 8, 16)
 
 CancelReason = Literal["client_gone", "delete"]
+Storing = Literal["stored", "queue_full", "too_large", "failed"]
+"""What became of an ended search where searches are kept."""
 
 
 class Metrics:
@@ -149,6 +151,12 @@ class SearchMetrics(Metrics):
             ("reason",),
             registry=registry,
         )
+        self._stored = Counter(
+            "epf_searches_stored",
+            "Ended searches of a server that keeps them, by outcome: stored, or dropped: queue_full, too_large, failed.",
+            ("outcome",),
+            registry=registry,
+        )
         self._search_s = Histogram(
             "epf_search_duration_seconds",
             "Duration of searches that ended with a result, without their time in the queue.",
@@ -190,6 +198,10 @@ class SearchMetrics(Metrics):
     def cancelled(self, reason: CancelReason) -> None:
         """Count one cancelled request."""
         self._cancelled.labels(reason).inc()
+
+    def stored(self, outcome: Storing) -> None:
+        """Count what became of one ended search."""
+        self._stored.labels(outcome).inc()
 
     @contextmanager
     def search(self, method: str) -> Iterator[Callable[[Event], None]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +20,13 @@ from epf.service.searches.admission import Admission, Ticket
 from epf.service.searches.charging import charging
 from epf.service.searches.models import Models
 
+Recording = Callable[[SearchRequest, str, str], AbstractContextManager[Callable[[Event], None]]]
+"""Follows one search of a caller, in the request with an id: the block passes its events to the callable."""
+
+
+def _unrecorded(_request: SearchRequest, _caller: str, _id: str) -> AbstractContextManager[Callable[[Event], None]]:
+    return nullcontext(lambda _event: None)
+
 
 class Lease:
     """Capacity for the searches of one request, held until the request ends or the server shuts down."""
@@ -32,6 +39,7 @@ class Lease:
         lifecycle: Lifecycle,
         metrics: SearchMetrics,
         charge: Callable[[int], None],
+        record: Callable[[SearchRequest], AbstractContextManager[Callable[[Event], None]]],
     ) -> None:
         self._models = models
         self._ticket = ticket
@@ -39,6 +47,7 @@ class Lease:
         self._closing = lifecycle.deadline
         self._metrics = metrics
         self._charge = charge
+        self._record = record
 
     async def acquire(self) -> None:
         """Wait in the queue until the searches may run; returns immediately once they may.
@@ -124,9 +133,18 @@ class Lease:
 
     @contextmanager
     def _observing(self, request: SearchRequest) -> Iterator[Callable[[Event], None]]:
-        """Count one search in the metrics, and charge its caller."""
-        with self._metrics.search(request.method.name) as observe, charging(observe, self._charge) as charged:
-            yield charged
+        """Count one search in the metrics, charge its caller, and record it."""
+        with (
+            self._metrics.search(request.method.name) as count,
+            charging(count, self._charge) as charge,
+            self._record(request) as record,
+        ):
+
+            def observe(event: Event) -> None:
+                charge(event)
+                record(event)
+
+            yield observe
 
     def _with_deadline(self, request: SearchRequest) -> SearchRequest:
         """The deadline counts from the request's arrival and includes the time in the queue."""
@@ -161,7 +179,9 @@ def _shut_down() -> Overloaded:
 
 
 class Searches:
-    """All searches of a process. ``charge`` is called with the name of a caller and a number of tokens that it has used.
+    """All searches of a process.
+
+    ``charge`` is called with the name of a caller and a number of tokens that it has used; ``record`` follows each search.
 
     Attributes:
         models: the models that they share.
@@ -174,6 +194,7 @@ class Searches:
         lifecycle: Lifecycle,
         metrics: SearchMetrics | None = None,
         charge: Callable[[str, int], None] = lambda _caller, _n_tokens: None,
+        record: Recording = _unrecorded,
     ) -> None:
         self._metrics = metrics or SearchMetrics()
         scored_by = models.reward_model
@@ -182,6 +203,7 @@ class Searches:
         )
         self._admission = admission
         self._charge = charge
+        self._record = record
         self._lifecycle = lifecycle
         self._running: defaultdict[tuple[str, str], set[asyncio.Task[object]]] = defaultdict(set)
         self._cancelled: set[asyncio.Task[object]] = set()
@@ -205,7 +227,11 @@ class Searches:
             deadline_s = None if max_seconds is None else loop.time() + max_seconds
             try:
                 charge = partial(self._charge, caller)
-                yield Lease(self.models, ticket, deadline_s, self._lifecycle, self._metrics, charge)
+
+                def record(request: SearchRequest) -> AbstractContextManager[Callable[[Event], None]]:
+                    return self._record(request, caller, id)
+
+                yield Lease(self.models, ticket, deadline_s, self._lifecycle, self._metrics, charge, record)
             except (asyncio.CancelledError, GeneratorExit):
                 if task in self._cancelled and task.uncancel() == 0:
                     self._metrics.cancelled("delete")

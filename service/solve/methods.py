@@ -41,6 +41,7 @@ class MethodList(BaseModel):
     methods: list[MethodOut]
     limits: Limits
     models: dict[str, str] = Field(description="Name of each model, by its role.")
+    keeps_searches: bool = Field(description="Whether the server keeps searches, for GET /searches.")
 
 
 @router.get("/methods")
@@ -74,4 +75,5 @@ async def list_methods(searches: RunningSearches, settings: ServerSettings) -> M
             max_seconds=settings.max_seconds,
         ),
         models={"generator": models.generator.name, **scored_by},
+        keeps_searches=settings.store is not None,
     )

@@ -1,9 +1,12 @@
-/** The server's public API. Addresses are relative to the page, so that it works behind a proxy with a prefix. */
+/** The server's public API. Addresses are relative to this file, so that pages work behind a proxy with a prefix. */
 
 import { askForKey, keyHeader } from "./key.js";
 import { dataOf } from "./sse.js";
 
-/** @import { MethodList, SearchEvent, SolveRequest } from "./types.js" */
+/** @import { KeptSearch, MethodList, SearchEvent, SearchList, SolveRequest } from "./types.js" */
+
+/** Address of the server. */
+export const ROOT = new URL("../", import.meta.url);
 
 /** A refusal by the server, or a connection that broke. */
 export class ApiError extends Error {}
@@ -11,15 +14,10 @@ export class ApiError extends Error {}
 /** @returns {Promise<MethodList>} what this server can run, once its models are loaded */
 export async function methods() {
   for (;;) {
-    const response = await fetch("methods", { headers: keyHeader() });
+    const response = await send("methods");
     if (response.ok) return response.json();
-    if (response.status === 401) {
-      if (!(await askForKey(await messageOf(response)))) throw new ApiError("This server needs an API key. Reload the page to enter one.");
-    } else if (response.status === 503) {
-      await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("retry-after") ?? 1)));
-    } else {
-      throw new ApiError(await messageOf(response));
-    }
+    if (response.status !== 503) throw new ApiError(await messageOf(response));
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("retry-after") ?? 1)));
   }
 }
 
@@ -31,18 +29,33 @@ export async function methods() {
  */
 export async function* solve(request, signal) {
   const body = JSON.stringify({ ...request, stream: true, return_particles: true, logprobs: true });
-  const response = await fetch("solve", {
-    method: "POST",
-    headers: { "content-type": "application/json", ...keyHeader() },
-    body,
-    signal,
-  });
-  if (response.status === 401 && (await askForKey(await messageOf(response)))) {
-    yield* solve(request, signal);
-    return;
-  }
+  const response = await send("solve", { method: "POST", headers: { "content-type": "application/json" }, body, signal });
   if (!response.ok || response.body === null) throw new ApiError(await messageOf(response));
   for await (const data of dataOf(response.body)) yield JSON.parse(data);
+}
+
+/**
+ * Kept searches, newest first.
+ * @param {Record<string, string>} query
+ * @returns {Promise<SearchList>}
+ */
+export async function searches(query) {
+  return (await sent(`searches?${new URLSearchParams(query)}`)).json();
+}
+
+/** @param {string} id @returns {Promise<KeptSearch>} */
+export async function keptSearch(id) {
+  return (await sent(`searches/${encodeURIComponent(id)}`)).json();
+}
+
+/** @param {string} id */
+export async function deleteSearch(id) {
+  await sent(`searches/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+/** @param {Record<string, string>} query @returns {Promise<Blob>} kept searches as JSON Lines */
+export async function exported(query) {
+  return (await sent(`searches/export?${new URLSearchParams(query)}`)).blob();
 }
 
 /**
@@ -50,7 +63,7 @@ export async function* solve(request, signal) {
  * @param {string} id
  */
 export async function cancel(id) {
-  await fetch(`solve/${encodeURIComponent(id)}`, { method: "DELETE", headers: keyHeader() }).catch(() => {});
+  await fetch(new URL(`solve/${encodeURIComponent(id)}`, ROOT), { method: "DELETE", headers: keyHeader() }).catch(() => {});
 }
 
 /**
@@ -58,12 +71,37 @@ export async function cancel(id) {
  * @returns {Promise<(string | null)[]>} each as MathML; null for one that cannot be rendered
  */
 export async function mathml(texts) {
-  const response = await fetch("mathml", {
+  const response = await fetch(new URL("mathml", ROOT), {
     method: "POST",
     headers: { "content-type": "application/json", ...keyHeader() },
     body: JSON.stringify({ latex: texts }),
   });
   return response.ok ? (await response.json()).mathml : texts.map(() => null);
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>} what the server responds to a key that it knows, or to none where it needs none
+ */
+async function send(path, init = {}) {
+  for (;;) {
+    const headers = { accept: "application/json", ...init.headers, ...keyHeader() };
+    const response = await fetch(new URL(path, ROOT), { ...init, headers });
+    if (response.status !== 401) return response;
+    if (!(await askForKey(await messageOf(response)))) throw new ApiError("This server needs an API key. Reload the page to enter one.");
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>} the response, which is no refusal
+ */
+async function sent(path, init) {
+  const response = await send(path, init);
+  if (!response.ok) throw new ApiError(await messageOf(response));
+  return response;
 }
 
 /**

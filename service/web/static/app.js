@@ -1,24 +1,28 @@
 /** The page: it asks, runs the searches, and offers what can be done with them. */
 
-import { ApiError, cancel, mathml, methods, solve } from "./api.js";
+import { ApiError, ROOT, cancel, mathml, methods, searches, solve } from "./api.js";
 import { byId, h } from "./dom.js";
 import { Form } from "./form.js";
-import { keyHeader } from "./key.js";
+import { saveSearch, showCode } from "./handing_on.js";
 import { RunView } from "./run.js";
-import { snippetsOf } from "./snippets.js";
 
 /** @import { SolveRequest } from "./types.js" */
 
 const runs = byId("runs", HTMLElement);
 /** @type {AbortController | null} */
 let running = null;
+/** Whether the server keeps searches, so that they have permanent addresses. */
+let keeps = false;
 
 start();
 
 async function start() {
   const alert = byId("page-alert", HTMLElement);
   try {
-    const form = new Form(await methods());
+    const listed = await methods();
+    keeps = listed.keeps_searches;
+    byId("to-searches", HTMLElement).hidden = !keeps;
+    const form = new Form(listed);
     form.element.addEventListener("submit", (event) => {
       event.preventDefault();
       ask(form.requests());
@@ -83,10 +87,20 @@ function offer(view, request) {
   const seeded = { ...request, ...(view.search.seed === null ? {} : { seed: view.search.seed }) };
   const again = h("button", { type: "button", click: () => repeat(view, seeded) }, "Run again");
   again.title = `With the same seed, ${seeded.seed}`;
-  const download = h("button", { type: "button", class: "quiet", click: () => save(view, seeded) }, "Download");
+  const download = h("button", { type: "button", class: "quiet", click: () => saveSearch(view.stored({ request: seeded })) }, "Download");
   const code = h("button", { type: "button", class: "quiet", click: () => showCode(seeded) }, "Code");
   view.actions.append(again, download, code);
+  if (keeps && view.search.id !== null) address(view, view.search.id);
   return again;
+}
+
+/**
+ * Link to the permanent address of a search that the server has kept.
+ * @param {RunView} view @param {string} requestId
+ */
+async function address(view, requestId) {
+  const { searches: found } = await searches({ request_id: requestId, limit: "1" }).catch(() => ({ searches: [] }));
+  for (const { id } of found) view.actions.append(h("a", { href: new URL(`searches/${id}`, ROOT).href }, "Permanent address"));
 }
 
 /** @param {RunView} view @param {SolveRequest} request */
@@ -102,37 +116,4 @@ function repeat(view, request) {
   follow(request, running.signal);
   const fresh = runs.lastElementChild;
   if (fresh !== null && place !== null) runs.insertBefore(fresh, place);
-}
-
-/** @param {RunView} view @param {SolveRequest} request */
-function save(view, request) {
-  const content = JSON.stringify(view.stored({ request }), null, 1);
-  const address = URL.createObjectURL(new Blob([content], { type: "application/json" }));
-  h("a", { href: address, download: `search-${request.method}-${request.seed}.json` }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
-}
-
-/** @param {SolveRequest} request */
-function showCode(request) {
-  const dialog = byId("code-dialog", HTMLDialogElement);
-  const place = byId("code", HTMLElement);
-  const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
-  const keyed = Object.keys(keyHeader()).length > 0;
-  place.replaceChildren(
-    ...snippetsOf(request, base, keyed).map(({ name, code }) => {
-      const copy = h("button", { type: "button", class: "quiet", "aria-label": `Copy as ${name}`, click: () => copyText(code, copy) }, "Copy");
-      return h("section", {}, h("header", {}, h("h3", {}, name), copy), h("pre", { tabindex: "0" }, code));
-    }),
-  );
-  dialog.showModal();
-}
-
-/** @param {string} text @param {HTMLButtonElement} button */
-async function copyText(text, button) {
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Select and copy";
-  }
 }

@@ -1,6 +1,6 @@
 /** The API key of this tab. It is kept in the tab's session storage alone, and is gone when the tab is closed. */
 
-import { byId } from "./dom.js";
+import { h } from "./dom.js";
 
 const NAME = "epf-key";
 
@@ -16,22 +16,31 @@ export function keyHeader() {
  * @returns {Promise<boolean>} whether a key was given
  */
 export function askForKey(why) {
-  const dialog = byId("key-dialog", HTMLDialogElement);
-  const field = byId("key", HTMLInputElement);
-  byId("key-why", HTMLElement).textContent = why;
-  field.value = "";
-  dialog.returnValue = "";
+  const field = h("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false" });
+  const dialog = h(
+    "dialog", { id: "key-dialog", "aria-labelledby": "key-title" },
+    h(
+      "form", { method: "dialog" },
+      h("h2", { id: "key-title" }, "API key"),
+      h("p", {}, why),
+      h("label", { for: "key" }, "Key"),
+      field,
+      h("p", { class: "note" }, "The key is kept for this tab alone, until you close it."),
+      h(
+        "div", { class: "dialog-actions" },
+        h("button", { value: "use", class: "primary" }, "Use this key"),
+        h("button", { value: "cancel", class: "quiet", formnovalidate: true }, "Cancel"),
+      ),
+    ),
+  );
+  document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener(
-      "close",
-      () => {
-        const given = dialog.returnValue === "use" && field.value.trim() !== "";
-        if (given) sessionStorage.setItem(NAME, field.value.trim());
-        field.value = "";
-        resolve(given);
-      },
-      { once: true },
-    );
+    dialog.addEventListener("close", () => {
+      const given = dialog.returnValue === "use" && field.value.trim() !== "";
+      if (given) sessionStorage.setItem(NAME, field.value.trim());
+      dialog.remove();
+      resolve(given);
+    });
   });
 }

@@ -62,9 +62,12 @@ function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** @param {unknown} value made of objects, texts and numbers @returns {string} the same in Python */
+/** @param {unknown} value as in JSON @returns {string} the same in Python */
 function literal(value) {
-  if (typeof value === "object" && value !== null) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+  if (typeof value === "object") {
     return `{${Object.entries(value).map(([name, each]) => `${literal(name)}: ${literal(each)}`).join(", ")}}`;
   }
   return JSON.stringify(value);

@@ -29,10 +29,17 @@
  * @property {string} [lookahead]
  * @property {number} [seed]
  *
+ * @typedef {{id: string, request_id: string, started_at: string, state: "answered" | "failed" | "stopped", method: string,
+ *   n_particles: number, seed: number, problem: string, answer: string | null, confidence: number | null,
+ *   generated_tokens: number | null, seconds: number | null}} SearchSummary
+ * @typedef {{searches: SearchSummary[], has_more: boolean}} SearchList
+ * @typedef {{id: string, request_id: string, started_at: string, state: "answered" | "failed" | "stopped",
+ *   request: SolveRequest, events: SearchEvent[]}} KeptSearch
+ *
  * @typedef {{request: SolveRequest | null, events: SearchEvent[], maths?: Record<string, string>}} Stored
  *
  * @typedef {{name: string, summary: string, options: string[], defaults: Record<string, any>}} Method
  * @typedef {{default: string, methods: Method[], models: Record<string, string>,
- *   limits: {max_particles: number, max_problem_chars: number, max_seconds: number}}} MethodList
+ *   limits: {max_particles: number, max_problem_chars: number, max_seconds: number}, keeps_searches: boolean}} MethodList
  */
 export {};
