@@ -1,8 +1,10 @@
 """Requests and responses of ``/searches``."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from epf.search.options import MethodName
 from epf.service.history.recording import State
@@ -11,6 +13,20 @@ from epf.service.solve.events import SolveEvent
 MAX_PAGE = 100
 EXCERPT_CHARS = 300
 """Length of the part of a problem that a list shows."""
+
+
+def _time(value: Any) -> datetime:
+    """A text as a time. Pydantic by itself would also take a number, for seconds or for milliseconds by its size."""
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        time = None
+    if time is None or time.tzinfo is None:
+        raise PydanticCustomError("time", "it must be a time in ISO 8601 with a time zone, such as 2026-01-31T12:00:00Z")
+    return time
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_time)]
 
 
 class SearchFilter(BaseModel):
@@ -26,8 +42,8 @@ class SearchFilter(BaseModel):
     request_id: Annotated[str, StringConstraints(max_length=128)] | None = Field(
         None, description="Id of the request that asked for the search, as in x-request-id."
     )
-    since: AwareDatetime | None = Field(None, description="Start of the search at this time or later, with a time zone.")
-    until: AwareDatetime | None = Field(None, description="Start of the search before this time, with a time zone.")
+    since: Time | None = Field(None, description="Start of the search at this time or later, in ISO 8601 with a time zone.")
+    until: Time | None = Field(None, description="Start of the search before this time, in ISO 8601 with a time zone.")
 
 
 class SearchListQuery(SearchFilter):

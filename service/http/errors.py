@@ -95,7 +95,9 @@ async def _search_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    message, param, code = explain(error.errors()[0], _fields_of_body(request))
+    first = error.errors()[0]
+    fields = _fields_of_query(request) if first["loc"][0] == "query" else _fields_of_body(request)
+    message, param, code = explain(first, fields)
     return error_response(InvalidRequest.status, message, type=InvalidRequest.type, param=param, code=code)
 
 
@@ -114,3 +116,10 @@ async def _client_gone(_request: Request, _error: Exception) -> Response:
 def _fields_of_body(request: Request) -> Iterable[str]:
     body = getattr(request.scope.get("route"), "body_field", None)
     return () if body is None else body.field_info.annotation.model_fields
+
+
+def _fields_of_query(request: Request) -> Iterable[str]:
+    """Names of the parameters of the query of a route that declares them as a model."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    models = (param.field_info.annotation for param in dependant.query_params) if dependant is not None else ()
+    return [name for model in models for name in getattr(model, "model_fields", ())]

@@ -9,14 +9,16 @@ Off are those that cannot hold here:
   some options, a chat needs a message of the user, and so on), and 8.0 is an integer to a schema but not to us.
 - not_a_server_error: replaced by a check of ours, which knows two failures that are no bug.
 - unsupported_method and allow_header_conformance: they concern the framework's 405, which names the methods that there are.
-- ignored_auth, use_after_free, ensure_resource_availability: nothing is created, and no key is set.
+- ignored_auth, use_after_free, ensure_resource_availability: no request creates what another one names, and no key is set.
 """
 
 import os
 import random
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -42,7 +44,9 @@ N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 HANGS_S = 30
 
 # Limits as wide as the document's, so that every permitted request is searched; scripted searches end after four steps.
+KEPT = tempfile.TemporaryDirectory(prefix="epf-fuzz-")
 SETTINGS = Settings(
+    store=Path(KEPT.name) / "searches.db",
     max_particles=256,
     max_steps=1000,
     max_tokens_per_step=8192,

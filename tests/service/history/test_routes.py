@@ -101,10 +101,12 @@ def test_a_list_shows_the_beginning_of_a_long_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "param", "words"),
     [
-        ("colour=red", "colour", "colour"),
+        ("colour=red", "colour", "The fields are q, method,"),
         ("limit=0", "limit", "1"),
         ("method=fastest", "method", "epf"),
-        ("since=2026-01-01T00:00:00", "since", "time"),
+        ("since=2026-01-01T00:00:00", "since", "with a time zone"),
+        ("since=yesterday", "since", "ISO 8601"),
+        ("until=0.5", "until", "ISO 8601"),
         ("after=nothing", "after", "leave it out"),
         (f"q={'x' * 201}", "q", "200"),
     ],
