@@ -1,0 +1,60 @@
+"""Writes the model cards of the pair ``plain`` with its figures: ``python -m epf.training.plain.cards PAIR``.
+
+The figures are those of ``python -m benchmarks.plain``.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+TEMPLATES = Path(__file__).parent / "cards"
+FIGURES = Path("benchmarks/results/plain.json")
+SETS = {"battery": "battery", "svamp": "SVAMP", "gsm8k_short": "GSM8K, short"}
+PARTS = ("all", "all word problems", "arithmetic", "unanswerable")
+
+
+def figures(result: Mapping[str, Any]) -> str:
+    """Return the table of a measured pair: a row for each set of problems, a column for each method.
+
+    Raises:
+        KeyError: a set of problems was not measured.
+    """
+    methods = list(result["battery"])
+    rows = [("problems", "n", *methods)]
+    for name, title in SETS.items():
+        for part in PARTS:
+            found = [result[name][method].get(part) for method in methods]
+            if found[0] is not None:
+                rows.append((title if part == "all" else f"{title}: {part}", str(found[0]["n"]), *map(_interval, found)))
+    head, *body = map(_line, rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def write_cards(pair: Path, result: Mapping[str, Any]) -> None:
+    """Write ``README.md`` of both models of a pair."""
+    for role in ("generator", "reward_model"):
+        card = (TEMPLATES / f"{role}.md").read_text(encoding="utf-8").replace("{figures}", figures(result))
+        (pair / role / "README.md").write_text(card, encoding="utf-8")
+
+
+def _interval(row: Mapping[str, float]) -> str:
+    return f"{row['percent']:.1f} ({row['low']:.0f} to {row['high']:.0f})"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Write both cards."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("pair", type=Path, help="directory of both models")
+    parser.add_argument("--figures", type=Path, default=FIGURES, help=f"what was measured (default: {FIGURES})")
+    args = parser.parse_args()
+    write_cards(args.pair, json.loads(args.figures.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()
