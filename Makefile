@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-figures
+.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -139,6 +139,9 @@ bench-overconfident: $(DEV) ## Compare the filters under an overconfident reward
 
 bench-regimes: $(DEV) ## Compare the filters in worlds that are known exactly, through the real kernel; continues an interrupted run (minutes)
 	nice $(VENV)/bin/python -m benchmarks.regimes
+
+bench-tune: $(DEV) ## Let the tuner learn in worlds where it is known what helps, and measure what it chose (minutes)
+	nice $(VENV)/bin/python -m benchmarks.tuning
 
 bench-its-hub: $(ITS_HUB) ## Measure accuracy and seconds against its_hub
 	$(ITS_HUB_VENV)/bin/python -m benchmarks.its_hub_accuracy

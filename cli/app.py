@@ -39,6 +39,7 @@ COMMANDS = {
     "eval": Place("evaluation", "evaluate", "Compare methods and budgets on a data set."),
     "view": Place("viewing", "view", "Show a stored search in the browser."),
     "doctor": Place("doctor", "doctor", "Check your models and their servers, with what to do."),
+    "tune": Place("tune", "tune", "Learn from problems with answers how epf searches best with your models."),
     "calibrate": Place("calibrate", "calibrate", "Fit the confidence to your models on a run of epf eval."),
     "entropy": Place("entropy", "entropy", "Score reasoning traces."),
     "trace": Place("trace", "trace", "Record the internals of a model that reads traces."),

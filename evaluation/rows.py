@@ -216,7 +216,7 @@ def _traced(result: SearchResult, right: tuple[bool, ...]) -> tuple[ScoredSoluti
         if not particle.scores or len(particle.scores) != len(particle.steps):
             continue
         key = tuple(id(step) for step in particle.steps)
-        scores = tuple(round(score, DECIMALS) for score in particle.scores)
+        scores = tuple(round(score, EVIDENCE_DECIMALS) for score in particle.scores)
         copies = found[key].copies + 1 if key in found else 1
         found[key] = ScoredSolution(copies, is_right, scores)
     return tuple(found.values())

@@ -49,7 +49,8 @@ RANDOM_SEED = -1
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(gt=0, le=1)]
-Slope = Annotated[float, Field(ge=0, le=10)]
+MAX_SLOPE = 10
+Slope = Annotated[float, Field(ge=0, le=MAX_SLOPE)]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 

@@ -1,0 +1,80 @@
+"""``epf tune`` as a person runs it, and its profile in a command that searches."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from epf.cli.main import main
+from epf.cli.tuning import changes, hidden
+from epf.search.profile.file import load_profile
+from epf.search.profile.profile import Profile
+from epf.service.searches.models import Models, with_checker
+from epf.service.settings import SearchDefaults, Settings
+from tests.evaluation.profile.pair import Misreader, Ways, problems
+
+
+@asynccontextmanager
+async def models() -> AsyncIterator[Models]:
+    async with with_checker(Ways(), Misreader()) as given:
+        yield given
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> str:
+    rows = [json.dumps({"problem": problem.text, "answer": problem.gold}) for problem in problems(36)]
+    (tmp_path / "ways.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return str(tmp_path / "ways.jsonl")
+
+
+def tune(dataset: str, *arguments: str) -> int:
+    return main(("tune", "--dataset", dataset, "--budget-minutes", "0.001", *arguments), load_models=models)
+
+
+def test_a_dry_run_shows_what_was_found_and_writes_nothing(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert tune(dataset, "--dry-run") == 0
+    out, err = capsys.readouterr()
+    assert "- Slope of the score within a problem, by depth (1 is calibrated, 0 is noise): " in out
+    assert "Profile of ways with misreader:" in out
+    assert out.endswith("Nothing is written (--dry-run). The profile would be ways--misreader.profile.json.\n")
+    assert "searches fit into 0.001 minutes" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["ways.jsonl"]
+
+
+def test_the_file_is_named_after_both_models_and_out_names_another(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert tune(dataset) == 0
+    assert "To use it: EPF_PROFILE=ways--misreader.profile.json" in capsys.readouterr().out
+    found = load_profile(tmp_path / "ways--misreader.profile.json")
+    assert found.models == (Ways.name, Misreader.name)
+    assert found.findings[0].startswith("Of 16 independent solutions of ")
+    assert tune(dataset, "--out", str(tmp_path / "nowhere" / "profile.json")) == 2
+    assert "profile.json: No such file or directory" in capsys.readouterr().err
+
+
+def test_what_cannot_be_learned_is_refused(dataset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune(dataset, "--limit", "29") == 2
+    assert "A profile needs at least 30 problems with answers, got 29" in capsys.readouterr().err
+    assert tune(dataset, "--reward-model", "none") == 2
+    assert "name one with --reward-model or EPF_REWARD_MODEL" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_profile_is_refused_by_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "profile.json").write_text("{}", encoding="utf-8")
+    assert main(("solve", "--profile", str(tmp_path / "profile.json"), "What is 1 + 1?")) == 2
+    assert "is not a profile (KeyError: 'generator'): write one with epf tune" in capsys.readouterr().err
+
+
+def test_changes_are_shown_and_options_that_win_over_the_profile_are_named() -> None:
+    profile = Profile("g", "r", "made", {"odds_power": 1.0, "slopes": [0.1, 0.9]})
+    assert changes(profile) == ["Profile of g with r:", "  odds_power: 0.5 -> 1.0", "  slopes: () -> [0.1, 0.9]"]
+    assert changes(Profile("g", "r", "made")) == ["Profile of g with r: the defaults of epf stay."]
+    (warning,) = hidden(profile, Settings(search=SearchDefaults(slopes=(1.0,), n_particles=4)))
+    assert warning == "slopes is set (EPF_SEARCH__SLOPES) and wins over the profile: unset it"
