@@ -57,6 +57,8 @@ class Sampling:
         on_text: gets the text of the step while it is sampled, each time from its beginning, without half characters and
             without what may still become a separator or a special token. Called in the event loop of the call. A step that has
             to be sampled anew begins again. A generator that cannot show a step before its end never calls it.
+        on_tokens: gets the number of tokens sampled so far, in any thread, so that those of a cancelled call can be counted.
+            A generator that does not know calls it never.
     """
 
     temperature: float = 0.8
@@ -66,6 +68,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     top_log_probs: int = 0
     on_text: Callable[[str], None] | None = field(default=None, repr=False)
+    on_tokens: Callable[[int], None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +106,14 @@ class Abilities:
         counts_prompts: whether the ids of a prompt are its tokens. If not, the steps after it hold their number.
         log_probs: whether steps have log probabilities, except for one that holds a token which is not shown; None if unknown.
         token_ids: whether the ids of steps are those of the model's vocabulary.
+        cancels: whether cancelling a call stops its sampling at once, so that steps may begin that perhaps nobody needs.
     """
 
     continues: bool = True
     counts_prompts: bool = True
     log_probs: bool | None = None
     token_ids: bool = True
+    cancels: bool = False
 
 
 class Generator(Protocol):

@@ -6,9 +6,10 @@ the first round of every filter make the same calls. Each search still counts th
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from epf.core.bounded_cache import ID_BYTES, BoundedCache, text_bytes
-from epf.core.generator import Generator, GeneratorWrapper, Sampling, Step
+from epf.core.generator import Abilities, Generator, GeneratorWrapper, Sampling, Step
 from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.core.single_flight import SingleFlight
 
@@ -22,6 +23,11 @@ class MemoGenerator(GeneratorWrapper):
     def __init__(self, inner: Generator) -> None:
         super().__init__(inner)
         self._steps: SingleFlight[tuple[bytes, Sampling, int], Step] = SingleFlight(_steps())
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the inner model can do, but no step begins ahead: what it costs would depend on the machine's speed."""
+        return replace(super().abilities, cancels=False)
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Return the step of this call, sampled if it is not kept."""

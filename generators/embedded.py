@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import Finish, Message, Sampling, Step
+from epf.core.generator import Abilities, Finish, Message, Sampling, Step
 from epf.engines.onnx.batcher import Batcher
 from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
@@ -57,6 +57,11 @@ class EmbeddedGenerator:
         return f"embedded in this process, context of {self.context_length} tokens"
 
     @property
+    def abilities(self) -> Abilities:
+        """It can do everything, and a cancelled step leaves the batch at the next token."""
+        return Abilities(cancels=True)
+
+    @property
     def context_length(self) -> int:
         """Maximum number of tokens of prompt and continuation together."""
         return self._config.context_length
@@ -85,6 +90,8 @@ class EmbeddedGenerator:
         )
         reader = StepReader(prefix_ids, sampling.separator, self._tokenizer.eos_ids, self._tokenizer.token_bytes)
         add = reader.add if sampling.on_text is None else _showing(reader, sampling.on_text)
+        if sampling.on_tokens is not None:
+            add = _counting(add, sampling.on_tokens)
         n_top = sampling.top_log_probs
         request = StepRequest(tuple(prefix_ids), limit, sampling.temperature, sampling.top_p, seed, n_top, add)
         sampled = await self._batcher.run(request)
@@ -98,6 +105,19 @@ class EmbeddedGenerator:
     async def aclose(self) -> None:
         """Fail open calls and end the thread."""
         await self._batcher.aclose()
+
+
+def _counting(add: Callable[[int], Finish | None], on_tokens: Callable[[int], None]) -> Callable[[int], Finish | None]:
+    """``add`` that reports the number of tokens so far."""
+    n_tokens = 0
+
+    def counted(token_id: int) -> Finish | None:
+        nonlocal n_tokens
+        n_tokens += 1
+        on_tokens(n_tokens)
+        return add(token_id)
+
+    return counted
 
 
 def _showing(reader: StepReader, on_text: Callable[[str], None]) -> Callable[[int], Finish | None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from epf.core.errors import GeneratorError
-from epf.core.generator import Finish, Message, Sampling, Step, TopTokens
+from epf.core.generator import Abilities, Finish, Message, Sampling, Step, TopTokens
 from epf.engines.hub import model_directory, model_name
 from epf.engines.tokenizer import ChatTokenizer
 from epf.engines.vllm import VllmEngine, check_installed, start_engine
@@ -51,6 +51,11 @@ class VllmGenerator:
     def description(self) -> str:
         """How the model runs, and its context."""
         return f"vLLM in this process, context of {self.context_length} tokens"
+
+    @property
+    def abilities(self) -> Abilities:
+        """It can do everything, and a cancelled step leaves the engine's batch at once."""
+        return Abilities(cancels=True)
 
     @property
     def context_length(self) -> int:
@@ -93,6 +98,8 @@ class VllmGenerator:
                 finish = reader.add(token_id)
                 if finish is not None:
                     break
+            if sampling.on_tokens is not None:
+                sampling.on_tokens(len(log_probs))
             if sampling.on_text is not None:
                 sampling.on_text(reader.text)
             return finish is not None

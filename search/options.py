@@ -164,6 +164,11 @@ class SearchOptions(BaseModel):
         description="Maximum number of tokens that all particles generate together. Then the search returns its best answer so "
         "far, and stop_reason names the limit.",
     )
+    run_ahead: bool = Field(
+        True,
+        description="Let particles sample their next step while they wait for scores and for the draw, where the generator can "
+        "cancel it at once. It changes no result and saves time; the tokens of steps that nobody takes count as discarded.",
+    )
     aggregation: Aggregation = Field(
         "last", description="How best-of-n, beam search and DVTS combine the scores of all steps into one; last is the newest."
     )

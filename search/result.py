@@ -97,7 +97,7 @@ class Usage:
 
     Attributes:
         prompt_tokens: number of tokens of the rendered prompt, counted once.
-        generated_tokens: number of sampled tokens, look-ahead included.
+        generated_tokens: number of sampled tokens, look-ahead and steps that began before the draw included.
         discarded_tokens: number of sampled tokens that are in no final particle.
         prm_tokens, prm_calls: number of tokens that the PRM computed, and of calls of the PRM.
         generating_s, scoring_s, resampling_s, waiting_s: seconds of the search by activity: at least one particle generating;

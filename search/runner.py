@@ -236,7 +236,8 @@ async def _search(
         request.problem, prompt_ids, generator, reward_model, options, seed, meter, deadline_s, until or _no_limit, emit
     )
     with working_until(deadline_s) as deadline:
-        outcome = await method.run(run)
+        async with aclosing(run.sampler):
+            outcome = await method.run(run)
     async with AsyncExitStack() as stack:
         if checker is None:
             checker = await stack.enter_async_context(aclosing(AnswerChecker()))

@@ -108,7 +108,7 @@ def run(
         particles = keep(particles, ancestors)
         if ahead is not None:
             steps += ahead.reading.size
-            reused, reuses = keep(ahead, ancestors), np.array([info.first_copy for info in infos]).reshape(shape)
+            reused, reuses = keep(ahead, ancestors), ancestors == np.arange(n)
     log_weights = np.array([info.log_weights for info in infos]).reshape(shape)
     right = problems.right(particles, rng)
     return Run(right, particles.reading, log_weights, steps / problems.n_problems, draws / islands[0])

@@ -38,12 +38,14 @@ class Cut:
         after: text with which the response begins, which is not part of the completion; a response that begins otherwise is not
             read on.
         show: makes, for each response, a function that gets what was read so far: the text, and its token ids if there are any.
+        on_tokens: gets the number of token ids read so far.
     """
 
     separator: str = ""
     stop: tuple[str, ...] = ()
     after: str = ""
     show: Callable[[], Show] | None = None
+    on_tokens: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,8 @@ class Choice:
         self._text += text
         if ids is not None:
             self._token_ids = [*(self._token_ids or []), *ids]
+            if self._cut.on_tokens is not None:
+                self._cut.on_tokens(len(self._token_ids))
         named, log_probs = _log_probs(content)
         self._log_probs += log_probs
         if self._n_top:

@@ -57,7 +57,7 @@ class OpenAiGenerator:
     @property
     def abilities(self) -> Abilities:
         """What the servers can do, as far as it is known."""
-        return Abilities(log_probs=self._sampler.has_log_probs)
+        return Abilities(log_probs=self._sampler.has_log_probs, cancels=self._sampler.by_ids)
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Render a conversation with the model's chat template, ready for the assistant's first token."""

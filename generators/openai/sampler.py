@@ -80,6 +80,11 @@ class CompletionSampler:
         """Whether steps have log probabilities; None before the first response."""
         return None if self._mode is None else self._mode != "text" and self._dialect.has("logprobs")
 
+    @property
+    def by_ids(self) -> bool:
+        """Whether the server is known to read and to return token ids."""
+        return self._mode == "ids"
+
     def max_steps(self) -> int:
         """Maximum number of steps in one request."""
         return MAX_STEPS if self._mode in (None, "ids") and not self._refuses_n else 1
@@ -221,7 +226,7 @@ class CompletionSampler:
             return StepSoFar(on_text, reader, sampling.separator, tokenizer, sampling.max_tokens)
 
         separator, stop = (sampling.separator, sampling.stop) if stops else ("", ())
-        return Cut(separator, stop, after, None if on_text is None else show)
+        return Cut(separator, stop, after, None if on_text is None else show, sampling.on_tokens)
 
     def _body(self, prompt: tuple[int, ...] | str, sampling: Sampling, seed: int, mode: Mode, n: int = 1) -> dict[str, Any]:
         return completion_request(self._model, prompt, sampling, sampling.max_tokens, seed, mode, n)

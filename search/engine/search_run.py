@@ -5,7 +5,7 @@ Every random draw has its own seed (:mod:`epf.search.engine.seeds`), so results 
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -13,16 +13,16 @@ from typing import Any, Literal
 import numpy as np
 
 from epf.core.bounded_cache import BoundedCache
-from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError, SearchServiceError
-from epf.core.generator import Generator, Sampling, Step
+from epf.core.errors import ContextTooLong, GeneratorError, RewardModelError
+from epf.core.generator import Generator, Step
 from epf.core.reward_model import RewardModel
 from epf.core.single_flight import SingleFlight
 from epf.core.tracing import span
 from epf.generators.steps import split_step
-from epf.search.engine.checked_score import checked_score, reraise_own_cancellation
-from epf.search.engine.log_probs import check_has_log_probs
-from epf.search.engine.seeds import Stage, call_seed, seed_sequence
-from epf.search.engine.traced import traced_step
+from epf.search.engine.ahead import Draw
+from epf.search.engine.checked_score import checked_score
+from epf.search.engine.seeds import Stage, seed_sequence
+from epf.search.engine.step_sampler import StepSampler
 from epf.search.engine.trajectory import Trajectory, append_step
 from epf.search.engine.usage_meter import UsageMeter
 from epf.search.events import Event, Scored, StepTaken, TextSampled
@@ -61,6 +61,7 @@ class SearchRun:
         failure: the failure of a model that ended the search, or without which it goes on.
         n_unscored: number of scores that the reward model did not give, because it was lost.
         unscored: finished trajectories whose newest step is being scored, by slot; see :meth:`finished_unscored`.
+        sampler: samples the steps.
     """
 
     problem: str
@@ -76,10 +77,14 @@ class SearchRun:
     failure: GeneratorError | RewardModelError | None = None
     unscored: dict[int, Trajectory] = field(default_factory=dict)
     n_unscored: int = 0
+    sampler: StepSampler = field(init=False)
     _n_scored: int = 0
     _scores: SingleFlight[tuple[str, ...], float | None] = field(
         default_factory=lambda: SingleFlight(BoundedCache(MAX_SCORES_BYTES, _score_bytes))
     )
+
+    def __post_init__(self) -> None:
+        self.sampler = StepSampler(self.prompt_ids, self.generator, self.options, self.seed, self.meter)
 
     @asynccontextmanager
     async def time_limit(self, grace_s: float = 0.0) -> AsyncIterator[None]:
@@ -134,12 +139,33 @@ class SearchRun:
         longer = await self.sample_step(trajectory, t, slot, allowance=allowance, lookahead=lookahead)
         if longer.status in ("dead", "context_full"):
             return longer
+        self.begin_next(trajectory, longer, t, slot, lookahead=lookahead)
         if longer.status == "finished" and not lookahead:
             self.finished_unscored(longer, slot)
         scored = await self.score(trajectory, longer, t, slot, lookahead=lookahead)
         if not lookahead:
             self.unscored.pop(slot, None)
         return scored
+
+    def begin_next(self, before: Trajectory, after: Trajectory, t: int, slot: int, *, lookahead: bool = False) -> None:
+        """Begin what the particle in ``slot`` samples after step ``t`` if it survives the draw, or to look ahead.
+
+        ``before`` and ``after`` are the trajectory without and with that step, or with ``lookahead`` that successor.
+        """
+        sampler, options = self.sampler, self.options
+        if not lookahead and options.lookahead != "none":
+            sampler.begin(after, Draw("lookahead", t + 1, slot))  # needed whatever the draw
+        elif sampler.ahead.pays and lookahead and options.lookahead == "redraw":
+            sampler.begin(before, Draw("step", t, slot))
+        elif sampler.ahead.pays:
+            sampler.begin(after, Draw("lookahead" if lookahead else "step", t + 1, slot))
+
+    def settle(self, trajectories: Sequence[Trajectory], ancestors: Sequence[int], slots: Sequence[int] | None = None) -> None:
+        """Cancel what particles began that a draw of ``ancestors`` ``(m,)`` leaves behind. ``slots`` as in ``run_round``."""
+        running = [i for i, trajectory in enumerate(trajectories) if trajectory.status == "running"]
+        survivors = {i for i in running if ancestors[i] == i}
+        slots = range(len(trajectories)) if slots is None else slots
+        self.sampler.ahead.settle({slots[i] for i in running}, {slots[i] for i in survivors})
 
     def finished_unscored(self, trajectory: Trajectory, slot: int) -> None:
         """Keep a finished trajectory in case that something cuts its score short: its answer then counts nevertheless.
@@ -158,14 +184,13 @@ class SearchRun:
         Without such a step the trajectory is unchanged but dead, or its context is full. Raises ``GeneratorError`` when the
         generator fails or returns an invalid value.
         """
-        room = self._room(trajectory)
+        room = self.sampler.room(trajectory)
         if room < 1:
             return replace(trajectory, status="context_full")
         max_tokens = min(self.options.max_tokens_per_step, allowance, room)
-        seed = call_seed(self.seed, "lookahead" if lookahead else "step", t, slot)
         on_text = self._on_text(trajectory, t, slot) if shown else None
-        sampling = self._sampling(max_tokens, self.options.separator, on_text)
-        step = await self._sample(trajectory, sampling, seed, slot, lookahead=lookahead)
+        sampling = self.sampler.sampling(max_tokens, self.options.separator, on_text)
+        step = await self.sampler.sample(trajectory, sampling, Draw("lookahead" if lookahead else "step", t, slot))
         if step is None:
             return replace(trajectory, status="context_full")
         return self._append(trajectory, step, t, slot, lookahead=lookahead)
@@ -174,11 +199,11 @@ class SearchRun:
         """A trajectory that is sampled with one call, for a generator that cannot continue one, and read step by step."""
         options = self.options
         limit = min(options.max_steps * options.max_tokens_per_step, self.generator.context_length // 2, MAX_WHOLE_TOKENS)
-        max_tokens = min(max(limit, 1), allowance, self._room(Trajectory()))
+        max_tokens = min(max(limit, 1), allowance, self.sampler.room(Trajectory()))
         if max_tokens < 1:
             return Trajectory()
-        sampling = self._sampling(max_tokens, "", self._on_text(Trajectory(), 1, slot) if shown else None)
-        whole = await self._sample(Trajectory(), sampling, call_seed(self.seed, "step", 1, slot), slot)
+        sampling = self.sampler.sampling(max_tokens, "", self._on_text(Trajectory(), 1, slot) if shown else None)
+        whole = await self.sampler.sample(Trajectory(), sampling, Draw("step", 1, slot))
         trajectory = Trajectory(status="context_full" if whole is None else "running")
         if whole is not None:
             for t, step in enumerate(split_step(whole, options.separator, self.generator.token_bytes), 1):
@@ -186,11 +211,6 @@ class SearchRun:
                 if trajectory.status != "running":
                     break
         return trajectory
-
-    def _sampling(self, max_tokens: int, separator: str, on_text: Callable[[str], None] | None) -> Sampling:
-        options = self.options
-        stop, n_top = tuple(options.stop), options.top_logprobs
-        return Sampling(options.temperature, options.top_p, max_tokens, separator, stop, n_top, on_text)
 
     def _on_text(self, trajectory: Trajectory, t: int, slot: int) -> Callable[[str], None]:
         """Emits what a step after ``trajectory`` adds to its text while it is sampled."""
@@ -206,35 +226,6 @@ class SearchRun:
                 emitted = text
 
         return on_text
-
-    async def _sample(
-        self, trajectory: Trajectory, sampling: Sampling, seed: int, slot: int, *, lookahead: bool = False
-    ) -> Step | None:
-        """A step after ``trajectory``, counted; None if the context has no room for it."""
-        prefix_ids = (*self.prompt_ids, *trajectory.token_ids)
-        asked = traced_step(self.generator.name, seed, len(prefix_ids), slot, lookahead=lookahead)
-        try:
-            with span(f"text_completion {self.generator.name}", asked) as spent, self.meter.measure("generating"):
-                step = await self.generator.step(prefix_ids, sampling, seed)
-                if spent.recorded and isinstance(step, Step):
-                    spent.set(
-                        {"gen_ai.usage.output_tokens": len(step.token_ids), "gen_ai.response.finish_reasons": [step.finish]}
-                    )
-        except ContextTooLong:
-            return None
-        except SearchServiceError:
-            raise
-        except (Exception, asyncio.CancelledError) as error:
-            reraise_own_cancellation(error)
-            raise GeneratorError(f"the generator failed: {type(error).__name__}: {error}") from error
-        if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
-            raise GeneratorError(f"the generator returned {step!r:.200}, which is not a step")
-        if self.options.logprobs:
-            check_has_log_probs(step, self.generator)
-        self.meter.generated_tokens += len(step.token_ids)
-        if not trajectory.steps and step.prompt_tokens is not None:
-            self.meter.prompt_tokens = step.prompt_tokens
-        return step
 
     def _append(self, trajectory: Trajectory, step: Step, t: int, slot: int, *, lookahead: bool = False) -> Trajectory:
         """``trajectory`` with ``step``, which is reported."""
@@ -270,12 +261,6 @@ class SearchRun:
                 self.failure = error
         self.n_unscored += 1
         return before.scores[-1] if before.scores else NO_OPINION
-
-    def _room(self, trajectory: Trajectory) -> int:
-        """Number of tokens that the caller's limit leaves this particle."""
-        if self.options.max_tokens_per_particle is None:
-            return sys.maxsize
-        return self.options.max_tokens_per_particle - len(trajectory.token_ids)
 
     async def _ask(self, texts: tuple[str, ...]) -> float | None:
         """Score of a trace, None if it does not fit into the reward model's context. Any other failure ends the search."""

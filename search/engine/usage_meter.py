@@ -30,6 +30,8 @@ class UsageMeter:
         self.prompt_tokens: int | None = None
         """Number of tokens of the prompt as the generator's server counted them."""
         self.generated_tokens = 0
+        self.wasted_tokens = 0
+        """Number of tokens that particles sampled ahead and nobody took."""
         self.prm_tokens = 0
         self.prm_calls = 0
 
@@ -53,8 +55,8 @@ class UsageMeter:
         useful = sum(len(step.token_ids) for step in {id(step): step for step in final_steps}.values())
         return Usage(
             prompt_tokens=prompt_tokens if self.prompt_tokens is None else self.prompt_tokens,
-            generated_tokens=self.generated_tokens,
-            discarded_tokens=self.generated_tokens - useful,
+            generated_tokens=self.generated_tokens + self.wasted_tokens,
+            discarded_tokens=self.generated_tokens + self.wasted_tokens - useful,
             prm_tokens=self.prm_tokens,
             prm_calls=self.prm_calls,
             generating_s=self._seconds["generating"],

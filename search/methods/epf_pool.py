@@ -38,6 +38,7 @@ async def run_epf_pool(run: SearchRun) -> Outcome:
     options = run.options
     n = options.n_particles
     pool = smc.start()
+    run.sampler.ahead.expect(n, 0)  # a draw from the pool may leave any particle behind
     prefixes: list[Trajectory] = []
     homes: list[int] = []
     shown = [Trajectory()] * n

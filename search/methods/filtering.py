@@ -114,11 +114,11 @@ async def run_filter(run: SearchRun, potential: Potential, sweep: Sweep | None =
             records.append(_record(t, info))
             event = _resampled(run, sweep, trajectories, info, records[-1])
             ancestors = info.ancestors.tolist()
+            run.settle(trajectories, ancestors, sweep.slots)
             if info.resampled:
                 trajectories = [replace(trajectories[a], lineage=(*trajectories[a].lineage, sweep.slots[a])) for a in ancestors]
             reuses = not info.resampled or options.lookahead == "reuse"
-            first_copy = info.first_copy.tolist()
-            reused = [successors[a] if reuses and new else None for a, new in zip(ancestors, first_copy, strict=True)]
+            reused = [successors[a] if reuses and a == i else None for i, a in enumerate(ancestors)]
         run.emit(event)
         if observation.last:
             break

@@ -36,6 +36,7 @@ class EntropyPotential(Potential):
     ) -> Trajectory:
         """Sample a step. Raises ``InvalidRequest`` if it has no log probabilities, which no generator announces before."""
         longer = await self.run.sample_step(trajectory, t, slot, allowance=allowance, lookahead=lookahead)
+        self.run.begin_next(trajectory, longer, t, slot, lookahead=lookahead)
         wrote = len(longer.steps) > len(trajectory.steps) and bool(longer.steps[-1].token_ids)
         if wrote and not longer.steps[-1].log_probs and abilities_of(self.run.generator).log_probs is not True:
             message = "method 'ipf' weighs by log probabilities, and this generator returns none: choose another method"

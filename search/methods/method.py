@@ -26,6 +26,7 @@ COMMON: Final = frozenset(
         "max_total_tokens",
         "logprobs",
         "top_logprobs",
+        "run_ahead",
     }
 )
 """Options that every method reads."""

@@ -32,6 +32,7 @@ async def run_stepwise(run: SearchRun, rule: Rule) -> Outcome:
     n = options.n_particles
     trajectories: Sequence[Trajectory] = [Trajectory()] * n
     records: list[StepRecord] = []
+    run.sampler.ahead.expect(n, 0)  # such a rule prunes most particles: what they began would be in vain
     for t in range(1, options.max_steps + 1):
         after = await run_round(run, trajectories, t)
         trajectories = after.trajectories

@@ -112,8 +112,8 @@ class FilterInfo:
 
     Attributes:
         log_weights: untempered log weights after this step's potential and before resampling, ``(n,)``.
-        ancestors: particle that each slot continues, ``(n,)``; 0..n-1 in order if nothing was drawn.
-        first_copy: whether a slot holds the first copy of its ancestor, ``(n,)``.
+        ancestors: particle that each slot continues, ``(n,)``; a particle that is drawn stays in its slot, and its other copies
+            take the slots of particles that are not. 0..n-1 in order if nothing was drawn.
         ess, entropy: effective sample size and entropy of the weights that steer the draw, among the particles that take part,
             before annealing; 0 if all are dead.
         temperature: temperature of the draw; 1 without a draw.
@@ -125,7 +125,6 @@ class FilterInfo:
 
     log_weights: FloatArray
     ancestors: IntArray
-    first_copy: BoolArray
     ess: float
     entropy: float
     temperature: float
@@ -163,16 +162,14 @@ def step(
     shown = steer[group] if group.size else steer
     weights = normalise(steer)
     if observation.last or not _draws(log_weights[group], steer[group], config):
-        everyone = np.ones(n, dtype=np.bool_)
-        info = FilterInfo(log_weights, np.arange(n), everyone, ess(shown), entropy(shown), 1.0, False, weights)
+        info = FilterInfo(log_weights, np.arange(n), ess(shown), entropy(shown), 1.0, False, weights)
         return FilterState(t, log_weights, observation.logits, state.log_scale), info
     heat = temper(shown, t, config)
-    ancestors = draw(steer / heat, group, rng, config, reference)
+    ancestors = in_place(draw(steer / heat, group, rng, config, reference))
     left, log_factor = left_over_weights(log_weights, steer, heat, group, ancestors, config)
     probabilities = np.zeros(n)
     probabilities[group] = normalise(steer[group] / heat)
-    first, drawn = first_copies(ancestors), (heat, True, weights, probabilities)
-    info = FilterInfo(log_weights, ancestors, first, ess(shown), entropy(shown), *drawn)
+    info = FilterInfo(log_weights, ancestors, ess(shown), entropy(shown), heat, True, weights, probabilities)
     return FilterState(t, left, observation.logits[ancestors], state.log_scale + log_factor), info
 
 
@@ -235,8 +232,12 @@ def _draws(log_weights: FloatArray, steer: FloatArray, config: FilterConfig) -> 
     return config.weighting == "current" or ess(log_weights) < config.ess_threshold * log_weights.size
 
 
-def first_copies(ancestors: IntArray) -> BoolArray:
-    """Whether a slot holds the first copy of its ancestor, ``(n,)``."""
-    first = np.zeros(ancestors.size, dtype=np.bool_)
-    first[np.unique(ancestors, return_index=True)[1]] = True
-    return first
+def in_place(ancestors: IntArray) -> IntArray:
+    """The same offspring ``(n,)`` with every surviving particle in its own slot; other copies fill the slots of the dead.
+
+    Slots are exchangeable, so this changes no law. It lets the first copy of a particle go on without waiting for the draw.
+    """
+    n_copies = np.bincount(ancestors, minlength=ancestors.size)
+    placed = np.arange(ancestors.size)
+    placed[n_copies == 0] = np.repeat(placed, np.maximum(n_copies - 1, 0))
+    return placed

@@ -1,4 +1,6 @@
-"""The same seeds give the same results: a few rows of benchmarks/results/methods, searched again with the pair ``stories``.
+"""The same seeds give the same results: a few searches of the benchmark of methods, with the pair ``stories``.
+
+Four rows differ from benchmarks/results/methods, which is older: their copies were drawn before survivors kept their slots.
 
 Discrete results must be equal; scores and weights may differ by what another CPU rounds differently.
 """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epf.search.smc.annealing import Schedule
-from epf.search.smc.filter import FilterConfig, FilterState, Observation, Weighting, first_copies, start, step
+from epf.search.smc.filter import FilterConfig, FilterState, Observation, Weighting, in_place, start, step
 from epf.search.smc.lookahead import guide
 from epf.search.smc.weights import FloatArray, ess, logit
 
@@ -145,11 +145,22 @@ def test_the_guide_steers_the_draw_and_the_correction_stays() -> None:
     state, info = step(start(2), seen([0.5, 0.5], successors=[0.9999, 0.0001]), rng(), config)
     np.testing.assert_array_equal(info.ancestors, [0, 0])
     np.testing.assert_allclose(state.log_weights, -0.5 * logit([0.9999] * 2))
-    np.testing.assert_array_equal(info.first_copy, [True, False])
 
 
-def test_first_copies() -> None:
-    np.testing.assert_array_equal(first_copies(np.array([3, 0, 3, 3, 1])), [True, True, False, False, True])
+@pytest.mark.parametrize(
+    ("drawn", "placed"),
+    [
+        ([3, 0, 3, 3, 1], [0, 1, 3, 3, 3]),
+        ([0, 0, 0], [0, 0, 0]),
+        ([2, 2, 2], [2, 2, 2]),
+        ([0, 1, 2], [0, 1, 2]),
+        ([1, 2, 2, 1], [1, 1, 2, 2]),
+        ([4, 4, 1, 1, 1], [1, 1, 1, 4, 4]),
+    ],
+)
+def test_survivors_stay_in_their_slots(drawn: list[int], placed: list[int]) -> None:
+    assert in_place(np.array(drawn)).tolist() == placed
+    assert sorted(placed) == sorted(drawn)
 
 
 def test_one_particle() -> None:

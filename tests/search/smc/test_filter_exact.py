@@ -84,7 +84,7 @@ def simulate(config: FilterConfig, n: int, lookahead: str, rng: np.random.Genera
         paths = [paths[a] for a in info.ancestors]
         kept = [None] * n
         if successors is not None and (lookahead == "reuse" or not info.resampled):
-            kept = [successors[a] if first else None for a, first in zip(info.ancestors, info.first_copy, strict=True)]
+            kept = [successors[a] if a == i else None for i, a in enumerate(info.ancestors)]
     return paths, state
 
 
