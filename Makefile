@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-figures
+.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -168,6 +168,9 @@ bench-soak: $(DEV) ## Measure what a server holds after 30,000 mixed requests (h
 
 bench-half-open: $(DEV) ## Measure what a stranger notices of 500 connections that send nothing more
 	$(VENV)/bin/python -m benchmarks.half_open
+
+bench-store: $(DEV) ## Measure how fast kept searches are found, what keeping costs, and what a kill loses (a quarter of an hour)
+	$(VENV)/bin/python -m benchmarks.store
 
 bench-service: $(DEV) ## Measure what HTTP adds to a search
 	$(VENV)/bin/python -m benchmarks.service_overhead

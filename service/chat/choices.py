@@ -44,9 +44,13 @@ class Choices:
         """Deadline in seconds from the request's arrival."""
         return self.requests[0].options.max_seconds
 
-    def lease(self, searches: Searches, caller: str, id: str) -> AbstractAsyncContextManager[Lease]:
-        """Capacity for all searches of a caller's request with this id; its deadline counts from when it is entered."""
-        return searches.lease(caller=caller, id=id, n_particles=self.n_particles, max_seconds=self.max_seconds)
+    def lease(self, searches: Searches, caller: str, id: str, *, recorded: bool = True) -> AbstractAsyncContextManager[Lease]:
+        """Capacity for all searches of a caller's request with this id; its deadline counts from when it is entered.
+
+        ``recorded`` is false for a caller who wants nothing to be kept.
+        """
+        n_particles, max_seconds = self.n_particles, self.max_seconds
+        return searches.lease(caller=caller, id=id, n_particles=n_particles, max_seconds=max_seconds, recorded=recorded)
 
     def tokens(self, result: SearchResult) -> tuple[Token, ...]:
         """The tokens that cover an answer."""

@@ -48,7 +48,8 @@ async def chat_completions(
     """
     n_chars = sum(len(message.content) for message in body.messages)
     chat = await off_loop(n_chars, partial(chat_of, body, settings, searches.models))
-    leasing = chat.choices.lease(searches, caller, request_id)
+    recorded = (body.model_extra or {}).get("store") is not False
+    leasing = chat.choices.lease(searches, caller, request_id, recorded=recorded)
     headers = ignored_header(body, chat.choices.sources.without_effect)
     if body.stream:
         stream = EventStream(

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from epf.core.errors import InvalidRequest
+from epf.core.errors import DeadlineExceeded, InvalidRequest
 from epf.service.history.schemas import EXCERPT_CHARS, SearchFilter, SearchSummary
 from epf.service.store_limits import StoreLimits
 
@@ -21,6 +21,10 @@ JOURNAL_BYTES: Final = 4 * 2**20
 PAGE_BYTES: Final = 4096
 DAY_S: Final = 86_400.0
 LAST: Final = 2**63 - 1
+READ_S: Final = 1.0
+"""Maximum time of one look through the searches of a caller. Meanwhile nothing else is read or written."""
+STEPS: Final = 200
+"""Steps of SQLite between two looks at the clock."""
 
 _SCHEMA: Final = (
     """CREATE TABLE searches (
@@ -94,21 +98,21 @@ class Database:
 
     def select(self, caller: str, wanted: SearchFilter, *, limit: int, before: int = LAST) -> list[SearchSummary]:
         """The newest searches with a number below ``before``, newest first, at most ``limit``."""
-        rows = self._connection.execute(
+        rows = self._found(
             f"SELECT {_SHOWN} FROM searches WHERE {_MATCHES} AND number < :before ORDER BY number DESC LIMIT :limit",
             {**self._filter(caller, wanted), "before": before, "limit": limit},
         )
         return [SearchSummary.model_validate(dict(row)) for row in rows]
 
     def number(self, caller: str, id: str) -> int | None:
-        """The number of a search, by which they are ordered; None if there is none."""
+        """The number of a search, by which they are ordered; None without one."""
         row = self._connection.execute(
             "SELECT number FROM searches WHERE id = ? AND caller = ? AND started_s >= ?", (id, caller, self._oldest_s)
         ).fetchone()
         return None if row is None else int(row["number"])
 
     def document(self, caller: str, id: str) -> bytes | None:
-        """The document of a search, compressed; None if there is none."""
+        """The document of a search, compressed; None without one."""
         row = self._connection.execute(
             "SELECT content FROM documents JOIN searches USING (number) WHERE id = ? AND caller = ? AND started_s >= ?",
             (id, caller, self._oldest_s),
@@ -117,7 +121,7 @@ class Database:
 
     def documents(self, caller: str, wanted: SearchFilter, *, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Numbers and compressed documents of the oldest searches with a number above ``after``, oldest first."""
-        rows = self._connection.execute(
+        rows = self._found(
             f"SELECT number, content FROM searches JOIN documents USING (number) WHERE {_MATCHES} AND number > :after "
             "ORDER BY number LIMIT :limit",
             {**self._filter(caller, wanted), "after": after, "limit": limit},
@@ -147,6 +151,20 @@ class Database:
             "since": None if wanted.since is None else wanted.since.timestamp(),
             "until": None if wanted.until is None else wanted.until.timestamp(),
         }
+
+    def _found(self, query: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
+        """The rows that a query finds. Raises ``DeadlineExceeded`` if that takes too long, as with hostile texts."""
+        over_s = time.monotonic() + READ_S
+        self._connection.set_progress_handler(lambda: time.monotonic() > over_s, STEPS)
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            if time.monotonic() <= over_s:
+                raise
+            message = f"Looking through the searches took more than {READ_S:g} s: narrow them by since, until or method."
+            raise DeadlineExceeded(message, param="q") from None
+        finally:
+            self._connection.set_progress_handler(None, 0)
 
     def _trim(self, connection: sqlite3.Connection) -> int:
         """Delete what exceeds the limits, and return the number of deleted searches."""

@@ -56,7 +56,8 @@ async def create(
     n_chars = len(body.instructions or "") + sum(len(item.content) for item in conversation)
     creation = await off_loop(n_chars, partial(creation_of, body, conversation, settings, searches.models))
     id = creation.response.id if body.background else request_id
-    run = ResponseRun(creation, creation.choices.lease(searches, caller, id), responses.store, caller)
+    leasing = creation.choices.lease(searches, caller, id, recorded=body.store)
+    run = ResponseRun(creation, leasing, responses.store, caller)
     headers = ignored_header(body, creation.choices.sources.without_effect)
     if body.background:
         record, begun = await responses.background.start(run)

@@ -209,10 +209,13 @@ class Searches:
         self._cancelled: set[asyncio.Task[object]] = set()
 
     @asynccontextmanager
-    async def lease(self, *, caller: str, id: str, n_particles: int, max_seconds: float | None) -> AsyncIterator[Lease]:
+    async def lease(
+        self, *, caller: str, id: str, n_particles: int, max_seconds: float | None, recorded: bool = True
+    ) -> AsyncIterator[Lease]:
         """Capacity for ``n_particles`` at a time, or a place in the queue, taken without waiting and released at the end.
 
         The block must be left by the task that entered it. ``max_seconds`` counts from now and includes time in the queue.
+        ``recorded`` is false for a caller who wants nothing to be kept.
 
         Raises:
             RateLimited, Overloaded: there is no capacity, not even in the queue.
@@ -229,7 +232,7 @@ class Searches:
                 charge = partial(self._charge, caller)
 
                 def record(request: SearchRequest) -> AbstractContextManager[Callable[[Event], None]]:
-                    return self._record(request, caller, id)
+                    return (self._record if recorded else _unrecorded)(request, caller, id)
 
                 yield Lease(self.models, ticket, deadline_s, self._lifecycle, self._metrics, charge, record)
             except (asyncio.CancelledError, GeneratorExit):

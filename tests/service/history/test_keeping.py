@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from epf.core.errors import InvalidRequest
+from epf.core.errors import DeadlineExceeded, InvalidRequest
 from epf.service.app import create_app
 from epf.service.history.database import Database
 from epf.service.history.schemas import SearchFilter
@@ -200,6 +200,16 @@ def test_the_file_stays_below_its_size(tmp_path: Path) -> None:
 
 def _incompressible(n_bytes: int) -> bytes:
     return random.Random(n_bytes).randbytes(n_bytes)
+
+
+def test_a_text_that_takes_long_to_find_does_not_hold_the_file(tmp_path: Path) -> None:
+    database = Database(tmp_path / "searches.db", StoreLimits(), lambda: 0.0)
+    for i in range(600):
+        assert database.insert({**columns(i), "problem": "a" * 20_000}, b"x")
+    with pytest.raises(DeadlineExceeded, match="narrow them by since"):
+        database.select("alice", SearchFilter(q="a" * 199 + "b"), limit=20)
+    assert len(problems(database)) == 600
+    database.close()
 
 
 def test_an_unfinished_write_leaves_nothing(tmp_path: Path) -> None:

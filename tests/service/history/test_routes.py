@@ -159,6 +159,16 @@ def test_every_route_with_a_search_is_kept(tmp_path: Path) -> None:
     asking(kept(tmp_path), ask)
 
 
+def test_a_caller_who_wants_nothing_stored_is_heeded(tmp_path: Path) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        chat = {"model": "epf-2", "messages": [{"role": "user", "content": "chat"}], "store": False}
+        assert (await client.post("/v1/chat/completions", json=chat)).is_success
+        assert (await client.post("/v1/responses", json={"model": "epf-2", "input": "response", "store": False})).is_success
+        assert await listed(client) == []
+
+    asking(kept(tmp_path), ask)
+
+
 def test_failures_are_kept_with_their_public_reason(tmp_path: Path) -> None:
     class Failing(ScriptedGenerator):
         async def step(self, *arguments: Any) -> Any:
