@@ -55,6 +55,14 @@ class IgnoresSeeds(GeneratorWrapper):
         return await super().step(prefix_ids, sampling, 0)
 
 
+class Sure(IgnoresSeeds):
+    """It gives one text because it knows no other."""
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        step = await super().step(prefix_ids, sampling, seed)
+        return replace(step, log_probs=(0.0,) * len(step.log_probs))
+
+
 class SeedsOfItsOwn(GeneratorWrapper):
     n = 0
 
@@ -165,6 +173,7 @@ def test_a_generator_in_order(generator: EmbeddedGenerator) -> None:
     ("fault", "check", "mark", "words", "advice"),
     [
         (IgnoresSeeds, "seeds", "failed", "4 seeds give one text at temperature 1", "no fixed temperature or seed"),
+        (Sure, "seeds", "skipped", "4 seeds give one text, but it has a probability of 100%", ""),
         (SeedsOfItsOwn, "seeds", "warning", "the same seed gives two texts", "cannot be repeated"),
         (NeverGreedy, "greedy", "warning", "two texts at temperature 0", "cannot be repeated"),
         (BeginsAnew, "continuation", "warning", "the model goes on with", "Steps do not continue exactly"),

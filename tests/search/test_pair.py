@@ -113,7 +113,7 @@ def test_a_server_is_asked_in_python(tmp_path: Path) -> None:
             "calibration.*has no effect, since no",
         ),
         ({"reward_model": "embed"}, "did you mean 'embedded'"),
-        ({"generator": "storie"}, "did you mean 'stories'.*, stories or embedded"),
+        ({"generator": "storie"}, "did you mean 'stories'.*, stories.* or embedded"),
         ({"generator": "none"}, "'none' names no model"),
     ],
 )
