@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.regimes.filters import Answer, Filter, run, solved
-from epf.evaluation.profile.slope_by_depth import Solution
 from epf.evaluation.profile.trials import Candidate
+from epf.evaluation.slope_by_depth import Solution
 from epf.search.methods.filtering import kernel_config
 from epf.search.options import SearchOptions
 from epf.search.smc.weights import FloatArray

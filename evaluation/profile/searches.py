@@ -5,12 +5,12 @@ from typing import Any
 
 from epf.core.errors import GeneratorError
 from epf.evaluation.plan import Cell, Contender, Key, Plan
-from epf.evaluation.profile.slope_by_depth import Solution
 from epf.evaluation.profile.trials import Candidate
 from epf.evaluation.report.grid import grid_of
 from epf.evaluation.report.statistics import FloatArray
 from epf.evaluation.rows import Row
 from epf.evaluation.schedule import run_tasks
+from epf.evaluation.slope_by_depth import Solution
 from epf.evaluation.worker import Searcher
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS

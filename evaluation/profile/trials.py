@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from epf.evaluation.profile.slope_by_depth import Solution
 from epf.evaluation.report.statistics import FloatArray
+from epf.evaluation.slope_by_depth import Solution
 
 
 @dataclass(frozen=True, slots=True)

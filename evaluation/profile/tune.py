@@ -15,9 +15,9 @@ import numpy as np
 from epf.core.errors import InvalidRequest
 from epf.evaluation.profile.candidates import candidates, default, sizes, votes
 from epf.evaluation.profile.halving import Rung, compare, halve
-from epf.evaluation.profile.slope_by_depth import DepthSlopes, Solution, slope_by_depth
 from epf.evaluation.profile.trials import Candidate, Trials
 from epf.evaluation.report.statistics import Interval
+from epf.evaluation.slope_by_depth import DepthSlopes, Solution, slope_by_depth
 
 N_PARTICLES = 8
 N_SAMPLES = 16
@@ -75,7 +75,7 @@ async def tune(trials: Trials, n_searches: int, note: Callable[[str], None] = la
         message = "No problem has both right and wrong solutions, so there is nothing to learn: take problems of which a sample"
         raise InvalidRequest(f"{message} solves some.", param="dataset")
     found(_sampled(solutions))
-    found(_slopes(slopes))
+    found(str(slopes))
 
     base = default(N_PARTICLES)
     challengers = candidates(slopes.slopes, _typical_length(solutions), N_PARTICLES)
@@ -121,11 +121,6 @@ def _sampled(solutions: Sequence[Sequence[Solution]]) -> str:
         f"Of {N_SAMPLES} independent solutions of {len(there)} problems {100 * one:.0f} % are right, and for "
         f"{100 * any_right:.0f} % of the problems at least one is."
     )
-
-
-def _slopes(slopes: DepthSlopes) -> str:
-    listed = " ".join(f"{slope:.2f}" for slope in slopes.slopes)
-    return f"Slope of the score within a problem, by depth (1 is calibrated, 0 is noise): {listed}."
 
 
 def _halved(best: Candidate, base: Candidate, n: int, rung: Rung) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 
 from epf.evaluation.report.statistics import Interval, difference
 from epf.evaluation.rows import Row, ScoredSolution
+from epf.evaluation.slope_by_depth import DepthSlopes, slope_by_depth
+from epf.evaluation.unselected import independent_solutions
 
 MIN_PROBLEMS = 20
 """A depth that fewer problems reach is left out."""
@@ -22,6 +24,8 @@ class Depth:
         mean_score: mean score over problems.
         ended_right: share of the solutions that end with the right answer, also as a mean over problems.
         overconfidence: mean score minus that share.
+        slope: how much the score is worth within a problem (:mod:`epf.evaluation.slope_by_depth`); None without independent
+            solutions of one problem, right and wrong ones.
     """
 
     depth: int
@@ -30,6 +34,7 @@ class Depth:
     mean_score: float
     ended_right: float
     overconfidence: Interval
+    slope: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +60,17 @@ def calibration(rows: Sequence[Row]) -> Calibration | None:
     for row in alone or rows:
         for traced in row.traced:
             found[row.problem].add((row.seed, ScoredSolution(1, traced.right, traced.scores)))
+    slopes = slope_by_depth(independent_solutions(rows))
     deepest = max((len(traced.scores) for solutions in found.values() for _, traced in solutions), default=0)
     depths = [
-        _depth(depth, [[t for _, t in s if len(t.scores) >= depth] for s in found.values()]) for depth in range(1, deepest + 1)
+        _depth(depth, [[t for _, t in s if len(t.scores) >= depth] for s in found.values()], slopes)
+        for depth in range(1, deepest + 1)
     ]
     reached = tuple(depth for depth in depths if depth is not None)
     return Calibration(not alone, reached) if reached else None
 
 
-def _depth(depth: int, by_problem: Sequence[Sequence[ScoredSolution]]) -> Depth | None:
+def _depth(depth: int, by_problem: Sequence[Sequence[ScoredSolution]], slopes: DepthSlopes | None) -> Depth | None:
     there = [solutions for solutions in by_problem if solutions]
     if len(there) < MIN_PROBLEMS:
         return None
@@ -76,4 +83,5 @@ def _depth(depth: int, by_problem: Sequence[Sequence[ScoredSolution]]) -> Depth 
         mean_score=float(scores.mean()),
         ended_right=float(right.mean()),
         overconfidence=difference(scores - right),
+        slope=None if slopes is None or depth > len(slopes.slopes) else slopes.slopes[depth - 1],
     )

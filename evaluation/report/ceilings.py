@@ -14,9 +14,7 @@ import numpy as np
 from epf.evaluation.report.grid import CellName, Grid
 from epf.evaluation.report.statistics import FloatArray, Interval, accuracy
 from epf.evaluation.rows import Row
-
-INDEPENDENT = ("best_of_n", "weighted_best_of_n", "self_consistency", "sample")
-"""Methods that draw a fixed number of independent solutions."""
+from epf.evaluation.unselected import unselected_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def ceilings(grid: Grid, cells: Sequence[CellName]) -> Ceilings | None:
     by_cell: dict[CellName, list[Row]] = defaultdict(list)
     for row in grid.rows:
         by_cell[row.method, row.budget].append(row)
-    source = _unselected(cells)
+    source = unselected_cell(cells)
     one = None if source is None else _by_problem(by_cell[source], whole=False)
     return Ceilings(
         one_sample=None if one is None else accuracy(one),
@@ -81,9 +79,3 @@ def _by_problem(rows: Sequence[Row], *, whole: bool) -> FloatArray:
         n = row.n_right or 0
         found[row.problem].append(float(n > 0) if whole else n / row.budget)
     return np.array([np.mean(values) for values in found.values()])
-
-
-def _unselected(cells: Sequence[CellName]) -> CellName | None:
-    """The cell with the most solutions that nothing selected: those of independent sampling, or of one particle."""
-    found = [(name, budget) for name, budget in cells if budget == 1 or name.partition("+")[0] in INDEPENDENT]
-    return max(found, key=lambda cell: cell[1], default=None)

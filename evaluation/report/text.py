@@ -206,13 +206,20 @@ def _calibration(report: Report) -> str:
             f"{100 * d.mean_score:.1f}",
             f"{100 * d.ended_right:.1f}",
             signed(d.overconfidence),
+            "" if d.slope is None else f"{d.slope:.2f}",
         )
         for d in report.calibration.depths
     ]
     note = "Solutions of searches with one particle, which select nothing."
     if report.calibration.selected:
         note = "Resampling by these scores selected the solutions, so more of them are right. Budget 1 has no such bias."
-    header = ("after step", "problems", "solutions", "mean score in %", "ended right in %", "score minus right, in points")
+    if any(d.slope is not None for d in report.calibration.depths):
+        note += (
+            " The *slope* is what the score is worth to a filter: how much a higher log odds raises those to end right, among "
+            "independent solutions of one problem. 1 is calibrated, 0 is noise."
+        )
+    shares = ("mean score in %", "ended right in %", "score minus right, in points")
+    header = ("after step", "problems", "solutions", *shares, "slope within a problem")
     return "## The reward model by depth\n\n" + note + "\n\n" + table(header, rows)
 
 

@@ -91,6 +91,21 @@ def test_calibration_uses_searches_that_select_nothing(report: Report) -> None:
     assert second.overconfidence.verdict == "tie"
 
 
+def test_independent_solutions_of_one_problem_have_a_slope_at_each_depth() -> None:
+    """The first score says nothing and the second is right four times in five; the searches of a filter do not count."""
+    kinds = (True, (0.5, 0.8)), (True, (0.5, 0.2)), (False, (0.5, 0.2)), (False, (0.5, 0.8))
+    free = tuple(ScoredSolution(4 if right == (scores[1] > 0.5) else 1, right, scores) for right, scores in kinds)
+    filtered = (ScoredSolution(4, True, (0.1, 0.1)), ScoredSolution(4, False, (0.9, 0.9)))
+    sampled, epf = "best_of_n+aggregation=mean", "epf"
+    rows = [row(str(i), m, budget=10, traced=t) for i in range(N) for m, t in ((sampled, free), (epf, filtered))]
+    report = report_of(rows, [(epf, 10), (sampled, 10)])
+    assert report.calibration is not None
+    first, second = (depth.slope for depth in report.calibration.depths)
+    assert first == pytest.approx(1.0, abs=0.2)  # no comparison, so only its neighbour and the prior
+    assert second == pytest.approx(0.86, abs=0.02)  # the conditional estimate of a table of 4, 1, 1 and 4; in all it is 1
+    assert "| slope within a problem |" in markdown(report, SETTINGS, (), {})
+
+
 def test_calibration_of_resampled_solutions_is_marked_and_counts_copies_once() -> None:
     traced = (ScoredSolution(3, True, (0.9,)), ScoredSolution(1, False, (0.5,)))
     again = (ScoredSolution(4, True, (0.9,)),)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from epf.evaluation.profile.slope_by_depth import Solution
 from epf.evaluation.profile.trials import Candidate
 from epf.evaluation.report.statistics import FloatArray
+from epf.evaluation.slope_by_depth import Solution
 
 Accuracy = Callable[[Candidate], float]
 

@@ -1,10 +1,10 @@
 import math
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 
-from epf.evaluation.profile.slope_by_depth import Solution, fit_slopes, slope_by_depth
+from epf.evaluation.slope_by_depth import Groups, Solution, fit_slopes, misfit, slope_by_depth
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.25, 1.0])
@@ -42,15 +42,35 @@ def test_slopes_rise_with_depth_as_simulated() -> None:
     assert found.n_problems[0] > 450
 
 
+def test_the_likelihood_and_its_derivatives_are_those_of_enumeration() -> None:
+    rng = np.random.default_rng(7)
+    log_odds = rng.normal(0.0, 3.0, (2, 6))
+    log_odds[1, 5] = -np.inf  # the second problem has one solution less
+    groups = Groups(log_odds, np.array([2, 3]))
+
+    def enumerated(slope: float) -> float:
+        total = 0.0
+        for row, m in zip(log_odds, groups.n_right, strict=True):
+            there = row[np.isfinite(row)]
+            sets = [sum(chosen) for chosen in combinations(there, int(m))]
+            total += math.log(sum(math.exp(slope * each) for each in sets)) - slope * float(there[:m].sum())
+        return total
+
+    for slope in (0.0, 0.4, 1.3):
+        h = 1e-3
+        low, here, high = (enumerated(slope + move) for move in (-h, 0.0, h))
+        expected = (here, (high - low) / (2 * h), (high - 2 * here + low) / h**2)
+        assert misfit(groups, slope) == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_fit_is_the_minimum_of_its_loss() -> None:
     rng = np.random.default_rng(7)
-    differences = [rng.normal(1.0, 2.0, 30) for _ in range(3)]
-    weights = [np.full(30, 0.1)] * 3
-    found = fit_slopes(differences, weights)
+    depths = [Groups(rng.normal(0.0, 2.0, (5, 6)), np.full(5, 2)) for _ in range(3)]
+    found = fit_slopes(depths)
 
     def loss(b: np.ndarray) -> float:
-        misfit = sum(float(w @ np.logaddexp(0.0, -s * d)) for s, d, w in zip(b, differences, weights, strict=True))
-        return misfit + 0.5 * float(((np.diff(b) / 0.3) ** 2).sum()) + 0.5 * float(((b - 1.0) ** 2).sum())
+        fit = sum(misfit(groups, slope)[0] for groups, slope in zip(depths, b, strict=True))
+        return fit + 0.5 * float(((np.diff(b) / 0.3) ** 2).sum()) + 0.5 * float(((b - 1.0) ** 2).sum())
 
     assert all(loss(found) <= loss(found + 1e-3 * np.array(move)) for move in product((-1, 0, 1), repeat=3))
 
