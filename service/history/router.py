@@ -7,6 +7,7 @@ from starlette.responses import StreamingResponse
 
 from epf.service.history.schemas import DeletedSearch, SearchFilter, SearchList, SearchListQuery, StoredSearch
 from epf.service.history.state import KeptSearches
+from epf.service.http.large import LargeResponse
 from epf.service.http.openapi import ANY_ERROR
 from epf.service.state import Caller
 
@@ -43,7 +44,9 @@ async def export(wanted: Annotated[SearchFilter, Query()], store: KeptSearches, 
 @router.get("/{id}", response_model=StoredSearch, responses=ANY_ERROR)
 async def read(id: str, store: KeptSearches, caller: Caller) -> Response:
     """Return one search with all its events. A request that asks for text/html gets the page that shows it."""
-    return Response(await store.document(caller, id), media_type="application/json", headers=HEADERS)
+    response = LargeResponse(await store.document(caller, id), media_type="application/json")
+    response.headers.update(HEADERS)
+    return response
 
 
 @router.delete("/{id}", responses=ANY_ERROR)
