@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-figures
+.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-examples docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -186,6 +186,9 @@ bench-real: $(VLLM) $(REAL_MODEL) ## Measure a real model on real problems, next
 
 bench-overhead: $(VLLM) $(ITS_HUB) ## Measure a search against plain sampling and its_hub on one vLLM (about an hour)
 	$(VLLM_VENV)/bin/python -m benchmarks.search_overhead --its-hub $(ITS_HUB_VENV)/bin/python
+
+docs-examples: $(DEV) ## Run the commands of README and of the pages for users, and write what they print into the pages
+	$(VENV)/bin/python -m tests.record_examples
 
 docs-figures: $(DEV) ## Draw README's picture and that of the rooms, record the examples of docs/entropy/ and draw its pictures
 	$(VENV)/bin/python -m benchmarks.picture

@@ -7,6 +7,14 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 README = "README.md"
+PAGES = [README, "docs/try-it.md", "docs/http.md", "docs/reference.md", "docs/deploying.md"]
+
+RIGHT = {
+    "There are 45 birds on a wire. 17 fly away. How many are left?": "28",
+    "Tom has 12 apples. He buys 7 more apples. He eats 4 apples. How many apples does he have left?": "15",
+    "Tom has 12 apples. He buys 7 more apples. How many apples does he have?": "19",
+}
+"""The right answer of every problem that the pages solve."""
 
 _FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```", flags=re.MULTILINE | re.DOTALL)
 

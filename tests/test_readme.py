@@ -16,7 +16,9 @@ import pytest
 
 from epf import solve
 from tests.examples import (
+    PAGES,
     README,
+    RIGHT,
     ROOT,
     Example,
     assert_same_json,
@@ -27,15 +29,6 @@ from tests.examples import (
     text_of,
 )
 from tests.processes import running
-
-PAGES = [README, "docs/try-it.md", "docs/http.md", "docs/reference.md", "docs/deploying.md"]
-
-RIGHT = {
-    "There are 45 birds on a wire. 17 fly away. How many are left?": "28",
-    "Tom has 12 apples. He buys 7 more apples. He eats 4 apples. How many apples does he have left?": "15",
-    "Tom has 12 apples. He buys 7 more apples. How many apples does he have?": "19",
-}
-"""The right answer of every problem that the pages solve."""
 
 
 def all_examples(start: str) -> list[Example]:
