@@ -211,3 +211,9 @@ def test_nothing_hinders_a_reader(width: int, scheme: str, browser: Browser, axe
         ended(page)
         assert violations(page, axe) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        opened(page, str(client.base_url))
+        page.get_by_role("button", name="+ Compare").click()
+        ask(page, particles=2)
+        expect(page.get_by_role("link", name="Permanent address")).to_have_count(2)
+        assert violations(page, axe) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
