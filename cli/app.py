@@ -37,7 +37,7 @@ COMMANDS = {
     "serve": Place("serve", "serve", "Serve the search over HTTP."),
     "serve-prm": Place("serve_prm", "serve_prm", "Serve the reward model over HTTP."),
     "eval": Place("evaluation", "evaluate", "Compare methods and budgets on a data set."),
-    "view": Place("viewing", "view", "Show a stored search in the browser."),
+    "view": Place("viewing", "view", "Show a stored search or a run's report in the browser."),
     "doctor": Place("doctor", "doctor", "Check your models and their servers, with what to do."),
     "tune": Place("tune", "tune", "Learn from problems with answers how epf searches best with your models."),
     "calibrate": Place("calibrate", "calibrate", "Fit the confidence to your models on a run of epf eval."),

@@ -1,6 +1,6 @@
 """Searches in files: what the page saves, streams and results of ``POST /solve``, rows of ``epf solve`` and ``epf eval``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +8,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from epf.core.errors import InvalidRequest
 from epf.entropy.traces import read_rows
-from epf.evaluation.rows import ROW, Rounds, Row
+from epf.evaluation.report.search import result_of
+from epf.evaluation.rows import ROW
 from epf.service.solve.events import SolveEvent
 from epf.service.solve.schemas import SolveResult
 
@@ -37,7 +38,7 @@ def read_search(path: Path, row: int | None) -> Stored:
     if "events" in value:
         return {"request": _request(value.get("request")), "events": _events(path, value["events"])}
     if "search_seed" in value:
-        return {"request": None, "result": _result_of_row(_checked(ROW, value, where))}
+        return {"request": None, "result": result_of(_checked(ROW, value, where))}
     if "error" in value and "answer" not in value:
         raise InvalidRequest(f"{where} is a search that failed: there is nothing to show.", param="file")
     result = _checked(TypeAdapter(SolveResult), value, where)
@@ -72,61 +73,3 @@ def _checked(adapter: TypeAdapter[T], value: Any, where: str) -> T:
             "result of POST /solve, or results.jsonl of epf eval.",
             param="file",
         ) from None
-
-
-def _result_of_row(row: Row) -> dict[str, Any]:
-    """A row as a result. It has the scores of the final solutions and the figures of the rounds, but no texts."""
-    if row.error is not None:
-        raise InvalidRequest(f"This search failed: {row.error.message}", param="row")
-    particles: Sequence[dict[str, Any]] = [
-        {
-            "steps": [
-                {"text": "", "finish": "eos" if last else "separator", "n_tokens": 0} for last in _lasts(solution.scores)
-            ],
-            "scores": list(solution.scores),
-            "lineage": [],
-            "finished": True,
-            "answer": "right" if solution.right else "wrong",
-            "log_weight": None,
-        }
-        for solution in row.traced
-        for _ in range(solution.copies)
-    ]
-    return {
-        "answer": row.answer,
-        "confidence": row.confidence,
-        "share": row.share or 0.0,
-        "solution": "",
-        "distribution": [],
-        "answer_entropy": 0.0,
-        "stop_reason": row.stop_reason,
-        "warnings": [],
-        "method": row.method,
-        "seed": row.search_seed,
-        "usage": {
-            "generated_tokens": row.generated_tokens,
-            "discarded_tokens": row.discarded_tokens,
-            "prm_tokens": row.prm_tokens,
-            "total_s": row.seconds or 0.0,
-        },
-        "steps": [
-            {
-                "t": t,
-                "ess": ess,
-                "entropy": entropy,
-                "temperature": temperature,
-                "resampled": True,
-                "distinct_ancestors": distinct,
-            }
-            for t, (ess, entropy, temperature, distinct) in enumerate(_rounds(row.rounds), start=1)
-        ],
-        "particles": particles,
-    }
-
-
-def _rounds(rounds: Rounds) -> Iterator[tuple[float, float, float, int]]:
-    return zip(rounds.ess, rounds.entropy, rounds.temperature, rounds.distinct_ancestors, strict=True)
-
-
-def _lasts(scores: Sequence[float]) -> list[bool]:
-    return [i == len(scores) - 1 for i in range(len(scores))]

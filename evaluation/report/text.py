@@ -7,6 +7,7 @@ from epf.evaluation.report.figures import Comparison, Report
 from epf.evaluation.report.statistics import N_RESAMPLES, Interval
 
 FEW_PROBLEMS = 30
+CELL_HEADER = ("method", "budget", "accuracy in %", "tokens", "discarded tokens", "PRM calls", "seconds alone")
 
 
 def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str], pictures: Mapping[str, str]) -> str:
@@ -27,6 +28,12 @@ def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str
         _method(report) if report.cells else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def lead(report: Report, settings: Mapping[str, Any]) -> list[str]:
+    """What the page says before its tables, as plain paragraphs: what was asked, what is missing, which method to choose."""
+    missing = [line.removeprefix("- ") for line in _missing(report, ()).splitlines()]
+    return [part.replace("**", "") for part in (_asked(report, settings), *missing, _advice(report))]
 
 
 def percent(interval: Interval) -> str:
@@ -102,10 +109,12 @@ def _named(cell: tuple[str, int]) -> str:
 
 
 def _cells(report: Report) -> str:
-    if not report.cells:
-        return ""
-    header = ("method", "budget", "accuracy in %", "tokens", "discarded tokens", "PRM calls", "seconds alone")
-    rows = [
+    return table(CELL_HEADER, cell_rows(report)) if report.cells else ""
+
+
+def cell_rows(report: Report) -> list[tuple[object, ...]]:
+    """A row under :data:`CELL_HEADER` for each method and budget."""
+    return [
         (
             cell.method,
             cell.budget,
@@ -117,7 +126,6 @@ def _cells(report: Report) -> str:
         )
         for cell in report.cells
     ]
-    return table(header, rows)
 
 
 def _ceilings(report: Report) -> str:

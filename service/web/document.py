@@ -1,9 +1,9 @@
-"""A stored search as one HTML file that needs neither a server nor the internet."""
+"""A stored search, or the report of a run, as one HTML file that needs neither a server nor the internet."""
 
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from typing import Any, Final
@@ -11,7 +11,6 @@ from typing import Any, Final
 from epf.service.web import files
 from epf.service.web.maths import mathml_of
 
-ENTRY: Final = "viewer.js"
 STYLES: Final = ("style.css", "run.css")
 MAX_FORMULAS: Final = 2000
 """Maximum number of different formulas in a file that are rendered; the others stay as the model wrote them."""
@@ -29,13 +28,25 @@ def document(stored: Mapping[str, Any]) -> str:
 
     The file allows no script and no style but its own, by their digests, and loads nothing.
     """
-    data = json.dumps({**stored, "maths": dict(_rendered(stored))}).replace("<", r"\u003c")
-    style = "".join(files.content(name).decode() for name in STYLES)
-    script = "".join(_modules(ENTRY))
+    data = {**stored, "maths": dict(_rendered(stored))}
+    problem = (stored.get("request") or {}).get("problem") or "A search"
+    return _page("viewer.js", STYLES, data, title=problem[:80], subtitle="a stored search")
+
+
+def report_document(report: Mapping[str, Any]) -> str:
+    """The page of a run: ``report`` is what :func:`epf.evaluation.report.page.page_data` returns."""
+    styles = (*STYLES, "report.css")
+    return _page("report.js", styles, report, title=f"{report['dataset']}: report", subtitle="the report of an evaluation")
+
+
+def _page(entry: str, styles: Sequence[str], data: Mapping[str, Any], *, title: str, subtitle: str) -> str:
+    """A document with its data, its styles, and the script that begins with the module ``entry``."""
+    stored = json.dumps(data).replace("<", r"\u003c")
+    style = "".join(files.content(name).decode() for name in styles)
+    script = "".join(_modules(entry))
     policy = (
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
-    problem = (stored.get("request") or {}).get("problem") or "A search"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -43,13 +54,13 @@ def document(stored: Mapping[str, Any]) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{escape(problem[:80])}</title>
+<title>{escape(title)}</title>
 <style>{style}</style>
 </head>
 <body>
-<header class="top"><h1>Entropic particle filtering</h1><p>a stored search</p></header>
+<header class="top"><h1>Entropic particle filtering</h1><p>{subtitle}</p></header>
 <main><div id="runs"></div></main>
-<script type="application/json" id="stored">{data}</script>
+<script type="application/json" id="stored">{stored}</script>
 <script type="module">{script}</script>
 </body>
 </html>

@@ -58,7 +58,7 @@ print(completion.choices[0].search["answer"], completion.choices[0].search["conf
 }
 
 /** @param {string} text @returns {string} one word of a POSIX shell */
-function quoted(text) {
+export function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 

@@ -1,0 +1,118 @@
+"""Everything that the page of a run shows: the report's figures, the outcome of every search, and the searches themselves."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from epf.core.errors import InvalidRequest
+from epf.evaluation.plan import read_contenders
+from epf.evaluation.report.figures import report_of
+from epf.evaluation.report.grid import CellName
+from epf.evaluation.report.pairs import pairs_of
+from epf.evaluation.report.search import is_recorded, result_of
+from epf.evaluation.report.text import CELL_HEADER, cell_rows, lead, signed
+from epf.evaluation.rows import Row
+from epf.evaluation.store import RESULTS, read_run
+from epf.problem_sets.files import is_data_file
+from epf.problem_sets.registry import load_problems
+
+MAX_SEARCH_BYTES = 16 * 1024 * 1024
+"""Maximum size of all searches of a page as JSON; a page of a larger run names the command that opens one of them."""
+
+SHIPPED = ("synthetic", "gsm8k", "svamp")
+"""Data sets that are read without a network."""
+
+
+def page_data(directory: Path) -> dict[str, Any]:
+    """The data of the page of the run in ``directory``, as JSON values.
+
+    ``searches`` has one entry per row, ``results`` the recorded searches by row number from 1, or null if they are larger than
+    :data:`MAX_SEARCH_BYTES`.
+
+    Raises:
+        InvalidRequest: the directory does not hold a run, or the run has no rows yet.
+    """
+    settings, rows = read_run(directory)
+    if not rows:
+        raise InvalidRequest(f"{directory} has no searches yet: repeat its command of `epf eval`.", param="file")
+    cells: list[CellName] = [(method, budget) for method, budget in settings["cells"]]
+    report = report_of(rows, cells)
+    texts = _texts(settings)
+    gold = {row.problem: row.gold for row in rows}
+    problems = [{"id": name, "gold": gold[name], "text": texts.get(name)} for name in settings["problems"] if name in gold]
+    return {
+        "dataset": settings["dataset"],
+        "lead": lead(report, settings),
+        "file": str(directory / RESULTS),
+        "n_problems": report.n_problems,
+        "cells": [asdict(cell) for cell in report.cells],
+        "table": [CELL_HEADER, *cell_rows(report)],
+        "pairs": [{**asdict(pair), "written": signed(pair.difference)} for pair in pairs_of(rows, cells)],
+        "columns": [{"method": name, "budget": n, "command": _command(settings, (name, n))} for name, n in cells],
+        "problems": problems,
+        "searches": _searches(rows, [str(problem["id"]) for problem in problems], cells),
+        "results": _results(rows),
+    }
+
+
+def _searches(rows: Sequence[Row], problems: Sequence[str], cells: Sequence[CellName]) -> list[dict[str, Any]]:
+    """The outcome of every search, in the order of the rows; of a search that was repeated, the last one counts."""
+    at_problem = {name: i for i, name in enumerate(problems)}
+    at_cell = {cell: i for i, cell in enumerate(cells)}
+    found = {row.key: (number, row) for number, row in enumerate(rows, start=1)}
+    return [
+        {
+            "row": number,
+            "problem": at_problem[row.problem],
+            "column": at_cell[row.method, row.budget],
+            "seed": row.seed,
+            "search_seed": row.search_seed,
+            "right": row.correct,
+            "answer": row.answer,
+            "failure": None if row.error is None else row.error.message,
+        }
+        for number, row in found.values()
+        if row.problem in at_problem and (row.method, row.budget) in at_cell
+    ]
+
+
+def _results(rows: Sequence[Row]) -> dict[int, dict[str, Any]] | None:
+    found, size = {}, 0
+    for number, row in enumerate(rows, start=1):
+        if row.error is None and is_recorded(row):
+            found[number] = result_of(row)
+            size += len(json.dumps(found[number]))
+            if size > MAX_SEARCH_BYTES:
+                return None
+    return found
+
+
+def _texts(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of the problems, by id, of a data set that is here; a run stores their digests only, and these must agree."""
+    dataset = settings["dataset"]
+    if dataset not in SHIPPED and not (is_data_file(dataset) and Path(dataset).is_file()):
+        return {}
+    try:
+        problems = load_problems(dataset)
+    except InvalidRequest:  # the file has changed, or the run named its columns
+        return {}
+    return {problem.id: problem.text for problem in problems if settings["problems"].get(problem.id) == problem.digest}
+
+
+def _command(settings: Mapping[str, Any], cell: CellName) -> str:
+    """The command that records a search of this cell with its texts, without its seed and problem."""
+    name, budget = cell
+    chosen = {**settings["search"], **read_contenders(name)[0].options.chosen(), "n_particles": budget}
+    flags = (part for option, value in chosen.items() for part in _flags(option, value))
+    return shlex.join(["epf", "solve", "--json", "--logprobs", *flags])
+
+
+def _flags(option: str, value: object) -> list[str]:
+    name = option.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    values = value if isinstance(value, list | tuple) else [value]
+    return [part for each in values for part in (f"--{name}", str(each))]

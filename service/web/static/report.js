@@ -1,0 +1,32 @@
+/** A page that shows the report of an evaluation, which is part of it: curves, problem by problem, and each of its searches. */
+
+import { curvesOf } from "./curves.js";
+import { byId, h } from "./dom.js";
+import { OutcomeView } from "./outcome.js";
+import { Problems } from "./problems.js";
+
+/** @import { Cell, Written } from "./curves.js" */
+/** @import { Pair } from "./pairing.js" */
+/** @import { Result } from "./types.js" */
+
+/**
+ * Shapes of the data. `searches` are in the order of the rows; `results` are the recorded ones by row number, null if they are too many.
+ *
+ * @typedef {{id: string, gold: string, text: string | null}} Problem
+ * @typedef {{method: string, budget: number, command: string}} Column
+ * @typedef {{row: number, problem: number, column: number, seed: number, search_seed: number, right: boolean, answer: string | null,
+ *   failure: string | null}} Outcome
+ * @typedef {{dataset: string, lead: string[], file: string, n_problems: number, cells: Cell[], table: Written, pairs: Pair[], columns: Column[],
+ *   problems: Problem[], searches: Outcome[], results: Record<string, Result> | null}} Report
+ */
+
+/** @type {Report} */
+const report = JSON.parse(byId("stored", HTMLElement).textContent ?? "{}");
+const outcome = new OutcomeView(report);
+const problems = new Problems(report, (problem, column, searches) => outcome.show(problem, column, searches));
+byId("runs", HTMLElement).append(
+  h("section", { class: "run", "aria-label": "Summary" }, h("h2", {}, report.dataset), ...report.lead.map((line) => h("p", { class: "lead" }, line))),
+  ...(report.cells.length > 0 ? [curvesOf(report.cells, report.table)] : []),
+  problems.element,
+  outcome.element,
+);
