@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Drawn
@@ -14,11 +13,11 @@ from rich.text import Text
 from epf.cli.command import Command, Group, field_options, given_options
 from epf.core.errors import InvalidRequest
 from epf.core.extras import import_extra
-from epf.entropy.core.checks import first_error, refuse
 from epf.entropy.core.schema import Result
 from epf.entropy.registry import TOOLS
+from epf.entropy.report import DPI, input_of
 from epf.entropy.tooling.tool import AnyTool, Cell, Table
-from epf.entropy.traces import is_trace, read_rows, traces_of
+from epf.entropy.traces import read_rows
 
 PIPED_WIDTH = 160
 """Columns of a table that goes into a file or another program."""
@@ -78,10 +77,11 @@ for _tool in TOOLS.values():
 
 def _run(tool: AnyTool, context: click.Context, file: Path, *, as_json: bool, picture: Path | None) -> int:
     figures = import_extra("matplotlib.figure", "plots") if picture is not None else None
-    answer: Result = tool.answer(_input(tool, file, given_options(context, tool.input)))
+    answer: Result = tool.answer(input_of(tool, read_rows(file), given_options(context, tool.input)))
     if as_json:
         print(answer.model_dump_json())
     else:
+        print(tool.conclusion(answer))
         _print(tool.tables(answer))
         for warning in answer.warnings:
             print(f"note: {warning}")
@@ -92,26 +92,9 @@ def _run(tool: AnyTool, context: click.Context, file: Path, *, as_json: bool, pi
     return 0
 
 
-def _input(tool: AnyTool, file: Path, options: dict[str, Any]) -> Any:
-    rows = read_rows(file)
-    _, first = rows[0]
-    if is_trace(first):
-        if tool.from_traces is None:
-            raise refuse("file", f"has traces, but {tool.name} needs arrays", f"write {tool.needs} into it")
-        given: dict[str, Any] = {"traces": traces_of(rows, apart=True)}
-    elif len(rows) > 1:
-        raise refuse("file", f"has {len(rows)} objects that are not traces", "give one object with arrays, or traces")
-    else:
-        given = first
-    try:
-        return tool.input(**{**given, **options})
-    except ValidationError as error:
-        raise first_error(error, tool.input.model_fields) from None
-
-
 def _save(figure: Any, path: Path) -> None:
     try:
-        figure.savefig(path, dpi=130)
+        figure.savefig(path, dpi=DPI)
     except (OSError, ValueError) as error:
         raise InvalidRequest(f"Cannot write the picture {path}: {error}.", param="plot") from None
 

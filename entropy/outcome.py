@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from epf.core.errors import InvalidRequest, SearchServiceError
 from epf.entropy.registry import TOOLS
+from epf.entropy.report import ReportRequest, report_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,16 @@ class Outcome:
 
 
 def outcome_of(name: str, body: bytes) -> Outcome:
-    """Runs the tool ``name`` on a body. Never raises."""
-    tool = TOOLS[name]
+    """Runs the tool ``name`` on a body; with ``/report`` after the name, the body is a :class:`ReportRequest`. Never raises."""
+    tool_name, _, form = name.partition("/")
+    tool = TOOLS[tool_name]
     try:
         try:
-            given = tool.input.model_validate_json(body)
+            given = (ReportRequest if form else tool.input).model_validate_json(body)
         except ValidationError as error:
             return Outcome(complaint=error.errors(include_url=False, include_input=False)[0])
-        return Outcome(answer=tool.answer(given).model_dump_json().encode())
+        answer = report_of(tool, given) if isinstance(given, ReportRequest) else tool.answer(given)
+        return Outcome(answer=answer.model_dump_json().encode())
     except SearchServiceError as error:
         return Outcome(refusal=error)
     except MemoryError:

@@ -166,17 +166,28 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, JsonValue]]]:
         raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="file") from error
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"{path} is not UTF-8 text: save it as UTF-8.", param="file") from error
-    rows = list(_rows(path, text))
+    return rows_in(text, str(path))
+
+
+def rows_in(text: str, source: str) -> list[tuple[int, dict[str, JsonValue]]]:
+    """The JSON objects in the content of a file, as :func:`read_rows` returns them; ``source`` names it in messages.
+
+    Raises:
+        InvalidRequest: It is empty, or a row, which the message names, is not a JSON object.
+    """
+    rows = list(_rows(source, text))
     if not rows:
-        raise InvalidRequest(f"{path} is empty: write one JSON object per line.", param="file")
+        raise InvalidRequest(
+            f"Nothing can be read from {source}, which is empty: write one JSON object per line.", param="file"
+        )
     rows = [(row, _result_of(value)) for row, value in rows if not _has_no_result(value)] or rows[:1]
     for row, value in rows:
         if not isinstance(value, dict):
-            raise InvalidRequest(f"Row {row} of {path} must be a JSON object.", param="file")
+            raise InvalidRequest(f"Row {row} of {source} must be a JSON object.", param="file")
     return rows
 
 
-def _rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+def _rows(source: str, text: str) -> Iterator[tuple[int, Any]]:
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
@@ -194,7 +205,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
             try:
                 yield row, json.loads(sent)
             except (ValueError, RecursionError) as error:
-                raise InvalidRequest(f"Row {row} of {path} is not valid JSON: {error}.", param="file") from None
+                raise InvalidRequest(f"Row {row} of {source} is not valid JSON: {error}.", param="file") from None
 
 
 SEARCH_EVENTS = frozenset({"started", "step", "scored", "resampled", "failed", "done"})

@@ -10,6 +10,7 @@ from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
 from epf.core.version import VERSION
 from epf.entropy.registry import TOOLS
+from epf.entropy.report import ReportRequest
 from epf.service import health
 from epf.service.batch import router as batch
 from epf.service.batch.schemas import BatchEvent
@@ -113,7 +114,12 @@ def create_app(
     errors.install(app)
     pages.install(app)
     openapi.install(
-        app, SolveEvent, BatchEvent, ChatCompletionChunk, ResponseStreamEvent, bodies=[tool.input for tool in TOOLS.values()]
+        app,
+        SolveEvent,
+        BatchEvent,
+        ChatCompletionChunk,
+        ResponseStreamEvent,
+        bodies=[ReportRequest, *(tool.input for tool in TOOLS.values())],
     )
     middleware.install(app, state, open_paths=web.paths())
     app.add_middleware(PageAddresses)

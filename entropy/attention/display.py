@@ -1,4 +1,4 @@
-"""The tables and the picture of ``attention``."""
+"""The conclusion, the tables and the picture of ``attention``."""
 
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 48
 """Maximum number of layers, heads or steps in a table."""
+
+
+def conclusion(found: AttentionOutput) -> str:
+    """How many heads have collapsed or are saturated, and the charge."""
+    return (
+        f"{found.n_collapsed} of {len(found.heads)} heads collapsed, {found.n_saturated} saturated; the "
+        f"regulariser charges them {found.penalty:.3g} in all."
+    )
 
 
 def tables(found: AttentionOutput) -> list[Table]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epf.entropy.attention.display import plot, tables
+from epf.entropy.attention.display import conclusion, plot, tables
 from epf.entropy.attention.maps import entropies_of
 from epf.entropy.attention.maths import N_BINS, bins_of, ceiling, penalties, row_ceilings
 from epf.entropy.attention.schema import (
@@ -95,6 +95,7 @@ TOOL = Tool(
     output=AttentionOutput,
     run=run,
     from_traces=None,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
     one_of=True,

@@ -1,9 +1,10 @@
-"""The tables and the picture of ``coupling``."""
+"""The conclusion, the tables and the picture of ``coupling``."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epf.entropy.core.checks import number_of
 from epf.entropy.coupling.schema import CouplingOutput
 from epf.entropy.tooling.tool import Table
 
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 12
 """Maximum number of matches in the table."""
+
+
+def conclusion(found: CouplingOutput) -> str:
+    """How far the coupling is from its marginals and from the plan, and how many traces choose each other."""
+    here = min(found.grid, key=lambda row: abs(row.eps - found.eps))
+    plan = f", and the coupling is {found.plan.gap:.0%} away from the entropic plan" if found.plan else ""
+    return (
+        f"At eps {found.eps:.3g} the cheap coupling moves {here.marginal_gap:.0%} of the weight of a marginal{plan}; "
+        f"{number_of(found.n_mutual, 'pair')} of traces choose each other."
+    )
 
 
 def tables(found: CouplingOutput) -> list[Table]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from epf.entropy.core.checks import at_most, exclusive, matrix, number_of, refuse
 from epf.entropy.core.information import FloatArray
-from epf.entropy.coupling.display import plot, tables
+from epf.entropy.coupling.display import conclusion, plot, tables
 from epf.entropy.coupling.maths import Coupling, costs, coupling, entropic_plan, eps_knee, matches, total_variation, uniform
 from epf.entropy.coupling.schema import CouplingInput, CouplingOutput, EpsOut, MatchOut, MatricesOut, PlanOut
 from epf.entropy.tooling.split import two_sets
@@ -159,6 +159,7 @@ TOOL = Tool(
     output=CouplingOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
 )

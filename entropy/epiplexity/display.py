@@ -1,4 +1,4 @@
-"""The tables and the picture of ``epiplexity``."""
+"""The conclusion, the tables and the picture of ``epiplexity``."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,14 @@ from epf.entropy.tooling.tool import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def conclusion(found: EpiplexityOutput) -> str:
+    """How much of the data is structure to the best learner, and how much is noise."""
+    learned = f"The best learner, {found.best}, finds {found.structure:.4g} {found.unit} of structure"
+    if found.noise is None:
+        return f"{learned}; the noise is not known."
+    return f"{learned} and leaves {found.noise:.4g} as noise."
 
 
 def tables(found: EpiplexityOutput) -> list[Table]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from epf.entropy.core.checks import at_most, exclusive, refuse
 from epf.entropy.core.information import in_unit
-from epf.entropy.epiplexity.display import plot, tables
+from epf.entropy.epiplexity.display import conclusion, plot, tables
 from epf.entropy.epiplexity.maths import TwoPart, frontier
 from epf.entropy.epiplexity.ngram import Ngram, ngrams
 from epf.entropy.epiplexity.runs import of_runs
@@ -163,6 +163,7 @@ TOOL = Tool(
     output=EpiplexityOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
     one_of=True,

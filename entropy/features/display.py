@@ -1,4 +1,4 @@
-"""The tables and the picture of ``features``."""
+"""The conclusion, the tables and the picture of ``features``."""
 
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,15 @@ MAX_GROUPS = 24
 
 def _shown(found: FeaturesOutput) -> list[GroupOut]:
     return [*([] if found.whole is None else [found.whole]), *found.groups[:MAX_GROUPS]]
+
+
+def conclusion(found: FeaturesOutput) -> str:
+    """The effective number, of all samples or as a mean over the groups."""
+    if found.whole is not None:
+        return f"{found.whole.effective:.3g} of {number_of(found.n_features, 'feature')} are effectively in use."
+    if found.mean is not None:
+        return f"On average over {number_of(len(found.groups), 'group')}, {found.mean:.3g} are effectively in use."
+    return "No sample has any active feature."
 
 
 def tables(found: FeaturesOutput) -> list[Table]:

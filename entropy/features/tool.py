@@ -8,7 +8,7 @@ from epf.entropy.core.checks import SAMPLES_PER_VALUE, at_most, exclusive, matri
 from epf.entropy.core.information import IntArray
 from epf.entropy.core.lattice import codes_of
 from epf.entropy.core.schema import Label
-from epf.entropy.features.display import plot, tables
+from epf.entropy.features.display import conclusion, plot, tables
 from epf.entropy.features.maths import Effective, effective_features, effective_values
 from epf.entropy.features.samples import MAX_NUMBERS, encoded, from_traces, members
 from epf.entropy.features.schema import FeatureOut, FeaturesInput, FeaturesOutput, FitOut, GroupOut
@@ -150,6 +150,7 @@ TOOL = Tool(
     output=FeaturesOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
     one_of=True,

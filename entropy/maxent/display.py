@@ -1,4 +1,4 @@
-"""The tables and the picture of ``maxent``."""
+"""The conclusion, the tables and the picture of ``maxent``."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +14,19 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 12
 """Maximum number of states or pairs in a table and in the picture."""
+
+
+def conclusion(found: MaxentOutput) -> str:
+    """How many rows count after the fit, and how irreversible the steps are."""
+    parts = []
+    if (fit := found.fit) is not None:
+        parts.append(f"The least committal weights use {fit.effective:.3g} of {len(fit.weights)} rows.")
+    if (steps := found.process) is not None:
+        parts.append(
+            f"A step produces {steps.production_observed:.3g} {found.unit} of entropy, and {steps.production:.3g} in the "
+            "stationary distribution; steps that look the same backwards produce 0."
+        )
+    return " ".join(parts)
 
 
 def tables(found: MaxentOutput) -> list[Table]:

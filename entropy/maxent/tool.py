@@ -7,7 +7,7 @@ import numpy as np
 
 from epf.entropy.core.checks import at_most, matrix, number_of, refuse, same_length, too_few
 from epf.entropy.core.information import FloatArray, hill, in_unit, kl_of_logs
-from epf.entropy.maxent.display import plot, tables
+from epf.entropy.maxent.display import conclusion, plot, tables
 from epf.entropy.maxent.irreversibility import process
 from epf.entropy.maxent.maths import Gibbs, gibbs, maxent
 from epf.entropy.maxent.process import counted, process_out
@@ -142,6 +142,7 @@ TOOL = Tool(
     output=MaxentOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
     one_of=True,

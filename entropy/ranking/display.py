@@ -1,9 +1,11 @@
-"""The tables and the picture of ``ranking``."""
+"""The conclusion, the tables and the picture of ``ranking``."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epf.entropy.core.checks import number_of
 from epf.entropy.ranking.schema import RankingOutput
 from epf.entropy.tooling.tool import Table
 
@@ -12,6 +14,18 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 16
 """Maximum number of ranks in the table and the picture."""
+
+
+def conclusion(found: RankingOutput) -> str:
+    """How often the best candidate agrees, the loss next to that of an uninformed student, and where most rankings diverge."""
+    if found.same_best is None:
+        return "The teacher distinguishes no candidates, so agreement cannot be measured."
+    places = Counter(problem.diverges_at for problem in found.problems if problem.diverges_at is not None)
+    where = f"its rankings diverge most often at rank {places.most_common(1)[0][0]}" if places else "its rankings never diverge"
+    return (
+        f"The student puts a best candidate first in {found.same_best:.0%} of {number_of(found.n_decided, 'decided problem')}, "
+        f"with a loss of {found.loss:.3g} {found.unit} compared with {found.uninformed_loss:.3g} of an uninformed one; {where}."
+    )
 
 
 def tables(found: RankingOutput) -> list[Table]:

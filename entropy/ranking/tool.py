@@ -9,7 +9,7 @@ import numpy as np
 
 from epf.entropy.core.checks import at_most, refuse, same_length
 from epf.entropy.core.information import FloatArray, IntArray, in_unit
-from epf.entropy.ranking.display import plot, tables
+from epf.entropy.ranking.display import conclusion, plot, tables
 from epf.entropy.ranking.maths import Ranking, ranking
 from epf.entropy.ranking.schema import ProblemOut, RankingInput, RankingOutput, RankOut
 from epf.entropy.tooling.scores import log_odds
@@ -172,6 +172,7 @@ TOOL = Tool(
     output=RankingOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
 )

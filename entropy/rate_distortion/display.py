@@ -1,4 +1,4 @@
-"""The tables and the picture of ``rate-distortion``."""
+"""The conclusion, the tables and the picture of ``rate-distortion``."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,12 @@ from epf.entropy.tooling.tool import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def conclusion(found: RateDistortionOutput) -> str:
+    """How many bits the decision needs, by the knee."""
+    knee = found.steps[found.knee]
+    return f"{knee.bits:.3g} bits per row are enough: with them {knee.agreement:.0%} of the decisions do not change."
 
 
 def tables(found: RateDistortionOutput) -> list[Table]:

@@ -9,7 +9,7 @@ from epf.entropy.core.information import FloatArray, IntArray, in_unit
 from epf.entropy.core.knee import knee
 from epf.entropy.core.lattice import codes_of
 from epf.entropy.rate_distortion.coding import MAX_SYMBOLS
-from epf.entropy.rate_distortion.display import plot, tables
+from epf.entropy.rate_distortion.display import conclusion, plot, tables
 from epf.entropy.rate_distortion.maths import Task, folds_of, longest, rate
 from epf.entropy.rate_distortion.priors import Prior
 from epf.entropy.rate_distortion.schema import RateDistortionInput, RateDistortionOutput, StepOut
@@ -156,6 +156,7 @@ TOOL = Tool(
     output=RateDistortionOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
 )

@@ -1,9 +1,10 @@
-"""The tables and the picture of ``reconstruction``."""
+"""The conclusion, the tables and the picture of ``reconstruction``."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epf.entropy.core.checks import number_of
 from epf.entropy.reconstruction.schema import ReconstructionOutput
 from epf.entropy.tooling.tool import Table
 
@@ -12,6 +13,19 @@ if TYPE_CHECKING:
 
 MAX_PAIRS = 10
 """Maximum number of pairs in the table."""
+
+
+def conclusion(found: ReconstructionOutput) -> str:
+    """Whether the columns determine the target, what is enough, and what is missing."""
+    enough = ", ".join(found.sufficient) or "nothing"
+    if found.verdict == "exact":
+        return f"The columns determine `{found.target}`; what is enough: {enough}."
+    why = "the distances prove that they cannot" if found.verdict == "impossible" else "although the distances would allow it"
+    return (
+        f"The columns do not determine `{found.target}` ({why}): {found.unknown:.3g} of {found.target_entropy:.3g} "
+        f"{found.unit} are missing, which a label of {number_of(found.missing_values, 'value')} would complete; what carries "
+        f"the rest: {enough}."
+    )
 
 
 def tables(found: ReconstructionOutput) -> list[Table]:

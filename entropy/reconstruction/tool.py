@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from epf.entropy.core.checks import at_most, refuse
 from epf.entropy.core.information import in_unit
 from epf.entropy.core.schema import Label
-from epf.entropy.reconstruction.display import plot, tables
+from epf.entropy.reconstruction.display import conclusion, plot, tables
 from epf.entropy.reconstruction.maths import reconstruction
 from epf.entropy.reconstruction.schema import ColumnOut, PairOut, ReconstructionInput, ReconstructionOutput
 from epf.entropy.tooling.scores import SUMMARIES, bin_of, quantile_edges
@@ -124,6 +124,7 @@ TOOL = Tool(
     output=ReconstructionOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
 )

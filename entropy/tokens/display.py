@@ -1,9 +1,10 @@
-"""The tables and the picture of ``tokens``."""
+"""The conclusion, the tables and the picture of ``tokens``."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epf.entropy.core.checks import number_of
 from epf.entropy.tokens.schema import TokensOutput
 from epf.entropy.tooling.tool import Table
 
@@ -14,6 +15,17 @@ MAX_ROWS = 12
 """Maximum number of rows in the table."""
 MAX_POSITIONS = 24
 """Maximum number of positions of a row in the picture."""
+
+
+def conclusion(found: TokensOutput) -> str:
+    """In how many tokens the change is concentrated, and in which direction it goes."""
+    if found.half_in == 0:
+        return f"None of these {number_of(found.n_tokens, 'token')} changes the policy's entropy."
+    direction = "collapse" if found.change < 0 else "open"
+    return (
+        f"Half of all change is in {found.half_in} of {number_of(found.n_tokens, 'token')}; together they {direction} the "
+        f"policy by {abs(found.change):.3g} nats per unit of learning rate."
+    )
 
 
 def tables(found: TokensOutput) -> list[Table]:

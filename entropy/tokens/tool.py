@@ -7,7 +7,7 @@ import numpy as np
 
 from epf.entropy.core.checks import refuse, same_length
 from epf.entropy.core.information import FloatArray
-from epf.entropy.tokens.display import plot, tables
+from epf.entropy.tokens.display import conclusion, plot, tables
 from epf.entropy.tokens.maths import Clip, Drawn, entropy_change, steer_weights
 from epf.entropy.tokens.rows import ROUNDING, drawn_of, from_traces, log_ratio_of, without_logprob
 from epf.entropy.tokens.schema import ForkOut, QuadrantOut, RowOut, TokensInput, TokensOutput
@@ -125,6 +125,7 @@ TOOL = Tool(
     output=TokensOutput,
     run=run,
     from_traces=from_traces,
+    conclusion=conclusion,
     tables=tables,
     plot=plot,
     one_of=True,

@@ -4,7 +4,7 @@ To add a tool, make a folder ``entropy/NAME/`` with
 
 - ``maths.py``: plain functions over arrays that return frozen dataclasses;
 - ``schema.py``: models of the input, with an example, and of the output;
-- ``display.py``: the tables and the picture of an output;
+- ``display.py``: the conclusion, the tables and the picture of an output;
 - ``tool.py``: the computation, the conversion of traces, and the :class:`Tool` itself;
 - ``loss.py``, if the quantity can be trained on: the same over torch tensors.
 
@@ -32,7 +32,7 @@ Cell = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table for the command line: its title, the names of its columns, and its rows."""
+    """A table of an answer: its title, the names of its columns, and its rows."""
 
     title: str
     header: tuple[str, ...]
@@ -52,7 +52,8 @@ class Tool(Generic[In, Out]):
         output: model of the answer.
         run: computes the answer; raises ``InvalidRequest`` for invalid input that the model does not refuse.
         from_traces: fills in the input's arrays from traces; None for a tool that takes arrays only.
-        tables: formats the answer for a terminal.
+        conclusion: what the answer says, as a sentence.
+        tables: formats the answer as tables.
         plot: draws the answer into an empty figure, whose size it may change.
         one_of: whether one of ``arrays`` is enough.
     """
@@ -65,6 +66,7 @@ class Tool(Generic[In, Out]):
     output: type[Out]
     run: Callable[[In], Out]
     from_traces: Callable[[Sequence[Trace], In], In] | None
+    conclusion: Callable[[Out], str]
     tables: Callable[[Out], Sequence[Table]]
     plot: Callable[[Out, "Figure"], None]
     one_of: bool = False

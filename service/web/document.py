@@ -35,7 +35,7 @@ def document(stored: Mapping[str, Any]) -> str:
 
 def report_document(report: Mapping[str, Any]) -> str:
     """The page of a run: ``report`` is what :func:`epf.evaluation.report.page.page_data` returns."""
-    styles = (*STYLES, "report.css")
+    styles = (*STYLES, "tables.css", "report.css")
     return _page("report.js", styles, report, title=f"{report['dataset']}: report", subtitle="the report of an evaluation")
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 STATIC: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"
+ENTROPY: Final = "entropy.html"
 MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",

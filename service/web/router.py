@@ -1,4 +1,4 @@
-"""``GET /``: the page that shows a search, and its files. They hold no secret and are open to everybody."""
+"""``GET /``: the page that shows a search, ``GET /entropy-tools``, and their files. They hold no secret and are open to all."""
 
 from hashlib import sha256
 from typing import Final
@@ -11,8 +11,9 @@ from epf.service.web import files
 router = APIRouter(include_in_schema=False)
 
 PREFIX: Final = "/web/"
+ENTROPY_TOOLS: Final = "/entropy-tools"
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy: the page loads nothing from other servers and runs no script but its own files."""
@@ -27,13 +28,19 @@ HEADERS: Final = {
 
 def paths() -> frozenset[str]:
     """Paths of the page and its files, which a browser loads before its reader can give a key."""
-    return frozenset({"/", *(PREFIX + name for name in files.names())})
+    return frozenset({"/", ENTROPY_TOOLS, *(PREFIX + name for name in files.names())})
 
 
 @router.get("/")
 async def page(request: Request) -> Response:
     """The page."""
     return _response(files.INDEX, request)
+
+
+@router.get(ENTROPY_TOOLS)
+async def entropy_tools(request: Request) -> Response:
+    """The page of the entropy tools."""
+    return _response(files.ENTROPY, request)
 
 
 @router.get(PREFIX + "{name}")

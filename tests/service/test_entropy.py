@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from base64 import b64decode
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,60 @@ def test_an_answer_leaves_the_worker_as_it_is_sent() -> None:
     answer = worker.read_reply(asyncio.run(ask_worker()))
     assert isinstance(answer, memoryview)
     assert bytes(answer) == ask("reconstruction", json=BODY).content
+
+
+def report(name: str, file: str, **options: Any) -> httpx.Response:
+    return ask(f"{name}/report", json={"file": file, "options": options})
+
+
+def test_every_tool_reports_on_its_example() -> None:
+    async def post() -> dict[str, httpx.Response]:
+        async with client_of(app()) as client:
+            bodies = {name: {"file": json.dumps(example)} for name, example in EXAMPLES.items()}
+            return {name: await client.post(f"/entropy/{name}/report", json=body) for name, body in bodies.items()}
+
+    for name, response in asyncio.run(post()).items():
+        assert response.status_code == 200, response.text
+        found = response.json()
+        tool = TOOLS[name]
+        answer = tool.answer(tool.input(**tool.example))
+        assert found["conclusion"] == tool.conclusion(answer)
+        assert found["conclusion"].endswith(".")
+        assert found["warnings"] == answer.warnings
+        tables = json.loads(json.dumps([[table.title, table.header, table.rows] for table in tool.tables(answer)]))
+        assert [[table["title"], table["header"], table["rows"]] for table in found["tables"]] == tables
+        assert b64decode(found["picture"]).startswith(b"\x89PNG")
+
+
+def test_a_report_reads_what_the_command_reads() -> None:
+    traces = [{"steps": ["a"], "scores": [score], "correct": score > 0.5} for score in (0.2, 0.4, 0.7, 0.9)]
+    lines = "".join(f"{json.dumps(trace)}\n" for trace in traces)
+    found = report("reconstruction", lines, bins=2, use=["last_score"], unit="bits").json()
+    assert found["conclusion"] == "The columns determine `correct`; what is enough: last_score."
+    assert found["tables"][0]["header"][3] == "H(target), bits"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "options", "param", "words"),
+    [
+        ("tokens", '{"steps": ["a"]}\n{', {}, "file", "Row 2 of the file is not valid JSON"),
+        ("tokens", "", {}, "file", "the file, which is empty"),
+        ("attention", '{"steps": ["a"]}', {}, "file", "needs arrays"),
+        ("ranking", json.dumps(EXAMPLES["ranking"]), {"tau": 0}, "tau", "must be at least 0.001"),
+        ("ranking", json.dumps(EXAMPLES["ranking"]), {"taus": 1}, "taus", "is not a field"),
+        ("ranking", '{"student_scores": [[1, "x"]]}', {}, "student_scores.0.1", "must be a finite number"),
+    ],
+)
+def test_a_report_refuses_with_the_field(name: str, file: str, options: dict[str, Any], param: str, words: str) -> None:
+    response = report(name, file, **options)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == param
+    assert words in response.json()["error"]["message"]
+
+
+def test_a_report_needs_a_file_and_a_tool() -> None:
+    response = ask("tokens/report", json={"options": {}})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "file")
+    response = ask("tokes/report", json={"file": "{}"})
+    assert (response.status_code, response.json()["error"]["param"]) == (404, "tool")
+    assert "tokens" in response.json()["error"]["message"]

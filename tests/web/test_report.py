@@ -80,7 +80,9 @@ def test_two_methods_are_compared_as_the_run_computed_it(page: Page, run: Path) 
         page.get_by_label("Second method").select_option(pair["a"])
         shown_pair = page.locator(".pairing")
         expect(shown_pair).to_contain_text(f"less often on {pair['n_worse']}, and equally often on {pair['n_equal']}")
-        expect(shown_pair).to_contain_text(f"{pair['b']} minus {pair['a']}: {pair['written']}")
+        expect(shown_pair).to_contain_text(
+            f"{pair['b']} minus {pair['a']} in points, with the 95 % interval: {pair['written']}"
+        )
         page.get_by_label("Show").select_option("disagree")
         expect(page.locator(".matrix tbody tr")).to_have_count(pair["n_better"] + pair["n_worse"])
         page.get_by_label("Show").select_option("all")

@@ -9,7 +9,13 @@ import { dataOf } from "./sse.js";
 export const ROOT = new URL("../", import.meta.url);
 
 /** A refusal by the server, or a connection that broke. */
-export class ApiError extends Error {}
+export class ApiError extends Error {
+  /** @param {string} message @param {string | null} [param] the field of the request that it is about */
+  constructor(message, param = null) {
+    super(message);
+    this.param = param;
+  }
+}
 
 /** @returns {Promise<MethodList>} what this server can run, once its models are loaded */
 export async function methods() {
@@ -19,6 +25,16 @@ export async function methods() {
     if (response.status !== 503) throw new ApiError(await messageOf(response));
     await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("retry-after") ?? 1)));
   }
+}
+
+/**
+ * @param {string} path
+ * @param {unknown} [body] sent as JSON; without it the request is a GET
+ * @returns {Promise<any>} what the route responds
+ */
+export async function answerOf(path, body) {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return (await sent(path, body === undefined ? {} : init)).json();
 }
 
 /**
@@ -100,18 +116,21 @@ async function send(path, init = {}) {
  */
 async function sent(path, init) {
   const response = await send(path, init);
-  if (!response.ok) throw new ApiError(await messageOf(response));
-  return response;
+  if (response.ok) return response;
+  const { message, param } = await errorOf(response);
+  throw new ApiError(message, param);
 }
 
-/**
- * @param {Response} response
- * @returns {Promise<string>} the message of an error
- */
+/** @param {Response} response @returns {Promise<string>} the message of an error */
 async function messageOf(response) {
+  return (await errorOf(response)).message;
+}
+
+/** @param {Response} response @returns {Promise<{message: string, param: string | null}>} */
+async function errorOf(response) {
   try {
-    return (await response.json()).error.message;
+    return (await response.json()).error;
   } catch {
-    return `The server responded with status ${response.status} and no explanation.`;
+    return { message: `The server responded with status ${response.status} and no explanation.`, param: null };
   }
 }

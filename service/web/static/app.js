@@ -4,6 +4,7 @@ import { ApiError, ROOT, cancel, mathml, methods, searches, solve } from "./api.
 import { byId, h } from "./dom.js";
 import { Form } from "./form.js";
 import { saveSearch, showCode } from "./handing_on.js";
+import { entropyButton } from "./handover.js";
 import { RunView } from "./run.js";
 
 /** @import { SolveRequest } from "./types.js" */
@@ -91,6 +92,8 @@ function offer(view, request) {
   const code = h("button", { type: "button", class: "quiet", click: () => showCode(seeded) }, "Code");
   view.actions.append(again, download, code);
   if (keeps && view.search.id !== null) address(view, view.search.id);
+  const { result } = view.search;
+  if (result !== null) view.actions.append(entropyButton(request.problem, result));
   return again;
 }
 

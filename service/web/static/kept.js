@@ -4,6 +4,7 @@ import { ApiError, deleteSearch, keptSearch, mathml } from "./api.js";
 import { confirmDeletion } from "./dialogs.js";
 import { byId, h } from "./dom.js";
 import { saveSearch, showCode } from "./handing_on.js";
+import { entropyButton } from "./handover.js";
 import { RunView } from "./run.js";
 
 /** @import { KeptSearch } from "./types.js" */
@@ -24,6 +25,7 @@ function show(kept) {
   view.actions.append(
     h("button", { type: "button", class: "quiet", click: () => saveSearch(kept) }, "Download"),
     h("button", { type: "button", class: "quiet", click: () => showCode(request) }, "Code"),
+    ...(view.search.result === null ? [] : [entropyButton(request.problem, view.search.result)]),
     h("button", { type: "button", class: "quiet", click: () => trying(() => drop(kept)) }, "Delete"),
   );
 }

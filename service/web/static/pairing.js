@@ -26,6 +26,6 @@ export function pairOf(pairs, one, other, budget) {
 /** @param {Pair} pair @returns {HTMLElement} */
 export function pairingOf({ a, b, n_better, n_worse, n_equal, written, verdict }) {
   const counts = `Compared with ${a}, ${b} is right more often on ${counted(n_better, "problem")}, less often on ${n_worse}, and equally often on ${n_equal}.`;
-  const gap = `${b} minus ${a}: ${written} in points, with the 95 % interval: ${VERDICTS[verdict]}.`;
+  const gap = `${b} minus ${a} in points, with the 95 % interval: ${written}, ${VERDICTS[verdict]}.`;
   return h("div", { class: "pairing" }, h("p", {}, counts), h("p", {}, gap));
 }
