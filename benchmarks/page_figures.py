@@ -1,20 +1,30 @@
-"""The pictures of docs/page.md, taken of the page in Chromium: ``python -m benchmarks.page_figures``."""
+"""The pictures of docs/page.md and of the report in docs/evaluating.md, in Chromium: ``python -m benchmarks.page_figures``."""
 
+import asyncio
 import os
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.page import service
 from benchmarks.picture import PROBLEM
+from epf.evaluation.report.page import page_data
+from epf.evaluation.run import Evaluation, evaluate
 from epf.service.app import create_app
+from epf.service.searches.models import open_models
 from epf.service.settings import Settings
+from epf.service.web.document import report_document
 
-OUT = Path(__file__).parent.parent / "docs" / "page"
+DOCS = Path(__file__).parent.parent / "docs"
+OUT = DOCS / "page"
+TRACES = DOCS / "entropy" / "traces.jsonl"
 SEED = 7
 KEPT = (
     (PROBLEM, "epf"),
@@ -25,15 +35,22 @@ KEPT = (
 """Problems of the list, each with the method that solves it."""
 
 
-def take(
-    browser: Browser, url: str, name: str, *, width: int = 1280, dark: bool = False, methods: tuple[str, ...] = ("epf",)
-) -> None:
-    """Search for the answer to the problem of README's picture, choose a step that ended, and save what is on the page."""
+@contextmanager
+def opened(browser: Browser, url: str, *, width: int = 1280, dark: bool = False) -> Iterator[Page]:
+    """A page in a profile of its own."""
     scheme: Literal["dark", "light"] = "dark" if dark else "light"
     look: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     with browser.new_context(**look) as context:
         page = context.new_page()
         page.goto(url)
+        yield page
+
+
+def take(
+    browser: Browser, url: str, name: str, *, width: int = 1280, dark: bool = False, methods: tuple[str, ...] = ("epf",)
+) -> None:
+    """Search for the answer to the problem of README's picture, choose a step that ended, and save what is on the page."""
+    with opened(browser, url, width=width, dark=dark) as page:
         page.locator("#go:enabled").wait_for()
         page.locator("#problem").fill(PROBLEM)
         page.locator("#seed").fill(str(SEED))
@@ -51,7 +68,7 @@ def take(
 def take_list(browser: Browser, name: str) -> None:
     """Keep some searches, and save their list."""
     with (
-        tempfile.TemporaryDirectory() as folder,
+        TemporaryDirectory() as folder,
         service(create_app(settings=Settings(store=Path(folder) / "searches.db"))) as url,
         browser.new_context(viewport={"width": 1280, "height": 480}) as context,
     ):
@@ -67,6 +84,35 @@ def take_list(browser: Browser, name: str) -> None:
         page.screenshot(path=OUT / f"{name}.png", full_page=True)
 
 
+def take_entropy(browser: Browser, url: str) -> None:
+    """Ask which tokens of the traces in docs/entropy open or collapse the policy."""
+    with opened(browser, f"{url}/entropy-tools") as page:
+        page.locator("#go:enabled").wait_for()
+        page.locator("#tool").select_option("tokens")
+        page.locator("#picker").set_input_files(TRACES)
+        page.locator("#loaded").wait_for()
+        page.locator("#go").click()
+        page.locator(".drawing img").wait_for()
+        page.screenshot(path=OUT / "entropy.png", clip={"x": 0, "y": 0, "width": 1280, "height": 1000}, full_page=True)
+
+
+def write_report(folder: Path) -> str:
+    """Evaluate two methods on ten held-out problems, and write the page of the report: its address."""
+    evaluation = Evaluation("synthetic", folder, methods="epf,best_of_n", budgets=(1, 2, 4, 8), seeds=1, limit=10, timed=0)
+    asyncio.run(evaluate(evaluation, partial(open_models, Settings())))
+    path = folder / "report.html"
+    path.write_text(report_document(page_data(folder)), encoding="utf-8")
+    return path.as_uri()
+
+
+def take_report(browser: Browser, url: str) -> None:
+    """Choose the first search of the report."""
+    with opened(browser, url) as page:
+        page.locator(".outcome").first.click()
+        page.locator(".run[data-state=ended]").wait_for()
+        page.screenshot(path=OUT / "report.png", full_page=True)
+
+
 def main() -> None:
     """Take all pictures."""
     OUT.mkdir(exist_ok=True)
@@ -74,13 +120,17 @@ def main() -> None:
     if found is None:
         print("Not drawn: the pictures of docs/page.md. There is no Chromium here: make tools installs it.")
         return
-    with service(create_app()) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.getuid() == 0 else [])
-        take(browser, url, "search")
-        take(browser, url, "compare", methods=("epf", "best_of_n"))
-        take(browser, url, "narrow", width=380, dark=True)
-        take_list(browser, "searches")
-        browser.close()
+    with TemporaryDirectory() as folder:
+        report = write_report(Path(folder))
+        with service(create_app()) as url, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.getuid() == 0 else [])
+            take(browser, url, "search")
+            take(browser, url, "compare", methods=("epf", "best_of_n"))
+            take(browser, url, "narrow", width=380, dark=True)
+            take_list(browser, "searches")
+            take_entropy(browser, url)
+            take_report(browser, report)
+            browser.close()
 
 
 if __name__ == "__main__":

@@ -103,11 +103,20 @@ def _texts(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _command(settings: Mapping[str, Any], cell: CellName) -> str:
-    """The command that records a search of this cell with its texts, without its seed and problem."""
+    """The command that records a search of this cell with its texts, without its seed and problem.
+
+    It names embedded models; a run does not keep the addresses of others.
+    """
     name, budget = cell
+    models = (
+        part
+        for role in ("generator", "reward_model")
+        if settings[role]["kind"] == "embedded" and settings[role]["name"]
+        for part in _flags(role, settings[role]["name"])
+    )
     chosen = {**settings["search"], **read_contenders(name)[0].options.chosen(), "n_particles": budget}
     flags = (part for option, value in chosen.items() for part in _flags(option, value))
-    return shlex.join(["epf", "solve", "--json", "--logprobs", *flags])
+    return shlex.join(["epf", "solve", "--json", "--logprobs", *models, *flags])
 
 
 def _flags(option: str, value: object) -> list[str]:

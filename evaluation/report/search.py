@@ -35,7 +35,7 @@ def result_of(row: Row) -> dict[str, Any]:
             "generated_tokens": row.generated_tokens,
             "discarded_tokens": row.discarded_tokens,
             "prm_tokens": row.prm_tokens,
-            "total_s": row.seconds or 0.0,
+            "total_s": row.seconds,
         },
         "steps": _rounds(row),
         "particles": _particles(row),

@@ -91,9 +91,23 @@ def test_a_search_that_was_repeated_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_column_names_the_command_that_repeats_its_searches(tmp_path: Path) -> None:
-    directory = write(tmp_path, rows_of(load_problems("svamp", 1)[0].id), search={"temperature": 0.5, "stop": ["a b", "c"]})
+    search, generator = {"temperature": 0.5, "stop": ["a b", "c"]}, {"kind": "embedded", "name": "stories"}
+    directory = write(tmp_path, rows_of(load_problems("svamp", 1)[0].id), search=search, generator=generator)
     commands = [shlex.split(column["command"]) for column in page_data(directory)["columns"]]
-    shared = ["epf", "solve", "--json", "--logprobs", "--temperature", "0.5", "--stop", "a b", "--stop", "c"]
+    shared = [
+        "epf",
+        "solve",
+        "--json",
+        "--logprobs",
+        "--generator",
+        "stories",
+        "--temperature",
+        "0.5",
+        "--stop",
+        "a b",
+        "--stop",
+        "c",
+    ]
     assert commands[1] == [*shared, "--method", "epf", "--lookahead", "reuse", "--n-particles", "4"]
 
 

@@ -64,7 +64,7 @@ export function answersOf(search, state) {
   if (result !== null) {
     const { usage } = result;
     panel.append(
-      h("p", { class: "cost" }, `${counted(usage.generated_tokens, "token")} in ${usage.total_s.toFixed(1)} s, seed ${result.seed}`),
+      h("p", { class: "cost" }, `${counted(usage.generated_tokens, "token")}${usage.total_s === null ? "" : ` in ${usage.total_s.toFixed(1)} s`}, seed ${result.seed}`),
     );
   }
   return panel;

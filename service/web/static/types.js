@@ -9,7 +9,7 @@
  * @typedef {{t: number, ess: number, entropy: number, temperature: number, resampled: boolean, distinct_ancestors: number}} StepRecord
  * @typedef {{answer: string | null, confidence: number, share: number, solution: string, distribution: AnswerShare[],
  *   stop_reason: string, warnings: SearchWarning[], method: string, seed: number, steps: StepRecord[],
- *   usage: {generated_tokens: number, discarded_tokens: number, prm_tokens: number, total_s: number},
+ *   usage: {generated_tokens: number, discarded_tokens: number, prm_tokens: number, total_s: number | null},
  *   particles?: ParticleOut[], id?: string}} Result
  *
  * @typedef {{type: "started", id: string, method: string, n_particles: number, seed: number, prompt_tokens: number | null}} Started
