@@ -1,9 +1,10 @@
-"""Record torch's outputs for the pair ``stories``, so that tests compare the runtime with torch without installing torch.
+"""Record torch's outputs for the embedded pairs, so that tests compare the runtime with torch without installing torch.
 
 python -m epf.training.golden
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from epf.core.generator import Message
-from epf.engines.onnx.pairs import STORIES
+from epf.engines.onnx.pairs import PAIRS
 from epf.engines.tokenizer import ChatTokenizer
+from epf.training.restore import restore_directory
 
 PATH = Path("tests/data/golden_logits.npz")
 PROBLEM = "There are 45 birds on a wire. 17 fly away. Then 3 times as many come back as flew away. How many are there now?"
@@ -24,6 +26,13 @@ EVERY = 12
 
 def golden(directory: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return token ids ``(t,)``, lengths ``(k,)``, and torch's outputs after each length, ``(k, vocabulary)`` or ``(k, 1)``."""
+    with TemporaryDirectory() as folder:
+        restored = Path(folder) / directory.name
+        restore_directory(directory, restored, np.float32)
+        return _golden(restored)
+
+
+def _golden(directory: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     tokenizer = ChatTokenizer(directory)
     ids = tokenizer.render([Message("user", PROBLEM)]) + tokenizer.encode(SOLUTION)
     lengths = np.array([*range(1, len(ids), EVERY), len(ids)])
@@ -38,11 +47,12 @@ def golden(directory: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArr
 
 
 def main() -> None:
-    """Write the outputs of both models of the pair."""
+    """Write the outputs of both models of every pair."""
     arrays: dict[str, Any] = {}
-    for name in ("generator", "reward_model"):
-        for key, array in zip(("ids", "lengths", "outputs"), golden(STORIES.directory / name), strict=True):
-            arrays[f"{name}_{key}"] = array
+    for pair in PAIRS.values():
+        for role in ("generator", "reward_model"):
+            for key, array in zip(("ids", "lengths", "outputs"), golden(pair.directory / role), strict=True):
+                arrays[f"{pair.name}_{role}_{key}"] = array
     PATH.parent.mkdir(exist_ok=True)
     np.savez_compressed(PATH, **arrays)
     print(PATH)

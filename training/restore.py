@@ -6,6 +6,7 @@ The models that ship may have their matrices in 8 bits (:mod:`epf.training.quant
 import argparse
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,20 +14,20 @@ from epf.training.export import SCALE, WEIGHTS, export
 from epf.training.tensor_file import Tensors, read_tensors, write_tensors
 
 
-def restore(tensors: Tensors) -> Tensors:
-    """Return the tensors of a model in 16 bits, without scales."""
+def restore(tensors: Tensors, dtype: type[np.floating[Any]] = np.float16) -> Tensors:
+    """Return the tensors of a model as one type, without scales."""
     out: Tensors = {}
     for name, tensor in tensors.items():
         if not name.endswith(SCALE):
             scale = tensors.get(name + SCALE, np.ones(1)).astype(np.float32)
-            out[name] = (tensor.astype(np.float32) * scale).astype(np.float16)
+            out[name] = (tensor.astype(np.float32) * scale).astype(dtype)
     return out
 
 
-def restore_directory(directory: Path, out: Path) -> None:
-    """Copy a model directory to ``out``, which must not exist, with its weights in 16 bits and a graph for them."""
+def restore_directory(directory: Path, out: Path, dtype: type[np.floating[Any]] = np.float16) -> None:
+    """Copy a model directory to ``out``, which must not exist, with its weights as one type and a graph for them."""
     shutil.copytree(directory, out)
-    write_tensors(out / WEIGHTS, restore(read_tensors(directory / WEIGHTS)))
+    write_tensors(out / WEIGHTS, restore(read_tensors(directory / WEIGHTS), dtype))
     export(out)
 
 

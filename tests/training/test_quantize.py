@@ -88,7 +88,7 @@ def test_a_trained_model_decides_the_same_in_8_bits(role: Role, tmp_path: Path) 
     shutil.copytree(STORIES.directory / role, directory)
     quantize_directory(directory)
     with np.load(GOLDEN) as golden:
-        ids, lengths, outputs = (golden[f"{role}_{key}"] for key in ("ids", "lengths", "outputs"))
+        ids, lengths, outputs = (golden[f"stories_{role}_{key}"] for key in ("ids", "lengths", "outputs"))
     decoder = Decoder(directory, load_config(directory), 1, 1)
     computed = np.array([decoder.extend(0, 0, tuple(ids[:length].tolist())).copy() for length in lengths])
     if role == "generator":

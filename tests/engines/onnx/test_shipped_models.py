@@ -7,7 +7,7 @@ import pytest
 
 from epf.engines.onnx.config import load_config
 from epf.engines.onnx.decoder import Decoder
-from epf.engines.onnx.pairs import PAIRS, STORIES, Role, ShippedPair
+from epf.engines.onnx.pairs import PAIRS, Role, ShippedPair
 from epf.engines.tokenizer import ChatTokenizer
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden_logits.npz"
@@ -15,12 +15,15 @@ MODELS: tuple[Role, ...] = ("generator", "reward_model")
 TOLERANCE = 1e-4
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_outputs_match_the_recorded_ones_of_torch(name: Role) -> None:
+pytestmark = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+
+
+@pytest.mark.parametrize("role", MODELS)
+def test_outputs_match_the_recorded_ones_of_torch(pair: ShippedPair, role: Role) -> None:
     """training/golden.py writes the file."""
     with np.load(GOLDEN) as golden:
-        ids, lengths, outputs = (golden[f"{name}_{key}"] for key in ("ids", "lengths", "outputs"))
-    directory = STORIES.directory / name
+        ids, lengths, outputs = (golden[f"{pair.name}_{role}_{key}"] for key in ("ids", "lengths", "outputs"))
+    directory = pair.directory / role
     decoder = Decoder(directory, load_config(directory), 1, 1)
     done = 0
     for length, expected in zip(lengths.tolist(), outputs, strict=True):
@@ -29,32 +32,29 @@ def test_outputs_match_the_recorded_ones_of_torch(name: Role) -> None:
         done = length
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_outputs_match_torch(name: Role) -> None:
+@pytest.mark.parametrize("role", MODELS)
+def test_outputs_match_torch(pair: ShippedPair, role: Role) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("transformers", reason="transformers is not installed")
     from epf.training.golden import golden
 
-    directory = STORIES.directory / name
+    directory = pair.directory / role
     ids, lengths, outputs = golden(directory)
     decoder = Decoder(directory, load_config(directory), 1, 1)
     for length, expected in zip(lengths.tolist(), outputs, strict=True):
         np.testing.assert_allclose(decoder.extend(0, 0, tuple(ids[:length].tolist())), expected, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 def test_the_files_of_a_pair_fit_into_sixty_megabytes(pair: ShippedPair) -> None:
     assert sum(path.stat().st_size for path in pair.directory.rglob("*") if path.is_file()) < 60e6
 
 
-@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("role", MODELS)
 def test_the_models_of_a_pair_have_its_name(pair: ShippedPair, role: Role) -> None:
     assert load_config(pair.directory / role).name == pair.model_name(role)
     assert (pair.directory / role / "README.md").is_file()
 
 
-@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("role", MODELS)
 def test_the_separator_is_one_token(pair: ShippedPair, role: Role) -> None:
     assert len(ChatTokenizer(pair.directory / role).encode("\n\n")) == 1
