@@ -10,6 +10,7 @@ from pathlib import Path
 from epf.cli.loading import loaded, notice
 from epf.evaluation.profile.learn import affordable, learn
 from epf.evaluation.profile.searches import SHARED, Searches
+from epf.evaluation.profile.tune import FEW_SEARCHES
 from epf.evaluation.worker import LoadModels, Worker
 from epf.problem_sets.problem import Problem
 from epf.search.options import SearchOptions
@@ -56,7 +57,8 @@ async def _learn(asked: Asked, settings: Settings, load_models: LoadModels) -> P
         shared = {name: value for name, value in settings.search.chosen().items() if name in SHARED}
         searches = Searches(asked.problems, worker, concurrency=asked.concurrency, shared=shared)
         n_searches = await affordable(searches, asked.budget_s)
-        print(f"epf: about {n_searches} searches fit into {asked.budget_s / 60:g} minutes", file=sys.stderr, flush=True)
+        few = ", which confirm large gains only: raise --budget-minutes" if n_searches < FEW_SEARCHES else ""
+        print(f"epf: about {n_searches} searches fit into {asked.budget_s / 60:g} minutes{few}", file=sys.stderr, flush=True)
         return await learn(searches, (generator, reward_model), n_searches, asked.dataset, _note)
 
 

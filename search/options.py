@@ -187,12 +187,20 @@ class SearchOptions(BaseModel):
     pool_fraction: float = _research(
         0.2, "Share of the pool of earlier prefixes when epf_pool draws after a round that pruned much.", ge=0, le=1
     )
+    waves: int = Field(
+        1,
+        ge=1,
+        le=MAX_PARTICLES,
+        description="Number of groups in which epf searches its particles, one group after the other, at most one group per "
+        "particle. After each group the search stops if its confidence in the answer reaches certainty. 1 searches all "
+        "particles together.",
+    )
     certainty: float = Field(
         0.95,
         ge=0,
         le=1,
-        description="adaptive stops at this probability that the leading answer is the most frequent one; 1 draws all "
-        "solutions.",
+        description="adaptive stops at this probability that the leading answer is the most frequent one, and epf in waves at "
+        "this confidence in its answer; 1 draws all solutions.",
     )
 
     logprobs: bool = Field(

@@ -233,7 +233,17 @@ async def _search(
     emit(Started(method.name, options.n_particles, seed, n_prompt if abilities.counts_prompts else None))
 
     run = SearchRun(
-        request.problem, prompt_ids, generator, reward_model, options, seed, meter, deadline_s, until or _no_limit, emit
+        request.problem,
+        prompt_ids,
+        generator,
+        reward_model,
+        options,
+        seed,
+        meter,
+        deadline_s,
+        until or _no_limit,
+        emit,
+        confidence,
     )
     with working_until(deadline_s) as deadline:
         async with aclosing(run.sampler):

@@ -26,6 +26,12 @@ SAMPLES_PER_SEARCH = 8
 
 MIN_PROBLEMS = 30
 MIN_SAMPLED = 10
+MIN_SIZED = 10
+"""With fewer problems numbers of particles are not compared."""
+
+FEW_SEARCHES = 500
+"""Fewer searches confirm large gains only."""
+
 SHARE = {"sample": 0.15, "halve": 0.4, "vote": 0.1, "confirm": 0.25, "size": 0.1}
 """Parts of all searches."""
 
@@ -96,7 +102,11 @@ async def tune(trials: Trials, n_searches: int, note: Callable[[str], None] = la
         chosen = best if gain.verdict == "better" else base
         found(_confirmed(best, confirmed.n_problems, gain))
     half, double = sizes(chosen)
-    rung = await compare(trials, chosen, [half, double], held_out, searches["size"] * 2 // 5)
+    each = searches["size"] * 2 // 5
+    if each < MIN_SIZED:
+        found(f"There are too few searches to compare numbers of particles: N = {chosen.n_particles}.")
+        return Tuned(slopes, chosen, (chosen.name,), tuple(findings))
+    rung = await compare(trials, chosen, [half, double], held_out, each)
     sized = chosen
     if rung.gains[double.name].verdict == "better":
         sized = double

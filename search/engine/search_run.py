@@ -19,6 +19,7 @@ from epf.core.reward_model import RewardModel
 from epf.core.single_flight import SingleFlight
 from epf.core.tracing import span
 from epf.generators.steps import split_step
+from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.engine.ahead import Draw
 from epf.search.engine.checked_score import checked_score
 from epf.search.engine.seeds import Stage, seed_sequence
@@ -58,6 +59,7 @@ class SearchRun:
         deadline_s: on the event loop's clock; None sets no limit.
         until: a second time limit, which may move while the search runs.
         emit: receives each event as it happens.
+        confidence: map that makes evidence a probability; None for the unfitted confidence.
         failure: the failure of a model that ended the search, or without which it goes on.
         n_unscored: number of scores that the reward model did not give, because it was lost.
         unscored: finished trajectories whose newest step is being scored, by slot; see :meth:`finished_unscored`.
@@ -74,6 +76,7 @@ class SearchRun:
     deadline_s: float | None
     until: TimeLimit
     emit: Callable[[Event], None]
+    confidence: ConfidenceMap | None = None
     failure: GeneratorError | RewardModelError | None = None
     unscored: dict[int, Trajectory] = field(default_factory=dict)
     n_unscored: int = 0

@@ -122,6 +122,20 @@ def best_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, opt
     return choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
 
 
+def confidence_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, run: SearchRun) -> float:
+    """Probability that the answer of these particles is right; 0 without one. Answers are equal only if their texts are."""
+    options = run.options
+    assert options.answer_selection is not None, "resolved options have a way to select the answer"
+    answers = _answers(trajectories, options)
+    classes = [answers.index(answer) for answer in answers]
+    votes = vote_weights(trajectories, log_weights, options)
+    choice = choose(answers, classes, votes, options.answer_selection, run.rng("selection"))
+    if choice is None:
+        return 0.0
+    evidence = evidence_for(classes[choice.particle], trajectories, votes, answers, classes, run)
+    return probability(run.problem, evidence, run.confidence)
+
+
 def answer_and_shares(choice: Choice | None) -> tuple[str | None, tuple[AnswerShare, ...]]:
     """The answer of a choice and its distribution; None and no answers without one."""
     return (None, ()) if choice is None else (choice.answer, choice.distribution)

@@ -18,12 +18,14 @@ from epf.search.engine.search_run import SearchRun
 from epf.search.engine.trajectory import Outcome
 from epf.search.methods.filtering import Potential, run_filter
 from epf.search.methods.method import ANNEALING, LOOK_AHEAD, RESAMPLING, Method
+from epf.search.methods.waves import run_waves
 from epf.search.options import AnswerSelection, SearchOptions
 
 
 async def run_epf(run: SearchRun) -> Outcome:
-    """Filter by the reward model's scores."""
-    return await run_filter(run, Potential(run))
+    """Filter by the reward model's scores, all particles together or in waves."""
+    potential = Potential(run)
+    return await (run_filter(run, potential) if run.options.waves == 1 else run_waves(run, potential))
 
 
 def votes(options: SearchOptions) -> AnswerSelection:
@@ -35,6 +37,6 @@ EPF = Method(
     "epf",
     "entropic particle filtering: annealed resampling, optional look-ahead",
     run_epf,
-    own=ANNEALING | RESAMPLING | LOOK_AHEAD | {"odds_power", "slopes"},
+    own=ANNEALING | RESAMPLING | LOOK_AHEAD | {"odds_power", "slopes", "waves", "certainty"},
     votes=votes,
 )

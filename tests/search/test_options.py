@@ -29,6 +29,7 @@ BAD = [
     ),
     *(("odds_power", value) for value in (-0.01, 10.01, math.nan, None)),
     *(("slopes", value) for value in (1.0, (-0.01,), (10.01,), (1.0, math.nan), ("1",), (1.0,) * (MAX_STEPS + 1))),
+    *(("waves", value) for value in (0, MAX_PARTICLES + 1, 1.5, None)),
     *(("horizon", value) for value in (0, 2.0)),
     *(("beam_width", value) for value in (0, MAX_PARTICLES + 1, 2.0, None)),
     *((name, value) for name in ("resample_finished", "entropy_zscore") for value in (1, None)),

@@ -46,6 +46,7 @@ def test_the_ways_are_misread_early_so_early_scores_are_muted() -> None:
 def test_few_searches_confirm_nothing_and_the_defaults_stay() -> None:
     profile, _, notes = learned(30, 30)
     assert (profile.options, profile.confidence) == ({}, None)
+    assert notes[-2] == "There are too few searches to compare numbers of particles: N = 8."
     assert notes[-1].startswith("There is no confidence map. Only ")
 
 
