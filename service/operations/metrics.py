@@ -264,6 +264,7 @@ class _SearchObserver:
         self._method = method
         self._n_particles = 0
         self._counted_prompt = False
+        self._n_generated = 0
         self.n_discarded = 0
         """Tokens in no final particle. These are all tokens as long as the search has no result."""
 
@@ -276,14 +277,20 @@ class _SearchObserver:
                 self._metrics.tokens.labels("prompt").inc(event.prompt_tokens or 0)
             case StepTaken():
                 self.n_discarded += event.n_tokens
-                self._metrics.tokens.labels("generated").inc(event.n_tokens)
+                self._count(event.n_tokens)
             case Resampled() if self._n_particles > 1:
                 self._metrics.observe_round(self._method, event.record, self._n_particles)
             case Answered():
                 self.n_discarded = event.result.usage.discarded_tokens
+                self._count(event.result.usage.generated_tokens - self._n_generated)
                 if not self._counted_prompt:
                     self._metrics.tokens.labels("prompt").inc(event.result.usage.prompt_tokens)
                 self._metrics.observe_result(event.result)
+
+    def _count(self, n_tokens: int) -> None:
+        """Count generated tokens; those of steps that nobody took come with the result."""
+        self._n_generated += n_tokens
+        self._metrics.tokens.labels("generated").inc(n_tokens)
 
 
 class _WithoutCreated:

@@ -31,7 +31,7 @@ from tests.service.serving import client_of, served
 
 PROBLEM = "There are 45 birds on a wire. 17 fly away. How many are left?"
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-BODY = {"problem": PROBLEM, "n_particles": 4, "seed": 1}
+BODY = {"problem": PROBLEM, "n_particles": 4, "seed": 1, "run_ahead": False}
 
 
 class Recorded:
