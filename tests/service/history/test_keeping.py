@@ -147,6 +147,18 @@ def test_limits_without_a_file_are_refused() -> None:
         create_app(ScriptedGenerator(), ScriptedRewardModel(), Settings(store_limits=StoreLimits(max_searches=3)))
 
 
+def test_lower_limits_apply_from_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        for i in range(3):
+            await solved(client, f"Problem {i}")
+
+    asking(kept(tmp_path), ask)
+    monkeypatch.setenv("EPF_STORE", str(tmp_path / "searches.db"))
+    monkeypatch.setenv("EPF_STORE_LIMITS__MAX_SEARCHES", "1")
+    assert [one["problem"] for one in asking(Settings(), listed)] == ["Problem 2"]
+    assert b"Problem 1" not in on_disk(tmp_path)
+
+
 def columns(i: int, caller: str = "alice", started_s: float = 0.0) -> dict[str, object]:
     """A row of the file."""
     return {
