@@ -5,6 +5,7 @@ generator's weights. A stage whose result is in the folder is not repeated; the 
 """
 
 import argparse
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from epf.training.plain.recipe import VOCABULARY, Recipe, reward_model_recipe
 from epf.training.plain.reward_model.rows import batches
 from epf.training.plain.reward_model.samples import write_samples
 from epf.training.plain.train import AVERAGED, train
-from epf.training.publish import publish
+from epf.training.publish import TOKENIZER_FILES, publish
 from epf.training.quantize import quantize_directory
 from epf.training.reward_model.train import train_on
 from epf.training.tokenizer import save_tokenizer, train_tokenizer
@@ -31,13 +32,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--gsm8k", type=Path, help="JSON Lines file of GSM8K's training problems; default: from the hub")
     parser.add_argument("--out", type=Path, default=Path("runs/plain"), help="folder for everything, the pair in OUT/pair")
+    parser.add_argument("--start", type=Path, help="folder of a generator that an earlier run published, if OUT has no state")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="optimiser steps; three quarters at the full rate")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     args = parser.parse_args()
     mixture = Mixture(list(templates(args.gsm8k)))
     recipe = replace(Recipe(), steps=args.steps, decay_from=args.steps * 3 // 4, seed=args.seed)
-    tokenizer = _tokenizer(args.out / "tokenizer", mixture, recipe)
-    train(tokenizer, mixture, args.out / "generator", recipe)
+    tokenizer = _tokenizer(args.out / "tokenizer", mixture, recipe, args.start)
+    train(tokenizer, mixture, args.out / "generator", recipe, args.start)
     averaged, pair = args.out / "generator" / AVERAGED, args.out / "pair"
     publish(averaged, args.out / "tokenizer", pair / "generator", "plain-generator")
 
@@ -60,9 +62,13 @@ def main() -> None:
     quantize_directory(pair / "reward_model")
 
 
-def _tokenizer(folder: Path, mixture: Mixture, recipe: Recipe) -> Tokenizer:
+def _tokenizer(folder: Path, mixture: Mixture, recipe: Recipe, start: Path | None) -> Tokenizer:
     path = folder / "tokenizer.json"
-    if not path.exists():
+    if not path.exists() and start is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in TOKENIZER_FILES:
+            shutil.copyfile(start / name, folder / name)
+    elif not path.exists():
         rng = np.random.default_rng(recipe.seed)
         drawn = (mixture.draw(rng, recipe.max_lines) for _ in range(_TOKENIZER_PROBLEMS))
         save_tokenizer(train_tokenizer(drawn, VOCABULARY), folder)

@@ -3,6 +3,9 @@
 Muon trains the matrices and AdamW the rest (:mod:`epf.training.loop`). What ships is the exponential moving average of the
 weights, which is ready at any step. The state on disk is complete: a run that was killed goes on as if it had not been.
 
+A run can also start from a generator that an earlier one published, in 16 or 8 bits: at its step, with fresh optimisers. So a
+training of many hours moves to another machine.
+
 The averaged model is written in 16 bits whenever the state is, so that it can be published and measured while training goes on:
 
     python -m epf.training.publish runs/plain/generator/average runs/plain/tokenizer OUT plain-generator
@@ -14,18 +17,25 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
+from epf.engines.onnx.config import read_json
+from epf.training.export import WEIGHTS
 from epf.training.loop import mixed_precision, optimizers, rate_factor
 from epf.training.plain.batches import IGNORED, batches
 from epf.training.plain.mixture import Mixture
 from epf.training.plain.recipe import Recipe, generator_config
+from epf.training.restore import restore
+from epf.training.tensor_file import read_tensors
 
 AVERAGE = 0.998
 """Share of the old average that stays at each step."""
 AVERAGED = "average"
+TRAINED_STEPS = "trained_steps"
+"""Where the configuration of an averaged model keeps its number of steps."""
 SAVE_EVERY_S = 300.0
 LOG_EVERY = 20
 
@@ -47,8 +57,8 @@ class Trainer:
         """The file of the state."""
         return self.folder / "state.pt"
 
-    def load(self) -> None:
-        """Continue from the state on disk if there is one."""
+    def load(self, start: Path | None = None) -> None:
+        """Continue from the state on disk, or else from the generator in ``start``, if there is one."""
         if self.path.exists():
             state = torch.load(self.path, map_location=self.device, weights_only=True)
             self.model.load_state_dict(state["model"])
@@ -56,6 +66,11 @@ class Trainer:
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
             self.step = state["step"]
+        elif start is not None:
+            weights = restore(read_tensors(start / WEIGHTS), np.float32)
+            self.model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
+            self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
+            self.step = read_json(start / "config.json")[TRAINED_STEPS]
 
     def save(self) -> None:
         """Write the state and the averaged model; each file replaces its predecessor only when it is complete."""
@@ -69,6 +84,7 @@ class Trainer:
         torch.save(state, partial)
         os.replace(partial, self.path)
         model = LlamaForCausalLM(self.model.config)
+        setattr(model.config, TRAINED_STEPS, self.step)
         model.load_state_dict({name: value.cpu() for name, value in self.average.items()}, strict=False)
         model.tie_weights()
         with TemporaryDirectory(dir=self.folder) as written:
@@ -85,11 +101,14 @@ class Trainer:
             self.average[name].lerp_(value, share)
 
 
-def train(tokenizer: Tokenizer, mixture: Mixture, folder: Path, recipe: Recipe) -> None:
-    """Train up to ``recipe.steps``. ``folder`` receives ``state.pt``, ``log.jsonl`` and the averaged model in ``average``."""
+def train(tokenizer: Tokenizer, mixture: Mixture, folder: Path, recipe: Recipe, start: Path | None = None) -> None:
+    """Train up to ``recipe.steps``, from the state in ``folder``, from the generator in ``start``, or from nothing.
+
+    ``folder`` receives ``state.pt``, ``log.jsonl`` and the averaged model in ``average``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(tokenizer, folder, recipe)
-    trainer.load()
+    trainer.load(start)
     backbone = torch.compile(trainer.model.model, dynamic=True)
     began, saved, n_tokens, losses = time.perf_counter(), time.perf_counter(), 0, []
     stream = batches(tokenizer, mixture, recipe, trainer.step)

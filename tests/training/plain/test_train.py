@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from epf.engines.onnx.config import read_json
 from epf.training.plain.gsm8k.tracer import template_of
 from epf.training.plain.mixture import Mixture
-from epf.training.tokenizer import train_tokenizer
+from epf.training.tokenizer import save_tokenizer, train_tokenizer
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the extra `train` has it")
 load_file = pytest.importorskip("safetensors.torch", reason="safetensors is not installed; the extra `train` has it").load_file
@@ -17,7 +18,9 @@ pytest.importorskip("transformers", reason="transformers is not installed; the e
 
 from epf.training.plain.batches import batches  # noqa: E402
 from epf.training.plain.recipe import Recipe  # noqa: E402
-from epf.training.plain.train import AVERAGED, train  # noqa: E402
+from epf.training.plain.train import AVERAGED, TRAINED_STEPS, Trainer, train  # noqa: E402
+from epf.training.publish import publish  # noqa: E402
+from epf.training.quantize import quantize_directory  # noqa: E402
 
 RECIPE = Recipe(steps=4, decay_from=3, warmup=2, batch_size=2)
 
@@ -54,3 +57,21 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(mixture: Mixture,
     whole, parts = (load_file(tmp_path / name / AVERAGED / "model.safetensors") for name in ("whole", "parts"))
     for name, values in whole.items():
         torch.testing.assert_close(values, parts[name], rtol=1e-2, atol=1e-4, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_starts_from_a_generator_that_another_one_published(
+    mixture: Mixture, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    save_tokenizer(tokenizer, tmp_path / "tokenizer")
+    train(tokenizer, mixture, tmp_path / "first", RECIPE)
+    average, start = tmp_path / "first" / AVERAGED, tmp_path / "start"
+    publish(average, tmp_path / "tokenizer", start, "plain-generator")
+    quantize_directory(start)
+    trainer = Trainer(tokenizer, tmp_path / "second", RECIPE)
+    trainer.load(start)
+    assert trainer.step == RECIPE.steps == read_json(start / "config.json")[TRAINED_STEPS]
+    for name, values in load_file(average / "model.safetensors").items():
+        wide = values.float()
+        torch.testing.assert_close(trainer.average[name], wide, rtol=0, atol=float(wide.abs().max()) / 127, msg=name)
