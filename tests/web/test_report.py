@@ -23,6 +23,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with its page next to it."""
     directory = tmp_path_factory.mktemp("report") / "run"
     asked = (
+        "--generator",
+        "stories",
         "--dataset",
         "synthetic",
         "--limit",
