@@ -19,10 +19,10 @@ from benchmarks.output import RESULTS, save
 from benchmarks.pair import score_all
 from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.labels import step_labels
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.calibration import CLIP, Calibration, expected_calibration_error, fit, reliability
 from epf.reward_models.embedded import EmbeddedRewardModel
-from epf.training.reward_model.labels import step_labels
 from epf.training.reward_model.samples import sample_many
 
 SEED = 11

@@ -22,12 +22,12 @@ import numpy as np
 from benchmarks.output import RESULTS, save
 from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.labels import step_labels
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.calibration import expected_calibration_error
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search.answers.extract import final_answer
-from epf.training.reward_model.labels import step_labels
 from epf.training.reward_model.samples import sample_many
 
 Solutions = list[list[tuple[str, ...]]]

@@ -98,6 +98,11 @@ def _budgets(text: str) -> tuple[int, ...]:
     help="Number of problems whose first searches run alone, to measure their latency.",
 )
 @click.option(
+    "--exact-labels",
+    is_flag=True,
+    help="Also search with a reward model that knows which steps are right, as a ceiling; for the set synthetic.",
+)
+@click.option(
     "--compare",
     nargs=2,
     type=click.Path(path_type=Path),
@@ -130,6 +135,7 @@ def evaluate(
     limit: int | None,
     concurrency: int,
     timed: int,
+    exact_labels: bool,
     compare: tuple[Path, Path] | None,
     ray: str | None,
     workers: int | None,
@@ -173,6 +179,7 @@ def evaluate(
         columns=columns or {},
         has_reward_model=settings.has_reward_model,
         profile=settings.profile,
+        exact_labels=exact_labels,
     )
     cluster = None if ray is None else Cluster(ray, workers, worker_gpus)
     load_models = context.obj or partial(announced_models if cluster is None else open_models, settings)

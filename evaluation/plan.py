@@ -16,11 +16,14 @@ from epf.core.generator import Abilities
 from epf.problem_sets.problem import Problem
 from epf.search.methods import METHODS
 from epf.search.methods.epf import EPF
+from epf.search.methods.pf import PF
 from epf.search.options import SearchOptions
 from epf.search.profile.profile import Profile
 from epf.search.runner import SEED_BITS, SearchRequest, check_scored, is_able, resolve_options
 
 ALL = "all"
+EXACT_LABELS = "pf with exact labels"
+"""Name of the ceiling in rows and tables: particle filtering whose reward model knows which steps are right."""
 Key = tuple[str, str, int, int]
 """Problem, method, budget and seed of one row."""
 
@@ -48,7 +51,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One search. If it is ``alone``, nothing else runs meanwhile and it shares no draws, so that its time can be measured."""
+    """One search. If it is ``alone``, nothing else runs meanwhile and it shares no draws, so that its time can be measured.
+
+    If it is ``exact``, exact labels score its steps.
+    """
 
     problem: Problem
     name: str
@@ -56,6 +62,7 @@ class Task:
     seed: int
     options: SearchOptions
     alone: bool
+    exact: bool = False
 
     @property
     def request(self) -> SearchRequest:
@@ -78,6 +85,7 @@ class Plan:
         seeds: number of searches per problem and cell.
         timed: number of problems, from the first, whose searches with the first seed run alone.
         left_out: a message for each combination of method and budget that the method refuses.
+        ceilings: cells whose steps are scored by exact labels; they are reported as ceilings only, and never timed.
     """
 
     problems: tuple[Problem, ...]
@@ -85,11 +93,17 @@ class Plan:
     seeds: int
     timed: int
     left_out: tuple[str, ...] = ()
+    ceilings: tuple[Cell, ...] = ()
 
     @property
     def n_tasks(self) -> int:
         """Total number of searches."""
-        return len(self.problems) * len(self.cells) * self.seeds
+        return len(self.problems) * (len(self.cells) + len(self.ceilings)) * self.seeds
+
+    @property
+    def names(self) -> frozenset[tuple[str, int]]:
+        """Method and budget of each cell, ceilings included."""
+        return frozenset((cell.contender.name, cell.budget) for cell in (*self.cells, *self.ceilings))
 
     def alone(self) -> Iterator[Task]:
         """Yield the searches that run one at a time, before all others, problem by problem.
@@ -111,8 +125,11 @@ class Plan:
         cells = sorted(self.cells, key=lambda cell: -cell.budget)
         for seed in range(self.seeds):
             for i, problem in enumerate(self.problems):
-                if seed > 0 or i >= self.timed:
-                    yield [_task(problem, cell, seed, alone=False) for cell in cells]
+                shared = cells if seed > 0 or i >= self.timed else []
+                tasks = [_task(problem, cell, seed, alone=False) for cell in shared]
+                tasks += [replace(_task(problem, cell, seed, alone=False), exact=True) for cell in self.ceilings]
+                if tasks:
+                    yield tasks
 
 
 def read_contenders(text: str) -> tuple[Contender, ...]:
@@ -141,17 +158,18 @@ def make_plan(
     options: Mapping[str, Any],
     has_reward_model: bool = True,
     profile: Profile | None = None,
+    exact_labels: bool = False,
 ) -> Plan:
     """Plan every problem with every contender, budget and seed; ``options`` apply to all methods that read them.
 
     A ``profile`` holds options of ``epf`` which neither ``options`` nor a contender sets.
 
     A budget is a number of particles. A method with a fixed number of particles has that budget only. Without a reward model,
-    ``ALL`` leaves out the methods that need one.
+    ``ALL`` leaves out the methods that need one. With ``exact_labels`` each budget above 1 has a ceiling.
 
     Raises:
-        InvalidRequest: a method refuses every budget or needs a reward model, which is missing, no method reads an option, or
-            an option is out of its range.
+        InvalidRequest: a method refuses every budget or needs a reward model, which is missing, no method reads an option,
+            an option is out of its range, or exact labels of a problem are not known.
     """
     left_out: list[str] = []
     if not has_reward_model:
@@ -178,7 +196,17 @@ def make_plan(
         if cells[-1:] == [] or cells[-1].contender != contender:
             raise InvalidRequest(refused[0], param="methods")
         left_out += refused
-    return Plan(tuple(problems), tuple(cells), seeds, timed, tuple(left_out))
+    ceilings = _ceilings(problems, budgets, options) if exact_labels else ()
+    return Plan(tuple(problems), tuple(cells), seeds, timed, tuple(left_out), ceilings)
+
+
+def _ceilings(problems: Sequence[Problem], budgets: Sequence[int], options: Mapping[str, Any]) -> tuple[Cell, ...]:
+    if any(problem.is_right_so_far is None for problem in problems):
+        message = "Exact labels need problems whose right steps are known, which are those of the set synthetic: leave out"
+        raise InvalidRequest(f"{message} --exact-labels.", param="exact_labels")
+    shared = {name: value for name, value in options.items() if PF.reads(name)}
+    chosen = [SearchOptions(**{**shared, "method": PF.name, "n_particles": budget}) for budget in budgets if budget > 1]
+    return tuple(Cell(Contender(EXACT_LABELS, one), one.n_particles, resolve_options(PF, one)) for one in chosen)
 
 
 def without_unable(plan: Plan, abilities: Abilities) -> tuple[Plan, str]:

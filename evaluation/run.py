@@ -49,6 +49,7 @@ class Evaluation:
         models: what identifies the generator and the reward model in ``run.json``.
         has_reward_model: whether there is a reward model.
         profile: profile of these models, with options of ``epf``; None without one.
+        exact_labels: whether to search with exact labels too, as a ceiling; for problems whose right steps are known.
         columns: the columns of the file or of the set on the hub that hold ``problem``, ``answer`` and ``id``, where they have
             other names.
     """
@@ -65,6 +66,7 @@ class Evaluation:
     columns: Mapping[str, str] = field(default_factory=dict)
     has_reward_model: bool = True
     profile: Profile | None = None
+    exact_labels: bool = False
 
 
 class WrittenReport(NamedTuple):
@@ -91,7 +93,8 @@ class Run:
     @property
     def is_complete(self) -> bool:
         """Whether every search of the plan has its row."""
-        return len(self._store.rows) >= self.plan.n_tasks
+        names = self.plan.names
+        return sum((row.method, row.budget) in names for row in self.rows) >= self.plan.n_tasks
 
     def fit(self, searchers: Sequence[Searcher]) -> list[str]:
         """Leave out the methods that the models of this process cannot serve and that nobody named; a message about them.
@@ -174,6 +177,7 @@ def open_run(evaluation: Evaluation) -> Iterator[Run]:
         options=evaluation.options,
         has_reward_model=evaluation.has_reward_model,
         profile=evaluation.profile,
+        exact_labels=evaluation.exact_labels,
     )
     settings = run_settings(plan, evaluation.options, dataset=evaluation.dataset, models=evaluation.models, version=VERSION)
     with open_store(evaluation.directory, settings) as store:

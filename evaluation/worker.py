@@ -7,6 +7,7 @@ from typing import Protocol
 from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, RewardModelError, SearchServiceError
 from epf.core.generator import Abilities, Generator, abilities_of
 from epf.core.reward_model import RewardModel
+from epf.evaluation.exact_labels import ExactLabels
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.plan import Task
 from epf.evaluation.rows import Failure, ModelNames, Row, failed_row, row_of
@@ -82,13 +83,16 @@ class Worker:
             if isinstance(event, StepTaken):
                 n_generated += event.n_tokens
 
+        scored_by: RewardModel | None = self._models.reward_model if task.alone else self._reward_model
+        if task.exact:
+            scored_by = ExactLabels(task.problem)
         try:
             result = await runner.search(
                 task.request,
                 generator=self._models.generator if task.alone else self._generator,
-                reward_model=self._models.reward_model if task.alone else self._reward_model,
+                reward_model=scored_by,
                 checker=self._models.checker,
-                confidence=self._models.confidence,
+                confidence=None if task.exact else self._models.confidence,
                 emit=count,
             )
             right = [
@@ -104,7 +108,7 @@ class Worker:
         except Exception as error:  # an unexpected error of one search must not end the others
             message = f"{type(error).__name__}: {error}"
             return failed_row(task, Failure(SearchServiceError.code, message, retryable=True), n_generated)
-        return row_of(task, result, correct=correct, right=tuple(right), models=self.models)
+        return row_of(task, result, correct=correct, right=tuple(right), models=None if task.exact else self.models)
 
     async def _is_right(self, answer: str | None, gold: str) -> bool:
         return answer is not None and await self._models.checker.equal(gold, answer)

@@ -6,8 +6,8 @@ it states none; without ``answer``, what it finds in ``solution``.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,11 +21,15 @@ _MAX_PLACES = 50
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem: its id in the rows of a run, its text, and its gold answer."""
+    """A problem: its id in the rows of a run, its text, and its gold answer.
+
+    ``is_right_so_far`` states whether the steps of a partial solution are all right, where that is known; None elsewhere.
+    """
 
     id: str
     text: str
     gold: str
+    is_right_so_far: Callable[[tuple[str, ...]], bool] | None = field(default=None, compare=False, repr=False)
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from epf.core.extras import import_extra
 from epf.problem_sets.columns import USUAL, Columns
 from epf.problem_sets.files import ENDINGS, SourceRow, is_data_file, read_rows
 from epf.problem_sets.problem import Problem, read_problem, with_ids
+from epf.problem_sets.synthetic.labels import is_right_so_far
 from epf.problem_sets.synthetic.problems import problems
 
 DATA = Path(__file__).parent / "data"
@@ -112,7 +114,10 @@ def _synthetic(limit: int | None) -> list[Problem]:
     """Stories of 4 to 8 steps whose graphs of quantities are held out from the embedded pair's training."""
     n = N_SYNTHETIC if limit is None else min(limit, N_SYNTHETIC)
     found = enumerate(islice(problems(SYNTHETIC_SEED, "test", 4, 8), n), start=1)
-    return [Problem(f"synthetic-{number}", problem.text, str(problem.answer)) for number, problem in found]
+    return [
+        Problem(f"synthetic-{number}", problem.text, str(problem.answer), partial(is_right_so_far, problem))
+        for number, problem in found
+    ]
 
 
 PROBLEM_SETS: Mapping[str, Callable[[int | None], list[Problem]]] = MappingProxyType(

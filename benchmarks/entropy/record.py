@@ -25,12 +25,12 @@ from epf.engines.onnx.pairs import STORIES
 from epf.entropy.core.information import entropy, log_softmax
 from epf.entropy.traces import Trace
 from epf.generators.embedded import EmbeddedGenerator
+from epf.problem_sets.synthetic.labels import step_labels
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import Particle, SearchOptions, asolve
 from epf.search.smc.weights import logit
-from epf.training.reward_model.labels import step_labels
 
 PROBLEM_SEED = 8_000_001
 

@@ -2,7 +2,7 @@
 
 A search can fail in two ways: none of its final particles is right, or one is and another answer is selected. *Any right* keeps
 the two apart. *Selection efficiency* is (accuracy - one sample) / (any right - one sample): 0 selects no better than one random
-sample, 1 never misses a right particle.
+sample, 1 never misses a right particle. A filter with *exact labels* shows what a perfect reward model would give.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epf.evaluation.report.grid import CellName, Grid
+from epf.evaluation.report.grid import CellName, Grid, grid_of
 from epf.evaluation.report.statistics import FloatArray, Interval, accuracy
 from epf.evaluation.rows import Row
 from epf.evaluation.unselected import unselected_cell
@@ -22,6 +22,7 @@ class CellCeiling:
     """One method at one budget.
 
     Attributes:
+        right: share of searches with the right answer.
         any_right: share of searches in which at least one final particle has the right answer.
         missed: ``any_right`` minus accuracy.
         efficiency: selection efficiency, at most 1; None if one sample is not known, or right as often as any.
@@ -29,6 +30,7 @@ class CellCeiling:
 
     method: str
     budget: int
+    right: float
     any_right: Interval
     missed: float
     efficiency: float | None
@@ -41,7 +43,7 @@ class Ceilings:
     Attributes:
         one_sample: share of single samples that are right; None if every search selects among its solutions.
         sampled_by: the cell whose solutions these are.
-        cells: methods and budgets.
+        cells: methods and budgets; at the end those of searches with exact labels.
     """
 
     one_sample: Interval | None
@@ -49,8 +51,11 @@ class Ceilings:
     cells: tuple[CellCeiling, ...]
 
 
-def ceilings(grid: Grid, cells: Sequence[CellName]) -> Ceilings | None:
-    """Ceilings of the cells. Returns None without searches, and for rows of versions that did not count right particles."""
+def ceilings(grid: Grid, cells: Sequence[CellName], exact: Sequence[Row] = ()) -> Ceilings | None:
+    """Ceilings of the cells, and of the rows of searches with ``exact`` labels, on the problems and seeds that these have.
+
+    Returns None without searches, and for rows of versions that did not count right particles.
+    """
     if not grid.rows or any(row.n_right is None for row in grid.rows):
         return None
     by_cell: dict[CellName, list[Row]] = defaultdict(list)
@@ -61,15 +66,22 @@ def ceilings(grid: Grid, cells: Sequence[CellName]) -> Ceilings | None:
     return Ceilings(
         one_sample=None if one is None else accuracy(one),
         sampled_by=None if source is None else f"{source[0]} at {source[1]}",
-        cells=tuple(_cell(grid, cell, by_cell[cell], one) for cell in cells),
+        cells=(*(_cell(grid, cell, by_cell[cell], one) for cell in cells), *_exact(exact, one)),
     )
+
+
+def _exact(rows: Sequence[Row], one: FloatArray | None) -> list[CellCeiling]:
+    cells = sorted({(row.method, row.budget) for row in rows})
+    grid = grid_of(rows, cells)
+    found = [(cell, [row for row in grid.rows if (row.method, row.budget) == cell]) for cell in cells]
+    return [_cell(grid, cell, mine, one) for cell, mine in found if mine]
 
 
 def _cell(grid: Grid, cell: CellName, rows: Sequence[Row], one: FloatArray | None) -> CellCeiling:
     any_right, right = _by_problem(rows, whole=True), float(grid.right[cell].mean())
     top, low = float(any_right.mean()), None if one is None else float(one.mean())
     efficiency = None if low is None or top <= low else (right - low) / (top - low)
-    return CellCeiling(*cell, accuracy(any_right), top - right, efficiency)
+    return CellCeiling(*cell, right, accuracy(any_right), top - right, efficiency)
 
 
 def _by_problem(rows: Sequence[Row], *, whole: bool) -> FloatArray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from epf.evaluation.plan import EXACT_LABELS
 from epf.evaluation.report.calibration import Calibration, calibration
 from epf.evaluation.report.ceilings import Ceilings, ceilings
 from epf.evaluation.report.confidence import Confidence, confidence
@@ -128,7 +129,7 @@ def report_of(rows: Sequence[Row], cells: Sequence[CellName]) -> Report:
         counted_wrong=dict(Counter(row.error.code for row in grid.rows if row.error)),
         advice=None if is_empty else _advice(grid),
         cells=() if is_empty else tuple(_cell(grid, cell) for cell in cells),
-        ceilings=ceilings(grid, cells),
+        ceilings=ceilings(grid, cells, [row for row in rows if row.method == EXACT_LABELS]),
         same_budget=() if is_empty else tuple(_same_budget(grid)),
         same_tokens=() if is_empty else tuple(_same_tokens(grid)),
         rounds=() if is_empty else tuple(round_ for method in grid.methods for round_ in _rounds(grid, method)),

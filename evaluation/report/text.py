@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from epf.evaluation.plan import EXACT_LABELS
 from epf.evaluation.report.figures import Comparison, Report
 from epf.evaluation.report.statistics import N_RESAMPLES, Interval
 
@@ -136,6 +137,7 @@ def _ceilings(report: Report) -> str:
         (
             cell.method,
             cell.budget,
+            f"{100 * cell.right:.1f}",
             percent(cell.any_right),
             f"{100 * cell.missed:.1f}",
             "" if cell.efficiency is None else f"{100 * cell.efficiency:.0f}",
@@ -152,7 +154,9 @@ def _ceilings(report: Report) -> str:
             "the gain of the answer over one sample, as a share of the gain of any right over one sample. A filter also raises "
             "any right above that of independent samples."
         )
-    header = ("method", "budget", "any right in %", "missed", "selection efficiency in %")
+    if any(cell.method == EXACT_LABELS for cell in found.cells):
+        note += f" *{EXACT_LABELS}* is particle filtering whose reward model knows which steps are right."
+    header = ("method", "budget", "right in %", "any right in %", "missed", "selection efficiency in %")
     return "## Ceilings\n\n" + note + "\n\n" + table(header, rows)
 
 

@@ -52,7 +52,7 @@ def test_rows_that_did_not_count_right_particles_have_no_ceilings() -> None:
 def test_the_page_shows_them() -> None:
     page = markdown(report_of(made(), CELLS), SETTINGS, (), {})
     assert "## Ceilings" in page
-    assert "| epf | 4 | 75.0 (" in page
+    assert "| epf | 4 | 50.0 | 75.0 (" in page
     assert "| 25.0 | 50 |" in page
     assert "(self_consistency at 4)" in page
     assert "## Ceilings" not in markdown(report_of(made(None), CELLS), SETTINGS, (), {})

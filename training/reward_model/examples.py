@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from epf.problem_sets.synthetic.labels import right_characters
 from epf.problem_sets.synthetic.problem import SEPARATOR, SyntheticProblem
 from epf.problem_sets.synthetic.problems import problem
-from epf.training.reward_model.labels import right_characters
 from epf.training.reward_model.mistakes import mistaken
 from epf.training.tokenizer import SPECIALS, prompt, token_id
 

@@ -25,6 +25,11 @@ def step_labels(problem: SyntheticProblem, steps: tuple[str, ...]) -> list[bool]
     return labels
 
 
+def is_right_so_far(problem: SyntheticProblem, steps: tuple[str, ...]) -> bool:
+    """Whether all of these steps, at least one, are right."""
+    return step_labels(problem, steps)[-1]
+
+
 def right_characters(problem: SyntheticProblem, steps: tuple[str, ...]) -> list[int]:
     """Return for each step the number of its leading characters that are right; all of them if the step is right."""
     right, counts = True, []

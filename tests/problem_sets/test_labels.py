@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from epf.problem_sets.synthetic.labels import right_characters, step_labels
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.problem_sets.synthetic.problems import problem
-from epf.training.reward_model.labels import right_characters, step_labels
 from epf.training.reward_model.mistakes import mistaken
 
 PROBLEM = SyntheticProblem("...", ("3 * 4 = 12.", "12 - 5 = 7."), 7)
