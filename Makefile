@@ -33,7 +33,7 @@ SLOW := --numprocesses auto --dist loadgroup -m slow
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train calibrate-confidence train-plain constraints tools clean
+.PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train tune-stories calibrate-confidence train-plain constraints tools clean
 .PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-examples docs-figures
 
 help: ## List these targets
@@ -106,6 +106,13 @@ check: lint lint-web site test coverage test-slow test-web test-vllm check-real 
 train: $(TRAIN) ## Repeat the training of the pair stories (needs torch, in an environment of its own)
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
 	$(TRAIN_VENV)/bin/python -m epf.training.reward_model
+
+# Problems that no benchmark measures, so that what is learned from them can be measured.
+tune-stories: $(DEV) ## Learn the profile of the embedded pair stories (half an hour)
+	mkdir -p runs
+	$(VENV)/bin/python -c "import json; from itertools import islice; from epf.problem_sets.synthetic.problems import problems; \
+	[print(json.dumps({'problem': p.text, 'answer': p.answer})) for p in islice(problems(555001, 'test', 4, 8), 600)]" > runs/tuning.jsonl
+	nice $(VENV)/bin/epf tune --generator stories --dataset runs/tuning.jsonl --out engines/onnx/weights/stories/profile.json
 
 GSM8K ?=
 train-plain: $(TRAIN) ## Train the pair plain, or go on with it: make train-plain GSM8K=train.jsonl (default: from the hub)

@@ -58,7 +58,7 @@ def identities(settings: Settings) -> dict[str, dict[str, Any]]:
     generator, reward_model = settings.generator, settings.models.reward_model
     assert isinstance(reward_model, RewardModelOptions), "settings hold options"
     confidence = {} if settings.confidence is None else {"confidence": {"file": str(settings.confidence)}}
-    profile = {} if settings.profile is None else {"profile": dict(settings.profile.options)}
+    profile = {} if settings.learned is None else {"profile": dict(settings.learned.options)}
     prompting = {"system_prompt": generator.system_prompt, "examples": generator.examples and str(generator.examples)}
     return {
         "generator": {

@@ -178,7 +178,7 @@ def evaluate(
         models=identities(settings),
         columns=columns or {},
         has_reward_model=settings.has_reward_model,
-        profile=settings.profile,
+        profile=settings.learned,
         exact_labels=exact_labels,
     )
     cluster = None if ray is None else Cluster(ray, workers, worker_gpus)

@@ -45,7 +45,7 @@ def prepare(
         InvalidRequest: a setting or an option is not valid.
     """
     settings = read_settings(**named)
-    options = with_defaults(given, settings.search, has_reward_model=settings.has_reward_model, profile=settings.profile)
+    options = with_defaults(given, settings.search, has_reward_model=settings.has_reward_model, profile=settings.learned)
     check_scored(METHODS[options.method], settings.has_reward_model)
     return options, loaded(load_models or partial(announced_models, settings), notices)
 

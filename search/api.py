@@ -150,12 +150,15 @@ def _request(
 ) -> tuple[SearchRequest, AbstractAsyncContextManager[tuple[Generator, RewardModel | None]]]:
     """The search, and the models to open for it."""
     from epf.search.pair import named_pair
+    from epf.search.profile.shipped import shipped_profile
 
     generator, reward_model, tokenizer, family = given
     models = named_pair(generator, reward_model, tokenizer=tokenizer, family=family)
     chosen = {**({} if options is None else options.chosen()), **choices}
-    chosen = {"method": runner.default_method(models.has_reward_model), **chosen}
-    request = resolve_request(problem, SearchOptions(**chosen), prompt=tuple(prompt))
+    resolved = runner.with_defaults(
+        chosen, SearchOptions(), has_reward_model=models.has_reward_model, profile=shipped_profile(models)
+    )
+    request = resolve_request(problem, resolved, prompt=tuple(prompt))
     runner.check_scored(request.method, models.has_reward_model)
     return request, models.open(scored=request.method.needs_reward_model)
 

@@ -29,6 +29,7 @@ from epf.search.options import SearchOptions
 from epf.search.pair import Pair, paired
 from epf.search.profile.file import load_profile
 from epf.search.profile.profile import Profile
+from epf.search.profile.shipped import shipped_profile
 from epf.service.access.digests import digests_only
 from epf.service.access.limits import Limits
 from epf.service.effort import EffortParticles
@@ -125,7 +126,7 @@ class Settings(BaseSettings):
     profile: LearnedProfile = Field(
         None,
         description="Profile of these models, written by `epf tune`: defaults for the options of epf, and a confidence map. "
-        "Options that are set elsewhere win, and so does EPF_CONFIDENCE.",
+        "Options that are set elsewhere win, and so does EPF_CONFIDENCE. An embedded pair may have its own.",
     )
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
         {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."
@@ -241,6 +242,11 @@ class Settings(BaseSettings):
     def has_reward_model(self) -> bool:
         """Whether there is a reward model for this generator."""
         return self.models.has_reward_model
+
+    @property
+    def learned(self) -> Profile | None:
+        """The profile that is named, or the one that ships with an embedded pair."""
+        return self.profile or shipped_profile(self.models)
 
     @property
     def models(self) -> Pair:

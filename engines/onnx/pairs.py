@@ -35,6 +35,11 @@ class ShippedPair:
         """File of the confidence map, which does not exist before one is fitted."""
         return self.directory / "confidence.json"
 
+    @property
+    def profile(self) -> Path:
+        """File of the profile, which does not exist before one is learned."""
+        return self.directory / "profile.json"
+
     def model_name(self, role: Role) -> str:
         """Name of one of the models, as its ``config.json`` and the service show it."""
         return f"{self.name}-{role.replace('_', '-')}"

@@ -20,8 +20,8 @@ def found(settings: Settings, models: Models) -> list[str]:
         why = "none was asked for" if settings.reward_model.kind else "none was named (--reward-model, EPF_REWARD_MODEL)"
         return [*lines, f"no reward model, since {why}: only {', '.join(names)} and {last} can be used; {method}"]
     lines.append(f"{reward_model_line(settings, scored_by)}; {method}")
-    if settings.profile is not None:
-        lines.append(f"profile of these models: {', '.join(settings.profile.options) or 'the defaults of epf'}")
+    if settings.learned is not None:
+        lines.append(f"profile of these models: {', '.join(settings.learned.options) or 'the defaults of epf'}")
     return lines
 
 

@@ -32,7 +32,7 @@ def resolve(
         InvalidRequest: the method needs a reward model, which is missing, an option is out of range, or the request exceeds a
             limit of the server; ``param`` names the option.
     """
-    options = with_defaults(choices, settings.search, has_reward_model=has_reward_model, profile=settings.profile)
+    options = with_defaults(choices, settings.search, has_reward_model=has_reward_model, profile=settings.learned)
     if options.max_seconds is None:
         options = options.model_copy(update={"max_seconds": settings.search.max_seconds or settings.max_seconds})
     request = resolve_request(problem, options, prompt=prompt)

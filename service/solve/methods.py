@@ -51,7 +51,7 @@ async def list_methods(searches: RunningSearches, settings: ServerSettings) -> M
     scored_by = {} if models.reward_model is None else {"reward_model": models.reward_model.name}
 
     def defaults(**choices: Any) -> SearchOptions:
-        return with_defaults(choices, settings.search, has_reward_model=models.has_reward_model, profile=settings.profile)
+        return with_defaults(choices, settings.search, has_reward_model=models.has_reward_model, profile=settings.learned)
 
     return MethodList(
         default=defaults().method,
