@@ -3,9 +3,10 @@
 ``Form("{A} had {a} {items}. {A} [lost|gave away] {b}. How many are left?", "a:N b:<a", "a-b")`` has a text, the numbers to draw
 and the lines of the solution:
 
-* text: ``[x|y]`` is one of several wordings; ``{A}``, ``{B}``, ``{C}`` are names, ``{he}``, ``{He}``, ``{his}``, ``{him}`` the
-  pronouns of A, ``{items}`` and ``{item}``, ``{items2}``, ``{items3}`` things, ``{box}``, ``{boxes}`` containers; ``{place}``,
-  ``{shop}``, ``{day}``, ``{day2}``, ``{adj}``, ``{adj2}`` are what their names say; other slots are numbers;
+* text: ``[x|y]`` is one of several wordings, the same one wherever the same choice occurs; ``{A}``, ``{B}``, ``{C}`` are names,
+  ``{he}``, ``{He}``, ``{his}``, ``{him}`` the pronouns of A, ``{items}`` and ``{item}``, ``{items2}``, ``{items3}`` things,
+  ``{box}``, ``{boxes}`` containers; ``{place}``, ``{shop}``, ``{day}``, ``{day2}``, ``{adj}``, ``{adj2}`` are what their names say;
+  other slots are numbers;
 * numbers, in order: ``a:N`` draws one of a kind (:data:`KINDS`), ``b:<a`` one below ``a``, ``c=a*b`` computes one;
 * lines: operations on numbers and earlier results, ``s=a-b; s*c``. The last result is the answer.
 """
@@ -22,6 +23,7 @@ from epf.training.plain.problem import PlainProblem, compute, operation_lines, s
 
 _CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou])(?!one\b|uni|use)")
 _STEP = re.compile(r"(?:(\w+)=)?([\w.]+)([-+*/])([\w.]+)")
 _THINGS = (words.THINGS, words.THINGS, words.FOODS, words.PLANTS, words.ANIMALS)
 _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -62,10 +64,12 @@ KINDS: Mapping[str, Draw] = MappingProxyType(
         "Q": _between(2, 80, 0.25),
         "D": _between(21, 1999, 0.05),
         "C": _between(101, 4999, 0.01),
+        "E": _between(1, 199, 0.1),
+        "H": _between(5, 995, 0.01),
     }
 )
 """Kinds of numbers: N of mixed size, S to 12, T to 20, M of two digits, L of three, R round, P a percentage, F a few, Y a year,
-Q, D and C money in steps of 25, 5 and 1 cents."""
+Q, D and C money in steps of 25, 5 and 1 cents, E tenths and H hundredths."""
 
 
 def realise(rng: np.random.Generator, form: Form) -> PlainProblem:
@@ -77,13 +81,15 @@ def realise(rng: np.random.Generator, form: Form) -> PlainProblem:
     values = _numbers(rng, form.numbers)
     lines, answer = _solve(form.lines, values)
     text = form.text
-    while _CHOICE.search(text):
-        text = _CHOICE.sub(lambda match: _pick(rng, match[1].split("|")), text)
+    chosen: dict[str, str] = {}
+    while match := _CHOICE.search(text):
+        text = text.replace(match[0], chosen.setdefault(match[1], _pick(rng, match[1].split("|"))))
     slots = set(_SLOT.findall(text))
     filled: dict[str, str] = _words(rng, slots - values.keys())
     filled |= {name: _written(rng, value, text, name) for name, value in values.items()}
     text = _SLOT.sub(lambda match: filled[match[1]], text)
     text = re.sub(r" +(?=[ ,.;?])", "", text).strip()
+    text = _ARTICLE.sub(r"\1n ", text)
     text = re.sub(r"(^|[.?!] )([a-z])", lambda match: match[1] + match[2].upper(), text)
     return PlainProblem(text, tuple(lines), answer)
 
@@ -138,7 +144,7 @@ def _pick(rng: np.random.Generator, options: list[str] | tuple[str, ...]) -> str
 def _written(rng: np.random.Generator, value: float, text: str, name: str) -> str:
     """Write a number as a text does: mostly in digits, small ones at times in words, thousands at times with a comma."""
     if not value.is_integer():
-        return f"{value:.2f}"
+        return f"{value:.2f}" if f"${{{name}}}" in text else show(value)
     in_sentence = f"${{{name}}}" not in text and not re.search(
         rf"\{{{name}\}}[%:.]\w|[-+*/=x] ?\{{{name}\}}|\{{{name}\}}%", text
     )
