@@ -19,6 +19,7 @@ from tests.processes import running
 
 WIDTH = 120
 PORT = "8000"
+TIMEOUT_S = 120
 PROGRESS = re.compile(r"^step \d+  .*\n", flags=re.MULTILINE)
 PRINTED = re.compile(r"^(?P<code>print\(.*\))  # .*$", flags=re.MULTILINE)
 
@@ -36,7 +37,9 @@ def service(environment: dict[str, str]) -> Iterator[str]:
 
 def printed(command: str, environment: dict[str, str]) -> str:
     """What a shell command prints, without the progress of a search."""
-    done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT_S
+    )
     return PROGRESS.sub("", done.stdout).strip()
 
 
@@ -89,7 +92,7 @@ def with_comments(block: str, environment: dict[str, str]) -> str:
     """A block of Python in which the comment after each ``print`` at the left is what it prints."""
     with service(environment) as port:
         run = [sys.executable, "-c", block.replace(PORT, port)]
-        done = subprocess.run(run, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(run, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT_S)
     lines = iter(done.stdout.splitlines())
     return PRINTED.sub(lambda found: f"{found['code']}  # {next(lines)}", block)
 
