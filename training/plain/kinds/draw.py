@@ -18,15 +18,15 @@ COMPOSED: Mapping[str, Callable[[np.random.Generator], PlainProblem]] = MappingP
 """Kinds that are put together from clauses; the others have forms."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "events": 0.14,
-        "scenes": 0.16,
-        "stories": 0.15,
+        "events": 0.13,
+        "scenes": 0.15,
+        "stories": 0.16,
         "comparisons": 0.11,
-        "groups": 0.11,
-        "money": 0.1,
+        "groups": 0.12,
+        "money": 0.09,
         "times": 0.06,
-        "percent": 0.04,
-        "arithmetic": 0.1,
+        "percent": 0.03,
+        "arithmetic": 0.12,
         "unanswerable": 0.03,
     }
 )

@@ -5,8 +5,8 @@ and the lines of the solution:
 
 * text: ``[x|y]`` is one of several wordings, the same one wherever the same choice occurs; ``{A}``, ``{B}``, ``{C}`` are names,
   ``{he}``, ``{He}``, ``{his}``, ``{him}`` the pronouns of A, ``{items}`` and ``{item}``, ``{items2}``, ``{items3}`` things,
-  ``{box}``, ``{boxes}`` containers; ``{place}``, ``{shop}``, ``{day}``, ``{day2}``, ``{adj}``, ``{adj2}`` are what their names say;
-  other slots are numbers;
+  ``{box}``, ``{boxes}`` containers; ``{place}``, ``{shop}``, ``{day}``, ``{day2}``, ``{adj}``, ``{adj2}`` are what their
+  names say; other slots are numbers;
 * numbers, in order: ``a:N`` draws one of a kind (:data:`KINDS`), ``b:<a`` one below ``a``, ``c=a*b`` computes one;
 * lines: operations on numbers and earlier results, ``s=a-b; s*c``. The last result is the answer.
 """
