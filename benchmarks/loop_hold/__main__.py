@@ -77,7 +77,7 @@ def routes(server: Server) -> dict[str, Any]:
 
 def address(path: str) -> str:
     """A path that the template stands for."""
-    return path.replace("{response_id}", "resp_1")
+    return path.replace("{response_id}", "resp_1").replace("{tool}", "ranking")
 
 
 def attacked(server: Server, command: str, only: str) -> list[dict[str, Any]]:

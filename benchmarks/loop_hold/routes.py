@@ -8,7 +8,8 @@ from benchmarks.loop_hold.bodies import filled, of_any_route, of_fields, of_rows
 from benchmarks.loop_hold.request import Attack
 from epf.entropy.registry import TOOLS
 
-ENTROPY: Final = [tool.endpoint for tool in TOOLS.values()]
+REPORT: Final = "/entropy/{tool}/report"
+ENTROPY: Final = [*(tool.endpoint for tool in TOOLS.values()), REPORT]
 PROBLEM: Final = "There are 45 birds on a wire. 17 fly away. How many are left?"
 CHINESE: Final = "\u65e5"
 RECEIVED: Final = ("/solve", "/score", ENTROPY[0])
@@ -26,6 +27,7 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
     "/v1/responses/{response_id}/cancel": {},
     "/mathml": {"latex": ["x"]},
     **{tool.endpoint: tool.example for tool in TOOLS.values()},
+    REPORT: {"file": json.dumps(TOOLS["ranking"].example)},
 }
 """A small valid body of every route."""
 
@@ -158,3 +160,6 @@ def _large(path: str, limit: int) -> Iterator[Attack]:
             yield Attack("many vectors", filled('{"vectors":[', row, "]}", limit))
         case "/entropy/epiplexity":
             yield Attack("many sequences", filled('{"sequences":[', "[1,2,3,4]", "]}", limit))
+        case "/entropy/{tool}/report":
+            trace = r'{\"scores\":[0.5]}\n'
+            yield Attack("a file of many traces", ('{"file":"' + trace * ((limit - 20) // len(trace)) + '"}').encode())

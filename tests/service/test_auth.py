@@ -26,7 +26,7 @@ KEY, OTHER = "a-key-of-the-tests", "another-key-of-the-tests"
 SETTINGS = Settings(api_keys={"tests": SecretStr(KEY), "others": SecretStr(OTHER)})
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "UNHEARD-OF")
 OPEN = {"/healthz", "/healthz/", "/readyz", "/readyz/"}
-PAGE = {"/", *(f"/web/{path.name}" for path in (Path(epf.service.web.__file__).parent / "static").iterdir())}
+PAGE = {"/", "/entropy-tools", *(f"/web/{path.name}" for path in (Path(epf.service.web.__file__).parent / "static").iterdir())}
 """What the service opens for browsers, to the letter."""
 UNKNOWN = (
     "/",
