@@ -161,5 +161,5 @@ def _large(path: str, limit: int) -> Iterator[Attack]:
         case "/entropy/epiplexity":
             yield Attack("many sequences", filled('{"sequences":[', "[1,2,3,4]", "]}", limit))
         case "/entropy/{tool}/report":
-            trace = r'{\"scores\":[0.5]}\n'
+            trace = r"{\"scores\":[0.5]}\n"
             yield Attack("a file of many traces", ('{"file":"' + trace * ((limit - 20) // len(trace)) + '"}').encode())

@@ -29,8 +29,8 @@ SHIPPED = ("synthetic", "gsm8k", "svamp")
 def page_data(directory: Path) -> dict[str, Any]:
     """The data of the page of the run in ``directory``, as JSON values.
 
-    ``searches`` has one entry per row, ``results`` the recorded searches by row number from 1, or null if they are larger than
-    :data:`MAX_SEARCH_BYTES`.
+    ``searches`` has one list per field, with one item per search; ``results`` has the recorded searches by row number from 1,
+    or null if they are larger than :data:`MAX_SEARCH_BYTES`.
 
     Raises:
         InvalidRequest: the directory does not hold a run, or the run has no rows yet.
@@ -58,25 +58,24 @@ def page_data(directory: Path) -> dict[str, Any]:
     }
 
 
-def _searches(rows: Sequence[Row], problems: Sequence[str], cells: Sequence[CellName]) -> list[dict[str, Any]]:
+def _searches(rows: Sequence[Row], problems: Sequence[str], cells: Sequence[CellName]) -> dict[str, list[Any]]:
     """The outcome of every search, in the order of the rows; of a search that was repeated, the last one counts."""
     at_problem = {name: i for i, name in enumerate(problems)}
     at_cell = {cell: i for i, cell in enumerate(cells)}
-    found = {row.key: (number, row) for number, row in enumerate(rows, start=1)}
-    return [
-        {
-            "row": number,
-            "problem": at_problem[row.problem],
-            "column": at_cell[row.method, row.budget],
-            "seed": row.seed,
-            "search_seed": row.search_seed,
-            "right": row.correct,
-            "answer": row.answer,
-            "failure": None if row.error is None else row.error.message,
-        }
-        for number, row in found.values()
-        if row.problem in at_problem and (row.method, row.budget) in at_cell
+    last = {row.key: (number, row) for number, row in enumerate(rows, start=1)}
+    found = [
+        (number, row) for number, row in last.values() if (row.method, row.budget) in at_cell and row.problem in at_problem
     ]
+    return {
+        "row": [number for number, _ in found],
+        "problem": [at_problem[row.problem] for _, row in found],
+        "column": [at_cell[row.method, row.budget] for _, row in found],
+        "seed": [row.seed for _, row in found],
+        "search_seed": [row.search_seed for _, row in found],
+        "right": [row.correct for _, row in found],
+        "answer": [row.answer for _, row in found],
+        "failure": [None if row.error is None else row.error.message for _, row in found],
+    }
 
 
 def _results(rows: Sequence[Row]) -> dict[int, dict[str, Any]] | None:

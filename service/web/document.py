@@ -41,7 +41,7 @@ def report_document(report: Mapping[str, Any]) -> str:
 
 def _page(entry: str, styles: Sequence[str], data: Mapping[str, Any], *, title: str, subtitle: str) -> str:
     """A document with its data, its styles, and the script that begins with the module ``entry``."""
-    stored = json.dumps(data).replace("<", r"\u003c")
+    stored = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
     style = "".join(files.content(name).decode() for name in styles)
     script = "".join(_modules(entry))
     policy = (

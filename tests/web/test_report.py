@@ -102,8 +102,9 @@ def test_a_cell_opens_its_search(page: Page, run: Path) -> None:
     expect(section.get_by_role("heading", name=f"{problem['id']}: epf at 4")).to_be_focused()
     expect(section).to_contain_text(problem["text"])
     expect(ended(page).locator(".node").first).to_be_visible()
-    searches = [one for one in data["searches"] if one["problem"] == 0 and data["columns"][one["column"]]["method"] == "epf"]
-    second = next(one for one in searches if one["seed"] == 1 and data["columns"][one["column"]]["budget"] == 4)
+    searches = [dict(zip(data["searches"], one, strict=True)) for one in zip(*data["searches"].values(), strict=True)]
+    chosen = next(i for i, column in enumerate(data["columns"]) if (column["method"], column["budget"]) == ("epf", 4))
+    second = next(one for one in searches if (one["problem"], one["column"], one["seed"]) == (0, chosen, 1))
     section.get_by_role("button", name="Seed 1").click()
     expect(ended(page).locator(".the-answer")).to_have_text(second["answer"])
 

@@ -16,10 +16,14 @@ export class Problems {
     this.report = report;
     /** Searches of each problem and column. @type {Map<string, Outcome[]>} */
     this.searches = new Map();
-    for (const search of report.searches) {
+    const { row: rows, problem, column, seed, search_seed, right, answer, failure } = report.searches;
+    rows.forEach((row, i) => {
+      const search = {
+        row, problem: problem[i], column: column[i], seed: seed[i], search_seed: search_seed[i], right: right[i], answer: answer[i], failure: failure[i],
+      };
       const key = placeOf(search.problem, search.column);
       this.searches.set(key, [...(this.searches.get(key) ?? []), search]);
-    }
+    });
     const budgets = [...new Set(report.columns.map(({ budget }) => budget))].sort((a, b) => a - b);
     const update = () => this.#update();
     this.budget = h("select", { change: () => this.#methods() }, ...budgets.map((budget) => h("option", {}, String(budget))));

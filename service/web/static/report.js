@@ -10,14 +10,15 @@ import { Problems } from "./problems.js";
 /** @import { Result } from "./types.js" */
 
 /**
- * Shapes of the data. `searches` are in the order of the rows; `results` are the recorded ones by row number, null if they are too many.
+ * Shapes of the data. `results` are the recorded ones by row number, null if they are too many.
  *
  * @typedef {{id: string, gold: string, text: string | null}} Problem
  * @typedef {{method: string, budget: number, command: string}} Column
  * @typedef {{row: number, problem: number, column: number, seed: number, search_seed: number, right: boolean, answer: string | null,
  *   failure: string | null}} Outcome
+ * @typedef {{[Name in keyof Outcome]: Outcome[Name][]}} Outcomes one list for each field
  * @typedef {{dataset: string, lead: string[], file: string, n_problems: number, cells: Cell[], table: Written, pairs: Pair[], columns: Column[],
- *   problems: Problem[], searches: Outcome[], results: Record<string, Result> | null}} Report
+ *   problems: Problem[], searches: Outcomes, results: Record<string, Result> | null}} Report
  */
 
 /** @type {Report} */
