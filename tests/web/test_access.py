@@ -16,7 +16,7 @@ def test_everything_works_by_keyboard(page: Page, scripted: str) -> None:
             break
     page.keyboard.press("Enter")
     run = ended(page)
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.closest('.nodes') !== null"):
             break
