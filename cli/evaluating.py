@@ -54,11 +54,10 @@ def show_comparison(a: Path, b: Path) -> int:
 
 
 def identities(settings: Settings) -> dict[str, dict[str, Any]]:
-    """What identifies the two models, with their confidence map and profile, in ``run.json``; no addresses and no keys."""
+    """What identifies the two models, and their confidence map if there is one, in ``run.json``; no addresses and no keys."""
     generator, reward_model = settings.generator, settings.models.reward_model
     assert isinstance(reward_model, RewardModelOptions), "settings hold options"
     confidence = {} if settings.confidence is None else {"confidence": {"file": str(settings.confidence)}}
-    profile = {} if settings.learned is None else {"profile": dict(settings.learned.options)}
     prompting = {"system_prompt": generator.system_prompt, "examples": generator.examples and str(generator.examples)}
     return {
         "generator": {
@@ -73,7 +72,6 @@ def identities(settings: Settings) -> dict[str, dict[str, Any]]:
             "calibration": None if reward_model.calibration is None else str(reward_model.calibration),
         },
         **confidence,
-        **profile,
     }
 
 

@@ -179,7 +179,9 @@ def open_run(evaluation: Evaluation) -> Iterator[Run]:
         profile=evaluation.profile,
         exact_labels=evaluation.exact_labels,
     )
-    settings = run_settings(plan, evaluation.options, dataset=evaluation.dataset, models=evaluation.models, version=VERSION)
+    learned = {} if evaluation.profile is None else dict(evaluation.profile.options)
+    models = {**evaluation.models, **({"profile": learned} if learned else {})}
+    settings = run_settings(plan, evaluation.options, dataset=evaluation.dataset, models=models, version=VERSION)
     with open_store(evaluation.directory, settings) as store:
         yield Run(plan, store, settings)
 

@@ -5,6 +5,8 @@
 3. **Confirm.** The chosen candidate replaces the default only if it is better on the last third, beyond a 95 % interval.
 4. **Size.** Twice the particles if they are better beyond an interval, half of them if they are at most
    :data:`NOTICEABLE` worse within one.
+
+``docs/decisions/profiles.md`` has the reasons.
 """
 
 from collections.abc import Callable, Sequence

@@ -55,12 +55,19 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _asked(report: Report, settings: Mapping[str, Any]) -> str:
     models = f"Generator {_model(settings['generator'])}, reward model {_model(settings['reward_model'])}."
-    options = ", ".join(f"{name} {value!r}" for name, value in settings["search"].items())
+    options = _options(settings["search"])
+    learned = _options(settings.get("profile", {}))
     seeds = f"{settings['seeds']} seed{'s' if settings['seeds'] > 1 else ''}"
     return (
         f"{report.n_problems} of {len(settings['problems'])} problems, {seeds}; every method and budget got the same "
-        f"{report.n_searches} pairs of problem and seed. {models}" + (f" Options: {options}." if options else "")
+        f"{report.n_searches} pairs of problem and seed. {models}"
+        + (f" Options: {options}." if options else "")
+        + (f" Options of epf by its profile: {learned}." if learned else "")
     )
+
+
+def _options(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in values.items())
 
 
 def _model(asked: Mapping[str, Any]) -> str:

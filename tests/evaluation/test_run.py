@@ -16,6 +16,7 @@ from epf.core.generator import Abilities, GeneratorWrapper
 from epf.evaluation.report.figures import Report
 from epf.evaluation.run import EMBEDDED, Evaluation, evaluate, open_run
 from epf.evaluation.store import read_run
+from epf.search.profile.profile import Profile
 from epf.service.searches.models import Models, with_checker
 from tests.fakes import ScriptedGenerator, ScriptedRewardModel
 
@@ -96,6 +97,17 @@ def test_the_settings_of_a_run_name_its_models_and_options(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_a_profile_holds_options_of_epf_and_is_named_in_the_report(tmp_path: Path) -> None:
+    profile = Profile(ScriptedGenerator().name, ScriptedRewardModel().name, "by hand", {"slopes": [0.5], "n_particles": 16})
+    asked = evaluation(tmp_path, methods="epf,pf", profile=profile)
+    with open_run(asked) as run:
+        slopes = {cell.contender.name: (cell.options.slopes, cell.options.n_particles) for cell in run.plan.cells}
+        assert slopes == {"epf": ((0.5,), 4), "pf": ((), 4)}  # the budget of a cell wins over the profile
+        assert "Options of epf by its profile: slopes [0.5], n_particles 16." in run.write_report().page
+    with pytest.raises(InvalidRequest, match=r"other settings \(profile"), open_run(replace(asked, profile=None)):
+        pass
+
+
 def test_a_run_is_not_resumed_with_other_models(tmp_path: Path) -> None:
     """The settings of a run hold no addresses, and an address can serve another model the next day."""
     report(evaluation(tmp_path, seeds=1))
