@@ -9,17 +9,17 @@
 ``docs/decisions/profiles.md`` has the reasons.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from epf.core.errors import InvalidRequest
+from epf.evaluation.profile import findings
 from epf.evaluation.profile.candidates import candidates, default, sizes, votes
-from epf.evaluation.profile.halving import Rung, compare, halve
+from epf.evaluation.profile.halving import compare, halve
 from epf.evaluation.profile.trials import Candidate, Trials
-from epf.evaluation.report.statistics import Interval
-from epf.evaluation.slope_by_depth import DepthSlopes, Solution, slope_by_depth
+from epf.evaluation.slope_by_depth import DepthSlopes, slope_by_depth
 
 N_PARTICLES = 8
 N_SAMPLES = 16
@@ -58,6 +58,76 @@ class Tuned:
     findings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Trials, and how they are used.
+
+    Attributes:
+        learning: problems on which is chosen.
+        held_out: problems on which is confirmed.
+        searches: number of searches of each stage of :data:`SHARE`.
+        found: receives each finding.
+    """
+
+    trials: Trials
+    learning: range
+    held_out: range
+    searches: Mapping[str, int]
+    found: Callable[[str], None]
+
+    async def sample(self) -> tuple[DepthSlopes, int]:
+        """Slopes by depth, and the typical number of steps of a solution."""
+        n = max(MIN_SAMPLED, self.searches["sample"] * SAMPLES_PER_SEARCH // N_SAMPLES)
+        solutions = await self.trials.sample(self.learning[:n], N_SAMPLES)
+        slopes = slope_by_depth(solutions)
+        if slopes is None:
+            message = "No problem has both right and wrong solutions, so there is nothing to learn: take problems of which"
+            raise InvalidRequest(f"{message} a sample solves some.", param="dataset")
+        self.found(findings.sampled(solutions))
+        self.found(str(slopes))
+        return slopes, max(1, int(np.median([len(scores) for each in solutions for _, scores in each])))
+
+    async def choose(self, base: Candidate, others: Sequence[Candidate]) -> Candidate:
+        """The best candidate, with the best vote; what may be ahead by chance alone does not come along with a vote."""
+        best, rung = await halve(self.trials, base, others, self.learning, self.searches["halve"])
+        self.found(findings.halved(best, base, len(others), rung))
+        surely = best != base and rung.gains[best.name].verdict == "better"
+        alternatives = votes(best)
+        rung = await compare(self.trials, best, alternatives, self.learning, self.searches["vote"] // len(alternatives))
+        gains = [rung.gains[other.name] for other in alternatives]
+        top = max(range(len(gains)), key=lambda i: gains[i].mean)
+        if gains[top].verdict != "better":
+            return best
+        best = votes(best if surely else base)[top]
+        self.found(findings.voted(best, gains[top], rung.n_problems))
+        return best
+
+    async def confirm(self, base: Candidate, best: Candidate) -> Candidate:
+        """``best`` if it is better on problems that did not choose it, else ``base``."""
+        if best == base:
+            return base
+        rung = await compare(self.trials, base, [best], self.held_out, self.searches["confirm"] // 2)
+        gain = rung.gains[best.name]
+        self.found(findings.confirmed(best, rung.n_problems, gain))
+        return best if gain.verdict == "better" else base
+
+    async def size(self, chosen: Candidate) -> tuple[Candidate, tuple[str, ...]]:
+        """The candidate with the number of particles that is worth its tokens, and the names of all sizes that were tried."""
+        half, double = sizes(chosen)
+        each = self.searches["size"] * 2 // 5
+        if each < MIN_SIZED:
+            self.found(f"There are too few searches to compare numbers of particles: N = {chosen.n_particles}.")
+            return chosen, (chosen.name,)
+        rung = await compare(self.trials, chosen, [half, double], self.held_out, each)
+        sized = chosen
+        if rung.gains[double.name].verdict == "better":
+            sized = double
+        elif rung.gains[half.name].low > -NOTICEABLE:
+            sized = half
+        self.found(findings.sized(chosen, sized, half, double, rung))
+        return sized, (chosen.name, half.name, double.name)
+
+
 async def tune(trials: Trials, n_searches: int, note: Callable[[str], None] = lambda finding: None) -> Tuned:
     """Learn with about ``n_searches`` searches of :data:`N_PARTICLES` particles; ``note`` receives each finding at once.
 
@@ -67,89 +137,18 @@ async def tune(trials: Trials, n_searches: int, note: Callable[[str], None] = la
     if trials.n_problems < MIN_PROBLEMS:
         message = f"A profile needs at least {MIN_PROBLEMS} problems with answers, got {trials.n_problems}: add some."
         raise InvalidRequest(message, param="dataset")
-    problems = range(trials.n_problems)
-    learning, held_out = problems[: 2 * len(problems) // 3], problems[2 * len(problems) // 3 :]
-    searches = {stage: int(share * n_searches) for stage, share in SHARE.items()}
-    findings: list[str] = []
+    notes: list[str] = []
 
     def found(finding: str) -> None:
-        findings.append(finding)
+        notes.append(finding)
         note(finding)
 
-    n_sampled = min(len(learning), max(MIN_SAMPLED, searches["sample"] * SAMPLES_PER_SEARCH // N_SAMPLES))
-    solutions = await trials.sample(learning[:n_sampled], N_SAMPLES)
-    slopes = slope_by_depth(solutions)
-    if slopes is None:
-        message = "No problem has both right and wrong solutions, so there is nothing to learn: take problems of which a sample"
-        raise InvalidRequest(f"{message} solves some.", param="dataset")
-    found(_sampled(solutions))
-    found(str(slopes))
-
+    problems = range(trials.n_problems)
+    n_learning = 2 * len(problems) // 3
+    searches = {stage: int(share * n_searches) for stage, share in SHARE.items()}
+    study = Study(trials, problems[:n_learning], problems[n_learning:], searches, found)
+    slopes, length = await study.sample()
     base = default(N_PARTICLES)
-    challengers = candidates(slopes.slopes, _typical_length(solutions), N_PARTICLES)
-    best, rung = await halve(trials, base, challengers, learning, searches["halve"])
-    found(_halved(best, base, len(challengers), rung))
-    surely = best != base and rung.gains[best.name].verdict == "better"
-    vote = await compare(trials, best, votes(best), learning, searches["vote"] // len(votes(best)))
-    gains = [vote.gains[other.name] for other in votes(best)]
-    if any(gain.verdict == "better" for gain in gains):
-        top = max(range(len(gains)), key=lambda i: gains[i].mean)
-        best = votes(best if surely else base)[top]  # what may be ahead by chance is not taken along
-        found(f"On {vote.n_problems} problems another vote gains {_points(gains[top])} points: {best.name}.")
-
-    chosen = base
-    if best != base:
-        confirmed = await compare(trials, base, [best], held_out, searches["confirm"] // 2)
-        gain = confirmed.gains[best.name]
-        chosen = best if gain.verdict == "better" else base
-        found(_confirmed(best, confirmed.n_problems, gain))
-    half, double = sizes(chosen)
-    each = searches["size"] * 2 // 5
-    if each < MIN_SIZED:
-        found(f"There are too few searches to compare numbers of particles: N = {chosen.n_particles}.")
-        return Tuned(slopes, chosen, (chosen.name,), tuple(findings))
-    rung = await compare(trials, chosen, [half, double], held_out, each)
-    sized = chosen
-    if rung.gains[double.name].verdict == "better":
-        sized = double
-    elif rung.gains[half.name].low > -NOTICEABLE:
-        sized = half
-    found(_sized(chosen, sized, half, double, rung))
-    return Tuned(slopes, sized, (chosen.name, half.name, double.name), tuple(findings))
-
-
-def _typical_length(solutions: Sequence[Sequence[Solution]]) -> int:
-    return max(1, int(np.median([len(scores) for each in solutions for _, scores in each])))
-
-
-def _points(gain: Interval) -> str:
-    return f"{100 * gain.mean:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
-
-
-def _sampled(solutions: Sequence[Sequence[Solution]]) -> str:
-    there = [[right for right, _ in each] for each in solutions if each]
-    one, any_right = np.mean([np.mean(each) for each in there]), np.mean([any(each) for each in there])
-    return (
-        f"Of {N_SAMPLES} independent solutions of {len(there)} problems {100 * one:.0f} % are right, and for "
-        f"{100 * any_right:.0f} % of the problems at least one is."
-    )
-
-
-def _halved(best: Candidate, base: Candidate, n: int, rung: Rung) -> str:
-    if best == base:
-        return f"None of {n} other ways to search is ahead of the default on {rung.n_problems} problems."
-    gain = _points(rung.gains[best.name])
-    return f"The best of {n} other ways to search is: {best.name}. On {rung.n_problems} problems it gains {gain} points."
-
-
-def _confirmed(best: Candidate, n: int, gain: Interval) -> str:
-    end = "the profile takes it" if gain.verdict == "better" else "which confirms nothing, and the default stays"
-    return f"On {n} problems that did not choose it, {best.name} gains {_points(gain)} points over the default: {end}."
-
-
-def _sized(chosen: Candidate, sized: Candidate, half: Candidate, double: Candidate, rung: Rung) -> str:
-    more, less = _points(rung.gains[double.name]), _points(rung.gains[half.name])
-    return (
-        f"On {rung.n_problems} problems N = {double.n_particles} gains {more} points over N = {chosen.n_particles}, and "
-        f"N = {half.n_particles} {less}: N = {sized.n_particles}."
-    )
+    best = await study.choose(base, candidates(slopes.slopes, length, N_PARTICLES))
+    chosen, tried = await study.size(await study.confirm(base, best))
+    return Tuned(slopes, chosen, tried, tuple(notes))

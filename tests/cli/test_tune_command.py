@@ -9,11 +9,11 @@ import pytest
 
 from epf.cli.main import main
 from epf.cli.tuning import changes, hidden
-from epf.search.profile.file import load_profile
+from epf.search.profile.file import load_profile, save_profile
 from epf.search.profile.profile import Profile
 from epf.service.searches.models import Models, with_checker
 from epf.service.settings import SearchDefaults, Settings
-from tests.evaluation.profile.pair import Misreader, Ways, problems
+from tests.evaluation.profile.pair import N_STEPS, Misreader, Ways, problems
 
 
 @asynccontextmanager
@@ -70,6 +70,20 @@ def test_a_file_that_is_no_profile_is_refused_by_a_search(tmp_path: Path, capsys
     (tmp_path / "profile.json").write_text("{}", encoding="utf-8")
     assert main(("solve", "--profile", str(tmp_path / "profile.json"), "What is 1 + 1?")) == 2
     assert "is not a profile (KeyError: 'generator'): write one with epf tune" in capsys.readouterr().err
+
+
+def test_a_search_takes_the_options_of_its_profile_and_flags_win(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_profile(Profile(Ways.name, Misreader.name, "by hand", {"n_particles": 2}), tmp_path / "profile.json")
+
+    def generated_tokens(*flags: str) -> int:
+        asked = ("solve", "--json", "--profile", str(tmp_path / "profile.json"), *flags, "Which way?")
+        assert main(asked, load_models=models) == 0
+        found: int = json.loads(capsys.readouterr().out)["usage"]["generated_tokens"]
+        return found
+
+    assert generated_tokens() == 2 * N_STEPS
+    assert generated_tokens("--n-particles", "3") == 3 * N_STEPS
+    assert generated_tokens("--method", "pf") == 8 * N_STEPS
 
 
 def test_changes_are_shown_and_options_that_win_over_the_profile_are_named() -> None:

@@ -33,11 +33,12 @@ def test_in_forks_that_all_particles_misread_evidence_is_judged_once() -> None:
 
 
 @pytest.mark.slow
-def test_where_the_plan_is_misread_early_scores_are_muted_and_where_it_is_not_they_count_in_full() -> None:
+def test_where_the_plan_is_misread_early_scores_are_muted_and_where_it_is_not_they_are_not() -> None:
     noisy = asyncio.run(tune(WorldTrials(Plan(early_slope=4.0), 300, 1), 3000)).chosen
     assert max(noisy.options["slopes"][:4]) < 0.2 < min(noisy.options["slopes"][4:])
-    sharp = asyncio.run(tune(WorldTrials(Plan(error_sd=0.3), 300, 1), 3000)).chosen
-    assert (sharp.options["annealing"], sharp.options["odds_power"]) == ("none", 1.0)
+    sharp = asyncio.run(tune(WorldTrials(Plan(error_sd=0.3), 300, 1), 3000))
+    assert min(sharp.slopes.slopes) > 0.7
+    assert "weighting" not in sharp.chosen.options  # evidence judged once waits, and is 14 points behind plain filtering
 
 
 @pytest.mark.parametrize("seed", range(5))
