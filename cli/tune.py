@@ -87,7 +87,7 @@ def tune(
 
     settings = read_settings(**named_models(**references))
     if not settings.has_reward_model:
-        message = "A profile is about the scores of a reward model, and there is none: name one with --reward-model"
+        message = "A profile is about the scores of a reward model, which is missing: name one with --reward-model"
         raise InvalidRequest(f"{message} or EPF_REWARD_MODEL.", param="reward_model")
     problems = load_problems(dataset, limit, columns or {})
     asked = Asked(dataset, problems, 60 * budget_minutes, concurrency, out, dry_run)

@@ -38,7 +38,7 @@ class TableOut(BaseModel):
     title: str
     header: list[str]
     rows: list[list[str | int | float | bool | None]] = Field(
-        description="One value for each column; null where there is none."
+        description="One value for each column; null where it is missing."
     )
 
 

@@ -40,7 +40,7 @@ class Profile:
         SearchOptions(**self.options)
         for name in self.options:
             if name in ("method", "seed") or not EPF.reads(name):
-                raise InvalidRequest(f"a profile holds options of epf, and {name} is none: leave it out", param=name)
+                raise InvalidRequest(f"a profile holds options of epf, and {name} is not one of them: leave it out", param=name)
 
     @property
     def file_name(self) -> str:

@@ -32,7 +32,7 @@ class Table:
         return len(self._done)
 
     async def sample(self, problems: range, n: int) -> Sequence[Sequence[Solution]]:
-        """Solutions of two steps, every third right; the second score tells, the first does not."""
+        """Solutions of two steps, every third right; the second score separates them, the first does not."""
         return [[(self._solvable and i % 3 == 0, (0.5, 0.6 if i % 3 == 0 else 0.4)) for i in range(n)] for _ in problems]
 
     async def search(self, candidates: Sequence[Candidate], problems: range, n_seeds: int) -> Mapping[str, FloatArray]:

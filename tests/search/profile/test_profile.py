@@ -33,8 +33,8 @@ def test_a_file_holds_everything_and_has_the_names_of_both_models(tmp_path: Path
     [
         ({"options": {"odds_powers": 1.0}}, "'odds_powers' is not an option of a search"),
         ({"options": {"odds_power": 11}}, "odds_power must be a number of at least 0 and at most 10"),
-        ({"options": {"beam_width": 2}}, "beam_width is none: leave it out"),
-        ({"options": {"seed": 2}}, "seed is none: leave it out"),
+        ({"options": {"beam_width": 2}}, "beam_width is not one of them: leave it out"),
+        ({"options": {"seed": 2}}, "seed is not one of them: leave it out"),
         ({"options": 3}, "is not a profile"),
         ({"generator": 3}, "a name or a finding is not a text"),
         ({"findings": [3]}, "a name or a finding is not a text"),
