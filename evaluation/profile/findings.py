@@ -17,7 +17,7 @@ def sampled(solutions: Sequence[Sequence[Solution]]) -> str:
     there = [[right for right, _ in each] for each in solutions if each]
     one, any_right = np.mean([np.mean(each) for each in there]), np.mean([any(each) for each in there])
     return (
-        f"Of {n} independent solutions of {len(there)} problems {100 * one:.0f} % are right, and for "
+        f"{100 * one:.0f} % of {n} independent solutions of {len(there)} problems are right, and for "
         f"{100 * any_right:.0f} % of the problems at least one is."
     )
 
