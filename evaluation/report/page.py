@@ -18,9 +18,13 @@ from epf.evaluation.rows import Row
 from epf.evaluation.store import RESULTS, read_run
 from epf.problem_sets.files import is_data_file
 from epf.problem_sets.registry import load_problems
+from epf.search.methods import METHODS
+from epf.search.methods.epf import EPF
 
 MAX_SEARCH_BYTES = 16 * 1024 * 1024
 """Maximum size of all searches of a page as JSON; a page of a larger run names the command that opens one of them."""
+
+ROLES = ("generator", "reward_model")
 
 SHIPPED = ("synthetic", "gsm8k", "svamp")
 """Data sets that are read without a network."""
@@ -54,7 +58,7 @@ def page_data(directory: Path) -> dict[str, Any]:
         "columns": [{"method": name, "budget": n, "command": _command(settings, (name, n))} for name, n in cells],
         "problems": problems,
         "searches": _searches(rows, [str(problem["id"]) for problem in problems], cells),
-        "results": _results(rows),
+        "results": _results(rows, cells),
     }
 
 
@@ -78,10 +82,10 @@ def _searches(rows: Sequence[Row], problems: Sequence[str], cells: Sequence[Cell
     }
 
 
-def _results(rows: Sequence[Row]) -> dict[int, dict[str, Any]] | None:
+def _results(rows: Sequence[Row], cells: Sequence[CellName]) -> dict[int, dict[str, Any]] | None:
     found, size = {}, 0
     for number, row in enumerate(rows, start=1):
-        if row.error is None and is_recorded(row):
+        if (row.method, row.budget) in cells and row.error is None and is_recorded(row):
             found[number] = result_of(row)
             size += len(json.dumps(found[number]))
             if size > MAX_SEARCH_BYTES:
@@ -104,18 +108,18 @@ def _texts(settings: Mapping[str, Any]) -> dict[str, str]:
 def _command(settings: Mapping[str, Any], cell: CellName) -> str:
     """The command that records a search of this cell with its texts, without its seed and problem.
 
-    It names embedded models; a run does not keep the addresses of others.
+    It names embedded models; a run keeps neither the addresses of others nor the file of a profile.
     """
     name, budget = cell
-    models = (
-        part
-        for role in ("generator", "reward_model")
-        if settings[role]["kind"] == "embedded" and settings[role]["name"]
-        for part in _flags(role, settings[role]["name"])
-    )
-    chosen = {**settings["search"], **read_contenders(name)[0].options.chosen(), "n_particles": budget}
+    contender = read_contenders(name)[0].options.chosen()
+    method = METHODS[contender["method"]]
+    models = {role: settings[role]["name"] for role in ROLES if settings[role]["kind"] == "embedded" and settings[role]["name"]}
+    shared = {option: value for option, value in settings["search"].items() if method.reads(option)}
+    size = {"n_particles": budget} if method.reads("n_particles") else {}
+    chosen = {**models, **shared, **contender, **size}
     flags = (part for option, value in chosen.items() for part in _flags(option, value))
-    return shlex.join(["epf", "solve", "--json", "--logprobs", *models, *flags])
+    profile = ' --profile "$PROFILE"' if method is EPF and settings.get("profile") else ""
+    return shlex.join(["epf", "solve", "--json", "--logprobs", *flags]) + profile
 
 
 def _flags(option: str, value: object) -> list[str]:

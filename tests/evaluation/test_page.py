@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from epf.core.errors import InvalidRequest
+from epf.evaluation.plan import EXACT_LABELS
 from epf.evaluation.report import page
 from epf.evaluation.report.page import page_data
 from epf.evaluation.report.pairs import pairs_of
@@ -109,6 +110,21 @@ def test_a_column_names_the_command_that_repeats_its_searches(tmp_path: Path) ->
         "c",
     ]
     assert commands[1] == [*shared, "--method", "epf", "--lookahead", "reuse", "--n-particles", "4"]
+
+
+def test_a_command_has_only_what_its_method_reads(tmp_path: Path) -> None:
+    cells = [("best_of_n", 4), ("sample", 1), ("epf", 2)]
+    rows = [row(load_problems("svamp", 1)[0].id, method, budget) for method, budget in cells]
+    rows.append(row(rows[0].problem, EXACT_LABELS, 2, traced=TRACED))
+    search = {"lookahead": "reuse", "temperature": 0.5}
+    found = page_data(write(tmp_path, rows, cells=cells, search=search, profile={"odds_power": 0.7}))
+    begin = "epf solve --json --logprobs"
+    assert [column["command"] for column in found["columns"]] == [
+        f"{begin} --temperature 0.5 --method best_of_n --n-particles 4",
+        f"{begin} --temperature 0.5 --method sample",
+        f'{begin} --lookahead reuse --temperature 0.5 --method epf --n-particles 2 --profile "$PROFILE"',
+    ]
+    assert found["results"] == {}, "a ceiling is no method of the run"
 
 
 @pytest.mark.parametrize("changes", [{"dataset": "hf:somebody/set"}, {"dataset": "gone.jsonl"}, {"dataset": "gsm8k"}])
