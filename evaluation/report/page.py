@@ -13,7 +13,7 @@ from epf.evaluation.report.figures import report_of
 from epf.evaluation.report.grid import CellName
 from epf.evaluation.report.pairs import pairs_of
 from epf.evaluation.report.search import is_recorded, result_of
-from epf.evaluation.report.text import CELL_HEADER, cell_rows, lead, signed
+from epf.evaluation.report.text import CELL_HEADER, Section, cell_rows, lead, plain, sections, signed
 from epf.evaluation.rows import Row
 from epf.evaluation.store import RESULTS, read_run
 from epf.problem_sets.files import is_data_file
@@ -53,13 +53,19 @@ def page_data(directory: Path) -> dict[str, Any]:
         "file": str(directory / RESULTS),
         "n_problems": report.n_problems,
         "cells": [asdict(cell) for cell in report.cells],
-        "table": [CELL_HEADER, *cell_rows(report)],
+        "table": {"header": CELL_HEADER, "rows": cell_rows(report)},
+        "sections": [_plain(section) for section in sections(report)],
         "pairs": [{**asdict(pair), "written": signed(pair.difference)} for pair in pairs_of(rows, cells)],
         "columns": [{"method": name, "budget": n, "command": _command(settings, (name, n))} for name, n in cells],
         "problems": problems,
         "searches": _searches(rows, [str(problem["id"]) for problem in problems], cells),
         "results": _results(rows, cells),
     }
+
+
+def _plain(section: Section) -> dict[str, Any]:
+    rows = [[plain(cell) if isinstance(cell, str) else cell for cell in row] for row in section.rows]
+    return {"title": section.title, "note": plain(section.note), "header": section.header, "rows": rows}
 
 
 def _searches(rows: Sequence[Row], problems: Sequence[str], cells: Sequence[CellName]) -> dict[str, list[Any]]:

@@ -1,7 +1,8 @@
 """``report.md``: the report as a page of text, tables and pictures."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from epf.evaluation.plan import EXACT_LABELS
 from epf.evaluation.report.figures import Comparison, Report
@@ -19,12 +20,7 @@ def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str
         _missing(report, left_out),
         _advice(report),
         _cells(report),
-        _ceilings(report),
-        _compared("At the same budget", report.same_budget),
-        _compared("At the same number of generated tokens", report.same_tokens),
-        _warnings(report),
-        _confidence(report),
-        _calibration(report),
+        *(_written(section) for section in sections(report)),
         "\n\n".join(f"![{title}]({file})" for title, file in pictures.items()),
         _method(report) if report.cells else "",
     ]
@@ -34,7 +30,34 @@ def markdown(report: Report, settings: Mapping[str, Any], left_out: Sequence[str
 def lead(report: Report, settings: Mapping[str, Any]) -> list[str]:
     """What the page says before its tables, as plain paragraphs: what was asked, what is missing, which method to choose."""
     missing = [line.removeprefix("- ") for line in _missing(report, ()).splitlines()]
-    return [part.replace("**", "") for part in (_asked(report, settings), *missing, _advice(report))]
+    return [plain(part) for part in (_asked(report, settings), *missing, _advice(report))]
+
+
+class Section(NamedTuple):
+    """A table of the report with its title and a note in Markdown, which may be empty."""
+
+    title: str
+    note: str
+    header: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+def sections(report: Report) -> list[Section]:
+    """The tables of the report after that of its methods and budgets, in their order, without empty ones."""
+    found = (
+        _ceilings(report),
+        _compared("At the same budget", report.same_budget),
+        _compared("At the same number of generated tokens", report.same_tokens),
+        _warnings(report),
+        _confidence(report),
+        _calibration(report),
+    )
+    return [section for section in found if section is not None]
+
+
+def plain(text: str) -> str:
+    """Text without the marks of Markdown for emphasis and code."""
+    return re.sub(r"[*`]", "", text)
 
 
 def percent(interval: Interval) -> str:
@@ -136,11 +159,11 @@ def cell_rows(report: Report) -> list[tuple[object, ...]]:
     ]
 
 
-def _ceilings(report: Report) -> str:
+def _ceilings(report: Report) -> Section | None:
     found = report.ceilings
     if found is None:
-        return ""
-    rows = [
+        return None
+    rows: list[tuple[object, ...]] = [
         (
             cell.method,
             cell.budget,
@@ -164,13 +187,13 @@ def _ceilings(report: Report) -> str:
     if any(cell.method == EXACT_LABELS for cell in found.cells):
         note += f" *{EXACT_LABELS}* is particle filtering whose reward model knows which steps are right."
     header = ("method", "budget", "right in %", "any right in %", "missed", "selection efficiency in %")
-    return "## Ceilings\n\n" + note + "\n\n" + table(header, rows)
+    return Section("Ceilings", note, header, rows)
 
 
-def _compared(title: str, found: Sequence[Comparison]) -> str:
+def _compared(title: str, found: Sequence[Comparison]) -> Section | None:
     if not found:
-        return ""
-    rows = [
+        return None
+    rows: list[tuple[object, ...]] = [
         (
             one.method,
             one.budget if one.budget is not None else f"{one.tokens:.0f} tokens",
@@ -179,21 +202,23 @@ def _compared(title: str, found: Sequence[Comparison]) -> str:
         )
         for one in found
     ]
-    return f"## {title}\n\n" + table(("method", "at", f"minus {found[0].reference}, in points", "verdict"), rows)
+    return Section(title, "", ("method", "at", f"minus {found[0].reference}, in points", "verdict"), rows)
 
 
-def _warnings(report: Report) -> str:
+def _warnings(report: Report) -> Section | None:
     if not report.warnings:
-        return ""
-    rows = [(f"`{w.code}`" if w.code else "none", w.n_searches, f"{100 * w.right:.1f}") for w in report.warnings]
+        return None
+    rows: list[tuple[object, ...]] = [
+        (f"`{w.code}`" if w.code else "none", w.n_searches, f"{100 * w.right:.1f}") for w in report.warnings
+    ]
     note = "A search can have several warnings."
-    return f"## Warnings\n\n{note}\n\n" + table(("warning", "searches", "right in %"), rows)
+    return Section("Warnings", note, ("warning", "searches", "right in %"), rows)
 
 
-def _confidence(report: Report) -> str:
+def _confidence(report: Report) -> Section | None:
     if report.confidence is None:
-        return ""
-    rows = [
+        return None
+    rows: list[tuple[object, ...]] = [
         (
             cell.method,
             cell.budget,
@@ -211,13 +236,13 @@ def _confidence(report: Report) -> str:
         f"that is right, over ten bins of equal width; over all searches together it is {100 * report.confidence.ece:.1f} %. "
         "A search without an answer has confidence 0. `epf calibrate` fits the confidence to these models."
     )
-    return "## Confidence\n\n" + note + "\n\n" + table(header, rows)
+    return Section("Confidence", note, header, rows)
 
 
-def _calibration(report: Report) -> str:
+def _calibration(report: Report) -> Section | None:
     if report.calibration is None:
-        return ""
-    rows = [
+        return None
+    rows: list[tuple[object, ...]] = [
         (
             d.depth,
             d.n_problems,
@@ -239,7 +264,12 @@ def _calibration(report: Report) -> str:
         )
     shares = ("mean score in %", "ended right in %", "score minus right, in points")
     header = ("after step", "problems", "solutions", *shares, "slope within a problem")
-    return "## The reward model by depth\n\n" + note + "\n\n" + table(header, rows)
+    return Section("The reward model by depth", note, header, rows)
+
+
+def _written(section: Section) -> str:
+    parts = (f"## {section.title}", section.note, table(section.header, section.rows))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _method(report: Report) -> str:

@@ -70,6 +70,11 @@ def test_the_curves_and_the_table_have_the_report_s_numbers(page: Page, run: Pat
         method, budget, accuracy, *_ = cells = line.split("\t")
         assert f"| {' | '.join(cells)} |" in written
         assert f"{method} at {budget}: {accuracy} %" in titles
+    for section in data["sections"]:
+        page.get_by_text(section["title"], exact=True).click()
+        lines = page.get_by_role("group", name=section["title"], exact=True).get_by_role("row").all_inner_texts()
+        assert [line.split("\t") for line in lines[1:]] == [[str(cell) for cell in row] for row in section["rows"]]
+    assert {"At the same budget", "Confidence"} <= {section["title"] for section in data["sections"]}
     page.get_by_label("epf", exact=True).uncheck()
     expect(page.locator(".curve-chart title")).to_have_count(2)
 

@@ -1,11 +1,13 @@
 /** Accuracy over the number of particles, one line for each method, with intervals; and the same numbers as a table. */
 
 import { h, s } from "./dom.js";
+import { tableOf } from "./tables.js";
+
+/** @import { Figures } from "./tables.js" */
 
 /**
  * @typedef {{mean: number, low: number, high: number}} Interval
  * @typedef {{method: string, budget: number, accuracy: Interval}} Cell
- * @typedef {[string, number, ...string[]][]} Written header and rows, one for each cell: method, budget, accuracy with its interval, and more
  */
 
 const HEIGHT = 340;
@@ -17,12 +19,12 @@ const N_COLOURS = 8;
 /** Marks as paths around the origin. */
 const MARKS = ["M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0", "M-4-4h8v8h-8z", "M0-5L5 4H-5z", "M0-5.5L5.5 0L0 5.5L-5.5 0z"];
 
-/** @param {Cell[]} cells @param {Written} written the same as text @returns {HTMLElement} */
-export function curvesOf(cells, written) {
+/** @param {Cell[]} cells @param {Figures} figures the same as text, one row for each cell @returns {HTMLElement} */
+export function curvesOf(cells, figures) {
   const methods = [...new Set(cells.map(({ method }) => method))];
   const shown = new Set(methods.slice(0, N_COLOURS));
   const place = h("div", { class: "curves" });
-  const draw = () => place.replaceChildren(chart(cells, written, methods, shown, place.clientWidth));
+  const draw = () => place.replaceChildren(chart(cells, figures, methods, shown, place.clientWidth));
   new ResizeObserver(draw).observe(place);
   const choices = methods.map((method, i) => {
     const change = (/** @type {{target: HTMLInputElement}} */ { target }) => {
@@ -40,19 +42,19 @@ export function curvesOf(cells, written) {
     h("p", { class: "note" }, "In percent of the problems, with 95 % intervals over problems."),
     place,
     h("fieldset", { class: "choices" }, h("legend", {}, "Methods in the picture"), ...choices),
-    h("details", {}, h("summary", {}, "The same numbers as a table"), h("div", { class: "table-frame", tabindex: "0", role: "group", "aria-label": "Accuracies" }, table(written))),
+    h("details", {}, h("summary", {}, "The same numbers as a table"), tableOf("Accuracies", figures)),
   );
 }
 
 /**
  * @param {Cell[]} cells
- * @param {Written} written
+ * @param {Figures} figures
  * @param {string[]} methods in the order of the run, which chooses their colours and marks
  * @param {Set<string>} shown
  * @param {number} width
  * @returns {SVGElement}
  */
-function chart(cells, written, methods, shown, width) {
+function chart(cells, figures, methods, shown, width) {
   const visible = cells.filter(({ method }) => shown.has(method));
   const budgets = [...new Set(cells.map(({ budget }) => budget))].sort((a, b) => a - b);
   const low = Math.floor(10 * Math.min(1, ...visible.map(({ accuracy }) => accuracy.low))) / 10;
@@ -81,7 +83,7 @@ function chart(cells, written, methods, shown, width) {
     for (const { cell, px, py } of points) {
       const [top, bottom] = [y(cell.accuracy.high), y(cell.accuracy.low)];
       const bar = `M${px - 3} ${top}h6m-3 0V${bottom}m-3 0h6`;
-      const title = `${method} at ${cell.budget}: ${written[cells.indexOf(cell) + 1][2]} %`;
+      const title = `${method} at ${cell.budget}: ${figures.rows[cells.indexOf(cell)][2]} %`;
       svg.append(s("g", {}, s("title", {}, title), s("path", { class: `curve curve-${i % N_COLOURS} bar-line`, d: bar }), mark(i, px, py)));
     }
   });
@@ -97,10 +99,4 @@ function line(i, d) {
 /** @param {number} i @param {number} x @param {number} y @returns {SVGElement} */
 function mark(i, x, y) {
   return s("path", { class: `mark-${i % N_COLOURS}`, d: MARKS[i % MARKS.length], transform: `translate(${x} ${y})` });
-}
-
-/** @param {Written} written @returns {HTMLElement} */
-function table([head, ...rows]) {
-  const lines = rows.map(([method, ...values]) => h("tr", {}, h("th", { scope: "row" }, method), ...values.map((value) => h("td", {}, String(value)))));
-  return h("table", {}, h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col" }, String(name))))), h("tbody", {}, ...lines));
 }

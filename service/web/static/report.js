@@ -4,9 +4,11 @@ import { curvesOf } from "./curves.js";
 import { byId, h } from "./dom.js";
 import { OutcomeView } from "./outcome.js";
 import { Problems } from "./problems.js";
+import { tableOf } from "./tables.js";
 
-/** @import { Cell, Written } from "./curves.js" */
+/** @import { Cell } from "./curves.js" */
 /** @import { Pair } from "./pairing.js" */
+/** @import { Figures } from "./tables.js" */
 /** @import { Result } from "./types.js" */
 
 /**
@@ -17,7 +19,8 @@ import { Problems } from "./problems.js";
  * @typedef {{row: number, problem: number, column: number, seed: number, search_seed: number, right: boolean, answer: string | null,
  *   failure: string | null}} Outcome
  * @typedef {{[Name in keyof Outcome]: Outcome[Name][]}} Outcomes one list for each field
- * @typedef {{dataset: string, lead: string[], file: string, n_problems: number, cells: Cell[], table: Written, pairs: Pair[], columns: Column[],
+ * @typedef {Figures & {title: string, note: string}} Section
+ * @typedef {{dataset: string, lead: string[], file: string, n_problems: number, cells: Cell[], table: Figures, sections: Section[], pairs: Pair[], columns: Column[],
  *   problems: Problem[], searches: Outcomes, results: Record<string, Result> | null}} Report
  */
 
@@ -30,4 +33,11 @@ byId("runs", HTMLElement).append(
   ...(report.cells.length > 0 ? [curvesOf(report.cells, report.table)] : []),
   problems.element,
   outcome.element,
+  ...(report.sections.length > 0 ? [h("section", { class: "run", "aria-label": "More figures" }, h("h2", {}, "More figures"), ...report.sections.map(sectionOf))] : []),
 );
+
+/** @param {Section} section @returns {HTMLElement} */
+function sectionOf(section) {
+  const { title, note } = section;
+  return h("details", {}, h("summary", {}, title), ...(note === "" ? [] : [h("p", { class: "lead" }, note)]), tableOf(title, section));
+}
