@@ -1,6 +1,7 @@
-"""The pictures of docs/page.md and of the report in docs/evaluating.md, in Chromium: ``python -m benchmarks.page_figures``."""
+"""Pictures of the pages in Chromium, and the traces of an example on one: ``python -m benchmarks.page_figures``."""
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,11 +21,14 @@ from epf.evaluation.run import Evaluation, evaluate
 from epf.service.app import create_app
 from epf.service.searches.models import open_models
 from epf.service.settings import Settings
+from epf.service.web import files
 from epf.service.web.document import report_document
 
 DOCS = Path(__file__).parent.parent / "docs"
 OUT = DOCS / "page"
 TRACES = DOCS / "entropy" / "traces.jsonl"
+FIELDS = ("problem", "steps", "logprobs", "entropies", "scores", "judges", "answer", "correct", "labels")
+"""Fields of the traces in the example."""
 SEED = 7
 KEPT = (
     (PROBLEM, "epf"),
@@ -113,8 +117,22 @@ def take_report(browser: Browser, url: str) -> None:
         page.screenshot(path=OUT / "report.png", full_page=True)
 
 
+def write_example() -> None:
+    """The traces of the example on the page of the entropy tools: two right and two wrong ones of each problem that has both."""
+    of_problem: dict[str, dict[bool, list[dict[str, Any]]]] = {}
+    for line in TRACES.read_text(encoding="utf-8").splitlines():
+        trace = json.loads(line)
+        kept = {name: trace[name] for name in FIELDS}
+        of_problem.setdefault(trace["problem"], {True: [], False: []})[trace["correct"]].append(kept)
+    both = [found for found in of_problem.values() if min(map(len, found.values())) > 1]
+    chosen = [trace for found in both for traces in found.values() for trace in traces[:2]]
+    lines = [json.dumps(one, separators=(",", ":")) + "\n" for one in chosen]
+    (files.STATIC / "traces.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
 def main() -> None:
-    """Take all pictures."""
+    """Write the example, and take all pictures."""
+    write_example()
     OUT.mkdir(exist_ok=True)
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:

@@ -11,6 +11,7 @@ MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".jsonl": "application/jsonl; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 

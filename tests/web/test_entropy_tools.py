@@ -1,6 +1,7 @@
 """The page of the entropy tools: a question, traces from every source, the answer, and what is wrong where it is wrong."""
 
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -42,13 +43,32 @@ def test_every_tool_answers_its_example(page: Page, scripted: str) -> None:
     opened_tools(page, scripted)
     for name, tool in TOOLS.items():
         page.get_by_label("Question", exact=True).select_option(name)
-        page.get_by_role("button", name="Example").click()
+        page.get_by_role("button", name="Example of arrays").click()
         answer = tool.answer(tool.input(**tool.example))
         assert answered(page) == tool.conclusion(answer)
         article = page.get_by_role("article", name="Answer")
         assert article.get_by_role("heading", level=3).all_inner_texts() == [table.title for table in tool.tables(answer)]
         expect(article.get_by_role("img")).to_be_visible()
         expect(article.get_by_role("img")).not_to_have_js_property("naturalWidth", 0)
+
+
+def test_every_tool_that_reads_traces_answers_the_example_of_traces(page: Page, scripted: str) -> None:
+    opened_tools(page, scripted)
+    for name, tool in TOOLS.items():
+        page.get_by_label("Question", exact=True).select_option(name)
+        example = page.get_by_role("button", name="Example of traces")
+        if tool.from_traces is None:
+            expect(example).to_be_hidden()
+            continue
+        page.get_by_label("Traces or arrays").fill("")
+        example.click()
+        expect(page.get_by_label("Traces or arrays")).to_have_value(re.compile("steps"))
+        if name == "ranking":
+            page.get_by_text("Options", exact=True).click()
+            page.get_by_role("button", name="Answer").click()
+            expect(page.locator("#file-error, #option-teacher-error").filter(has_text="teacher")).to_be_visible()
+            page.get_by_label("teacher", exact=True).fill("right_steps")
+        assert answered(page).endswith(".")
 
 
 def test_traces_are_pasted_dropped_and_opened(page: Page, scripted: str, tmp_path: Path) -> None:
@@ -83,7 +103,7 @@ def test_errors_are_shown_where_they_are(page: Page, scripted: str) -> None:
     expect(page.locator("#file-error")).to_contain_text("not valid JSON")
     expect(page.get_by_label("Traces or arrays")).to_be_focused()
     expect(page.get_by_label("Traces or arrays")).to_have_attribute("aria-invalid", "true")
-    page.get_by_role("button", name="Example").click()
+    page.get_by_role("button", name="Example of arrays").click()
     page.get_by_text("Options", exact=True).click()
     page.get_by_label("tau", exact=True).fill("-1")
     page.get_by_text("Options", exact=True).click()
@@ -119,7 +139,7 @@ def test_a_key_is_asked_for(page: Page) -> None:
         page.goto(f"{client.base_url}/entropy-tools")
         page.get_by_role("textbox", name="Key").fill("a-key-of-the-tests")
         page.get_by_role("textbox", name="Key").press("Enter")
-        page.get_by_role("button", name="Example").click()
+        page.get_by_role("button", name="Example of arrays").click()
         assert answered(page)
 
 

@@ -1,5 +1,6 @@
 /** The field of traces: pasted, dropped, opened from a file, handed over by a search, or an example. */
 
+import { ROOT } from "./api.js";
 import { byId } from "./dom.js";
 
 export class Traces {
@@ -13,6 +14,12 @@ export class Traces {
     byId("example", HTMLButtonElement).addEventListener("click", () => {
       this.remove();
       this.field.value = example();
+    });
+    byId("example-traces", HTMLButtonElement).addEventListener("click", async () => {
+      const response = await fetch(new URL("web/traces.jsonl", ROOT));
+      this.remove();
+      if (response.ok) this.field.value = await response.text();
+      else this.fail(`The server responded with status ${response.status}: reload the page.`);
     });
     byId("open", HTMLButtonElement).addEventListener("click", () => this.picker.click());
     byId("remove", HTMLButtonElement).addEventListener("click", () => this.remove());
@@ -51,6 +58,7 @@ export class Traces {
   /** @param {boolean} readsTraces whether the tool reads traces, or arrays only */
   describe(readsTraces) {
     const traces = "Paste, drop or open traces in JSON Lines, a search that the page saved, results with their particles, responses of a server, or one object with arrays.";
+    byId("example-traces", HTMLElement).hidden = !readsTraces;
     byId("reads", HTMLElement).textContent = readsTraces ? traces : "This tool reads arrays: paste, drop or open one JSON object, as in the example.";
   }
 
