@@ -118,7 +118,7 @@ def take_report(browser: Browser, url: str) -> None:
 
 
 def write_example() -> None:
-    """The traces of the example on the page of the entropy tools: two right and two wrong ones of each problem that has both."""
+    """The example of traces on the page of the entropy tools: two right and two wrong ones of each problem that has both."""
     of_problem: dict[str, dict[bool, list[dict[str, Any]]]] = {}
     for line in TRACES.read_text(encoding="utf-8").splitlines():
         trace = json.loads(line)
