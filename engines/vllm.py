@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import os
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
@@ -31,6 +32,7 @@ class VllmEngine:
         self._engine = engine
         self._name = name
         self._error = error
+        self._prefix = secrets.token_hex(8)
         self._numbers = itertools.count()
         self._open: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -102,7 +104,7 @@ class VllmEngine:
             raise
 
     async def _request(self, send: Send, ids: tuple[int, ...], params: Any, enough: Callable[[Any], bool]) -> None:
-        number = f"request-{next(self._numbers)}"
+        number = f"{self._prefix}-{next(self._numbers)}"
         try:
             async with aclosing(send({"prompt_token_ids": list(ids)}, params, number)) as outputs:
                 async for output in outputs:

@@ -144,6 +144,19 @@ class VllmGenerator:
         return [*sorted(self._tokenizer.turn_end_ids), *shortest[:MAX_STOP_TOKENS]]
 
 
+def generator_on(engine_client: Any, *, name: str) -> VllmGenerator:
+    """The generator of an engine that vLLM's own server runs and ends; do not close it. ``name`` is what the server calls it.
+
+    Raises:
+        ValueError: the model has no chat template.
+    """
+    from vllm import SamplingParams
+
+    directory = model_directory(engine_client.model_config.tokenizer, setting="tokenizer")
+    engine = VllmEngine(engine_client, "the generator", GeneratorError)
+    return VllmGenerator(engine, ChatTokenizer(directory), name, SamplingParams)
+
+
 def load_vllm(model: str, *, tokenizer: str | Path | None = None, **options: Any) -> VllmGenerator:
     """Start vLLM with a model.
 

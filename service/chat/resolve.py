@@ -284,6 +284,12 @@ def seed_of(seed: int, choice: int) -> int:
     return int(drawn >> np.uint64(64 - SEED_BITS))
 
 
+def is_search(model: str) -> bool:
+    """Whether a model name asks for a search method, with or without a number of particles."""
+    numbered = _NUMBERED.fullmatch(model)
+    return model in METHOD_OF or (numbered is not None and numbered["method"] in METHOD_OF)
+
+
 def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]:
     """Search options that a model name stands for. The generator's own name is the plain model, which gets no system prompt.
 

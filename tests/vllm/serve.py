@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -33,7 +34,7 @@ START_S = 300
 class VllmServer:
     """A process of ``vllm serve`` with the model of ``directory``, named ``served``. It keeps its port across restarts."""
 
-    def __init__(self, directory: Path, *arguments: str) -> None:
+    def __init__(self, directory: Path, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
@@ -42,13 +43,14 @@ class VllmServer:
         self._command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
         # If a prompt is read in chunks, vLLM resets a seeded random generator, which ends the server on a CPU.
         self._command += ["--block-size", str(BLOCK), "--max-num-seqs", "64", "--no-enable-chunked-prefill", *arguments]
+        self._environment = os.environ | ENVIRONMENT | environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it; :meth:`wait` waits until it responds."""
         self._process = subprocess.Popen(
             self._command,
-            env=os.environ | ENVIRONMENT,
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,  # a signal then reaches the engine's process too
