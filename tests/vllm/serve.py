@@ -43,7 +43,7 @@ class VllmServer:
         self._command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
         # If a prompt is read in chunks, vLLM resets a seeded random generator, which ends the server on a CPU.
         self._command += ["--block-size", str(BLOCK), "--max-num-seqs", "64", "--no-enable-chunked-prefill", *arguments]
-        self._environment = os.environ | ENVIRONMENT | environment
+        self._environment = {**os.environ, **ENVIRONMENT, **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
