@@ -111,7 +111,8 @@ class ModelKinds:
         if text in PAIRS:
             return EMBEDDED, text
         if (path := Path(text).expanduser()).is_dir():
-            return EMBEDDED if is_embedded(path) else VLLM, str(path)
+            name = str(path)  # without "./", which distinguishes a directory from the pair of that name
+            return EMBEDDED if is_embedded(path) else VLLM, f"./{name}" if name in PAIRS else name
         if path.is_file():
             fix = "name the model's directory, or the address of a server that serves the file, such as llama-server"
             raise InvalidRequest(f"{self.option}: {text} is a file: {fix}.", param=self.option)

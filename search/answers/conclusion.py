@@ -16,12 +16,16 @@ MAX_SENTENCE = 300
 """Maximum number of characters at the end of a solution that are searched for the conclusion."""
 
 _INFORMATION = r"(?:information|info|data|details?|facts)\b"
-_FINDING = r"(?:be (?:determin|answer|solv|calculat|comput|found|known|said)|determin|calculat|comput|find|know|say|tell)"
+_FOUND = r"(?:determin|answer|solv|calculat|comput|found(?! (?:in|on|at|among)\b)|known|said)"
+_FIND = r"(?:determin|calculat|comput|find|know|say|tell)"
+_CANNOT = r"(?:cannot|can not|can't|could not)"
 _CONCLUSION = re.compile(
     rf"(?:(?:\bnot|n't|\bno) (?:have |give |provide |contain )?(?:enough|sufficient|adequate) (?:\w+ )?{_INFORMATION}"
     rf"|\b(?:insufficient|inadequate|too little) (?:\w+ )?{_INFORMATION}"
     rf"|\b{_INFORMATION} (?:\w+ ){{0,4}}(?:is|are) (?:insufficient|not (?:enough|sufficient|given|provided))"
-    rf"|\b(?:cannot|can not|can't|could not|impossible to|not possible to) {_FINDING})",
+    rf"|\b{_CANNOT} be {_FOUND}"
+    rf"|(?:^\W*|\b(?:I|we|you|one) ){_CANNOT} {_FIND}"  # not what somebody in the problem cannot do
+    rf"|\b(?:impossible|not possible) to (?:be {_FOUND}|{_FIND}))",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")

@@ -93,7 +93,7 @@ def _model_of(body: bytes) -> str:
     """The model that a request names; empty if it names none, or is no JSON object."""
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     model = value.get("model") if isinstance(value, dict) else None
     return model if isinstance(model, str) else ""

@@ -50,6 +50,12 @@ def settings_inside(args: Namespace) -> Settings:
     if in_vain := [f"EPF_{name.upper()}" for name in WITHOUT_EFFECT if name in given]:
         logger.warning("Inside vLLM, %s has no effect: connections are vLLM's.", ", ".join(in_vain))
     keys = [key for key in (args.api_key or [os.environ.get("VLLM_API_KEY")]) if key]
-    digests = {f"vllm-{n}": SecretStr(DIGEST_PREFIX + sha256(key.encode()).hexdigest()) for n, key in enumerate(keys, start=1)}
+    digests = [sha256(key.encode()).hexdigest() for key in keys]
+    api_keys = {_owner(digest): SecretStr(DIGEST_PREFIX + digest) for digest in digests}
     # Without keys vLLM accepts everybody, and so does the service within it.
-    return settings.model_copy(update={"api_keys": digests, "allow_anonymous": not keys or settings.allow_anonymous})
+    return settings.model_copy(update={"api_keys": api_keys, "allow_anonymous": not keys or settings.allow_anonymous})
+
+
+def _owner(digest: str) -> str:
+    """Name of a key's owner. It stays the same when keys are added, removed or reordered, and so does what is kept for it."""
+    return f"vllm-{digest[:8]}"

@@ -47,6 +47,15 @@ def test_settings_name_the_generator(tmp_path: Path, monkeypatch: pytest.MonkeyP
     asyncio.run(generator.aclose())
 
 
+def test_a_directory_with_the_name_of_a_pair_is_that_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(tmp_path / "stories", "generator")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EPF_GENERATOR", "./stories")
+    generator = load_generator(Settings().generator)
+    assert generator.name == "stories"
+    asyncio.run(generator.aclose())
+
+
 def test_a_key_is_not_shown() -> None:
     options = GeneratorOptions(kind="openai", api_key=SecretStr("secret"))
     assert "secret" not in repr(options)

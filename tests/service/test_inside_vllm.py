@@ -1,21 +1,36 @@
 """Settings of the service inside vLLM: what vLLM decides is refused, and its keys are ours. No vLLM is needed for that."""
 
+import asyncio
 from argparse import Namespace
 
 import pytest
+from fastapi import FastAPI
+from starlette.responses import JSONResponse
 
 from epf.core.errors import InvalidRequest
 from epf.service.access.keys import Keys
+from epf.service.inside_vllm.routes import CHAT, MODELS, attach_routes
 from epf.service.inside_vllm.settings import REFUSED, settings_inside
+from tests.service.serving import client_of
 
 
 def test_the_keys_are_those_of_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_API_KEY", "other")
     settings = settings_inside(Namespace(api_key=["first", "second"]))
     keys = Keys(settings.api_keys)
-    assert [keys.owner(key) for key in (b"first", b"second", b"other")] == ["vllm-1", "vllm-2", None]
+    assert all(keys.owner(key) for key in (b"first", b"second"))
+    assert keys.owner(b"other") is None
     assert not settings.allow_anonymous
-    assert Keys(settings_inside(Namespace(api_key=None)).api_keys).owner(b"other") == "vllm-1"
+    assert Keys(settings_inside(Namespace(api_key=None)).api_keys).owner(b"other")
+
+
+def test_an_owner_of_a_key_keeps_its_name_when_other_keys_change() -> None:
+    """Kept searches belong to names: they must not go to the holder of another key."""
+    before, after = (
+        Keys(settings_inside(Namespace(api_key=keys)).api_keys) for keys in (["first", "second"], ["second", "new"])
+    )
+    assert before.owner(b"second") == after.owner(b"second")
+    assert len({before.owner(b"first"), before.owner(b"second"), after.owner(b"new")}) == 3
 
 
 def test_without_keys_everybody_may_call_as_in_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +48,27 @@ def test_what_vllm_decides_is_refused(name: str, value: str, monkeypatch: pytest
     with pytest.raises(InvalidRequest, match=f"EPF_{name.upper()} cannot be set inside vLLM") as refused:
         settings_inside(Namespace(api_key=None))
     assert refused.value.param == name in REFUSED
+
+
+def test_a_body_that_is_nested_too_deep_is_vllm_s() -> None:
+    theirs = FastAPI()
+
+    @theirs.post(CHAT)
+    async def chat() -> str:
+        return "vLLM's"
+
+    @theirs.get(MODELS)
+    async def models() -> None: ...
+
+    attach_routes(theirs, JSONResponse("ours"))
+    theirs.router.routes.reverse()  # vLLM lets the routes of a plug-in come first
+
+    async def ask(body: bytes) -> str:
+        async with client_of(theirs) as client:
+            return str((await client.post(CHAT, content=body)).json())
+
+    assert asyncio.run(ask(b'{"model": "epf-8"}')) == "ours"
+    assert asyncio.run(ask(b"[" * 100_000)) == "vLLM's"
 
 
 def test_settings_without_effect_are_reported(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

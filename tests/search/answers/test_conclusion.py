@@ -13,6 +13,9 @@ CANNOT = [
     "We can't determine the price of the hat from the given information.",
     "It is impossible to say how many apples she has.",
     "Insufficient information.",
+    "Cannot determine.",
+    "She has some apples, so one cannot know how many are left.",
+    "The number of birds cannot be found.",
     "The given information is not sufficient.",
     "<think>Perhaps 6?</think>There is no sufficient information.",
 ]
@@ -22,6 +25,9 @@ NEITHER = [
     "There is not enough information? Let us see. She buys 6 more.",
     "I'm sorry, but I cannot answer that.",
     "There is enough information.",
+    "He cannot find 3 of his 10 marbles, so he has 7 left.",
+    "She can't tell them apart, so she takes all 8.",
+    "So x is 5, since 17 cannot be found in the list.",
     "<think>There is not enough information.",
 ]
 
