@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from epf.entropy.epiplexity.schema import EpiplexityOutput
+from epf.entropy.tooling.labels import label
 from epf.entropy.tooling.tool import Table
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def plot(found: EpiplexityOutput, figure: "Figure") -> None:
         bottom=[model.noise or 0.0 for model in found.models],
         label="structure",
     )
-    left.set_xticks(positions, [model.name for model in found.models], rotation=30, ha="right")
+    left.set_xticks(positions, [label(model.name) for model in found.models], rotation=30, ha="right")
     left.set_ylabel(found.unit)
-    left.set_title(f"shortest: {found.best}")
+    left.set_title(f"shortest: {label(found.best)}")
     left.legend(frameon=False)
     if found.curve:
         right.step([point.tokens for point in found.curve], [point.loss for point in found.curve], label="while learning")

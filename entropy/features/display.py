@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from epf.entropy.core.checks import number_of
 from epf.entropy.features.schema import FeaturesOutput, GroupOut
+from epf.entropy.tooling.labels import label
 from epf.entropy.tooling.tool import Table
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def plot(found: FeaturesOutput, figure: "Figure") -> None:
     positions = range(len(shown))
     axes.plot([group.effective for group in shown], positions, "o", color="C0", label="effective")
     axes.plot([group.active for group in shown], positions, "|", color="grey", label="active")
-    axes.set_yticks(positions, [f"{group.group} ({group.n_samples})" for group in shown])
+    axes.set_yticks(positions, [f"{label(group.group)} ({group.n_samples})" for group in shown])
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.set_xlabel(f"number of features, out of {found.n_features}")

@@ -7,6 +7,7 @@ import numpy as np
 
 from epf.entropy.core.schema import Label
 from epf.entropy.maxent.schema import DrivenOut, MaxentOutput, ProcessOut
+from epf.entropy.tooling.labels import label
 from epf.entropy.tooling.tool import Table
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def plot(found: MaxentOutput, figure: "Figure") -> None:
     if (steps := found.process) is not None:
         matrix_axes, pairs_axes = next(axes), next(axes)
         image = matrix_axes.imshow(steps.transition, vmin=0, cmap="viridis")
-        names = [str(state) for state in steps.states]
+        names = [label(state) for state in steps.states]
         if len(names) <= MAX_SHOWN:
             matrix_axes.set_xticks(range(len(names)), names)
             matrix_axes.set_yticks(range(len(names)), names)
@@ -76,7 +77,8 @@ def plot(found: MaxentOutput, figure: "Figure") -> None:
         matrix_axes.set_ylabel("state")
         figure.colorbar(image, ax=matrix_axes, shrink=0.8)
         shown = steps.pairs[:MAX_SHOWN]
-        pairs_axes.barh([f"{pair.a} to {pair.b}" for pair in shown], [pair.production for pair in shown])
+        pairs_axes.barh(range(len(shown)), [pair.production for pair in shown])
+        pairs_axes.set_yticks(range(len(shown)), [f"{label(pair.a)} to {label(pair.b)}" for pair in shown])
         pairs_axes.invert_yaxis()
         pairs_axes.set_xlabel(f"stationary entropy production, {found.unit} per step")
         pairs_axes.set_title(f"{steps.production_observed:.3g} observed, {steps.production:.3g} stationary")

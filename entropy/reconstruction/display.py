@@ -6,6 +6,7 @@ import numpy as np
 
 from epf.entropy.core.checks import number_of
 from epf.entropy.reconstruction.schema import ReconstructionOutput
+from epf.entropy.tooling.labels import label
 from epf.entropy.tooling.tool import Table
 
 if TYPE_CHECKING:
@@ -68,15 +69,17 @@ def plot(found: ReconstructionOutput, figure: "Figure") -> None:
     figure.set_size_inches(3.0 + 0.9 * len(names), 1.8 + 0.42 * len(names))
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1.0))
     image = left.imshow(distances, vmin=0, vmax=1, cmap="viridis_r")
-    left.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    left.set_yticks(range(len(names)), names)
+    labels = [label(name) for name in names]
+    left.set_xticks(range(len(names)), labels, rotation=45, ha="right")
+    left.set_yticks(range(len(names)), labels)
     left.set_title("Rajski distance")
     figure.colorbar(image, ax=left, shrink=0.8)
-    own = [column.name for column in found.columns]
+    own = range(len(found.columns))
     right.barh(own, [column.tells for column in found.columns], color="0.8", label="mutual information")
     right.barh(own, [column.lost_without for column in found.columns], height=0.4, label="lost without it")
+    right.set_yticks(own, labels[:-1])
     right.axvline(found.target_entropy, color="0.4", ls=":", lw=1)
     right.invert_yaxis()
     right.legend(frameon=False)
-    right.set_xlabel(f"information about `{found.target}`, {found.unit}")
+    right.set_xlabel(f"information about `{label(found.target)}`, {found.unit}")
     right.set_title(f"{found.verdict}: {found.unknown:.3g} of {found.target_entropy:.3g} {found.unit} unknown")

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from base64 import b64decode
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,26 @@ def test_every_tool_reports_on_its_example() -> None:
         tables = json.loads(json.dumps([[table.title, table.header, table.rows] for table in tool.tables(answer)]))
         assert [[table["title"], table["header"], table["rows"]] for table in found["tables"]] == tables
         assert b64decode(found["picture"]).startswith(b"\x89PNG")
+
+
+NAMED: dict[str, Callable[[str], dict[str, Any]]] = {
+    "features": lambda name: {"activations": [[1.0, 0.0], [0.0, 3.0], [2.0, 2.0]], "groups": [name, name, "other"]},
+    "maxent": lambda name: {"chains": [[name, "other", "other"], [name, name, "other"]]},
+    "reconstruction": lambda name: {"columns": {name: ["4", "4", "6"], "b": [1, 2, 1]}, "target": name},
+    "epiplexity": lambda name: {
+        "runs": [{"loss": [3.0, 2.6, 2.4], "name": name, "parameters": 1e6, "tokens": [1e6, 2e6, 4e6]}],
+        "test_tokens": 8e6,
+    },
+}
+"""Inputs with a name that a caller chose, which the picture shows."""
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_name_that_is_no_formula_does_not_stop_the_picture(name: str) -> None:
+    """Between two dollar signs matplotlib reads a formula, and fails if it is none."""
+    response = report(name, json.dumps(NAMED[name](r"$\frac{a$ and \alpha$5")))
+    assert response.status_code == 200, response.text
+    assert b64decode(response.json()["picture"]).startswith(b"\x89PNG")
 
 
 def test_a_report_reads_what_the_command_reads() -> None:
