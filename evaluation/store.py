@@ -136,8 +136,10 @@ def differences(old: Settings, new: Settings) -> list[str]:
 def _settings(directory: Path) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = json.loads((directory / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"{directory} does not hold a run of `epf eval`: cannot read its {RUN}.", param="out") from error
+    if not isinstance(settings, dict):
+        raise InvalidRequest(f"{directory} does not hold a run of `epf eval`: its {RUN} is not an object.", param="out")
     return settings
 
 

@@ -15,7 +15,7 @@ from epf.evaluation.report.pairs import pairs_of
 from epf.evaluation.report.search import is_recorded, result_of
 from epf.evaluation.report.text import CELL_HEADER, Section, cell_rows, lead, plain, sections, signed
 from epf.evaluation.rows import Row
-from epf.evaluation.store import RESULTS, read_run
+from epf.evaluation.store import RESULTS, RUN, read_run
 from epf.problem_sets.files import is_data_file
 from epf.problem_sets.registry import load_problems
 from epf.search.methods import METHODS
@@ -25,6 +25,9 @@ MAX_SEARCH_BYTES = 16 * 1024 * 1024
 """Maximum size of all searches of a page as JSON; a page of a larger run names the command that opens one of them."""
 
 ROLES = ("generator", "reward_model")
+
+NEEDED = ("dataset", "methods", "cells", "seeds", "search", "problems", *ROLES)
+"""Settings of a run that its page shows."""
 
 SHIPPED = ("synthetic", "gsm8k", "svamp")
 """Data sets that are read without a network."""
@@ -40,6 +43,9 @@ def page_data(directory: Path) -> dict[str, Any]:
         InvalidRequest: the directory does not hold a run, or the run has no rows yet.
     """
     settings, rows = read_run(directory)
+    if missing := [name for name in NEEDED if name not in settings]:
+        message = f"{directory} is damaged: its {RUN} lacks {', '.join(missing)}"
+        raise InvalidRequest(f"{message}. Repeat the command of `epf eval` with another --out.", param="file")
     if not rows:
         raise InvalidRequest(f"{directory} has no searches yet: repeat its command of `epf eval`.", param="file")
     cells: list[CellName] = [(method, budget) for method, budget in settings["cells"]]

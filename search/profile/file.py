@@ -8,6 +8,8 @@ from epf.core.errors import InvalidRequest
 from epf.search.confidence.file import map_of, value_of
 from epf.search.profile.profile import Profile
 
+FIELDS = frozenset({"generator", "reward_model", "recipe", "findings", "options", "confidence"})
+
 
 def save_profile(profile: Profile, path: Path) -> None:
     """Write a file for :func:`load_profile`.
@@ -38,15 +40,19 @@ def load_profile(path: Path) -> Profile:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         generator, reward_model, recipe = (value[name] for name in ("generator", "reward_model", "recipe"))
+        if unknown := value.keys() - FIELDS:
+            raise ValueError(f"{', '.join(sorted(unknown))} is not a field of it")
+        if not isinstance(value["findings"], list) or not isinstance(value["options"], dict):
+            raise TypeError("findings must be an array, and options an object")
         if not all(isinstance(text, str) for text in (generator, reward_model, recipe, *value["findings"])):
             raise TypeError("a name or a finding is not a text")
         confidence = value["confidence"]
         found = None if confidence is None else map_of(confidence)
-        return Profile(generator, reward_model, recipe, dict(value["options"]), tuple(value["findings"]), found)
+        return Profile(generator, reward_model, recipe, value["options"], tuple(value["findings"]), found)
     except OSError as error:
         raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="profile") from error
     except InvalidRequest as error:
         raise InvalidRequest(f"{path} is not a profile: {error.message}.", param="profile") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         message = f"{path} is not a profile ({type(error).__name__}: {error}): write one with epf tune"
         raise InvalidRequest(message, param="profile") from error

@@ -217,7 +217,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(path.absolute(), timeout=BUSY_S, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise InvalidRequest(f"EPF_STORE: searches cannot be kept in {path}: {_reason(error)}: {fix}", param="store") from None
     try:

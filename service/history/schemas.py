@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from epf.search.options import MethodName
@@ -29,12 +29,19 @@ def _time(value: Any) -> datetime:
 Time = Annotated[AwareDatetime, BeforeValidator(_time)]
 
 
+def _without_null(text: str) -> str:
+    """A text that SQLite compares as a whole: it reads one up to the first null character, and would find every search."""
+    if "\0" in text:
+        raise PydanticCustomError("text", "it must not contain a null character")
+    return text
+
+
 class SearchFilter(BaseModel):
     """Which searches of the caller to return; by default all."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    q: Annotated[str, StringConstraints(max_length=200)] | None = Field(
+    q: Annotated[str, StringConstraints(max_length=200), AfterValidator(_without_null)] | None = Field(
         None, description="Text that the problem or the answer contains. The case of the letters a to z does not matter."
     )
     method: MethodName | None = Field(None, description="Method of the search.")

@@ -143,3 +143,10 @@ def test_a_directory_without_searches_is_refused(tmp_path: Path) -> None:
         page_data(tmp_path)
     with pytest.raises(InvalidRequest, match="has no searches yet"):
         page_data(write(tmp_path, []))
+
+
+@pytest.mark.parametrize("settings", ["[]", "null", "{}", "[" * 100_000])
+def test_a_directory_with_damaged_settings_is_refused(settings: str, tmp_path: Path) -> None:
+    (write(tmp_path, rows_of("svamp-0001")) / "run.json").write_text(settings, encoding="utf-8")
+    with pytest.raises(InvalidRequest, match=r"run\.json"):
+        page_data(tmp_path)

@@ -38,6 +38,9 @@ def test_a_file_holds_everything_and_has_the_names_of_both_models(tmp_path: Path
         ({"options": 3}, "is not a profile"),
         ({"generator": 3}, "a name or a finding is not a text"),
         ({"findings": [3]}, "a name or a finding is not a text"),
+        ({"findings": "abc"}, "findings must be an array"),
+        ({"options": [["odds_power", 0.5]]}, "options an object"),
+        ({"option": {}}, "option is not a field of it"),
         ({"confidence": {}}, "write one with epf tune"),
     ],
 )

@@ -224,6 +224,15 @@ def test_a_text_that_takes_long_to_find_does_not_hold_the_file(tmp_path: Path) -
     database.close()
 
 
+def test_a_name_that_means_memory_to_sqlite_is_that_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for n in (1, 2):
+        database = Database(Path(":memory:"), StoreLimits(), lambda: 0.0)
+        assert database.insert(columns(n), b"x")
+        assert len(problems(database)) == n
+        database.close()
+
+
 def test_an_unfinished_write_leaves_nothing(tmp_path: Path) -> None:
     database = Database(tmp_path / "searches.db", StoreLimits(), lambda: 0.0)
     assert database.insert(columns(1), b"x")

@@ -109,6 +109,7 @@ def test_a_list_shows_the_beginning_of_a_long_problem(tmp_path: Path) -> None:
         ("until=0.5", "until", "ISO 8601"),
         ("after=nothing", "after", "leave it out"),
         (f"q={'x' * 201}", "q", "200"),
+        ("q=%00x", "q", "null character"),
     ],
 )
 def test_a_wrong_query_is_refused(query: str, param: str, words: str, tmp_path: Path) -> None:
