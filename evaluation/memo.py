@@ -17,17 +17,21 @@ MAX_BYTES = 64 * 2**20
 """Maximum memory of the results that each model keeps: those of some problems, a few kilobytes each."""
 
 
-class MemoGenerator(GeneratorWrapper):
+class WaitingGenerator(GeneratorWrapper):
+    """A generator of which no step begins ahead: what a search costs would depend on the machine's speed."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the inner model can do, except to cancel."""
+        return replace(super().abilities, cancels=False)
+
+
+class MemoGenerator(WaitingGenerator):
     """A generator that keeps its steps; see :class:`epf.core.generator.Generator`."""
 
     def __init__(self, inner: Generator) -> None:
         super().__init__(inner)
         self._steps: SingleFlight[tuple[bytes, Sampling, int], Step] = SingleFlight(_steps())
-
-    @property
-    def abilities(self) -> Abilities:
-        """What the inner model can do, but no step begins ahead: what it costs would depend on the machine's speed."""
-        return replace(super().abilities, cancels=False)
 
     async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
         """Return the step of this call, sampled if it is not kept."""

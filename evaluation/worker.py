@@ -8,7 +8,7 @@ from epf.core.errors import ContextTooLong, GeneratorError, InvalidRequest, Rewa
 from epf.core.generator import Abilities, Generator, abilities_of
 from epf.core.reward_model import RewardModel
 from epf.evaluation.exact_labels import ExactLabels
-from epf.evaluation.memo import MemoGenerator, MemoRewardModel
+from epf.evaluation.memo import MemoGenerator, MemoRewardModel, WaitingGenerator
 from epf.evaluation.plan import Task
 from epf.evaluation.rows import Failure, ModelNames, Row, failed_row, row_of
 from epf.search import runner
@@ -56,6 +56,7 @@ class Worker:
 
     def __init__(self, models: Models) -> None:
         self._models = models
+        self._alone = WaitingGenerator(models.generator)
         self._generator = MemoGenerator(models.generator)
         self._reward_model = None if models.reward_model is None else MemoRewardModel(models.reward_model)
 
@@ -89,7 +90,7 @@ class Worker:
         try:
             result = await runner.search(
                 task.request,
-                generator=self._models.generator if task.alone else self._generator,
+                generator=self._alone if task.alone else self._generator,
                 reward_model=scored_by,
                 checker=self._models.checker,
                 confidence=None if task.exact else self._models.confidence,

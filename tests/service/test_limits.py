@@ -55,7 +55,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(build: Any, path: str
         ):
             for n_bytes in (LIMIT, LIMIT + 1):
                 content = b" " * n_bytes if announced else in_chunks(n_bytes)
-                response = await client.post(path, content=content, headers=JSON)
+                response = await client.post(path.format(tool="epiplexity"), content=content, headers=JSON)
                 error = response.json()["error"]
                 if n_bytes == LIMIT:
                     assert (response.status_code, error["code"]) == (400, "invalid_json"), "it was read"
