@@ -1,5 +1,6 @@
 """``/searches``: list, read, export and delete the searches that the server has kept of a caller."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
@@ -38,7 +39,15 @@ async def list_searches(
 async def export(wanted: Annotated[SearchFilter, Query()], store: KeptSearches, caller: Caller) -> StreamingResponse:
     """Export the caller's searches as JSON Lines, which `epf entropy`, `epf trace` and `epf view` read."""
     headers = {**HEADERS, "content-disposition": 'attachment; filename="searches.jsonl"'}
-    return StreamingResponse(store.export(caller, wanted), media_type=JSON_LINES, headers=headers)
+    found = store.export(caller, wanted)
+    first = await anext(found, b"")  # a failure has a status of its own as long as nothing is sent
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield first
+        async for line in found:
+            yield line
+
+    return StreamingResponse(lines(), media_type=JSON_LINES, headers=headers)
 
 
 @router.get("/{id}", response_model=StoredSearch, responses=ANY_ERROR)

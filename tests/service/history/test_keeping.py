@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import httpx
@@ -222,6 +223,19 @@ def test_a_text_that_takes_long_to_find_does_not_hold_the_file(tmp_path: Path) -
         database.select("alice", SearchFilter(q="a" * 199 + "b"), limit=20)
     assert len(problems(database)) == 600
     database.close()
+
+
+@pytest.mark.parametrize("path", ["/searches", "/searches/export"])
+def test_a_caller_is_told_that_a_text_takes_too_long_to_find(path: str, tmp_path: Path) -> None:
+    settings = kept(tmp_path)
+    assert settings.store is not None
+    database = Database(settings.store, StoreLimits())
+    for i in range(600):
+        assert database.insert({**columns(i), "caller": "anonymous", "started_s": time.time(), "problem": "a" * 20_000}, b"x")
+    database.close()
+    response = asking(settings, lambda client: client.get(path, params={"q": "a" * 199 + "b"}))
+    assert response.status_code == 504
+    assert response.json()["error"]["param"] == "q"
 
 
 def test_a_name_that_means_memory_to_sqlite_is_that_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
