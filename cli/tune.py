@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from math import isfinite
 from pathlib import Path
 
 import click
@@ -85,6 +86,8 @@ def tune(
     from epf.cli.tuning import Asked, run
     from epf.problem_sets.registry import load_problems
 
+    if not isfinite(budget_minutes):
+        raise InvalidRequest(f"budget_minutes must be a finite number, got {budget_minutes}.", param="budget_minutes")
     settings = read_settings(**named_models(**references))
     if not settings.has_reward_model:
         message = "A profile is about the scores of a reward model, which is missing: name one with --reward-model"

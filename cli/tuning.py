@@ -14,9 +14,12 @@ from epf.evaluation.profile.tune import FEW_SEARCHES
 from epf.evaluation.worker import LoadModels, Worker
 from epf.problem_sets.problem import Problem
 from epf.search.options import SearchOptions
-from epf.search.profile.file import save_profile
+from epf.search.profile.file import check_place, save_profile
 from epf.search.profile.profile import Profile
 from epf.service.settings import Settings
+
+UNNAMED = "epf.profile.json"
+"""Stands for the file of a profile until its models are loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Asked:
 
 def run(asked: Asked, settings: Settings, load_models: LoadModels) -> int:
     """Learn, print what was found, and write the profile; the exit code."""
+    if not asked.dry_run:
+        check_place(asked.out or Path(UNNAMED))
     profile = asyncio.run(_learn(asked, settings, load_models))
     path = asked.out or Path(profile.file_name)
     for line in changes(profile):

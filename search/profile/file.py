@@ -31,6 +31,17 @@ def save_profile(profile: Profile, path: Path) -> None:
         raise InvalidRequest(f"Cannot write {path}: {error.strerror}.", param="out") from error
 
 
+def check_place(path: Path) -> None:
+    """Raise ``InvalidRequest`` if :func:`save_profile` could not write this file now. What is in it stays."""
+    try:
+        is_new = not path.exists()
+        path.open("a").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise InvalidRequest(f"Cannot write {path}: {error.strerror}.", param="out") from error
+
+
 def load_profile(path: Path) -> Profile:
     """Read a file that :func:`save_profile` wrote.
 

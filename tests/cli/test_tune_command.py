@@ -55,8 +55,31 @@ def test_the_file_is_named_after_both_models_and_out_names_another(
     found = load_profile(tmp_path / "ways--misreader.profile.json")
     assert found.models == (Ways.name, Misreader.name)
     assert " % of 16 independent solutions of " in found.findings[0]
-    assert tune(dataset, "--out", str(tmp_path / "nowhere" / "profile.json")) == 2
-    assert "profile.json: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--out", "nowhere/profile.json"), "Cannot write nowhere/profile.json: No such file or directory"),
+        (("--out", "."), "Cannot write .: Is a directory"),
+        (("--budget-minutes", "inf"), "budget_minutes must be a finite number"),
+        (("--budget-minutes", "nan"), "budget_minutes must be a finite number"),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_the_first_search(
+    arguments: tuple[str, str],
+    message: str,
+    dataset: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert tune(dataset, *arguments) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert not out
+    assert [path.name for path in tmp_path.iterdir()] == ["ways.jsonl"]
 
 
 def test_what_cannot_be_learned_is_refused(dataset: str, capsys: pytest.CaptureFixture[str]) -> None:
