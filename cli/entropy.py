@@ -11,6 +11,7 @@ from rich.table import Table as Drawn
 from rich.text import Text
 
 from epf.cli.command import Command, Group, field_options, given_options
+from epf.cli.view import printable
 from epf.core.errors import InvalidRequest
 from epf.core.extras import import_extra
 from epf.entropy.core.schema import Result
@@ -81,10 +82,10 @@ def _run(tool: AnyTool, context: click.Context, file: Path, *, as_json: bool, pi
     if as_json:
         print(answer.model_dump_json())
     else:
-        print(tool.conclusion(answer))
+        print(printable(tool.conclusion(answer)))
         _print(tool.tables(answer))
         for warning in answer.warnings:
-            print(f"note: {warning}")
+            print(f"note: {printable(warning)}")
     if figures is not None and picture is not None:
         figure = figures.Figure(layout="constrained")
         tool.plot(answer, figure)
@@ -104,12 +105,12 @@ def _print(tables: Sequence[Table]) -> None:
     if not console.is_terminal:
         console = Console(width=PIPED_WIDTH)
     for table in tables:
-        drawn = Drawn(title=table.title, title_justify="left", box=SIMPLE)
+        drawn = Drawn(title=Text(printable(table.title)), title_justify="left", box=SIMPLE)
         for i, name in enumerate(table.header):
             number = any(isinstance(row[i], int | float) for row in table.rows)
             drawn.add_column(Text(name), justify="right" if number else "left", overflow="fold")
         for row in table.rows:
-            drawn.add_row(*(Text(_written(cell)) for cell in row))
+            drawn.add_row(*(Text(printable(_written(cell))) for cell in row))
         console.print(drawn)
 
 

@@ -42,6 +42,16 @@ def test_every_tool_answers_its_example_in_every_form(name: str, tmp_path: Path,
         assert table.title[:40] in printed
 
 
+def test_a_name_from_a_file_cannot_control_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b[31m[/red] $x$"
+    columns = {name: ["4", "4", "6", "6"], "other": [1, 2, 1, 2]}
+    assert main(["entropy", "reconstruction", written(tmp_path / "named.json", {"columns": columns, "target": name})]) == 0
+    printed = capsys.readouterr().out
+    assert "do not determine `[31m[/red] $x$`" in printed
+    assert "`[31m[/red] $x$` from 1 columns" in printed
+    assert "\x1b" not in printed
+
+
 def test_traces_and_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path / "traces.jsonl", *TRACES)
     asked = ["entropy", "reconstruction", file, "--json", "--bins", "2", "--use", "last_score", "--unit", "bits"]
