@@ -162,7 +162,8 @@ class SearchOptions(BaseModel):
         None,
         ge=1,
         description="Maximum number of tokens that all particles generate together. Then the search returns its best answer so "
-        "far, and stop_reason names the limit.",
+        "far, and stop_reason names the limit. Steps that run ahead and that nobody takes come on top; run_ahead false "
+        "avoids them.",
     )
     run_ahead: bool = Field(
         True,

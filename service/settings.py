@@ -181,7 +181,8 @@ class Settings(BaseSettings):
         2**20,
         ge=1,
         description="Maximum number of tokens that a request, or one problem of a batch, may generate. A search ends there "
-        "with its best answer so far; a request whose own limits allow its particles more is refused.",
+        "with its best answer so far; a request whose own limits allow its particles more is refused. Steps that run ahead "
+        "and that nobody takes come on top.",
     )
     max_seconds: float = Field(300.0, gt=0, description="Default and maximum deadline of a request, in seconds.")
     max_particles_in_flight: int = Field(256, ge=1, description="Maximum number of particles that search at the same time.")

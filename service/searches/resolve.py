@@ -25,8 +25,8 @@ def resolve(
     """The search that ``choices`` (options by name) describe, on top of those of the server's defaults that the method reads.
 
     Every search has a deadline, by default the server's ``max_seconds``, and never generates more than the server's
-    ``max_tokens_per_request``, discarded tokens included. Maxima of steps that nobody chose fit the generator's
-    ``context_length``. The request consists of ``n_searches`` such searches.
+    ``max_tokens_per_request``, discarded tokens included, but for steps that run ahead and that nobody takes. Maxima of steps
+    that nobody chose fit the generator's ``context_length``. The request consists of ``n_searches`` such searches.
 
     Raises:
         InvalidRequest: the method needs a reward model, which is missing, an option is out of range, or the request exceeds a
