@@ -39,7 +39,10 @@ class Decoder:
         options.intra_op_num_threads = n_threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the classes of ONNX Runtime have no common base of their own
+            raise ValueError(f"{path} cannot be loaded, perhaps since its weights are damaged: {error}") from error
         self._n_outputs = self._session.get_outputs()[0].shape[1]
         shape = (config.n_layers, 2, n_rows, config.n_heads, config.context_length, config.head_dim)
         self._cache: Floats = np.zeros(shape, np.float32)

@@ -56,6 +56,15 @@ def test_a_directory_with_the_name_of_a_pair_is_that_directory(tmp_path: Path, m
     asyncio.run(generator.aclose())
 
 
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny", "generator")
+    weights = tmp_path / "tiny" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(InvalidRequest, match="weights are damaged") as refused:
+        load_generator(GeneratorOptions(kind="embedded", name=str(tmp_path / "tiny")))
+    assert refused.value.param == "generator"
+
+
 def test_a_key_is_not_shown() -> None:
     options = GeneratorOptions(kind="openai", api_key=SecretStr("secret"))
     assert "secret" not in repr(options)
