@@ -175,7 +175,7 @@ class TestEmbeddedWeights(OnVllm):
 
         async def search(generator: Generator) -> None:
             reward_model = EmbeddedRewardModel(STORIES.reward_model)
-            options = SearchOptions(n_particles=16, max_steps=12, seed=3, temperature=1.2)
+            options = SearchOptions(n_particles=16, max_steps=12, seed=3, temperature=1.2, run_ahead=False)
             (text,) = texts(1, 8)
             await asolve(text, method="epf", options=options, generator=generator, reward_model=reward_model)
             await reward_model.aclose()
