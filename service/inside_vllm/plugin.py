@@ -21,7 +21,7 @@ from epf.search.pair import paired
 from epf.service.app import create_app
 from epf.service.inside_vllm.metrics import shown_on_vllm_s_metrics
 from epf.service.inside_vllm.routes import attach_routes
-from epf.service.inside_vllm.settings import settings_inside
+from epf.service.inside_vllm.settings import served_name, settings_inside
 from epf.service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class EpfPlugin:
         if engine_client is None:
             return
         self._settings = settings_inside(args)
-        self._generator = generator_on(engine_client, name=args.served_model_name[0] if args.served_model_name else args.model)
+        self._generator = generator_on(engine_client, name=served_name(args))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to the service."""

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from epf.core.errors import InvalidRequest
 from epf.service.access.digests import DIGEST_PREFIX
+from epf.service.chat.resolve import is_search
 from epf.service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,20 @@ WITHOUT_EFFECT = (
     "drain_s",
 )
 """Settings about connections and the process, which are vLLM's."""
+
+
+def served_name(args: Namespace) -> str:
+    """The first name of vLLM's model.
+
+    Raises:
+        InvalidRequest: one of its names is that of a search method, so that nobody could reach the model.
+    """
+    names: list[str] = args.served_model_name or [args.model]
+    for name in names:
+        if is_search(name):
+            message = f"The model's name {name!r} is that of a search method: give it another one with --served-model-name."
+            raise InvalidRequest(message, param="served_model_name")
+    return names[0]
 
 
 def settings_inside(args: Namespace) -> Settings:

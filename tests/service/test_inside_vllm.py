@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from epf.core.errors import InvalidRequest
 from epf.service.access.keys import Keys
 from epf.service.inside_vllm.routes import CHAT, MODELS, attach_routes
-from epf.service.inside_vllm.settings import REFUSED, settings_inside
+from epf.service.inside_vllm.settings import REFUSED, served_name, settings_inside
 from tests.service.serving import client_of
 
 
@@ -77,3 +77,11 @@ def test_settings_without_effect_are_reported(monkeypatch: pytest.MonkeyPatch, c
     assert settings_inside(Namespace(api_key=None)).max_batch == 8
     assert "EPF_PORT has no effect" in caplog.text
     assert "MAX_BATCH" not in caplog.text
+
+
+def test_a_model_named_like_a_method_is_refused() -> None:
+    assert served_name(Namespace(model="org/model", served_model_name=None)) == "org/model"
+    assert served_name(Namespace(model="org/model", served_model_name=["first", "second"])) == "first"
+    for names in (["beam"], ["first", "epf-16"]):
+        with pytest.raises(InvalidRequest, match="is that of a search method: give it another one with --served-model-name"):
+            served_name(Namespace(model="org/model", served_model_name=names))
