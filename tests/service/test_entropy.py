@@ -278,7 +278,7 @@ NAMED: dict[str, Callable[[str], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", NAMED)
 def test_a_name_that_is_no_formula_does_not_stop_the_picture(name: str) -> None:
-    """Between two dollar signs matplotlib reads a formula, and fails if it is none."""
+    """Between two dollar signs matplotlib reads a formula, and fails if it is not one."""
     response = report(name, json.dumps(NAMED[name](r"$\frac{a$ and \alpha$5")))
     assert response.status_code == 200, response.text
     assert b64decode(response.json()["picture"]).startswith(b"\x89PNG")

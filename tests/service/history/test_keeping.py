@@ -226,7 +226,7 @@ def test_a_text_that_takes_long_to_find_does_not_hold_the_file(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("path", ["/searches", "/searches/export"])
-def test_a_caller_is_told_that_a_text_takes_too_long_to_find(path: str, tmp_path: Path) -> None:
+def test_a_text_that_takes_too_long_to_find_is_an_error(path: str, tmp_path: Path) -> None:
     settings = kept(tmp_path)
     assert settings.store is not None
     database = Database(settings.store, StoreLimits())
