@@ -76,8 +76,10 @@ class RunAhead:
     def take(self, draw: Draw, prefix_ids: tuple[int, ...]) -> "asyncio.Task[Step] | None":
         """The step that has begun for ``draw``; None if none has, or after another prefix."""
         begun = self._begun.pop(draw, None)
-        if begun is None or begun.prefix_ids == prefix_ids:
-            return None if begun is None else begun.task
+        if begun is None:
+            return None
+        if begun.prefix_ids == prefix_ids:
+            return begun.task
         self._cancel(begun)
         return None
 

@@ -286,8 +286,13 @@ def seed_of(seed: int, choice: int) -> int:
 
 def is_search(model: str) -> bool:
     """Whether a model name asks for a search method, with or without a number of particles."""
-    numbered = _NUMBERED.fullmatch(model)
-    return model in METHOD_OF or (numbered is not None and numbered["method"] in METHOD_OF)
+    return _named(model)[0] in METHOD_OF
+
+
+def _named(model: str) -> tuple[str, dict[str, int]]:
+    """The method that a model name begins with, which may not exist, and the number of particles that it ends with, if any."""
+    numbered = None if model in METHOD_OF else _NUMBERED.fullmatch(model)
+    return (numbered["method"], {"n_particles": int(numbered["n_particles"])}) if numbered else (model, {})
 
 
 def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]:
@@ -299,9 +304,7 @@ def options_of(model: str, models: Models, max_particles: int) -> dict[str, Any]
     """
     if model == models.generator.name:
         return {"method": SAMPLE.name, "system_prompt": ""}
-    numbered = None if model in METHOD_OF else _NUMBERED.fullmatch(model)
-    name = numbered["method"] if numbered else model
-    n_particles = {"n_particles": int(numbered["n_particles"])} if numbered else {}
+    name, n_particles = _named(model)
     if name not in METHOD_OF or n_particles.get("n_particles", 0) > max_particles:
         unknown = f"The model `{model[:100]}` does not exist or you do not have access to it"
         fix = f"a model has at most {max_particles} particles" if name in METHOD_OF else "/v1/models lists the models"

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from epf.core.generator import Generator
@@ -57,7 +58,7 @@ class EpfPlugin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to the service."""
-        app: ASGIApp = _without_engine if self._app is None else self._app
+        app: ASGIApp = _WITHOUT_ENGINE if self._app is None else self._app
         own = {name: value for name, value in scope.items() if name not in ("router", "endpoint", "path_params", "route")}
         await app(own, receive, send)
 
@@ -85,8 +86,6 @@ class EpfPlugin:
             self._app = None
 
 
-async def _without_engine(scope: Scope, receive: Receive, send: Send) -> None:
-    body = b'{"error": {"message": "This server has no engine to search with.", "type": "server_error"}}'
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+_WITHOUT_ENGINE = JSONResponse(
+    {"error": {"message": "This server has no engine to search with.", "type": "server_error"}}, status_code=503
+)
