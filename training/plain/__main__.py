@@ -12,19 +12,21 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from epf.training.plain.gsm8k.rows import templates
-from epf.training.plain.mixture import Mixture
+from epf.training.plain.gsm8k.rows import templates, without_template
+from epf.training.plain.mixture import SHORT, Mixture
+from epf.training.plain.problem import PlainProblem
 from epf.training.plain.recipe import VOCABULARY, Recipe, reward_model_recipe
 from epf.training.plain.reward_model.rows import batches
 from epf.training.plain.reward_model.samples import write_samples
 from epf.training.plain.train import AVERAGED, train
+from epf.training.plain.unseen import Unseen
 from epf.training.publish import TOKENIZER_FILES, publish
 from epf.training.quantize import quantize_directory
 from epf.training.reward_model.train import train_on
 from epf.training.tokenizer import save_tokenizer, train_tokenizer
 
 _TOKENIZER_PROBLEMS = 30_000
-_SAMPLED_PROBLEMS, _SAMPLES = 6_400, 6
+_SAMPLED_PROBLEMS, _SAMPLES = 4_800, 6
 
 
 def main() -> None:
@@ -43,23 +45,35 @@ def main() -> None:
     averaged, pair = args.out / "generator" / AVERAGED, args.out / "pair"
     publish(averaged, args.out / "tokenizer", pair / "generator", "plain-generator")
 
-    samples = args.out / "samples.jsonl"
+    seed = args.seed + 1
+    known, new = args.out / "samples.jsonl", args.out / "samples_of_new_wordings.jsonl"
+    others = _new_wordings(args.gsm8k, recipe.max_lines)
     write_samples(
         pair / "generator",
-        mixture,
-        samples,
+        lambda index: mixture.draw(np.random.default_rng([seed, index]), recipe.max_lines),
+        known,
         n_problems=_SAMPLED_PROBLEMS,
         n=_SAMPLES,
-        seed=args.seed + 1,
-        max_lines=recipe.max_lines,
+        seed=seed,
     )
+    write_samples(pair / "generator", others.__getitem__, new, n_problems=len(others), n=_SAMPLES, seed=seed)
     judge_recipe = reward_model_recipe(args.seed + 2)
-    stream = batches(tokenizer, mixture, samples, judge_recipe, recipe.max_lines)
+    stream = batches(tokenizer, mixture, known, new, judge_recipe, recipe.max_lines)
     model = train_on(stream, averaged, args.out / "reward_model", judge_recipe)
     model.half().save_pretrained(args.out / "reward_model" / "final")
     publish(args.out / "reward_model" / "final", args.out / "tokenizer", pair / "reward_model", "plain-reward-model")
     quantize_directory(pair / "generator")
     quantize_directory(pair / "reward_model")
+
+
+def _new_wordings(gsm8k: Path | None, max_lines: int) -> list[PlainProblem]:
+    """Return short problems of GSM8K on which the generator is not trained."""
+    unseen = Unseen()
+    return [
+        problem
+        for problem in without_template(gsm8k)
+        if len(problem.text) <= SHORT and len(problem.lines) <= max_lines and unseen(problem.text)
+    ]
 
 
 def _tokenizer(folder: Path, mixture: Mixture, recipe: Recipe, start: Path | None) -> Tokenizer:

@@ -42,4 +42,4 @@ def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
 
 def reward_model_recipe(seed: int) -> RewardModelRecipe:
     """Return the reward model's recipe: two layers on the generator's weights, more of the rows sampled than written."""
-    return RewardModelRecipe(steps=1_500, decay_from=700, sampled_share=0.6, seed=seed)
+    return RewardModelRecipe(steps=1_500, decay_from=700, sampled_share=0.7, seed=seed)

@@ -1,6 +1,8 @@
 """Rows in GSM8K's format as templates, and their numbers drawn anew. The rows are our own."""
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ import pytest
 from epf.training.plain.gsm8k.missing import without_a_number
 from epf.training.plain.gsm8k.program import Fixed, Given, Operation, Result
 from epf.training.plain.gsm8k.redraw import redraw
-from epf.training.plain.gsm8k.template import Template
-from epf.training.plain.gsm8k.tracer import template_of
+from epf.training.plain.gsm8k.rows import without_template
+from epf.training.plain.gsm8k.template import Template, held_out
+from epf.training.plain.gsm8k.tracer import problem_of, template_of
 from epf.training.plain.gsm8k.vary import vary
+from epf.training.plain.problem import PlainProblem
 from tests.training.plain.lines import check_lines, numbers_of
 
 BEADS = template_of(
@@ -143,3 +147,29 @@ def test_names_and_things_change_everywhere_in_a_text() -> None:
         assert match is not None, text
         assert match[4].startswith(match[2][:-1]), text
         assert ("An " in text) == (match[4][0] in "aeiou"), text
+
+
+def test_a_problem_keeps_its_numbers_where_they_cannot_be_traced() -> None:
+    found = problem_of("Ann has $.50 and twelve  coins. How many?", "12*3=<<12*3=36>>36\n36-(2+1)=<<36-(2+1)=33>>33\n#### 33")
+    assert found == PlainProblem(
+        "Ann has $0.50 and twelve coins. How many?", ("12 * 3 = 36.", "2 + 1 = 3.", "36 - 3 = 33."), "33"
+    )
+
+
+@pytest.mark.parametrize(
+    "answer", ["4+3=<<4+3=7>>7\n#### 8", "7\n#### 7", "4/0=<<4/0=0>>0\n#### 0", "1/3=<<1/3=0.33>>0.33\n#### 0.33"]
+)
+def test_a_problem_whose_last_operation_lacks_the_answer_is_left_out(answer: str) -> None:
+    assert problem_of("Ann has 4 pens and gets 3. How many?", answer) is None
+
+
+def test_problems_that_are_no_templates_are_those_that_the_generator_does_not_know(tmp_path: Path) -> None:
+    traced = {"question": "Ann has 4 pens and gets 3. How many?", "answer": "4+3=<<4+3=7>>7\n#### 7"}
+    others = [
+        {"question": f"Ann has 4 pens and gets 3 on day {n}. How many?", "answer": "9-2=<<9-2=7>>7\n#### 7"} for n in range(99)
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in (traced, *others)))
+    found = [problem.text for problem in without_template(path)]
+    assert 80 < len(found) < 99
+    assert found == [row["question"] for row in others if not held_out(row["question"])]

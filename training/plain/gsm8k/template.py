@@ -15,6 +15,11 @@ _DEVELOPMENT_SHARE = 20
 """One wording in this number is held out from training, by the hash of its text."""
 
 
+def held_out(text: str) -> bool:
+    """Whether a wording is held out from training, for development."""
+    return hashlib.blake2b(text.encode(), digest_size=4).digest()[0] % _DEVELOPMENT_SHARE == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A text, its slots in order, and the operations that lead to the answer."""
@@ -32,7 +37,7 @@ class Template:
     @property
     def held_out(self) -> bool:
         """Whether the wording is held out from training, for development."""
-        return hashlib.blake2b(self.text.encode(), digest_size=4).digest()[0] % _DEVELOPMENT_SHARE == 0
+        return held_out(self.text)
 
     def filled(self, values: dict[int, str]) -> str:
         """Return the text with other words in some slots."""

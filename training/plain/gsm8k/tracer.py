@@ -6,20 +6,46 @@ from epf.training.plain.gsm8k.constants import means
 from epf.training.plain.gsm8k.program import Fixed, Given, Operand, Operation, Result, operations_of, percent_last, run
 from epf.training.plain.gsm8k.slots import slots_of
 from epf.training.plain.gsm8k.template import Template
+from epf.training.plain.problem import PlainProblem, compute, operation_lines, show
 
 ANNOTATION = re.compile(r"<<([^=<>]+)=([^<>]+)>>")
 
 
 def template_of(question: str, answer: str) -> Template | None:
     """Return the template of a row of GSM8K; ``None`` if a number cannot be traced or no operation has the answer."""
-    tracer = _Tracer(re.sub(r"\$\.(?=\d)", "$0.", " ".join(question.split())))
+    tracer = _Tracer(_text(question))
     try:
         for expression, shown in ANNOTATION.findall(answer):
             if not tracer.add(_plain(expression), float(_plain(shown))):
                 return None
-        return tracer.template(float(_plain(answer.rsplit("####", 1)[1])))
+        return tracer.template(_gold(answer))
     except (ValueError, ZeroDivisionError):
         return None
+
+
+def problem_of(question: str, answer: str) -> PlainProblem | None:
+    """Return a row of GSM8K with the numbers that it has; ``None`` if the last operation does not have the answer."""
+    lines: list[str] = []
+    result = None
+    try:
+        for expression, _ in ANNOTATION.findall(answer):
+            results: list[float] = []
+            for left, op, right in operations_of(_plain(expression)):
+                a, b = (results[side] if isinstance(side, int) else float(str(side)) for side in (left, right))
+                lines += operation_lines(a, op, b)
+                results.append(result := round(compute(a, op, b), 9))
+        gold = _gold(answer)
+        return PlainProblem(_text(question), tuple(lines), show(gold)) if result == gold else None
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _text(question: str) -> str:
+    return re.sub(r"\$\.(?=\d)", "$0.", " ".join(question.split()))
+
+
+def _gold(answer: str) -> float:
+    return float(_plain(answer.rsplit("####", 1)[1]))
 
 
 def _plain(expression: str) -> str:

@@ -3,14 +3,13 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from epf.generators.embedded import EmbeddedGenerator
 from epf.training.plain.json_lines import read_rows
-from epf.training.plain.mixture import Mixture
 from epf.training.plain.problem import PlainProblem
 from epf.training.reward_model.samples import sample_solution
 
@@ -19,15 +18,15 @@ _CHUNK = 64
 
 
 def write_samples(
-    generator_folder: Path, mixture: Mixture, path: Path, *, n_problems: int, n: int, seed: int, max_lines: int
+    generator_folder: Path, problem: Callable[[int], PlainProblem], path: Path, *, n_problems: int, n: int, seed: int
 ) -> None:
-    """Append rows of text, lines, answer and ``n`` solutions to ``path`` until it has ``n_problems``."""
+    """Append rows of text, lines, answer and ``n`` solutions to ``path`` until it has those of the first ``n_problems``."""
 
     async def run() -> None:
         generator = EmbeddedGenerator(generator_folder, max_rows=_CHUNK, n_threads=os.cpu_count() or 1)
-        for chunk in range(_kept(path) // _CHUNK, -(-n_problems // _CHUNK)):
-            rng = np.random.default_rng([seed, chunk])
-            problems = [mixture.draw(rng, max_lines) for _ in range(_CHUNK)]
+        for start in range(_kept(path, n_problems), n_problems, _CHUNK):
+            rng = np.random.default_rng([seed, start])
+            problems = [problem(index) for index in range(start, min(start + _CHUNK, n_problems))]
             solutions = await asyncio.gather(*(_samples(generator, p, n, int(rng.integers(2**62))) for p in problems))
             rows = [
                 json.dumps({"text": p.text, "lines": p.lines, "answer": p.answer, "solutions": found}) + "\n"
@@ -35,7 +34,7 @@ def write_samples(
             ]
             with path.open("a", encoding="utf-8") as file:
                 file.write("".join(rows))
-            print(f"sampled {(chunk + 1) * _CHUNK}/{n_problems} problems x {n}", flush=True)
+            print(f"sampled {start + len(problems)}/{n_problems} problems x {n}", flush=True)
         await generator.aclose()
 
     asyncio.run(run())
@@ -52,11 +51,12 @@ async def _samples(generator: EmbeddedGenerator, problem: PlainProblem, n: int, 
     return list(await asyncio.gather(*(sample_solution(generator, problem.text, seed + k) for k in range(n))))
 
 
-def _kept(path: Path) -> int:
-    """Return the number of rows in whole chunks, and cut the rest of the file off."""
+def _kept(path: Path, n_problems: int) -> int:
+    """Return the number of rows in whole chunks, or all if none is missing, and cut the rest of the file off."""
     if not path.exists():
         return 0
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = sum(line.endswith("\n") for line in lines) // _CHUNK * _CHUNK
+    ended = sum(line.endswith("\n") for line in lines)
+    whole = ended if ended == n_problems else ended // _CHUNK * _CHUNK
     path.write_text("".join(lines[:whole]), encoding="utf-8")
     return whole
