@@ -118,8 +118,8 @@ GSM8K ?=
 train-plain: $(TRAIN) ## Train the pair plain, or go on with it: make train-plain GSM8K=train.jsonl (default: from the hub)
 	nice $(TRAIN_VENV)/bin/python -m epf.training.plain $(if $(GSM8K),--gsm8k "$(GSM8K)")
 
-calibrate-confidence: $(DEV) ## Fit the confidence map of the pair stories: DATA=DIRECTORY holds gsm8k_train.jsonl (half an hour)
-	$(VENV)/bin/python -m epf.training.confidence --data $(DATA)
+calibrate-confidence: $(DEV) ## Fit the confidence map of a PAIR (default: plain): DATA=DIRECTORY holds gsm8k_train.jsonl (half an hour)
+	$(VENV)/bin/python -m epf.training.confidence --data $(DATA) --pair $(or $(PAIR),plain)
 
 # All methods, and all that the filter and best-of-n may be.
 CONTENDERS := all,epf+lookahead=reuse,epf+lookahead=redraw,epf+annealing=entropy,epf+annealing=base,epf+annealing=cess

@@ -1,17 +1,24 @@
 """Problems on which the confidence of a pair is fitted: those that it was trained on, and others.
 
 Nothing here is measured later: the synthetic problems have graphs of the training split, GSM8K's are those of its training set,
-and the plain questions are not those of ``benchmarks/data/confidence_questions.jsonl``.
+and the plain questions are neither those of ``benchmarks/data/confidence_questions.jsonl`` nor of the battery.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
+
+from epf.engines.onnx.pairs import STORIES
 from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
 from epf.problem_sets.synthetic.problems import problems
+from epf.training.plain.gsm8k.rows import for_development, templates
+from epf.training.plain.mixture import MAX_LINES, SHORT, Mixture
 
 SEED = 31_000_001
 N_INSIDE = 600
@@ -23,22 +30,54 @@ N_FRESH = 2_500
 PLAIN_QUESTIONS = Path(__file__).with_name("questions.jsonl")
 
 
-def inside() -> list[Problem]:
-    """Return stories and puzzles of 1 to 8 steps."""
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """What a map is fitted on.
+
+    Attributes:
+        inside: problems like those that the models were trained on.
+        outside: other problems.
+        known: texts that define the known wordings.
+        fresh: other texts in the same wordings.
+    """
+
+    inside: list[Problem]
+    outside: list[Problem]
+    known: list[str]
+    fresh: list[str]
+
+
+def of_stories(gsm8k: Path) -> Problems:
+    """Return stories and puzzles of 1 to 8 steps; outside of them, plain questions and short problems of GSM8K's training set.
+
+    ``gsm8k`` is the file of openai/grade-school-math.
+    """
     drawn = islice(problems(SEED, "train"), N_INSIDE)
-    return [Problem(f"synthetic-{number}", problem.text, str(problem.answer)) for number, problem in enumerate(drawn, start=1)]
-
-
-def outside(gsm8k: Path) -> list[Problem]:
-    """Return plain questions, and short problems of GSM8K's training set, read from the file of openai/grade-school-math."""
+    inside = [
+        Problem(f"synthetic-{number}", problem.text, str(problem.answer)) for number, problem in enumerate(drawn, start=1)
+    ]
     read = [problem for problem in load_problems(str(gsm8k)) if len(problem.text) <= MAX_GSM8K_CHARS]
-    return [*load_problems(str(PLAIN_QUESTIONS)), *(Problem(f"gsm8k-{p.id}", p.text, p.gold) for p in read[:N_GSM8K])]
-
-
-def wordings() -> tuple[list[str], list[str]]:
-    """Return texts that define the known wordings, and others in the same wordings."""
+    outside = [Problem(f"gsm8k-{p.id}", p.text, p.gold) for p in read[:N_GSM8K]]
     texts = [problem.text for problem in islice(problems(SEED + 1, "train"), N_WORDINGS + N_FRESH)]
-    return texts[:N_WORDINGS], texts[N_WORDINGS:]
+    return Problems(inside, [*load_problems(str(PLAIN_QUESTIONS)), *outside], texts[:N_WORDINGS], texts[N_WORDINGS:])
+
+
+def of_plain(gsm8k: Path) -> Problems:
+    """Return problems of the training mixture; outside of them, plain questions and wordings of GSM8K that are held out.
+
+    ``gsm8k`` is the file of openai/grade-school-math.
+    """
+    mixture = Mixture(list(templates(gsm8k)))
+    rng = np.random.default_rng(SEED)
+    drawn = (mixture.draw(rng, MAX_LINES) for _ in range(N_INSIDE))
+    inside = [Problem(f"plain-{number}", p.text, p.answer) for number, p in enumerate(drawn, start=1) if p.answer is not None]
+    held_out = [problem for problem in for_development(gsm8k) if len(problem.text) <= SHORT]
+    outside = [Problem(f"gsm8k-{n}", p.text, p.answer) for n, p in enumerate(held_out, start=1) if p.answer is not None]
+    texts = [mixture.draw(rng, MAX_LINES).text for _ in range(N_WORDINGS + N_FRESH)]
+    return Problems(inside, [*load_problems(str(PLAIN_QUESTIONS)), *outside], texts[:N_WORDINGS], texts[N_WORDINGS:])
+
+
+OF_PAIR: Mapping[str, Callable[[Path], Problems]] = MappingProxyType({STORIES.name: of_stories, "plain": of_plain})
 
 
 def write(found: list[Problem], path: Path) -> None:

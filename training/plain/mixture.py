@@ -17,6 +17,8 @@ from epf.training.plain.unseen import Unseen
 MAX_CHARACTERS = 300
 """Maximum length of a text from GSM8K; longer ones cost more than such a small model learns from them."""
 SHORT = 200
+MAX_LINES = 12
+"""Maximum number of lines of a solution, once the generator has seen the shorter ones."""
 GSM8K, MISSING, KINDS = 0.42, 0.03, 0.5
 """Shares of redrawn GSM8K problems, of those that lack a number, and of the synthetic kinds.
 

@@ -6,6 +6,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig
 
 from epf.training.llama import llama_config
+from epf.training.plain.mixture import MAX_LINES
 from epf.training.reward_model.train import Recipe as RewardModelRecipe
 
 VOCABULARY = 4096
@@ -25,7 +26,7 @@ class Recipe:
     decay_from: int = 15_000
     warmup: int = 100
     growth: int = 1_000
-    max_lines: int = 12
+    max_lines: int = MAX_LINES
     batch_size: int = 64
     learning_rate: float = 4e-3
     seed: int = 0
