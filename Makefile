@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train tune-stories calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-examples docs-figures
+.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-plain bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-examples docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -155,6 +155,11 @@ bench-its-hub: $(ITS_HUB) ## Measure accuracy and seconds against its_hub
 
 bench-pair: $(DEV) ## Measure the pair stories
 	$(VENV)/bin/python -m benchmarks.pair
+
+bench-plain: $(DEV) ## Measure the pair plain on problems that nobody trained on, its reward model and what it costs (half an hour)
+	$(VENV)/bin/python -m benchmarks.plain
+	$(VENV)/bin/python -m benchmarks.plain_scores
+	$(VENV)/bin/python -m benchmarks.plain_cost
 
 bench-confidence: $(DEV) ## Measure the confidence of the pair stories on problems that its map was not fitted on
 	$(VENV)/bin/python -m benchmarks.confidence

@@ -40,7 +40,7 @@ async def labelled(split: str, n_problems: int) -> list[Steps]:
     try:
         drawn = list(islice(problems(7_000_001, split, 4, 8), n_problems))
         solutions = await sample_many(generator, drawn, N, seed=SEED)
-        scores = await score_all(model, drawn, solutions)
+        scores = await score_all(model, [problem.text for problem in drawn], solutions)
     finally:
         await generator.aclose()
         await model.aclose()

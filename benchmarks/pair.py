@@ -35,33 +35,46 @@ Scores = list[list[list[float]]]
 """A score for each step of each solution of each problem."""
 
 
-async def score_all(model: EmbeddedRewardModel, tested: Sequence[SyntheticProblem], solutions: Solutions) -> Scores:
-    """Score every solution after each of its steps."""
+async def score_all(model: EmbeddedRewardModel, texts: Sequence[str], solutions: Solutions) -> Scores:
+    """Score every solution of the problems with these texts after each of its steps."""
 
     async def one(text: str, steps: tuple[str, ...]) -> list[float]:
         return [(await model.score(text, steps[: i + 1])).probability for i in range(len(steps))]
 
     scored = []
-    for problem, group in zip(tested, solutions, strict=True):
-        scored.append(list(await asyncio.gather(*(one(problem.text, steps) for steps in group))))
+    for text, group in zip(texts, solutions, strict=True):
+        scored.append(list(await asyncio.gather(*(one(text, steps) for steps in group))))
     return scored
 
 
-def auc_within(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: Scores) -> float:
-    """Return the share of (right, wrong) pairs of one problem and depth that the scores rank correctly; ties count half."""
+def pairs_won(
+    labels: Sequence[Sequence[bool]], solutions: Sequence[tuple[str, ...]], scores: Sequence[Sequence[float]]
+) -> tuple[float, int]:
+    """Return how many (right, wrong) pairs of one depth the scores rank correctly, and how many there are; ties count half.
+
+    All arguments are of one problem; solutions that are the same up to a depth count once there.
+    """
     won, pairs = 0.0, 0
-    for problem, group, group_scores in zip(tested, solutions, scores, strict=True):
-        labels = [step_labels(problem, steps) for steps in group]
-        for depth in range(max(len(steps) for steps in group)):
-            at_depth = {
-                (steps[: depth + 1], label[depth], s[depth])
-                for steps, label, s in zip(group, labels, group_scores, strict=True)
-                if len(steps) > depth
-            }
-            right = np.array([s for _, label, s in at_depth if label])
-            wrong = np.array([s for _, label, s in at_depth if not label])
-            won += float((right[:, None] > wrong).sum() + 0.5 * (right[:, None] == wrong).sum())
-            pairs += right.size * wrong.size
+    for depth in range(max(len(steps) for steps in solutions)):
+        at_depth = {
+            (steps[: depth + 1], label[depth], s[depth])
+            for steps, label, s in zip(solutions, labels, scores, strict=True)
+            if len(steps) > depth
+        }
+        right = np.array([s for _, label, s in at_depth if label])
+        wrong = np.array([s for _, label, s in at_depth if not label])
+        won += float((right[:, None] > wrong).sum() + 0.5 * (right[:, None] == wrong).sum())
+        pairs += right.size * wrong.size
+    return won, pairs
+
+
+def auc_within(tested: Sequence[SyntheticProblem], solutions: Solutions, scores: Scores) -> float:
+    """Return the share of (right, wrong) pairs of one problem and depth that the scores rank correctly."""
+    counted = [
+        pairs_won([step_labels(problem, steps) for steps in group], group, group_scores)
+        for problem, group, group_scores in zip(tested, solutions, scores, strict=True)
+    ]
+    won, pairs = map(sum, zip(*counted, strict=True))
     return won / pairs if pairs else float("nan")
 
 
@@ -127,7 +140,9 @@ async def measure(
         sampling_s = time.perf_counter() - start
         start = time.perf_counter()
         scores = (
-            await score_all(model, held_out, solutions) if model else [[[0.5] * len(s) for s in group] for group in solutions]
+            await score_all(model, [problem.text for problem in held_out], solutions)
+            if model
+            else [[[0.5] * len(s) for s in group] for group in solutions]
         )
         figures: dict[str, Any] = dict(strength(held_out, solutions, scores))
         if model:

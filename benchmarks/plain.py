@@ -1,6 +1,6 @@
 """Measures a pair of models on problems that nobody trained on, with one sample, votes and search.
 
-    python -m benchmarks.plain --generator DIRECTORY [--reward-model DIRECTORY] [--set NAME] [--limit N]
+    python -m benchmarks.plain [--generator DIRECTORY [--reward-model DIRECTORY]] [--set NAME] [--limit N]
 
 The sets are the battery of plain questions, by kind, SVAMP, and GSM8K's test problems of at most 160 characters. A question of
 the battery that cannot be answered is solved by no answer. Without a reward model, methods that need one are left out.
@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.output import RESULTS, save
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
+from epf.engines.onnx.pairs import DEFAULT_PAIR
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.report.statistics import accuracy
 from epf.generators.embedded import EmbeddedGenerator
@@ -139,12 +140,14 @@ def _page(result: Mapping[str, Any]) -> str:
 def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--generator", type=Path, required=True, help="model directory")
+    parser.add_argument("--generator", type=Path, help="model directory, searched without a reward model unless one is named")
     parser.add_argument("--reward-model", type=Path, help="model directory")
     parser.add_argument("--set", action="append", choices=("battery", "svamp", "gsm8k_short"), help="default: all")
     parser.add_argument("--limit", type=int, help="maximum number of questions of each set")
     parser.add_argument("--out", type=Path, default=RESULTS / "plain.json")
     args = parser.parse_args()
+    if args.generator is None:
+        args.generator, args.reward_model = DEFAULT_PAIR.generator, args.reward_model or DEFAULT_PAIR.reward_model
     result = asyncio.run(_run(args))
     save(args.out, result, _page(result))
 
