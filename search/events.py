@@ -64,6 +64,7 @@ class Resampled:
         n_finished: number of finished particles.
         answer: the best answer so far; None before any particle finished.
         distribution: all answers so far, most probable first; answers are equal only if their texts are.
+        confidence: probability that ``answer`` is right, as if the search ended now; None without an answer.
         weights: normalised weights of the particles, before annealing, ``(n,)``: what the round decided by. 0 for one that is
             discarded or takes no part in the round.
         probabilities: probability of each particle in one draw of an ancestor, after annealing, ``(n,)``. None if the round
@@ -75,6 +76,7 @@ class Resampled:
     n_finished: int
     answer: str | None
     distribution: tuple[AnswerShare, ...] = ()
+    confidence: float | None = None
     weights: tuple[float, ...] = ()
     probabilities: tuple[float, ...] | None = None
 

@@ -114,31 +114,37 @@ async def select_answer(
     )
 
 
-def best_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, options: SearchOptions) -> Choice | None:
-    """Answer with the most votes among finished particles; None without one. Answers are equal only if their texts are."""
-    answers = _answers(trajectories, options)
-    classes = [answers.index(answer) for answer in answers]
-    votes = vote_weights(trajectories, log_weights, options)
-    return choose(answers, classes, votes, "weighted_vote", np.random.default_rng(0))
+def answers_so_far(
+    trajectories: Sequence[Trajectory], log_weights: FloatArray, run: SearchRun
+) -> tuple[str | None, tuple[AnswerShare, ...], float | None]:
+    """Answer with the most votes among finished particles, all answers, and the probability that the first is right.
+
+    Answers are equal only if their texts are. Without an answer there is neither an answer nor a probability.
+    """
+    return _so_far(trajectories, log_weights, run, "weighted_vote", np.random.default_rng(0))
 
 
 def confidence_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, run: SearchRun) -> float:
     """Probability that the answer of these particles is right; 0 without one. Answers are equal only if their texts are."""
-    options = run.options
-    assert options.answer_selection is not None, "resolved options have a way to select the answer"
-    answers = _answers(trajectories, options)
+    assert run.options.answer_selection is not None, "resolved options have a way to select the answer"
+    return _so_far(trajectories, log_weights, run, run.options.answer_selection, run.rng("selection"))[-1] or 0.0
+
+
+def _so_far(
+    trajectories: Sequence[Trajectory],
+    log_weights: FloatArray,
+    run: SearchRun,
+    selection: AnswerSelection,
+    rng: np.random.Generator,
+) -> tuple[str | None, tuple[AnswerShare, ...], float | None]:
+    answers = _answers(trajectories, run.options)
     classes = [answers.index(answer) for answer in answers]
-    votes = vote_weights(trajectories, log_weights, options)
-    choice = choose(answers, classes, votes, options.answer_selection, run.rng("selection"))
+    votes = vote_weights(trajectories, log_weights, run.options)
+    choice = choose(answers, classes, votes, selection, rng)
     if choice is None:
-        return 0.0
+        return None, (), None
     evidence = evidence_for(classes[choice.particle], trajectories, votes, answers, classes, run)
-    return probability(run.problem, evidence, run.confidence)
-
-
-def answer_and_shares(choice: Choice | None) -> tuple[str | None, tuple[AnswerShare, ...]]:
-    """The answer of a choice and its distribution; None and no answers without one."""
-    return (None, ()) if choice is None else (choice.answer, choice.distribution)
+    return choice.answer, choice.distribution, probability(run.problem, evidence, run.confidence)
 
 
 def vote_weights(trajectories: Sequence[Trajectory], log_weights: FloatArray, options: SearchOptions) -> FloatArray:

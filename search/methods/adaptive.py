@@ -25,7 +25,7 @@ import numpy as np
 from epf.search.answers.conclusion import conclusion
 from epf.search.engine.rounds import is_finished
 from epf.search.engine.search_run import SearchRun
-from epf.search.engine.select_answer import answer_and_shares, best_so_far
+from epf.search.engine.select_answer import answers_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.method import UNFILTERED, Method
@@ -55,10 +55,10 @@ async def run_adaptive(run: SearchRun) -> Outcome:
         cut = batch_cut or cut
         log_weights = np.array([float(logit(t.scores[-1])) if t.scores else -np.inf for t in trajectories])
         records.append(StepRecord(len(records) + 1, ess(log_weights), entropy(log_weights), 1.0, False, len(trajectories)))
-        answer, shares = answer_and_shares(best_so_far(trajectories, log_weights, options))
+        answer, shares, confidence = answers_so_far(trajectories, log_weights, run)
         weights = (*normalise(log_weights).tolist(), *[0.0] * (n - len(trajectories)))
         n_finished = int(is_finished(trajectories).sum())
-        run.emit(Resampled(records[-1], tuple(range(n)), n_finished, answer, shares, weights))
+        run.emit(Resampled(records[-1], tuple(range(n)), n_finished, answer, shares, confidence, weights))
         if answer is not None and _lead(run, trajectories, answer) >= options.certainty:
             break
         size = len(trajectories)

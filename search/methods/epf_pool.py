@@ -22,7 +22,7 @@ import numpy as np
 
 from epf.search.engine.rounds import any_running, is_finished, replay_events, run_round
 from epf.search.engine.search_run import SearchRun
-from epf.search.engine.select_answer import answer_and_shares, best_so_far
+from epf.search.engine.select_answer import answers_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.filtering import newest_score
@@ -91,7 +91,7 @@ async def run_epf_pool(run: SearchRun) -> Outcome:
             n_distinct = len(set(chosen.tolist()))
             records.append(StepRecord(t, ess(log_weights), entropy(log_weights), heat, bool(moving), n_distinct))
             n_finished = int((pool.solved > -np.inf).sum())
-            so_far = answer_and_shares(best_so_far(prefixes, pool.solved, options))
+            so_far = answers_so_far(prefixes, pool.solved, run)
             event = Resampled(records[-1], tuple(ancestors), n_finished, *so_far, tuple(weights.tolist()))
         run.emit(event)
         for slot, a, trajectory in zip(slots, chosen, moving, strict=True):

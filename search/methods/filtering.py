@@ -12,7 +12,7 @@ import numpy as np
 
 from epf.search.engine.rounds import any_running, is_discarded, is_finished, run_round
 from epf.search.engine.search_run import NO_OPINION, SearchRun
-from epf.search.engine.select_answer import answer_and_shares, best_so_far
+from epf.search.engine.select_answer import answers_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.options import SearchOptions
@@ -177,7 +177,7 @@ def _resampled(
         record,
         tuple(ancestors),
         int(is_finished(everyone).sum()),
-        *answer_and_shares(best_so_far(everyone, log_weights, run.options)),
+        *answers_so_far(everyone, log_weights, run),
         weights,
         probabilities,
     )

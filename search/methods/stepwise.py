@@ -12,7 +12,7 @@ import numpy as np
 
 from epf.search.engine.rounds import any_running, is_discarded, is_finished, run_round
 from epf.search.engine.search_run import SearchRun
-from epf.search.engine.select_answer import answer_and_shares, best_so_far
+from epf.search.engine.select_answer import answers_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.events import Resampled
 from epf.search.methods.aggregation import aggregated
@@ -50,7 +50,7 @@ async def run_stepwise(run: SearchRun, rule: Rule) -> Outcome:
                 trajectories = [replace(trajectories[a], lineage=(*trajectories[a].lineage, a)) for a in ancestors]
                 log_weights = log_weights[ancestors]
             n_finished = int(is_finished(trajectories).sum())
-            so_far = answer_and_shares(best_so_far(trajectories, log_weights, options))
+            so_far = answers_so_far(trajectories, log_weights, run)
         run.emit(Resampled(records[-1], tuple(ancestors), n_finished, *so_far, weights))
         if not any_running(trajectories):
             return Outcome(tuple(trajectories), log_weights, math.nan, tuple(records))

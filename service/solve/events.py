@@ -72,6 +72,9 @@ class ResampledEvent(BaseModel):
         description="All answers so far, most probable first, equal only if their texts are. The result compares them as "
         "mathematics."
     )
+    confidence: float | None = Field(
+        description="Probability that the best answer so far is right, as if the search ended now. Null without an answer."
+    )
     weights: list[float] = Field(
         description="Normalised weight of each particle before annealing, to 6 digits. 0 for one that is discarded or takes no "
         "part in the round."
@@ -141,6 +144,7 @@ def to_schema(event: Started | StepTaken | Scored | Resampled | Answered, *, id:
                 n_finished=event.n_finished,
                 answer=event.answer,
                 distribution=list(event.distribution),
+                confidence=event.confidence,
                 weights=_short(event.weights),
                 probabilities=None if event.probabilities is None else _short(event.probabilities),
             )

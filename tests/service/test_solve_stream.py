@@ -60,6 +60,7 @@ def test_a_round_shows_by_what_it_decided(method: str) -> None:
         assert len(event["weights"]) == n
         assert sum(event["weights"]) == pytest.approx(1, abs=1e-5)
         assert [share["answer"] for share in event["distribution"]][:1] == [event["answer"]] * (event["answer"] is not None)
+        assert (event["confidence"] is None) == (event["answer"] is None)
         if event["probabilities"] is None:
             continue
         assert event["resampled"]
@@ -69,6 +70,13 @@ def test_a_round_shows_by_what_it_decided(method: str) -> None:
         powers = [weight ** (1 / event["temperature"]) for weight in event["weights"]]
         assert event["probabilities"] == pytest.approx([power / sum(powers) for power in powers], abs=1e-4)
     assert any(event["answer"] is not None for event in rounds)
+
+
+def test_the_confidence_grows_into_that_of_the_result() -> None:
+    events = streamed(n_particles=4, seed=3, method="epf")
+    (*_, last), result = [event for event in events if event["type"] == "resampled"], events[-1]["result"]
+    assert last["answer"] == result["answer"]
+    assert last["confidence"] == pytest.approx(result["confidence"])
 
 
 def test_the_streamed_answer_equals_the_plain_one() -> None:

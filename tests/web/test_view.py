@@ -1,6 +1,7 @@
 """``epf view``: a stored search as one file, opened from the disk without a server."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -90,6 +91,17 @@ def test_what_the_api_returned_is_shown(
     run.get_by_text("The whole solution").click()
     texts = run.locator(".detail details .text").all_inner_texts()
     assert texts[:4] == [step["text"] for step in whole["particles"][0]["steps"]][:4]
+
+
+def test_a_search_without_its_end_shows_the_confidence_so_far(page: Page, embedded: httpx.Client, tmp_path: Path) -> None:
+    *rounds, last, _ = re.findall(r"^data: (.*)$", stream(embedded), flags=re.MULTILINE)
+    found = json.loads(last)
+    (tmp_path / "cut.json").write_text("".join(f"data: {event}\n\n" for event in (*rounds, last)), encoding="utf-8")
+    shown(page, tmp_path / "cut.json")
+    run = page.get_by_role("article")
+    expect(run.locator(".the-answer")).to_have_text(found["answer"])
+    shown_percent = float(run.locator(".confidence strong").inner_text().removesuffix(" %"))
+    assert shown_percent == pytest.approx(100 * found["confidence"], abs=0.6)
 
 
 def test_a_row_of_an_evaluation_is_shown(page: Page, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ export function answersOf(search, state) {
     panel.append(
       h("p", { class: "eyebrow" }, "Answer"),
       h("p", { class: "the-answer" }, result.answer ?? "No answer"),
-      h("div", { class: "confidence" }, h("span", {}, "Confidence"), h("strong", {}, percent(result.confidence)), bar(result.confidence, "Confidence")),
+      confidenceOf(result.confidence),
     );
     if (result.stop_reason !== "finished") {
       panel.append(h("p", { class: "note" }, `Cut short by ${REASONS[result.stop_reason] ?? result.stop_reason}: this is the best answer so far.`));
@@ -44,6 +44,7 @@ export function answersOf(search, state) {
       h("p", { class: "eyebrow" }, state === "running" ? "Leading answer" : "Leading answer when it ended"),
       h("p", { class: "the-answer" }, leader?.answer ?? "None yet"),
     );
+    if (search.confidence !== null) panel.append(confidenceOf(search.confidence));
   }
   if (search.distribution.length > 0) {
     const list = h("ul", { class: "shares" });
@@ -68,6 +69,11 @@ export function answersOf(search, state) {
     );
   }
   return panel;
+}
+
+/** @param {number} confidence @returns {HTMLElement} */
+function confidenceOf(confidence) {
+  return h("div", { class: "confidence" }, h("span", {}, "Confidence"), h("strong", {}, percent(confidence)), bar(confidence, "Confidence"));
 }
 
 /** @param {number} share @param {string} name @returns {HTMLElement} */

@@ -98,7 +98,7 @@ export class RunView {
     const { columns } = search;
     this.graph.running = this.state === "running";
     this.graph.draw();
-    const answers = [search.distribution, search.result, this.state];
+    const answers = [search.distribution, search.confidence, search.result, this.state];
     if (answers.some((part, i) => part !== this.#answered[i])) this.answers.replaceChildren(answersOf(search, this.state));
     this.#answered = answers;
     if (this.#chosen !== null && this.state === "running") this.#showStep(this.#chosen);

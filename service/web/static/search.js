@@ -41,6 +41,7 @@
  * @property {Round[]} rounds
  * @property {number} columns
  * @property {AnswerShare[]} distribution
+ * @property {number | null} confidence in the leading answer
  * @property {Result | null} result
  * @property {string | null} error
  * @property {Set<Step>} changed steps to draw anew
@@ -49,7 +50,7 @@
 /** @returns {Search} a search before its first event */
 export function newSearch() {
   return {
-    method: "", n: 0, seed: null, id: null, steps: [], tips: [], rounds: [], columns: 0, distribution: [], result: null, error: null,
+    method: "", n: 0, seed: null, id: null, steps: [], tips: [], rounds: [], columns: 0, distribution: [], confidence: null, result: null, error: null,
     changed: new Set(),
   };
 }
@@ -141,6 +142,7 @@ function takeRound(search, event) {
   const round = { index: search.rounds.length, event, nDraws };
   search.rounds.push(round);
   search.distribution = event.distribution ?? search.distribution;
+  search.confidence = event.confidence ?? search.confidence;
   for (let slot = 0; slot < search.n; slot++) {
     const tip = search.tips[slot];
     if (tip && tip.t < t && isFinished(tip) && (weights?.[slot] ?? 0) > 0) {
@@ -164,6 +166,7 @@ function takeResult(search, result) {
   search.result = result;
   search.seed = result.seed;
   search.distribution = result.distribution;
+  search.confidence = result.confidence;
   /** @type {Map<string, string | null>} */
   const answers = new Map();
   for (const particle of result.particles ?? []) {

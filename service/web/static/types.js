@@ -17,7 +17,7 @@
  *   lookahead: boolean}} StepTaken
  * @typedef {{type: "scored", particle: number, t: number, score: number, lookahead: boolean}} Scored
  * @typedef {StepRecord & {type: "resampled", ancestors: number[], n_finished: number, answer: string | null,
- *   distribution?: AnswerShare[], weights?: number[], probabilities?: number[] | null}} Resampled
+ *   distribution?: AnswerShare[], confidence?: number | null, weights?: number[], probabilities?: number[] | null}} Resampled
  * @typedef {{type: "answer", result: Result}} Answered
  * @typedef {{type: "error", error: {message: string, code: string, param?: string | null}}} Failed
  * @typedef {Started | StepTaken | Scored | Resampled | Answered | Failed} SearchEvent
