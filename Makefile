@@ -161,8 +161,8 @@ bench-plain: $(DEV) ## Measure the pair plain on problems that nobody trained on
 	$(VENV)/bin/python -m benchmarks.plain_scores
 	$(VENV)/bin/python -m benchmarks.plain_cost
 
-bench-confidence: $(DEV) ## Measure the confidence of the pair stories on problems that its map was not fitted on
-	$(VENV)/bin/python -m benchmarks.confidence
+bench-confidence: $(DEV) ## Measure the confidence of a PAIR (default: plain) on problems that its map was not fitted on
+	$(VENV)/bin/python -m benchmarks.confidence --limit 500 --pair $(or $(PAIR),plain)
 
 bench-calibration: $(DEV) ## Fit and measure a calibration of the pair stories' reward model
 	$(VENV)/bin/python -m benchmarks.calibration

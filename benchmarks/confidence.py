@@ -1,10 +1,10 @@
-"""How well the confidence of the pair ``stories`` predicts whether its answers are right: ``python -m benchmarks.confidence``.
+"""How well the confidence of a pair predicts whether its answers are right: ``python -m benchmarks.confidence --pair NAME``.
 
-Searches with ``epf`` and eight particles on the first problems of four sets on which the map was not fitted: ``synthetic``,
-which the pair knows; SVAMP and the short problems of GSM8K's test split (at most 160 characters), which it mostly does not
-know; and 60 plain questions (arithmetic, algebra, other languages, no mathematics). The rows are kept in
-``runs/confidence/measured``; their confidence is computed with the map that ships now. Writes
-``benchmarks/results/confidence.json``, ``.md`` and ``.png``.
+Searches with ``epf`` and eight particles on the first problems of four sets on which the map was not fitted: problems of kinds
+that the pair knows (``synthetic`` for ``stories``, the battery for ``plain``); SVAMP and GSM8K's test problems of at most 160
+characters; and 60 plain questions (arithmetic, algebra, other languages, no mathematics). The rows are kept in
+``runs/confidence/measured``; their confidence is computed with the map that ships now. Writes ``confidence_NAME.json``,
+``.md`` and ``.png`` into ``benchmarks/results``.
 """
 
 import argparse
@@ -17,19 +17,20 @@ from typing import Any
 import numpy as np
 
 from benchmarks.output import RESULTS, save
-from epf.engines.onnx.pairs import STORIES
+from epf.engines.onnx.pairs import DEFAULT_PAIR, PAIRS, STORIES, ShippedPair
 from epf.evaluation.report.confidence import SURE
 from epf.evaluation.report.text import table
 from epf.evaluation.rows import Row
 from epf.evaluation.run import Evaluation, evaluate
 from epf.evaluation.store import read_run
 from epf.problem_sets.problem import Problem
-from epf.problem_sets.registry import load_problems
+from epf.problem_sets.registry import DATA, load_problems
 from epf.reward_models.calibration import expected_calibration_error, reliability
 from epf.search.confidence.file import load_map
 from epf.service.searches.models import open_models
 from epf.service.settings import Settings
 from epf.training.confidence.problems import MAX_GSM8K_CHARS, write
+from epf.training.plain.json_lines import read_rows
 
 COMMAND = "python -m benchmarks.confidence"
 PLAIN = Path(__file__).parent / "data" / "confidence_questions.jsonl"
@@ -61,29 +62,37 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Confidence, share of the vote, and whether the answer is right, each ``(n,)``."""
 
 
-def sets(limit: int) -> Mapping[str, list[Problem]]:
-    """Return the first ``limit`` problems of each set, and all plain questions."""
+def own(pair: ShippedPair, limit: int) -> dict[str, list[Problem]]:
+    """Return problems of kinds that the pair knows, by the name of their set; those of the battery that have an answer."""
+    if pair == STORIES:
+        return {"synthetic": load_problems("synthetic", limit)}
+    rows = [row for row in read_rows(DATA / "plain_questions.jsonl") if row["answer"] is not None]
+    return {"battery": [Problem(f"battery-{n}", row["problem"], row["answer"]) for n, row in enumerate(rows, start=1)]}
+
+
+def sets(pair: ShippedPair, limit: int) -> Mapping[str, list[Problem]]:
+    """Return the first ``limit`` problems of each set, and all plain questions; those that the pair knows come first."""
     short = [problem for problem in load_problems("gsm8k") if len(problem.text) <= MAX_GSM8K_CHARS]
     return {
-        "synthetic": load_problems("synthetic", limit),
+        **own(pair, limit),
         "SVAMP": load_problems("svamp", limit),
         "GSM8K, short": short[:limit],
         "plain questions": load_problems(str(PLAIN)),
     }
 
 
-async def search(problems: Sequence[Problem], directory: Path) -> list[Row]:
+async def search(pair: ShippedPair, problems: Sequence[Problem], directory: Path) -> list[Row]:
     """Search on every problem, or go on where an earlier call stopped, and return the rows."""
     directory.mkdir(parents=True, exist_ok=True)
     write(list(problems), directory / "problems.jsonl")
     evaluation = Evaluation(str(directory / "problems.jsonl"), directory / "run", "epf", (N_PARTICLES,), seeds=1, timed=0)
-    await evaluate(evaluation, lambda: open_models(Settings(generator="stories")))
+    await evaluate(evaluation, lambda: open_models(Settings(generator=pair.name)))
     return read_run(directory / "run")[1]
 
 
-def found(rows: Sequence[Row], problems: Sequence[Problem]) -> Found:
+def found(pair: ShippedPair, rows: Sequence[Row], problems: Sequence[Problem]) -> Found:
     """Return the confidences by the map that ships; a search without an answer has confidence 0."""
-    shipped, texts = load_map(STORIES.confidence), {problem.id: problem.text for problem in problems}
+    shipped, texts = load_map(pair.confidence), {problem.id: problem.text for problem in problems}
     confidence = [0.0 if row.evidence is None else shipped(texts[row.problem], row.evidence) for row in rows]
     return np.array(confidence), np.array([row.share for row in rows]), np.array([row.correct for row in rows], np.float64)
 
@@ -147,16 +156,16 @@ def page(result: Mapping[str, Any]) -> str:
     ]
     return "\n".join(
         [
-            "# Confidence of the pair `stories`",
+            f"# Confidence of the pair `{result['pair']}`",
             "",
             f"`{result['command']}`: one search with `epf` and {N_PARTICLES} particles per problem, on problems that the map",
             "was not fitted on. In percent but for the numbers of searches. The expected calibration error (ECE) is over ten",
             "bins of equal width; *by chance* is the median ECE that as many searches would have if their confidence were",
-            "exactly the probability to be right. The share of the vote is what the confidence was until version 0.1.0.",
+            "exactly the probability to be right.",
             "",
             table(header, rows),
             "",
-            "![Reliability diagram](confidence.png)",
+            f"![Reliability diagram](confidence_{result['pair']}.png)",
             "",
         ]
     )
@@ -169,7 +178,8 @@ def draw(values: Mapping[str, Found], path: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    parts = {"synthetic": values["synthetic"], "all others": joined([v for name, v in values.items() if name != "synthetic"])}
+    own, *others = values
+    parts = {own: values[own], "all others": joined([values[name] for name in others])}
     figure, panels = pyplot.subplots(2, 2, figsize=(9, 5.5), height_ratios=(4, 1), sharex=True, layout="constrained")
     for column, (name, (confidence, share, right)) in enumerate(parts.items()):
         upper, lower = panels[0, column], panels[1, column]
@@ -191,20 +201,23 @@ def draw(values: Mapping[str, Found], path: Path) -> None:
 def main() -> None:
     """Search, compute the figures, write them and draw the diagram."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pair", choices=PAIRS, default=DEFAULT_PAIR.name, help="name of the pair (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=300, help="number of problems of each set, from the first")
     parser.add_argument("--runs", type=Path, default=Path("runs/confidence/measured"), help="directory of the searches")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    values: dict[str, Found] = {}
-    for name, problems in sets(arguments.limit).items():
-        directory = arguments.runs / name.lower().replace(", ", "-").replace(" ", "-")
-        values[name] = found(asyncio.run(search(problems, directory)), problems)
+    pair, values = PAIRS[arguments.pair], dict[str, Found]()
+    for name, problems in sets(pair, arguments.limit).items():
+        directory = arguments.runs / pair.name / name.lower().replace(", ", "-").replace(" ", "-")
+        values[name] = found(pair, asyncio.run(search(pair, problems, directory)), problems)
+    first, *others = values
     lines = [line(name, one) for name, one in values.items()]
-    lines.append(line("all but synthetic", joined([one for name, one in values.items() if name != "synthetic"])))
+    lines.append(line(f"all but {first}", joined([values[name] for name in others])))
     lines.append(line("all", joined(list(values.values()))))
-    result = {"command": f"{COMMAND} --limit {arguments.limit}", "lines": [asdict(one) for one in lines]}
-    draw(values, arguments.out / "confidence.png")
-    save(arguments.out / "confidence", result, page(result))
+    command = f"{COMMAND} --pair {pair.name} --limit {arguments.limit}"
+    result = {"command": command, "pair": pair.name, "lines": [asdict(one) for one in lines]}
+    draw(values, arguments.out / f"confidence_{pair.name}.png")
+    save(arguments.out / f"confidence_{pair.name}.json", result, page(result))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ WITH_PRM: Mapping[str, SearchOptions] = {
     "epf, 8 particles": SearchOptions(method="epf", n_particles=8),
 }
 ARITHMETIC = ("arithmetic", "equation")
+SIMPLE = "one and two events"
 SHORT = 160
 N_PARALLEL = 8
 
@@ -58,20 +59,18 @@ def questions(name: str) -> list[Question]:
     return [Question(name, p.text, p.gold) for p in problems if name != "gsm8k_short" or len(p.text) <= SHORT]
 
 
-async def measure(
-    asked: Sequence[Question], generator: Generator, reward_model: RewardModel | None
-) -> dict[str, list[tuple[bool, float]]]:
-    """Return for each method whether it solves each question, and its confidence."""
+async def measure(asked: Sequence[Question], generator: Generator, reward_model: RewardModel | None) -> dict[str, list[bool]]:
+    """Return for each method whether it solves each question."""
     shared, scores = MemoGenerator(generator), None if reward_model is None else MemoRewardModel(reward_model)
     checker, slots = AnswerChecker(), asyncio.Semaphore(N_PARALLEL)
 
-    async def one(question: Question, options: SearchOptions, seed: int) -> tuple[bool, float]:
+    async def one(question: Question, options: SearchOptions, seed: int) -> bool:
         async with slots:
             chosen = SearchOptions(**options.chosen(), seed=seed)
             result = await asolve(question.text, options=chosen, generator=shared, reward_model=scores, checker=checker)
         if question.answer is None or result.answer is None:
-            return question.answer is result.answer, result.confidence
-        return await checker.equal(question.answer, result.answer), result.confidence
+            return question.answer is result.answer
+        return await checker.equal(question.answer, result.answer)
 
     methods = WITHOUT_PRM if reward_model is None else {**WITHOUT_PRM, **WITH_PRM}
     try:
@@ -83,19 +82,20 @@ async def measure(
         await checker.aclose()
 
 
-def summary(asked: Sequence[Question], outcomes: Mapping[str, Sequence[tuple[bool, float]]]) -> dict[str, Any]:
+def summary(asked: Sequence[Question], outcomes: Mapping[str, Sequence[bool]]) -> dict[str, Any]:
     """Return the share of questions solved in percent, with its interval: all, by kind and by group of kinds."""
     kinds = sorted({question.kind for question in asked})
     groups = {kind: {kind} for kind in kinds} if len(kinds) > 1 else {}
     if len(kinds) > 1:
+        groups[SIMPLE] = {"one_event", "two_events"}
         groups["all word problems"] = set(kinds) - {*ARITHMETIC, "unanswerable"}
     groups["all"] = set(kinds)
     return {
         method: {
-            name: _percent([right for question, (right, _) in zip(asked, rows, strict=True) if question.kind in members])
+            name: _percent([right for question, right in zip(asked, rows, strict=True) if question.kind in members])
             for name, members in groups.items()
+            if not members.isdisjoint(kinds)
         }
-        | {"confident": _confident(rows)}
         for method, rows in outcomes.items()
     }
 
@@ -103,12 +103,6 @@ def summary(asked: Sequence[Question], outcomes: Mapping[str, Sequence[tuple[boo
 def _percent(right: Sequence[bool]) -> dict[str, float]:
     found = accuracy(np.array(right, dtype=np.float64))
     return {"n": len(right), "percent": 100 * found.mean, "low": 100 * found.low, "high": 100 * found.high}
-
-
-def _confident(rows: Sequence[tuple[bool, float]]) -> dict[str, float]:
-    """Return the number of answers with a confidence above 0.9, and how many of them are right."""
-    confident = [right for right, confidence in rows if confidence > 0.9]
-    return {"n": len(confident), "right": sum(confident)}
 
 
 async def _run(args: argparse.Namespace) -> dict[str, Any]:
@@ -129,11 +123,10 @@ def _page(result: Mapping[str, Any]) -> str:
     for name, methods in result.items():
         for method, groups in methods.items():
             for group, row in groups.items():
-                if group != "confident":
-                    where = name if group == "all" else f"{name}: {group}"
-                    lines.append(
-                        f"| {where} | {method} | {row['n']} | {row['percent']:.1f} | {row['low']:.0f} to {row['high']:.0f} |"
-                    )
+                where = name if group == "all" else f"{name}: {group}"
+                lines.append(
+                    f"| {where} | {method} | {row['n']} | {row['percent']:.1f} | {row['low']:.0f} to {row['high']:.0f} |"
+                )
     return "\n".join(lines) + "\n"
 
 

@@ -30,9 +30,8 @@ async def measure() -> dict[str, Any]:
         seconds = []
         for seed, question in enumerate(questions("battery")):
             start = time.perf_counter()
-            reply = await wire.ask(
-                "POST", "/solve", {"problem": question.text, "search": {"n_particles": N_PARTICLES, "seed": seed}}
-            )
+            asked = {"problem": question.text, "n_particles": N_PARTICLES, "seed": seed}
+            reply = await wire.ask("POST", "/solve", asked)
             seconds.append(time.perf_counter() - start)
             if reply.status != 200:
                 raise RuntimeError(f"/solve answered {reply.status}: {reply.body.decode()}")

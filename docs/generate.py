@@ -30,6 +30,7 @@ from epf.search.methods import METHODS
 from epf.search.options import SearchOptions
 from epf.service.operations.metrics import SearchMetrics
 from epf.service.settings import SearchDefaults, Settings
+from epf.training.plain.cards import figures
 from tests.clients import matrix
 from tests.diagnosis.scenarios import SCENARIOS, output_of
 from tests.servers.chat_quirks import QUIRKS
@@ -187,10 +188,16 @@ def results() -> str:
     return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
 
 
-def confidence() -> str:
-    """The table of what ``make bench-confidence`` measured."""
-    text = (ROOT / "benchmarks" / "results" / "confidence.md").read_text(encoding="utf-8")
+def confidence(pair: str) -> str:
+    """The table of what ``make bench-confidence`` measured for a pair."""
+    text = (ROOT / "benchmarks" / "results" / f"confidence_{pair}.md").read_text(encoding="utf-8")
     return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
+
+
+def plain() -> str:
+    """The table of what ``make bench-plain`` measured."""
+    found = json.loads((ROOT / "benchmarks" / "results" / "plain.json").read_text(encoding="utf-8"))
+    return figures(found) + "\n"
 
 
 def real_model() -> str:

@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     generator: GeneratorOptions = Field(GeneratorOptions(), description="The generator.")
     reward_model: RewardModelOptions = Field(RewardModelOptions(), description="The reward model.")
     confidence: Path | None = Field(
-        None, description="Confidence map for these models, written by `epf calibrate`. The pair `stories` has its own."
+        None, description="Confidence map for these models, written by `epf calibrate`. The embedded pairs have their own."
     )
     profile: LearnedProfile = Field(
         None,

@@ -11,7 +11,7 @@ Role = Literal["generator", "reward_model"]
 
 @dataclass(frozen=True, slots=True)
 class ShippedPair:
-    """A pair of models by its name, such as ``stories``."""
+    """A pair of models by its name, such as ``plain``."""
 
     name: str
 
@@ -45,12 +45,15 @@ class ShippedPair:
         return f"{self.name}-{role.replace('_', '-')}"
 
 
+PLAIN = ShippedPair("plain")
+"""Plain word problems and bare arithmetic: for whoever tries the package."""
+
 STORIES = ShippedPair("stories")
 """Weak on purpose: the measuring stick of the benchmarks."""
 
-PAIRS: Mapping[str, ShippedPair] = MappingProxyType({pair.name: pair for pair in (STORIES,)})
+PAIRS: Mapping[str, ShippedPair] = MappingProxyType({pair.name: pair for pair in (PLAIN, STORIES)})
 
-DEFAULT_PAIR = STORIES
+DEFAULT_PAIR = PLAIN
 """The pair of whoever names no model."""
 
 

@@ -73,7 +73,8 @@ class ResampledEvent(BaseModel):
         "mathematics."
     )
     confidence: float | None = Field(
-        description="Probability that the best answer so far is right, as if the search ended now. Null without an answer."
+        None,
+        description="Probability that the best answer so far is right, as if the search ended now. Null without an answer.",
     )
     weights: list[float] = Field(
         description="Normalised weight of each particle before annealing, to 6 digits. 0 for one that is discarded or takes no "

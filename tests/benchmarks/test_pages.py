@@ -38,7 +38,8 @@ def page_on_regimes() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "answers": lambda: answers.page(recorded("answers")),
     "calibration": lambda: calibration.page(recorded("calibration")),
-    "confidence": lambda: confidence.page(recorded("confidence")),
+    "confidence_plain": lambda: confidence.page(recorded("confidence_plain")),
+    "confidence_stories": lambda: confidence.page(recorded("confidence_stories")),
     "loop_hold": lambda: loop_hold.page(recorded("loop_hold")),
     "methods/table": lambda: methods.short_table(recorded("methods/report")) + "\n",
     "overconfidence": page_on_overconfidence,

@@ -29,7 +29,7 @@ def test_a_missing_option_is_named(options: GeneratorOptions, message: str) -> N
 
 
 def test_an_unknown_pair_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest, match=r"there is no model 'novels': give name one of stories.*, or a directory"):
+    with pytest.raises(InvalidRequest, match=r"there is no model 'novels': give name one of plain, stories.*, or a directory"):
         load_generator(GeneratorOptions(kind="embedded", name="novels"))
 
 

@@ -44,8 +44,8 @@ def test_solve_stream_and_chat_have_the_confidence_of_the_map(tmp_path: Path) ->
     assert solved["answer"] == "42"
     assert solved["confidence"] == THREE_QUARTERS
     events = respond(chosen, "/solve", {"problem": PROBLEM, "n_particles": 2, "stream": True}).text
-    (last,) = (json.loads(line[6:]) for line in events.splitlines() if line.startswith("data: ") and '"confidence"' in line)
-    assert last["result"]["confidence"] == THREE_QUARTERS
+    *_, round_, last = (json.loads(line[6:]) for line in events.splitlines() if '"confidence"' in line)
+    assert round_["confidence"] == last["result"]["confidence"] == THREE_QUARTERS
     chat = {"model": "epf-2", "messages": [{"role": "user", "content": PROBLEM}]}
     assert respond(chosen, "/v1/chat/completions", chat).json()["choices"][0]["search"]["confidence"] == THREE_QUARTERS
 

@@ -35,7 +35,7 @@ def epf(*arguments: str | Path, ok: bool = True) -> str:
     return done.stdout if ok else done.stderr
 
 
-def shown(page: Page, stored: Path, *arguments: str) -> None:
+def shown(page: Page, stored: Path, *arguments: str, state: str = "ended") -> None:
     """Open the page that ``epf view`` writes, with no network at all."""
     out = stored.with_suffix(".html")
     assert epf("view", stored, "--out", out, *arguments).strip() == str(out)
@@ -43,7 +43,7 @@ def shown(page: Page, stored: Path, *arguments: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(out.as_uri())
-    ended(page)
+    ended(page, state=state)
     assert asked == [out.as_uri()], "one file and nothing else"
 
 
@@ -94,11 +94,11 @@ def test_what_the_api_returned_is_shown(
 
 
 def test_a_search_without_its_end_shows_the_confidence_so_far(page: Page, embedded: httpx.Client, tmp_path: Path) -> None:
-    *rounds, last, _ = re.findall(r"^data: (.*)$", stream(embedded), flags=re.MULTILINE)
-    found = json.loads(last)
-    (tmp_path / "cut.json").write_text("".join(f"data: {event}\n\n" for event in (*rounds, last)), encoding="utf-8")
-    shown(page, tmp_path / "cut.json")
-    run = page.get_by_role("article")
+    before, _, _ = stream(embedded).rpartition("event: answer")
+    found = json.loads(re.findall(r"^data: (.*)$", before, flags=re.MULTILINE)[-1])
+    (tmp_path / "cut.json").write_text(before, encoding="utf-8")
+    shown(page, tmp_path / "cut.json", state="stopped")
+    run = ended(page, state="stopped")
     expect(run.locator(".the-answer")).to_have_text(found["answer"])
     shown_percent = float(run.locator(".confidence strong").inner_text().removesuffix(" %"))
     assert shown_percent == pytest.approx(100 * found["confidence"], abs=0.6)

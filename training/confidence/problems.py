@@ -13,12 +13,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from epf.engines.onnx.pairs import STORIES
+from epf.engines.onnx.pairs import PLAIN, STORIES
 from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
 from epf.problem_sets.synthetic.problems import problems
 from epf.training.plain.gsm8k.rows import for_development, templates
-from epf.training.plain.mixture import MAX_LINES, SHORT, Mixture
+from epf.training.plain.json_lines import read_rows
+from epf.training.plain.mixture import MAX_CHARACTERS, MAX_LINES, Mixture
 
 SEED = 31_000_001
 N_INSIDE = 600
@@ -28,6 +29,7 @@ N_WORDINGS = 20_000
 N_FRESH = 2_500
 
 PLAIN_QUESTIONS = Path(__file__).with_name("questions.jsonl")
+_KINDS_OF_PLAIN = ("stories", "arithmetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +65,25 @@ def of_stories(gsm8k: Path) -> Problems:
 
 
 def of_plain(gsm8k: Path) -> Problems:
-    """Return problems of the training mixture; outside of them, plain questions and wordings of GSM8K that are held out.
+    """Return problems of the training mixture and plain questions of its kinds; outside of them, other ones.
 
-    ``gsm8k`` is the file of openai/grade-school-math.
+    Those are plain questions of kinds that the mixture does not have, and wordings of GSM8K that are held out. Plain questions
+    have the author of the mixture's forms, so they say nothing about other people's wordings. ``gsm8k`` is the file of
+    openai/grade-school-math.
     """
     mixture = Mixture(list(templates(gsm8k)))
     rng = np.random.default_rng(SEED)
     drawn = (mixture.draw(rng, MAX_LINES) for _ in range(N_INSIDE))
     inside = [Problem(f"plain-{number}", p.text, p.answer) for number, p in enumerate(drawn, start=1) if p.answer is not None]
-    held_out = [problem for problem in for_development(gsm8k) if len(problem.text) <= SHORT]
+    held_out = [problem for problem in for_development(gsm8k) if len(problem.text) <= MAX_CHARACTERS]
     outside = [Problem(f"gsm8k-{n}", p.text, p.answer) for n, p in enumerate(held_out, start=1) if p.answer is not None]
+    for row in read_rows(PLAIN_QUESTIONS):
+        (inside if row["kind"] in _KINDS_OF_PLAIN else outside).append(Problem(row["id"], row["problem"], row["answer"]))
     texts = [mixture.draw(rng, MAX_LINES).text for _ in range(N_WORDINGS + N_FRESH)]
-    return Problems(inside, [*load_problems(str(PLAIN_QUESTIONS)), *outside], texts[:N_WORDINGS], texts[N_WORDINGS:])
+    return Problems(inside, outside, texts[:N_WORDINGS], texts[N_WORDINGS:])
 
 
-OF_PAIR: Mapping[str, Callable[[Path], Problems]] = MappingProxyType({STORIES.name: of_stories, "plain": of_plain})
+OF_PAIR: Mapping[str, Callable[[Path], Problems]] = MappingProxyType({PLAIN.name: of_plain, STORIES.name: of_stories})
 
 
 def write(found: list[Problem], path: Path) -> None:

@@ -1,6 +1,6 @@
 """Writes the model cards of the pair ``plain`` with its figures: ``python -m epf.training.plain.cards PAIR``.
 
-The figures are those of ``python -m benchmarks.plain``.
+The figures are those of ``python -m benchmarks.plain`` and ``python -m benchmarks.plain_scores``.
 """
 
 import argparse
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 TEMPLATES = Path(__file__).parent / "cards"
-FIGURES = Path("benchmarks/results/plain.json")
+RESULTS = Path("benchmarks/results")
 SETS = {"battery": "battery", "svamp": "SVAMP", "gsm8k_short": "GSM8K, short"}
-PARTS = ("all", "all word problems", "arithmetic", "unanswerable")
+PARTS = ("all", "one and two events", "all word problems", "arithmetic", "unanswerable")
 
 
 def figures(result: Mapping[str, Any]) -> str:
@@ -32,10 +32,18 @@ def figures(result: Mapping[str, Any]) -> str:
     return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
 
 
-def write_cards(pair: Path, result: Mapping[str, Any]) -> None:
+def separation(scores: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the table of how well the reward model separates right from wrong."""
+    interval = "{auc:.3f} ({low:.3f} to {high:.3f})"
+    rows = [(SETS[name], str(row["n"]), interval.format(**row)) for name, row in scores.items()]
+    return "\n".join(["| problems | n | AUC |", "|---|---|---|", *map(_line, rows)])
+
+
+def write_cards(pair: Path, result: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
     """Write ``README.md`` of both models of a pair."""
     for role in ("generator", "reward_model"):
-        card = (TEMPLATES / f"{role}.md").read_text(encoding="utf-8").replace("{figures}", figures(result))
+        card = (TEMPLATES / f"{role}.md").read_text(encoding="utf-8")
+        card = card.replace("{figures}", figures(result)).replace("{separation}", separation(scores))
         (pair / role / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -51,9 +59,9 @@ def main() -> None:
     """Write both cards."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("pair", type=Path, help="directory of both models")
-    parser.add_argument("--figures", type=Path, default=FIGURES, help=f"what was measured (default: {FIGURES})")
     args = parser.parse_args()
-    write_cards(args.pair, json.loads(args.figures.read_text(encoding="utf-8")))
+    result, scores = (json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in ("plain.json", "plain_scores.json"))
+    write_cards(args.pair, result, scores)
 
 
 if __name__ == "__main__":

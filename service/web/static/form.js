@@ -6,7 +6,7 @@ import { byId, h } from "./dom.js";
 
 const MOST_METHODS = 4;
 
-/** Problems of the kind that the embedded models know, and one of another kind. */
+/** Problems of kinds that the embedded models know. */
 const EXAMPLES = [
   "There are 45 birds on a wire. 17 fly away. How many are left?",
   "Tom has 12 apples. He buys 7 more apples. He eats 4 apples. How many apples does he have left?",
