@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from epf.core.errors import InvalidRequest
-from epf.entropy.traces import read_rows
+from epf.entropy.traces import read_text, results_in, values_in
 from epf.evaluation.report.search import result_of
 from epf.evaluation.rows import ROW
 from epf.service.solve.events import SolveEvent
@@ -26,9 +26,10 @@ def read_search(path: Path, row: int | None) -> Stored:
     Raises:
         InvalidRequest: the file cannot be read, has several searches and no row is chosen, or holds something else.
     """
-    rows = read_rows(path)
-    if "type" in rows[0][1]:
+    rows = values_in(read_text(path), str(path))
+    if _is_stream(rows[0][1]):
         return {"request": None, "events": _events(path, [value for _, value in rows])}
+    rows = results_in(rows)
     if row is None and len(rows) > 1:
         raise InvalidRequest(f"{path} has {len(rows)} rows: choose one with --row N, from 1 to {len(rows)}.", param="row")
     if row is not None and row > len(rows):
@@ -48,6 +49,11 @@ def read_search(path: Path, row: int | None) -> Stored:
             param="file",
         )
     return {"request": _request(value), "result": result.model_dump(mode="json", exclude_unset=True)}
+
+
+def _is_stream(first: Mapping[str, Any]) -> bool:
+    """Whether a file with this first row is the stream of one search; a batch begins with its number of problems."""
+    return "type" in first and "n_problems" not in first
 
 
 def _request(value: Any) -> dict[str, Any] | None:

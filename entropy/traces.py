@@ -158,6 +158,15 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, JsonValue]]]:
     Raises:
         InvalidRequest: The file cannot be read, is too large or empty, or a row, which the message names, is not a JSON object.
     """
+    return rows_in(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Reads a file.
+
+    Raises:
+        InvalidRequest: It cannot be read, is too large, or is not UTF-8.
+    """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidRequest(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB: split it.", param="file")
@@ -166,7 +175,7 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, JsonValue]]]:
         raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="file") from error
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"{path} is not UTF-8 text: save it as UTF-8.", param="file") from error
-    return rows_in(text, str(path))
+    return text
 
 
 def rows_in(text: str, source: str) -> list[tuple[int, dict[str, JsonValue]]]:
@@ -175,16 +184,29 @@ def rows_in(text: str, source: str) -> list[tuple[int, dict[str, JsonValue]]]:
     Raises:
         InvalidRequest: It is empty, or a row, which the message names, is not a JSON object.
     """
+    return results_in(values_in(text, source))
+
+
+def values_in(text: str, source: str) -> list[tuple[int, dict[str, JsonValue]]]:
+    """All JSON objects in the content of a file, also the events of a search before its result.
+
+    Raises what :func:`rows_in` raises.
+    """
     rows = list(_rows(source, text))
     if not rows:
         raise InvalidRequest(
             f"Nothing can be read from {source}, which is empty: write one JSON object per line.", param="file"
         )
-    rows = [(row, _result_of(value)) for row, value in rows if not _has_no_result(value)] or rows[:1]
     for row, value in rows:
         if not isinstance(value, dict):
             raise InvalidRequest(f"Row {row} of {source} must be a JSON object.", param="file")
     return rows
+
+
+def results_in(rows: list[tuple[int, dict[str, JsonValue]]]) -> list[tuple[int, dict[str, JsonValue]]]:
+    """The results among the rows of a file; its first row if it has none."""
+    found = ((row, _result_of(value)) for row, value in rows if not _has_no_result(value))
+    return [(row, value) for row, value in found if isinstance(value, dict)] or rows[:1]
 
 
 def _rows(source: str, text: str) -> Iterator[tuple[int, Any]]:
