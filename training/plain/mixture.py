@@ -11,6 +11,7 @@ from epf.training.plain.gsm8k.redraw import redraw
 from epf.training.plain.gsm8k.template import Template
 from epf.training.plain.gsm8k.vary import vary
 from epf.training.plain.kinds.draw import draw_kind
+from epf.training.plain.noise import noisy
 from epf.training.plain.problem import PlainProblem
 from epf.training.plain.unseen import Unseen
 
@@ -24,6 +25,8 @@ GSM8K, MISSING, KINDS = 0.42, 0.03, 0.5
 
 The rest are the stories of the pair ``stories``.
 """
+NOISY = 0.4
+"""Share of the texts that :mod:`epf.training.plain.noise` writes in another way."""
 _MAX_STORY_STEPS = 5
 
 
@@ -47,7 +50,11 @@ class Mixture:
         """Draw a problem with at most ``max_lines`` lines."""
         while True:
             drawn = self._any(rng, max_lines)
-            if drawn is not None and len(drawn.lines) <= max_lines and self._unseen(drawn.text):
+            if drawn is None or len(drawn.lines) > max_lines or not self._unseen(drawn.text):
+                continue
+            if rng.random() < NOISY:
+                drawn = replace(drawn, text=noisy(rng, drawn.text))
+            if self._unseen(drawn.text):
                 return drawn
 
     def _any(self, rng: np.random.Generator, max_lines: int) -> PlainProblem | None:

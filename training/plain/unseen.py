@@ -10,11 +10,12 @@ from pathlib import Path
 from epf.problem_sets.registry import DATA
 from epf.problem_sets.synthetic import words
 from epf.training.plain.json_lines import read_rows
+from epf.training.plain.kinds.grammar.vocabulary import NAMES
 
 BATTERY = DATA / "plain_questions.jsonl"
 RUN = 8
 _WORD = re.compile(r"\d[\d.,]*|[a-z']+|[-+*/=]")
-_NAMES = frozenset(name.lower() for name in words.NAMES)
+_NAMES = frozenset(name.lower() for names in (words.NAMES, *NAMES.values()) for name in names)
 
 
 def runs(text: str) -> set[tuple[str, ...]]:

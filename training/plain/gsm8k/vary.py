@@ -5,21 +5,42 @@ import re
 import numpy as np
 
 from epf.problem_sets.synthetic import words
+from epf.training.plain.kinds.grammar.vocabulary import CLASSES, NAMES
 
-_NAME_SHARE, _THING_SHARE = 0.8, 0.4
-_AMBIGUOUS = frozenset("orange lime seal ring nail screw block bat match case".split())  # noqa: SIM905
-_THINGS = tuple(
-    tuple(noun for noun in nouns if "_" not in noun and noun not in _AMBIGUOUS)
-    for nouns in (words.THINGS, words.FOODS, words.ANIMALS, words.PLANTS)
+_NAME_SHARE, _THING_SHARE = 0.95, 0.7
+_AMBIGUOUS = frozenset(
+    """orange lime date seal ring nail screw block bat match case pin token saw drill top tie patch cap belt pan fan rose mint
+    ruler folder marker bead ball box chip roll cup glass bowl plate tray spoon rake brush plum bolt bush lily violet jar basket
+    bottle ticket game key disc lamp chair book pie cracker pepper egg sandwich seed tree leaf feather chicken cow fish bird bee
+    ant horse puppy kitten chick badge card photo album page brick bean shell flag pillow blanket towel mug crystal stone rock
+    shovel hammer binder dress""".split()  # noqa: SIM905
 )
-_KIND_OF = {
-    form: (kind, number)
-    for kind, nouns in enumerate(_THINGS)
-    for noun in nouns
-    for number, form in enumerate((noun, words.plural(noun)))
-}
-_NAMES = frozenset(words.NAMES)
-_KNOWN = re.compile(rf"\b({'|'.join(sorted([*_KIND_OF, *_NAMES], key=len, reverse=True))})\b")
+"""Words that often mean something else or belong to a phrase: an orange shirt, a pot pie, a bus ticket."""
+_NO_NAMES = frozenset(("Will", "June", "Georgia", "Milan"))
+"""Names that are often no names in these texts."""
+_GROUPS = (
+    (words.THINGS, ("toy", "collectable", "school", "craft")),
+    (words.FOODS, ("fruit", "vegetable", "baked", "sweet")),
+    (words.ANIMALS, ("pet", "wild_animal")),
+    (words.PLANTS, ("plant",)),
+    ((), ("clothes",)),
+    ((), ("tool",)),
+)
+
+
+def _forms(nouns: tuple[str, ...], classes: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return singular and plural of the nouns of one kind that are one word and mean one thing."""
+    forms = {(words.singular(noun), words.plural(noun)) for noun in nouns}
+    forms |= {(thing.one, thing.many) for name in classes for thing in CLASSES[name]}
+    return tuple(sorted(form for form in forms if form[0].isalpha() and form[0] not in _AMBIGUOUS and form[0] != form[1]))
+
+
+_THINGS = tuple(_forms(*group) for group in _GROUPS)
+_KIND_OF = {form: (kind, noun) for kind, nouns in enumerate(_THINGS) for noun in nouns for form in noun}
+_LIKE = {name: tuple(words.NAMES) for name in words.NAMES if name not in _NO_NAMES}
+_LIKE |= {name: names for names in NAMES.values() for name in names if name not in _NO_NAMES}
+"""The names that may stand for a name: those with the same pronoun, or any if it goes with both."""
+_KNOWN = re.compile(rf"\b({'|'.join(sorted([*_KIND_OF, *_LIKE], key=len, reverse=True))})\b")
 
 
 def vary(rng: np.random.Generator, text: str) -> str:
@@ -27,17 +48,14 @@ def vary(rng: np.random.Generator, text: str) -> str:
     change_things = rng.random() < _THING_SHARE
     found = set(_KNOWN.findall(text))
     other: dict[str, str] = {}
-    for word in sorted(found & _NAMES):
+    for name in sorted(found & _LIKE.keys()):
         if rng.random() < _NAME_SHARE:
-            other[word] = words.NAMES[int(rng.integers(len(words.NAMES)))]
-    for word in sorted(found - _NAMES):
-        if not change_things or word in other:
-            continue
-        kind, _ = _KIND_OF[word]
-        nouns = _THINGS[kind]
-        old = next(noun for noun in nouns if word in (noun, words.plural(noun)))
-        new = nouns[int(rng.integers(len(nouns)))]
-        other |= {old: new, words.plural(old): words.plural(new)}
+            other[name] = _LIKE[name][int(rng.integers(len(_LIKE[name])))]
+    for word in sorted(found & _KIND_OF.keys()):
+        if change_things and word not in other:
+            kind, old = _KIND_OF[word]
+            new = _THINGS[kind][int(rng.integers(len(_THINGS[kind])))]
+            other |= dict(zip(old, new, strict=True))
     if len(set(other.values())) < len(other) or found & set(other.values()):
         return text
     changed = _KNOWN.sub(lambda match: other.get(match[1], match[1]), text)

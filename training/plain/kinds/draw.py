@@ -9,25 +9,27 @@ import numpy as np
 
 from epf.training.plain.kinds.events import event_problem
 from epf.training.plain.kinds.form import Form, realise
+from epf.training.plain.kinds.grammar.compose import composed_problem
 from epf.training.plain.kinds.scenes import scene_problem
 from epf.training.plain.problem import PlainProblem
 
 COMPOSED: Mapping[str, Callable[[np.random.Generator], PlainProblem]] = MappingProxyType(
-    {"events": event_problem, "scenes": scene_problem}
+    {"composed": composed_problem, "events": event_problem, "scenes": scene_problem}
 )
-"""Kinds that are put together from clauses; the others have forms."""
+"""Kinds that are put together from clauses, the first of them by the grammar in ``grammar/``; the others have forms."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "events": 0.13,
-        "scenes": 0.15,
-        "stories": 0.16,
-        "comparisons": 0.11,
-        "groups": 0.12,
-        "money": 0.09,
-        "times": 0.06,
-        "percent": 0.03,
-        "arithmetic": 0.12,
-        "unanswerable": 0.03,
+        "composed": 0.5,
+        "events": 0.05,
+        "scenes": 0.06,
+        "stories": 0.08,
+        "comparisons": 0.06,
+        "groups": 0.06,
+        "money": 0.05,
+        "times": 0.03,
+        "percent": 0.02,
+        "arithmetic": 0.08,
+        "unanswerable": 0.01,
     }
 )
 _NAMES, _CUMULATIVE = tuple(SHARES), np.cumsum(list(SHARES.values()))

@@ -19,6 +19,7 @@ from types import MappingProxyType
 import numpy as np
 
 from epf.problem_sets.synthetic import words
+from epf.training.plain.kinds.grammar.vocabulary import PRONOUNS
 from epf.training.plain.problem import PlainProblem, compute, operation_lines, show
 
 _CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
@@ -27,6 +28,7 @@ _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou])(?!one\b|uni|use)")
 _STEP = re.compile(r"(?:(\w+)=)?([\w.]+)([-+*/])([\w.]+)")
 _THINGS = (words.THINGS, words.THINGS, words.FOODS, words.PLANTS, words.ANIMALS)
 _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_PRONOUNS = {"he": ("he", "his", "him"), "she": ("she", "her", "her")}
 Draw = Callable[[np.random.Generator], float]
 
 
@@ -157,7 +159,7 @@ def _written(rng: np.random.Generator, value: float, text: str, name: str) -> st
 def _words(rng: np.random.Generator, slots: set[str]) -> dict[str, str]:
     """Draw a word for each slot; different names, things and days differ."""
     names = [_name(rng) for _ in range(3)]
-    he, his, him = (("he", "his", "him"), ("she", "her", "her"))[int(rng.integers(2))]
+    he, his, him = _PRONOUNS[PRONOUNS.get(names[0]) or _pick(rng, ("he", "she"))]
     nouns = _THINGS[int(rng.integers(len(_THINGS)))]
     things = _some(rng, nouns, 3)
     box = _pick(rng, words.CONTAINERS)

@@ -1,0 +1,412 @@
+"""So much per hour, day or kilometre: work, travel, reading, production. Any of the three quantities may be unknown."""
+
+from epf.training.plain.kinds.grammar import vocabulary as v
+from epf.training.plain.kinds.grammar.clauses import Question
+from epf.training.plain.kinds.grammar.scene import Scene, n
+
+_DAILY = (
+    ("reads", "read", "read", "pages"), ("writes", "wrote", "write", "lines"), ("solves", "solved", "solve", "puzzles"),
+    ("paints", "painted", "paint", "pictures"), ("swims", "swam", "swim", "laps"), ("folds", "folded", "fold", "paper cranes"),
+    ("does", "did", "do", "push-ups"), ("learns", "learned", "learn", "new words"), ("plants", "planted", "plant", "trees"),
+    ("bakes", "baked", "bake", "loaves of bread"), ("delivers", "delivered", "deliver", "newspapers"), ("types", "typed", "type", "pages"),
+    ("washes", "washed", "wash", "cars"), ("knits", "knitted", "knit", "scarves"), ("walks", "walked", "walk", "kilometers"),
+    ("runs", "ran", "run", "miles"), ("rides", "rode", "ride", "miles"), ("hikes", "hiked", "hike", "kilometers"),
+    ("picks", "picked", "pick", "baskets of berries"), ("answers", "answered", "answer", "emails"), ("practices", "practiced", "practice", "songs"),
+    ("drinks", "drank", "drink", "glasses of water"), ("repairs", "repaired", "repair", "bikes"), ("takes", "took", "take", "photos"),
+    ("milks", "milked", "milk", "cows"), ("grades", "graded", "grade", "tests"), ("sews", "sewed", "sew", "buttons"),
+)  # fmt: skip
+_MACHINES = (
+    ("a machine", "fills", "fill", "bottles"), ("a printer", "prints", "print", "pages"), ("a factory", "makes", "make", "toys"),
+    ("a pump", "moves", "move", "liters of water"), ("a robot", "packs", "pack", "boxes"), ("a bakery", "bakes", "bake", "rolls"),
+    ("a loom", "weaves", "weave", "meters of cloth"), ("a worker", "checks", "check", "parts"), ("a tap", "loses", "lose", "drops"),
+    ("a candle", "loses", "lose", "millimeters of its height"), ("a tractor", "plows", "plow", "acres"), ("a cow", "gives", "give", "liters of milk"),
+)  # fmt: skip
+_TRAVELERS = ("a car", "a train", "a bus", "a truck", "a cyclist", "a ship", "a plane", "a motorcycle")
+
+
+def rates(scene: Scene) -> None:
+    """Compose a rate.
+
+    Raises:
+        ValueError: the numbers do not work out; compose another.
+    """
+    scene.rng.choice((_daily, _daily, _wages, _machine, _travel, _legs, _supply, _durations))(scene)
+
+
+def _daily(scene: Scene) -> None:
+    """Somebody does so much on several days: stated, compared or the same each day."""
+    agent, past = scene.person(), scene.tense == "past"
+    present, did, base, things = scene.rng.choice(_DAILY)
+    does = did if past else present
+    auxiliary = "did" if past else "does"
+    days = sorted(scene.rng.sample(v.DAYS, 3), key=v.DAYS.index)
+    kind = scene.rng.random()
+    if kind < 0.35:
+        each, count = scene.number(2, 60), scene.number(2, 14)
+        total = scene.world.times(each, count)
+        unit = scene.rng.choice(("day", "day", "hour", "week", "morning", "evening"))
+        rate = scene.fill("{does} {m} {things} [every|each|per|a] {unit}", does=does, m=n(each), things=things, unit=unit)
+        if unit in ("morning", "evening"):
+            rate = rate.replace(" per ", " every ").replace(f" a {unit}", f" each {unit}")
+        unknown = scene.rng.random()
+        if unknown < 0.45:
+            scene.say(agent, rate)
+            scene.put(
+                Question(
+                    f"how many {things} {auxiliary} @ {base} in {n(count)} {unit}s",
+                    f"how many {things} @ {does} in {n(count)} {unit}s",
+                    agent,
+                ),
+                total,
+            )
+        elif unknown < 0.75:
+            scene.say(agent, rate)
+            if things == "pages" and base == "read":
+                scene.tell("[the|{his}] book has {t} pages", t=n(total), his=agent.his)
+                scene.put(
+                    Question(
+                        f"how many {unit}s {auxiliary} @ need for the book",
+                        f"how many {unit}s @ {'needed' if past else 'needs'} for the book",
+                        agent,
+                    ),
+                    count,
+                )
+            else:
+                scene.put(
+                    Question(
+                        f"how many {unit}s {auxiliary} it take @ to {base} {n(total)} {things}".replace("@", agent.name),
+                        f"how many {unit}s it {'took' if past else 'takes'} {agent.name} to {base} {n(total)} {things}",
+                    ),
+                    count,
+                )
+        else:
+            scene.say(agent, f"{does} {n(total)} {things} in {n(count)} {unit}s, the same number every {unit}")
+            scene.put(
+                Question(
+                    f"how many {things} {auxiliary} @ {base} {scene.fill('[per|each|every]')} {unit}",
+                    f"how many {things} @ {does} each {unit}",
+                    agent,
+                ),
+                each,
+            )
+        return
+    first = scene.number()
+    if kind < 0.6:
+        # The second day is compared with the first.
+        more = scene.chance(0.5)
+        by = scene.number() if more else scene.below(first)
+        second = scene.world.plus(first, by) if more else scene.world.minus(first, by)
+        word = "more" if more else scene.fill("[fewer|less]")
+        scene.say(agent, f"{does} {n(first)} {things} on {days[0]}")
+        scene.say(
+            agent,
+            f"{does} {n(by)} {word} {things if scene.chance(0.5) else ''} on {days[1]} than on {days[0]}".replace("  ", " "),
+        )
+        if scene.chance(0.4):
+            scene.put(
+                Question(
+                    f"how many {things} {auxiliary} @ {base} on {days[1]}", f"how many {things} @ {does} on {days[1]}", agent
+                ),
+                second,
+            )
+            return
+        scene.put(
+            Question(
+                f"how many {things} {auxiliary} @ {base} {scene.fill('[in all|altogether|on the two days]')}",
+                f"how many {things} @ {does} on the two days",
+                agent,
+            ),
+            scene.world.plus(first, second),
+        )
+        return
+    amounts = [first, *(scene.number() for _ in range(scene.rng.choice((1, 2))))]
+    said = [f"{n(q)}{f' {things}' if i == 0 else ''} on {day}" for i, (q, day) in enumerate(zip(amounts, days, strict=False))]
+    scene.say(agent, f"{does} {', '.join(said[:-1])} and {said[-1]}")
+    total = amounts[0]
+    for quantity in amounts[1:]:
+        total = scene.world.plus(total, quantity)
+    if kind < 0.78:
+        goal_gap = scene.number()
+        goal = scene.world.plus(total, goal_gap)
+        scene.say(
+            agent, f"{'wanted' if past else 'wants'} to {base} {n(goal)} {things} {scene.fill('[in all|in the week|]')}".strip()
+        )
+        scene.put(
+            Question(
+                f"how many more {things} {auxiliary} @ have to {base}",
+                f"how many more {things} @ {'had' if past else 'has'} to {base}",
+                agent,
+            ),
+            goal_gap,
+        )
+    elif kind < 0.9 or len(amounts) == 2:
+        scene.put(
+            Question(
+                f"how many {things} {auxiliary} @ {base} {scene.fill('[in all|altogether|in total]')}",
+                f"how many {things} @ {does} in all",
+                agent,
+            ),
+            total,
+        )
+    else:
+        high, low = sorted(amounts, key=scene.value)[::-2]
+        if scene.value(high) == scene.value(low):
+            raise ValueError("There is no difference.")
+        day = dict(zip(amounts, days, strict=False))
+        scene.put(
+            Question(
+                f"how many more {things} {auxiliary} @ {base} on {day[high]} than on {day[low]}",
+                f"how many more {things} @ {does} on {day[high]} than on {day[low]}",
+                agent,
+            ),
+            scene.world.minus(high, low),
+        )
+
+
+def _wages(scene: Scene) -> None:
+    agent = scene.person()
+    hourly, hours = scene.number(5, 40), scene.number(2, 12)
+    job = scene.fill(
+        "[babysitting|mowing lawns|at a shop|as a waiter|walking dogs|in a library|tutoring|at a gas station|washing cars|delivering food]"
+    )
+    unit = scene.rng.choice(("hour", "hour", "hour", "day"))
+    an = "an" if unit == "hour" else "a"
+    kind = scene.rng.random()
+    if kind < 0.3:
+        total = scene.world.times(hourly, hours)
+        scene.say(agent, scene.fill(f"earned ${{t}} {job} for {{h}} {unit}s", t=n(total), h=n(hours)))
+        scene.put(
+            Question(f"how much did @ earn {scene.fill('[per|each]')} {unit}", f"how much @ earned per {unit}", agent), hourly
+        )
+        return
+    scene.say(agent, scene.fill(f"earns ${{p}} [{an}|per|each] {unit} {job}", p=n(hourly)))
+    if kind < 0.6:
+        days = sorted(scene.rng.sample(v.DAYS, 2), key=v.DAYS.index)
+        second = scene.number(2, 12)
+        scene.say(
+            agent,
+            f"worked {n(hours)} {unit}s {f'on {days[0]}' if unit == 'hour' else 'last week'} and {n(second)} {unit}s {f'on {days[1]}' if unit == 'hour' else 'this week'}",
+        )
+        income = scene.world.times(scene.world.plus(hours, second), hourly)
+    else:
+        scene.say(agent, scene.fill("[worked|has worked] {h} {unit}s [this week|last month|so far|]", h=n(hours), unit=unit))
+        income = scene.world.times(hourly, hours)
+    extra = scene.rng.random()
+    if extra < 0.4:
+        scene.put(
+            Question(f"how much {scene.fill('[money|]')} did @ earn".replace("  ", " "), "how much @ earned", agent), income
+        )
+    elif extra < 0.7:
+        spent = scene.below(income)
+        scene.say(
+            agent, scene.fill("[spent ${s} on a {item}|paid ${s} for a ticket|gave ${s} to {other}]", s=n(spent)), event=True
+        )
+        scene.put(
+            Question("how much of the money does @ have left", "how much of the money @ has left", agent),
+            scene.world.minus(income, spent),
+        )
+    else:
+        tips = scene.number(2, 60)
+        scene.say(agent, scene.fill("also [got|received] ${t} in tips", t=n(tips)))
+        scene.put(Question("how much did @ make in all", "how much @ made in all", agent), scene.world.plus(income, tips))
+
+
+def _machine(scene: Scene) -> None:
+    subject, does, base, things = scene.rng.choice(_MACHINES)
+    rate, time = scene.number(2, 90), scene.number(2, 12)
+    total = scene.world.times(rate, time)
+    unit = scene.rng.choice(("minute", "hour", "day"))
+    it = subject.replace("a ", "the ", 1)
+    kind = scene.rng.random()
+    if kind < 0.35:
+        scene.tell(f"{subject} {does} {n(rate)} {things} [per|every|each] {unit}")
+        scene.put(
+            Question(
+                f"how many {things} does {it} {base} in {n(time)} {unit}s",
+                f"how many {things} {it} {does} in {n(time)} {unit}s",
+            ),
+            total,
+        )
+    elif kind < 0.55:
+        scene.tell(f"{subject} {does} {n(rate)} {things} [per|every|each] {unit}")
+        scene.put(
+            Question(
+                f"how many {unit}s does {it} take to {base} {n(total)} {things}",
+                f"how many {unit}s {it} takes to {base} {n(total)} {things}",
+            ),
+            time,
+        )
+    elif kind < 0.8:
+        other = scene.number(2, 12)
+        scene.tell(f"in {n(time)} {unit}s {subject} {does} {n(total)} {things}")
+        scene.put(
+            Question(
+                f"how many {things} does {it} {base} in {n(other)} {unit}s",
+                f"how many {things} {it} {does} in {n(other)} {unit}s",
+            ),
+            scene.world.times(rate, other),
+        )
+    else:
+        count = scene.number(2, 9)
+        plural = subject.split(" ", 1)[1] + "s" if not subject.endswith("y") else subject.split(" ", 1)[1][:-1] + "ies"
+        scene.tell(f"{subject} {does} {n(rate)} {things} [per|every|each] {unit}")
+        scene.put(
+            Question(
+                f"how many {things} do {n(count)} such {plural} {base} {scene.fill('[per|each]')} {unit}",
+                f"how many {things} {n(count)} such {plural} {base} per {unit}",
+            ),
+            scene.world.times(rate, count),
+        )
+
+
+def _travel(scene: Scene) -> None:
+    subject = scene.rng.choice(_TRAVELERS)
+    it, km = subject.replace("a ", "the ", 1), scene.rng.choice(("km", "kilometers", "miles"))
+    speed, hours = scene.number(10, 120), scene.number(2, 9)
+    way = scene.world.times(speed, hours)
+    kind = scene.rng.random()
+    if kind < 0.4:
+        scene.tell(
+            f"{subject} [travels|goes|moves] at {n(speed)} {km} per hour"
+            if scene.chance(0.6)
+            else f"{subject} goes {n(speed)} {km} [an|every|each] hour"
+        )
+        scene.put(
+            Question(
+                scene.fill(f"[how far does {it} get in {n(hours)} hours|how many {km} does {it} go in {n(hours)} hours]"),
+                f"how many {km} {it} goes in {n(hours)} hours",
+            ),
+            way,
+        )
+    elif kind < 0.7:
+        scene.tell(f"{subject} [travels|goes|covers] {n(way)} {km} in {n(hours)} hours at a constant speed")
+        scene.put(
+            Question(f"how many {km} does {it} go {scene.fill('[per|each|in one]')} hour", f"how many {km} {it} goes per hour"),
+            speed,
+        )
+    else:
+        scene.tell(f"{subject} travels at {n(speed)} {km} per hour")
+        scene.put(
+            Question(f"how many hours does {it} need for {n(way)} {km}", f"how many hours {it} needs for {n(way)} {km}"), hours
+        )
+
+
+def _legs(scene: Scene) -> None:
+    """A way in several legs, there and back, or what remains of it."""
+    agent, km = scene.person(), scene.rng.choice(("km", "miles", "kilometers", "meters"))
+    past = scene.tense == "past"
+    goes = scene.rng.choice(
+        (
+            ("drove", "drives", "drive"),
+            ("walked", "walks", "walk"),
+            ("cycled", "cycles", "cycle"),
+            ("ran", "runs", "run"),
+            ("hiked", "hikes", "hike"),
+        )
+    )
+    verb = goes[0] if past else goes[1]
+    far = (2, 400) if goes[2] == "drive" else (200, 5000) if km == "meters" else (2, 30)
+    legs = [scene.number(*far) for _ in range(scene.rng.choice((2, 2, 3)))]
+    total = legs[0]
+    for leg in legs[1:]:
+        total = scene.world.plus(total, leg)
+    do = "did" if past else "does"
+    if scene.chance(0.5):
+        places = scene.rng.sample(v.PLACES, len(legs))
+        said = [f"{n(leg)} {km} to the {place}" for leg, place in zip(legs, places, strict=True)]
+        joined = f"{said[0]} and then {said[1]}" if len(said) == 2 else f"{said[0]}, then {said[1]} and finally {said[2]}"
+        scene.say(agent, f"{verb} {joined}")
+        scene.put(
+            Question(
+                f"how many {km} {do} @ {goes[2]} {scene.fill('[in all|altogether|in total]')}",
+                f"how many {km} @ {verb} in all",
+                agent,
+            ),
+            total,
+        )
+        return
+    rest = scene.number(*far)
+    way = scene.world.plus(total, rest)
+    scene.tell("[the way to {other}'s house is {t} {km} long|a trail is {t} {km} long]", t=n(way), km=km)
+    said = [
+        f"{n(leg)} {km} {part}"
+        for leg, part in zip(legs, ("in the morning", "in the afternoon", "in the evening"), strict=False)
+    ]
+    scene.say(agent, f"{verb} {', '.join(said[:-1])} and {said[-1]}")
+    scene.put(
+        Question(
+            f"how many {km} of the way {'were' if past else 'are'} left",
+            f"how many {km} of the way {'were' if past else 'are'} left",
+        ),
+        rest,
+    )
+
+
+def _supply(scene: Scene) -> None:
+    """A supply that is used up: how long it lasts, how much is left, or how much is used each day."""
+    agent = scene.person()
+    stock = scene.fill(
+        "[pounds of dog food|tea bags|liters of water|sheets of paper|vitamin pills|eggs|cans of soup|logs of wood|kilograms of rice|bales of hay|diapers|rolls of film]"
+    )
+    daily, days = scene.number(2, 25), scene.number(2, 20)
+    used = scene.world.times(daily, days)
+    unit = scene.rng.choice(("day", "week"))
+    if scene.chance(0.5):
+        scene.say(agent, f"has {n(used)} {stock}")
+        scene.say(
+            agent,
+            scene.fill(
+                f"[uses|needs] {{d}} {stock if scene.chance(0.3) else 'of them' if ' of ' not in stock else stock} [every|each|a] {unit}",
+                d=n(daily),
+            ),
+        )
+        scene.put(
+            Question(
+                scene.fill(
+                    f"[how many {unit}s will they last|for how many {unit}s will they last|after how many {unit}s are they used up]"
+                ),
+                f"how many {unit}s they will last",
+            ),
+            days,
+        )
+        return
+    rest = scene.number(2, 60)
+    whole = scene.world.plus(used, rest)
+    scene.say(agent, f"has {n(whole)} {stock}")
+    scene.say(agent, scene.fill(f"[uses|needs] {{d}} {stock} [every|each|a] {unit}", d=n(daily)))
+    scene.put(
+        Question(f"how many {stock} are left after {n(days)} {unit}s", f"how many {stock} are left after {n(days)} {unit}s"),
+        rest,
+    )
+
+
+def _durations(scene: Scene) -> None:
+    """Minutes that add up, differ or are what remains of a time."""
+    agent, past = scene.person(), scene.tense == "past"
+    tasks = scene.rng.sample(
+        (
+            ("practiced the piano", "practices the piano"), ("did homework", "does homework"), ("read a book", "reads a book"), ("cleaned the kitchen", "cleans the kitchen"),
+            ("walked the dog", "walks the dog"), ("worked in the garden", "works in the garden"), ("watched a film", "watches a film"), ("talked on the phone", "talks on the phone"),
+            ("cooked dinner", "cooks dinner"), ("played chess", "plays chess"), ("went jogging", "goes jogging"), ("drew a picture", "draws a picture"),
+        ),
+        3,
+    )  # fmt: skip
+    times = [scene.number(5, 90) for _ in tasks[: scene.rng.choice((2, 2, 3))]]
+    said = [f"{task[0 if past else 1]} for {n(time)} minutes" for task, time in zip(tasks, times, strict=False)]
+    scene.say(agent, f"{', '.join(said[:-1])} and {said[-1]}")
+    total = times[0]
+    for time in times[1:]:
+        total = scene.world.plus(total, time)
+    kind = scene.rng.random()
+    if kind < 0.6:
+        asked = scene.fill(
+            "[how many minutes {is} that in all|how many minutes {is} that altogether|how many minutes {is} that together]",
+            **{"is": "is"},
+        )
+        scene.put(Question(asked, asked.replace("is that", "that is")), total)
+        return
+    free = scene.number(5, 120)
+    whole = scene.world.plus(total, free)
+    scene.say(agent, f"{'had' if past else 'has'} {n(whole)} minutes {scene.fill('[in all|for everything|for all of it]')}")
+    left = "did @ have left" if past else "does @ have left"
+    scene.put(Question(f"how many minutes {left}", f"how many minutes @ {'had' if past else 'has'} left", agent), free)
