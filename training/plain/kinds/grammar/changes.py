@@ -60,7 +60,7 @@ def change(scene: Scene, agent: Agent, thing: Thing, before: int, *, alone: bool
         ValueError: the numbers do not allow it.
     """
     kind = scene.rng.random()
-    if thing.kind not in ("money", "measure"):
+    if thing.kind not in ("money", "measure") and tense != "future":
         if kind < 0.08 and "animal" not in thing.kind and thing.kind != "pet":
             return _gain_of_groups(scene, agent, thing, before)
         if kind < 0.16:
@@ -104,16 +104,17 @@ def _to_each(scene: Scene, agent: Agent, thing: Thing, before: int) -> int:
         raise ValueError("Too few are there to give some to each.")
     size = scene.world.quantity(scene.rng.randint(2, min(12, most // 2)))
     friends = scene.world.quantity(scene.rng.randint(2, min(12, most // int(scene.value(size)))))
-    who = scene.fill(
-        "[{his} friends|{his} cousins|children|neighbors]" if agent.verbs == "p" else "[customers|schools|families|clubs]",
-        his=agent.his,
-    )
+    who = scene.fill("[friends|cousins|children|neighbors]" if agent.verbs == "p" else "[customers|schools|families|clubs]")
+    whose = f"{agent.his} " if who in ("friends", "cousins") else ""
     form = scene.rng.choice(
-        ("{give} {m} {many} to each of {k} {who}", "{give} {k} {who} {m} {many} each", "{give} {m} {many} each to {k} {who}")
+        (
+            "{give} {m} {many} to each of {whose}{k} {who}",
+            "{give} {k} {who} {m} {many} each",
+            "{give} {m} {many} each to {k} {who}",
+        )
     )
-    whose = who.replace(f"{agent.his} ", "") if "of" not in form else who
     give = finite(agent, v.GIVE, scene.tense)
-    scene.say(agent, scene.fill(form, give=give, m=n(size), k=n(friends), many=thing.many, who=whose), event=True)
+    scene.say(agent, scene.fill(form, give=give, m=n(size), k=n(friends), many=thing.many, who=who, whose=whose), event=True)
     return scene.minus(before, scene.world.times(friends, size))
 
 

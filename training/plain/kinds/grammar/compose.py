@@ -5,6 +5,7 @@ from random import Random
 
 import numpy as np
 
+from epf.training.plain.kinds.grammar.activities import activities
 from epf.training.plain.kinds.grammar.containers import containers
 from epf.training.plain.kinds.grammar.crowds import crowds
 from epf.training.plain.kinds.grammar.distractors import distract
@@ -20,7 +21,7 @@ from epf.training.plain.kinds.grammar.telling import told
 from epf.training.plain.problem import PlainProblem
 
 STORIES: dict[Callable[[Scene], None], float] = {
-    ownership: 0.44, containers: 0.08, crowds: 0.07, parts: 0.07, groups: 0.11, shopping: 0.11, rates: 0.08, measures: 0.04,
+    ownership: 0.38, activities: 0.1, containers: 0.07, crowds: 0.07, parts: 0.06, groups: 0.1, shopping: 0.1, rates: 0.08, measures: 0.04,
 }  # fmt: skip
 """The kinds of stories and their shares."""
 _DISTRACTED, _UNANSWERABLE = 0.4, 0.17

@@ -11,7 +11,7 @@ from epf.training.plain.kinds.grammar.scene import Scene, n
 _ABOUT = (
     "is {s} years old", "lives {t} km from the {place}", "has {w} [cousins|brothers|sisters|friends|dogs|cats]", "turned {t} on {day}",
     "lives on floor {td}", "has lived in this town for {t} years", "went to bed at {fd} o'clock", "lives at {md} Oak Street", "got up at {fd} in the morning",
-    "has been to the {place} {t} times", "is in a class of {m} pupils", "can hold {his} breath for {m} seconds", "sleeps {f} hours a night",
+    "has been to the {place} {t} times", "is in a class of {c} pupils", "can hold {his} breath for {m} seconds", "sleeps {f} hours a night",
 )  # fmt: skip
 _ABOUT_BUSINESS = (
     "opened {t} years ago", "has {t} [employees|windows|rooms]", "opens at {fd} in the morning", "is open {w} days a week", "is {m} meters from the {place}",
@@ -21,9 +21,18 @@ _OUTSIDE = (
     "it is {t} degrees outside", "the {place} opened in {yd}", "the {place} is {t} [km|miles] away", "{other} is {s} years old", "{other} has {m} {things}",
     "{other} [bought|sold|found] {m} {things} [last week|on {day}|]", "{other} paid ${t} for a {item}", "a {item} costs ${m}", "it was {month} {td}",
     "the {place} is open from {fd} o'clock", "{other} needs {m} {things} for a project", "{other} lives at {md} Main Street", "the {shop} sells {m} kinds of {things}",
-    "the town has {l} inhabitants", "the {shop} closes in {t} minutes", "{other}'s {relative} is {s} years old", "a ticket for the bus costs ${f}",
+    "the town has {l} inhabitants", "the {shop} closes in {t} minutes", "{other}'s [cousin|sister|brother|friend] is {s} years old", "a ticket for the bus costs ${f}",
 )  # fmt: skip
-_SIZES = {"w": (2, 6), "f": (2, 12), "t": (2, 25), "s": (5, 70), "m": (2, 99), "l": (100, 9000), "y": (1900, 2020)}
+_SIZES = {
+    "w": (2, 6),
+    "c": (15, 35),
+    "f": (2, 12),
+    "t": (2, 25),
+    "s": (5, 70),
+    "m": (2, 99),
+    "l": (100, 9000),
+    "y": (1900, 2020),
+}
 _SHORT = re.compile(r"how many (does|do|did|will|are|were|of|is)\b")
 _ATTACHED = re.compile(r"\b(of them|the rest|the others|another|they|others|remaining|that|more)\b")
 _MEASURED = re.compile(r"\b(minutes|km|kilometers|miles|meters|hours|years|old|tall|long|days|weeks|months|feet|inches)\b")
@@ -52,7 +61,11 @@ def distract(scene: Scene) -> None:
         )
     else:
         about = _ABOUT_BUSINESS if agent.pronoun == "it" else _ABOUT
-        clause = Clause(agent, _filled(scene, scene.rng.choice(about), question.direct, agent))
+        fact = _filled(scene, scene.rng.choice(about), question.direct, agent)
+        if agent.verbs == "p" and agent.pronoun != "it" and scene.chance(0.3):
+            scene.appositions[agent.name] = f", who {fact},"
+            return
+        clause = Clause(agent, fact)
     if "also" in clause.predicate:
         place = 1 + next(i for i, other in enumerate(scene.clauses) if other.agent == agent)
     else:

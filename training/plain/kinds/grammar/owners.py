@@ -80,7 +80,7 @@ def has_them(scene: Scene, agent: Agent, amounts: str) -> str:
     if scene.chance(0.5):
         return f"{plain} {amounts}"
     if agent.verbs == "b":
-        return scene.fill("{has} {amounts} [in stock|at the moment|at the start of the day|]", has=plain, amounts=amounts)
+        return scene.fill("{has} {amounts} [in stock|at the start of the day|]", has=plain, amounts=amounts)
     own = finite(agent, v.OWN, scene.tense)
     return scene.fill(
         "[{has} {amounts} [at home|at first|in a bag|]|{own} {amounts}|{has} {amounts}]", has=plain, own=own, amounts=amounts

@@ -1,5 +1,8 @@
 """Stories about who has how many of what: beginnings, changes, comparisons, and one of many questions."""
 
+import re
+from dataclasses import replace
+
 from epf.training.plain.kinds.grammar import vocabulary as v
 from epf.training.plain.kinds.grammar.agents import Agent
 from epf.training.plain.kinds.grammar.changes import change, hand_over, unknown_change
@@ -8,6 +11,7 @@ from epf.training.plain.kinds.grammar.owners import Cast, Key, begin, cast
 from epf.training.plain.kinds.grammar.scene import Scene, n
 from epf.training.plain.kinds.grammar.things import Thing
 
+_REFERS = re.compile(r"\b(of|bag|home|first|stock|day)\b")
 Holdings = dict[Key, int]
 
 
@@ -77,9 +81,29 @@ def _one_owner(scene: Scene) -> None:
         key = (agent, scene.rng.choice(roles.things))
         tense = "future" if future and i == n_changes - 1 else ""
         held[key] = change(scene, *key, held[key], alone=len(roles.things) == 1, tense=tense)
+    if n_changes and len(roles.things) == 1 and not future and scene.chance(0.15):
+        _start_last(scene)
     if future and n_changes:
         scene.asks_now = scene.tense = "future"
     _question(scene, roles, held)
+
+
+def _start_last(scene: Scene) -> None:
+    """Tell what was there at first after what happened, unless something refers to it."""
+    first, *events = scene.clauses
+    said = " ".join(clause.predicate for clause in scene.clauses)
+    if (
+        not all(clause.event for clause in events)
+        or not first.predicate.startswith(("had ", "has ", "owned "))
+        or _REFERS.search(said)
+    ):
+        return
+    had = first.predicate.replace("has ", "had ", 1)
+    if scene.chance(0.4):
+        scene.clauses = [*events, replace(first, predicate=had, lead="at the beginning, ")]
+    else:
+        had = f"{had} {scene.fill('[at first|to begin with|at the start|before that]')}"
+        scene.clauses = [*events, replace(first, predicate=had, event=True)]
 
 
 def _two_owners(scene: Scene) -> None:

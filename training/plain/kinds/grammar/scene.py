@@ -27,6 +27,7 @@ class Scene:
         self._scale = rng.choices(_SCALES, (0.2, 0.25, 0.38, 0.14, 0.03))[0]
         self._names: set[str] = set()
         self.hopeless = False
+        self.appositions: dict[str, str] = {}
         self.lessened: set[int] = set()
         self.shared_pronouns: set[str] = set()
 

@@ -347,7 +347,7 @@ def _tickets(scene: Scene) -> None:
         bill = scene.world.quantity(scene.value(count) * scene.value(each))
         what = scene.fill("[a dinner|a boat trip|a present|a taxi ride|a pizza party]")
         if scene.chance(0.4):
-            tip = scene.below(bill)
+            tip = scene.number(2, max(2, int(scene.value(bill)) // 5))
             food = scene.world.minus(bill, tip)
             scene.tell(
                 "{k} {people} share the cost of {what} equally. it costs ${a}, and they [give a tip of ${b}|pay ${b} for drinks]",

@@ -11,6 +11,10 @@ from epf.training.plain.problem import PlainProblem, operation_lines, show
 _NUMBER = re.compile(r"(\$?)#(\d+)(d?)#(%?)")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!one\b|uni|use|Eur)")
 _WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBER_OF = re.compile(r"how many (?!more|fewer)([a-zA-Z -]+?) @ (.+)")
+_NOT_THEN = re.compile(r"\b(later|next|at first|to begin with|at the start|before)\b")
+_NOT_WHEN = re.compile(r"^(?!was\b)\w+s\b|^(will|are|have|own)\b|day\b")
+_WHEN = ("yesterday, ", "last week, ", "this morning, ", "one day, ", "last month, ", "on a sunny day, ", "last year, ")
 _POINTS_BACK = re.compile(r"\b(they|that|it|them|both|the two|then|after that)\b")
 _THEN = (
     "then ",
@@ -37,7 +41,7 @@ def told(scene: Scene) -> PlainProblem:
     Raises:
         ValueError: the answer stands in the text, or a number has too many decimals.
     """
-    text = _text(scene)
+    text = re.sub(" +(?=[ ,.?])", "", _text(scene))
     places: dict[int, int] = {}
     for match in _NUMBER.finditer(text):
         places.setdefault(int(match[2]), len(places))
@@ -45,10 +49,14 @@ def told(scene: Scene) -> PlainProblem:
         places = {}
     if scene.target in places:
         raise ValueError("The answer stands in the text.")
+    values = scene.world.values
     steps = scene.world.solve(places, scene.target)
+    givens = {values[number] for number in places}
+    if steps is not None and len(steps) == 2 and values[scene.target] in givens:
+        raise ValueError("The answer stands in the text under another name.")
     if (steps is None) != scene.hopeless:
         raise ValueError("It does not follow from the text, or it should not.")
-    values, lines = scene.world.values, []
+    lines: list[str] = []
     for step in steps or ():
         lines += operation_lines(values[step.left], step.op, values[step.right])
     text = _NUMBER.sub(lambda match: match[1] + _written(scene.rng, values[int(match[2])], match) + match[4], text)
@@ -69,7 +77,7 @@ def _text(scene: Scene) -> str:
     rng, clauses, question = scene.rng, scene.clauses, scene.question
     if question is None:
         raise ValueError("Nothing is asked.")
-    teller = _Teller(rng, scene.shared_pronouns)
+    teller = _Teller(rng, scene.shared_pronouns, scene.appositions, past=scene.tense == "past")
     style = rng.random()
     if style < 0.12 and clauses and clauses[-1].event:
         # The last clause becomes a condition: if she sells 5, how many are left?
@@ -80,8 +88,12 @@ def _text(scene: Scene) -> str:
     body = teller.sentences(clauses)
     if style < 0.28:
         return f"{body} {rng.choice(_REQUESTS).replace('{q}', teller.asked(question, question.indirect))}"
+    number = _NUMBER_OF.fullmatch(question.indirect)
+    if style < 0.32 and number:
+        noun = f"the number of {number[1]} that {teller.asked(question, '@')} {number[2]}"
+        return f"{body} {rng.choice(('what is {q}?', 'find {q}.', 'calculate {q}.')).replace('{q}', noun)}"
     direct = teller.asked(question, question.direct)
-    if style < 0.32:
+    if style < 0.36:
         return f"{body[:-1]}, so {direct}?" if body.count(".") == 1 else f"{body} so {direct}?"
     return f"{body} {direct}?"
 
@@ -89,11 +101,12 @@ def _text(scene: Scene) -> str:
 class _Teller:
     """Puts clauses together; knows who has been introduced and who the last sentence was about; ``like``: pronouns that may mean several people."""
 
-    def __init__(self, rng: Random, like: set[str]) -> None:
-        self._rng = rng
+    def __init__(self, rng: Random, like: set[str], appositions: dict[str, str], *, past: bool) -> None:
+        self._rng, self._appositions = rng, appositions
         self._known: set[str] = set()
         self._last: Agent | None = None
         self._long = rng.random() < 0.15
+        self._when = rng.choice(_WHEN) if past and rng.random() < 0.08 else ""
         self._like = like
 
     def sentences(self, clauses: list[Clause]) -> str:
@@ -106,9 +119,18 @@ class _Teller:
                 continue
             then = ""
             follows = clause.agent is None or (i and clauses[i - 1].agent is not None)
-            if text and clause.event and follows and not clause.lead and self._rng.random() < 0.3:
+            if (
+                text
+                and clause.event
+                and follows
+                and not clause.lead
+                and not _NOT_THEN.search(clause.predicate)
+                and self._rng.random() < 0.3
+            ):
                 # Another time is not added to one that the clause names.
                 then = self._rng.choice(_THEN[:5] if clause.agent is None or "day" in clause.predicate else _THEN)
+            if not text and clause.agent is not None and not clause.lead and not _NOT_WHEN.search(clause.predicate):
+                then = self._when
             text += f"{' ' if text else ''}{then}{self.clause(clause)}."
             joined = 1
         return text
@@ -123,7 +145,7 @@ class _Teller:
 
     def asked(self, question: Question, form: str) -> str:
         """Return a question in one of its forms with the name of its agent."""
-        return form if question.agent is None else form.replace("@", self._subject(question.agent))
+        return form if question.agent is None else form.replace("@", self._subject(question.agent, tells=False))
 
     def _join(self, clause: Clause) -> str:
         """Return how a clause is attached to the sentence before it; nothing if it is a sentence of its own."""
@@ -134,10 +156,10 @@ class _Teller:
             return f"{', while ' if contrast else ', and '}{self.clause(clause)}"
         return (self._rng.choice(_AND_THEN) if clause.event else " and ") + clause.predicate
 
-    def _subject(self, agent: Agent) -> str:
+    def _subject(self, agent: Agent, *, tells: bool = True) -> str:
         pronoun = agent == self._last and self._rng.random() < (0.15 if agent.pronoun in self._like else 0.7)
         self._last = agent
         if agent.name not in self._known:
             self._known.add(agent.name)
-            return agent.first
+            return agent.first + (self._appositions.get(agent.name, "") if tells else "")
         return agent.pronoun if pronoun else agent.name
