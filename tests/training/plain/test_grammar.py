@@ -21,7 +21,8 @@ NUMBER = re.compile(r"#(\d+)d?#")
 
 
 def scenes(n: int, seed: int) -> list[tuple[Scene, PlainProblem]]:
-    rng, found = Random(seed), []
+    rng = Random(seed)
+    found: list[tuple[Scene, PlainProblem]] = []
     while len(found) < n:
         try:
             scene = compose(rng)

@@ -49,7 +49,9 @@ def activities(scene: Scene) -> None:
         ValueError: the numbers do not work out; compose another.
     """
     verb, things = scene.rng.choice(_DOES)
-    columns = scene.rng.sample(things, 1 if scene.chance(0.45) else 2)
+    if scene.scale[1] > 1000:
+        scene.scale = (10, 99)
+    columns = scene.rng.sample(things, 1 if scene.chance(0.45) or verb.base == "run" else 2)
     agents = [scene.person() for _ in range(2 if scene.chance(0.7) else 3)]
     if scene.chance(0.3):
         days = sorted(scene.rng.sample(v.DAYS, 3), key=v.DAYS.index)[: len(agents)]

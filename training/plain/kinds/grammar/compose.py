@@ -24,7 +24,7 @@ STORIES: dict[Callable[[Scene], None], float] = {
     ownership: 0.38, activities: 0.1, containers: 0.07, crowds: 0.07, parts: 0.06, groups: 0.1, shopping: 0.1, rates: 0.08, measures: 0.04,
 }  # fmt: skip
 """The kinds of stories and their shares."""
-_DISTRACTED, _UNANSWERABLE = 0.4, 0.17
+_DISTRACTED, _UNANSWERABLE = 0.33, 0.17
 """How often a number too many is added, and how often one is left out; where that fails another problem is drawn."""
 
 

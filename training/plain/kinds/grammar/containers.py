@@ -31,8 +31,8 @@ def containers(scene: Scene) -> None:
     Raises:
         ValueError: the numbers do not work out; compose another.
     """
-    kinds, wheres = scene.rng.choice(_PLACES)
-    kind, where = scene.rng.choice(kinds), scene.rng.choice(wheres)
+    kinds, places = scene.rng.choice(_PLACES)
+    kind, where = scene.rng.choice(kinds), scene.rng.choice(places)
     thing, agent = scene.rng.choice(v.CLASSES[kind]), scene.person()
     past = scene.tense == "past"
     were, where_then = "were" if past else "are", where.replace(" a ", " the ")

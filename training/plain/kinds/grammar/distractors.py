@@ -34,7 +34,7 @@ _SIZES = {
     "y": (1900, 2020),
 }
 _SHORT = re.compile(r"how many (does|do|did|will|are|were|of|is)\b")
-_ATTACHED = re.compile(r"\b(of them|the rest|the others|another|they|others|remaining|that|more)\b")
+_ATTACHED = re.compile(r"\b(them|the rest|the others|another|they|others|remaining|that|more)\b")
 _MEASURED = re.compile(r"\b(minutes|km|kilometers|miles|meters|hours|years|old|tall|long|days|weeks|months|feet|inches)\b")
 
 

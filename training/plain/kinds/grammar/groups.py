@@ -40,7 +40,9 @@ def groups(scene: Scene) -> None:
     Raises:
         ValueError: the numbers do not work out; compose another.
     """
-    scene.rng.choice((_array, _array, _boxes, _boxes, _each_person, _sharing, _two_products))(scene)
+    scene.rng.choice(
+        (_array, _array, _array, _boxes, _boxes, _boxes, _each_person, _each_person, _sharing, _sharing, _two_products, _ratio)
+    )(scene)
 
 
 def _sizes(scene: Scene) -> tuple[int, int, int]:
@@ -326,6 +328,23 @@ def _two_products(scene: Scene) -> None:
             first, second, one, other = second, first, other, one
         what, target, tail = f"how many more {one.many} than {other.many}", scene.world.minus(first, second), ""
     scene.put(Question(f"{what} {do[0]} @ {do[1]} {tail}".strip(), f"{what} @ {do[2]} {tail}".strip(), agent), target)
+
+
+def _ratio(scene: Scene) -> None:
+    """Two people, of whom one has so many times as many as the other; ask how many times."""
+    thing, _ = _thing(scene)
+    small, factor = scene.number(2, 30), scene.number(2, 12)
+    large = scene.world.times(small, factor)
+    owners = [(scene.person(), small), (scene.person(), large)]
+    one, other = owners[0][0], owners[1][0]
+    scene.shared_pronouns = {one.pronoun} if one.pronoun == other.pronoun else set()
+    scene.rng.shuffle(owners)
+    has = scene.fill("[had|has]") if scene.tense == "past" else "has"
+    for owner, quantity in owners:
+        scene.say(owner, f"{has} {n(quantity)} {thing.many}")
+    do, had = ("does", "has") if has == "has" else ("did", "had")
+    what = f"how many times as many {thing.many}"
+    scene.put(Question(f"{what} {do} @ have as {one.name}", f"{what} @ {had} as {one.name}", other), factor)
 
 
 def _pair(scene: Scene) -> tuple[int, int]:

@@ -24,7 +24,7 @@ class Scene:
         self.asks_now = "past" if self.tense == "past" and rng.random() < 0.5 else "present"
         self.question: Question | None = None
         self.target = -1
-        self._scale = rng.choices(_SCALES, (0.2, 0.25, 0.38, 0.14, 0.03))[0]
+        self.scale = rng.choices(_SCALES, (0.2, 0.25, 0.38, 0.14, 0.03))[0]
         self._names: set[str] = set()
         self.hopeless = False
         self.appositions: dict[str, str] = {}
@@ -82,7 +82,7 @@ class Scene:
     def number(self, low: int = 0, high: int = 0) -> int:
         """Add a quantity from ``low`` to ``high``, or else of the size of the other numbers of the scene."""
         if not high:
-            low, high = self._scale
+            low, high = self.scale
             if self.chance(0.2):
                 low, high = 2, 20
         return self.world.quantity(self.rng.randint(low, high))

@@ -6,6 +6,7 @@ from random import Random
 from epf.training.plain.kinds.grammar.agents import Agent
 from epf.training.plain.kinds.grammar.clauses import Clause, Question
 from epf.training.plain.kinds.grammar.scene import Scene
+from epf.training.plain.kinds.grammar.world import Step
 from epf.training.plain.problem import PlainProblem, operation_lines, show
 
 _NUMBER = re.compile(r"(\$?)#(\d+)(d?)#(%?)")
@@ -13,7 +14,7 @@ _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!one\b|uni|use|Eur)")
 _WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBER_OF = re.compile(r"how many (?!more|fewer)([a-zA-Z -]+?) @ (.+)")
 _NOT_THEN = re.compile(r"\b(later|next|at first|to begin with|at the start|before)\b")
-_NOT_WHEN = re.compile(r"^(?!was\b)\w+s\b|^(will|are|have|own)\b|day\b")
+_NOT_WHEN = re.compile(r"^(?!was\b)\w+s\b|^(will|are|have|own|owned)\b|day\b")
 _WHEN = ("yesterday, ", "last week, ", "this morning, ", "one day, ", "last month, ", "on a sunny day, ", "last year, ")
 _POINTS_BACK = re.compile(r"\b(they|that|it|them|both|the two|then|after that)\b")
 _THEN = (
@@ -51,8 +52,7 @@ def told(scene: Scene) -> PlainProblem:
         raise ValueError("The answer stands in the text.")
     values = scene.world.values
     steps = scene.world.solve(places, scene.target)
-    givens = {values[number] for number in places}
-    if steps is not None and len(steps) == 2 and values[scene.target] in givens:
+    if steps and _stands_in_the_text(steps, [values[number] for number in places], values[scene.target]):
         raise ValueError("The answer stands in the text under another name.")
     if (steps is None) != scene.hopeless:
         raise ValueError("It does not follow from the text, or it should not.")
@@ -63,6 +63,17 @@ def told(scene: Scene) -> PlainProblem:
     text = _ARTICLE.sub(r"\1n ", text)
     text = re.sub(r"(^|[.?!] )([a-z])", lambda match: match[1] + match[2].upper(), text)
     return PlainProblem(text, tuple(lines), None if steps is None else show(values[scene.target]))
+
+
+def _stands_in_the_text(steps: list[Step], givens: list[float], answer: float) -> bool:
+    """Whether a solution only undoes what it did: a is 5 more than b, so b is a - 5, so a is how much more than b."""
+    last = steps[-1]
+    operands = {last.left, last.right}
+    undone = {"-": "+-", "/": "*/"}.get(last.op, "")
+    for step in steps[:-1]:
+        if step.op in undone and step.result in operands and operands - {step.result} <= {step.left, step.right}:
+            return True
+    return len(steps) == 2 and answer in givens
 
 
 def _written(rng: Random, value: float, match: re.Match[str]) -> str:
