@@ -4,21 +4,13 @@ from epf.training.plain.kinds.grammar import vocabulary as v
 from epf.training.plain.kinds.grammar.clauses import Question
 from epf.training.plain.kinds.grammar.scene import Scene, n
 
-_VEHICLES = (
-    *(
-        ("on the bus", "bus"),
-        ("on the train", "train"),
-        ("on a ferry", "ferry"),
-        ("on the plane", "plane"),
-        ("in the tram", "tram"),
-    ),
-    *(("on the subway car", "subway car"), ("on a sightseeing boat", "boat"), ("in the cable car", "cable car")),
-)
+_ON_BOARD = (
+    "on the bus", "on the train", "on a ferry", "on the plane", "in the tram", "on the subway car", "on a sightseeing boat",
+    "in the cable car",
+)  # fmt: skip
 _PEOPLE_ON = ("passengers", "people", "tourists", "travelers", "commuters")
-_ON, _OFF = (
-    ("got on", "boarded", "stepped on", "got on at the next stop"),
-    ("got off", "got off at the first stop", "left", "stepped off"),
-)
+_ON = ("got on", "boarded", "stepped on", "got on at the next stop")
+_OFF = ("got off", "got off at the first stop", "left", "stepped off")
 _IN = ("came in", "arrived", "joined them", "showed up", "came later", "entered", "walked in")
 _OUT = ("left", "went home", "walked out", "had to leave", "went away", "left early")
 _NOW_OF = {
@@ -39,7 +31,7 @@ def crowds(scene: Scene) -> None:
         ValueError: the numbers do not work out; compose another.
     """
     if scene.chance(0.5):
-        where, people = scene.rng.choice(_VEHICLES)[0], scene.rng.choice(_PEOPLE_ON)
+        where, people = scene.rng.choice(_ON_BOARD), scene.rng.choice(_PEOPLE_ON)
         comes: tuple[str, ...] = _ON
         goes: tuple[str, ...] = _OFF
     else:
@@ -52,6 +44,8 @@ def crowds(scene: Scene) -> None:
         comes, goes = _IN, _OUT
     were = "were" if scene.tense == "past" else "are"
     tense = (lambda verb: verb) if scene.tense == "past" else _present
+    if scene.scale[1] > 1000:
+        scene.scale = (10, 99)
     held = start = scene.number()
     unknown = scene.rng.choices(("end", "start", "change", "moved"), (0.5, 0.16, 0.22, 0.12))[0]
     if unknown == "start":
@@ -124,7 +118,7 @@ def crowds(scene: Scene) -> None:
             alone=True,
         )
         if unknown == "start":
-            asked = f"how many {people} {'were'} there"
+            asked = f"how many {people} were there"
             tail = scene.fill("[at first|at the beginning|to begin with|before]")
             scene.put(Question(f"{asked} {tail}", f"how many {people} there were {tail}"), start)
         else:

@@ -1,6 +1,7 @@
 """Numbers that a question does not need: facts about the people of a story, about others, and about the day and the place."""
 
 import re
+from dataclasses import replace
 from random import Random
 
 from epf.training.plain.kinds.grammar import vocabulary as v
@@ -65,14 +66,14 @@ def distract(scene: Scene) -> None:
         if agent.verbs == "p" and agent.pronoun != "it" and scene.chance(0.3):
             scene.appositions[agent.name] = f", who {fact},"
             return
-        clause = Clause(agent, fact)
+        clause = Clause(agent, fact, alone=True)
     if "also" in clause.predicate:
         place = 1 + next(i for i, other in enumerate(scene.clauses) if other.agent == agent)
     else:
         place = scene.rng.choice((0, 1, len(scene.clauses) - 1, len(scene.clauses)))
     if place < len(scene.clauses) and place and _ATTACHED.search(scene.clauses[place].predicate + scene.clauses[place].lead):
         place = 0 if "also" not in clause.predicate else len(scene.clauses)
-    scene.clauses.insert(place, clause)
+    scene.clauses.insert(place, replace(clause, alone=True) if place == len(scene.clauses) else clause)
 
 
 def _outside(rng: Random, measured: bool) -> str:

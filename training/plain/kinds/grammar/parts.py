@@ -1,5 +1,7 @@
 """Wholes and their parts: so many in all, some of one kind and the rest of another."""
 
+import re
+
 from epf.training.plain.kinds.grammar import vocabulary as v
 from epf.training.plain.kinds.grammar.clauses import Question
 from epf.training.plain.kinds.grammar.owners import listed
@@ -13,7 +15,7 @@ _KINDS_OF_PEOPLE = (
 
 
 def parts(scene: Scene) -> None:
-    """Compose a whole of two or three parts and ask for a part, the whole or a difference; now and then a part changes first.
+    """Compose a whole of two or three parts and ask for a part, the whole or a difference.
 
     Raises:
         ValueError: the numbers do not work out; compose another.
@@ -31,7 +33,7 @@ def parts(scene: Scene) -> None:
         words = scene.rng.sample(v.ATTRIBUTES[scene.rng.choice(groups)], 2 if scene.chance(0.6) else 3)
         thing = scene.rng.choice([thing for thing in v.CLASSES[kind] if " of " not in thing.one])
         box = scene.container(kind)
-        whole, where = thing.many, scene.fill("in the {box}", box=box.one)
+        whole, where = thing.many, f"{'on' if box.one in ('tray', 'plate') else 'in'} the {box.one}"
     quantities = [scene.number() for _ in words]
     total = quantities[0]
     for quantity in quantities[1:]:
@@ -55,9 +57,7 @@ def parts(scene: Scene) -> None:
             Question(f"{asked} {scene.fill('[in all|altogether|in total]')}", f"how many {whole} there {are} in all"), total
         )
     elif kind_of < 0.75 or len(words) == 2:
-        (low, one), (high, other) = sorted(((scene.value(q), i) for i, q in enumerate(quantities)), key=lambda pair: pair[0])[
-            :2
-        ]
+        (low, one), (high, other), *_ = sorted((scene.value(q), i) for i, q in enumerate(quantities))
         if low == high:
             raise ValueError("There is no difference.")
         difference = scene.world.minus(quantities[other], quantities[one])
@@ -74,6 +74,7 @@ def parts(scene: Scene) -> None:
 def _part_unknown(
     scene: Scene, words: list[str], names: list[str], quantities: list[int], total: int, said: tuple[str, str, str]
 ) -> None:
+    """State the whole and all parts but the last, and ask for that one."""
     whole, where, are = said
     known = listed(
         [
@@ -103,16 +104,9 @@ def _part_unknown(
             are=are,
             last=last,
         )
-    if (
-        "rest" not in scene.clauses[-1].predicate
-        and "others" not in scene.clauses[-1].predicate
-        and "remaining" not in scene.clauses[-1].predicate
-    ):
-        nots = words[0] if len(words) == 2 else f"{', '.join(words[:-2])}{' nor ' if len(words) == 3 else ''}".strip()
-        if len(words) == 2:
-            asked = f"how many {whole} {are} not {nots}"
-        else:
-            asked = f"how many {whole} {are} neither {words[0]} nor {words[1]}"
+    if not re.search("rest|others|remaining", scene.clauses[-1].predicate):
+        # The last kind has no name in the text.
+        asked = f"how many {whole} {are} {'not' if len(words) == 2 else 'neither'} {' nor '.join(words[:-1])}"
         scene.put(Question(asked, asked), quantities[-1])
         return
     asked = f"how many {whole} {are} {last}" if scene.chance(0.5) else f"how many {names[-1]} {are} there"

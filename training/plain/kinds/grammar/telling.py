@@ -168,7 +168,8 @@ class _Teller:
         return (self._rng.choice(_AND_THEN) if clause.event else " and ") + clause.predicate
 
     def _subject(self, agent: Agent, *, tells: bool = True) -> str:
-        pronoun = agent == self._last and self._rng.random() < (0.15 if agent.pronoun in self._like else 0.7)
+        likely = 0.7 if agent.pronoun not in self._like else 0.15 if tells else 0.0
+        pronoun = agent == self._last and self._rng.random() < likely
         self._last = agent
         if agent.name not in self._known:
             self._known.add(agent.name)

@@ -131,7 +131,7 @@ ATTRIBUTES_OF = {
 """What tells things of a class apart; other classes have colour, size and state."""
 ANY_ATTRIBUTES = ("colour", "size", "state")
 OWN, GIVE = _verb("own", ""), _verb("give/gave/given", "")
-NEED, STILL_NEED, SELL, MAKE = _verb("need", ""), _verb("need", ""), _verb("sell/sold", ""), _verb("make/made", "")
+NEED, SELL, MAKE = _verb("need", ""), _verb("sell/sold", ""), _verb("make/made", "")
 SHARE, SPLIT, DIVIDE, PACK, FILL = (
     _verb("share", ""),
     _verb("split/split", ""),
