@@ -10,7 +10,7 @@ from epf.training.plain.kinds.draw import draw_kind
 from epf.training.plain.kinds.grammar.clauses import ask, finite
 from epf.training.plain.kinds.grammar.compose import STORIES, compose
 from epf.training.plain.kinds.grammar.scene import Scene
-from epf.training.plain.kinds.grammar.telling import told
+from epf.training.plain.kinds.grammar.telling import worded
 from epf.training.plain.kinds.grammar.vocabulary import CLASSES, NAMES, VERBS, Verb
 from epf.training.plain.kinds.grammar.world import Step, World
 from epf.training.plain.problem import PlainProblem
@@ -26,7 +26,7 @@ def scenes(n: int, seed: int) -> list[tuple[Scene, PlainProblem]]:
     while len(found) < n:
         try:
             scene = compose(rng)
-            found.append((scene, told(scene)))
+            found.append((scene, worded(scene)))
         except ValueError:
             continue
     return found
@@ -57,7 +57,7 @@ def test_no_quantity_is_negative_or_stated_as_less_than_two() -> None:
         assert all(scene.value(number) > 0.5 for number in stated(scene)), drawn
 
 
-def test_a_hidden_number_would_change_the_answer_and_nothing_that_is_told() -> None:
+def test_a_hidden_number_would_change_the_answer_and_nothing_that_is_stated() -> None:
     hidden = [
         (scene, drawn)
         for scene, drawn in DRAWN
@@ -76,7 +76,7 @@ def test_a_hidden_number_would_change_the_answer_and_nothing_that_is_told() -> N
         ]
         assert moves, drawn
         for number in moves:
-            assert all(world.value_if(told_, number, world.values[number] + 1) == world.values[told_] for told_ in known), drawn
+            assert all(world.value_if(other, number, world.values[number] + 1) == world.values[other] for other in known), drawn
         checked += 1
     assert checked > 30
 
@@ -127,7 +127,7 @@ def test_all_kinds_of_stories_are_drawn() -> None:
             scene = Scene(rng)
             try:
                 story(scene)
-                found += told(scene).answer is not None
+                found += worded(scene).answer is not None
             except ValueError:
                 continue
         assert found > 10, story

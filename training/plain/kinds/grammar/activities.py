@@ -1,4 +1,4 @@
-"""What several people, or one person on several days, did: a table told row by row, of which the question needs some cells."""
+"""What several people, or one person on several days, did: a table stated row by row, of which the question needs some cells."""
 
 from epf.training.plain.kinds.grammar import vocabulary as v
 from epf.training.plain.kinds.grammar.agents import Agent

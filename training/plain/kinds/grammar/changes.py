@@ -68,15 +68,15 @@ def change(scene: Scene, agent: Agent, thing: Thing, before: int, *, alone: bool
         if kind < 0.22 and parts:
             return _part(scene, agent, thing, before)
     effect = "gain" if kind < 0.6 else "loss"
-    told = event(scene, agent, thing, effect, tense)
+    stated = event(scene, agent, thing, effect, tense)
     quantity = scene.number() if effect == "gain" else scene.below(before)
     amount = amount_of(scene, thing, quantity, effect, alone=alone)
-    passive = effect == "loss" and tense != "future" and not told.verb.base.startswith(("be ", "part"))
-    if passive and thing.kind not in ("money", "measure") and agent.his not in told.tail.split() and scene.chance(0.12):
+    passive = effect == "loss" and tense != "future" and not stated.verb.base.startswith(("be ", "part"))
+    if passive and thing.kind not in ("money", "measure") and agent.his not in stated.tail.split() and scene.chance(0.12):
         were = "were" if scene.tense == "past" else "are"
-        scene.say(None, f"{n(quantity)} of the {thing.many} {were} {told.verb.participle} {told.tail}".strip(), event=True)
+        scene.say(None, f"{n(quantity)} of the {thing.many} {were} {stated.verb.participle} {stated.tail}".strip(), event=True)
     else:
-        scene.say(agent, told.clause(amount), event=True)
+        scene.say(agent, stated.clause(amount), event=True)
     return scene.world.plus(before, quantity) if effect == "gain" else scene.minus(before, quantity)
 
 
@@ -84,7 +84,7 @@ def _gain_of_groups(scene: Scene, agent: Agent, thing: Thing, before: int) -> in
     groups, size = scene.number(2, 9), scene.number(2, 24 if scene.chance(0.3) else 12)
     box = scene.container(thing.kind)
     verb = scene.rng.choice(("buy", "get", "receive"))
-    told = event(scene, agent, thing, "gain")
+    stated = event(scene, agent, thing, "gain")
     form = scene.fill(
         "{k} {boxes} [of {m} {many} [each|]|with {m} {many} [each|in each]]",
         k=n(groups),
@@ -94,7 +94,7 @@ def _gain_of_groups(scene: Scene, agent: Agent, thing: Thing, before: int) -> in
     )
     past = {"buy": "bought", "get": "got", "receive": "received"}[verb]
     present = verb if agent.is_many else verb + "s"
-    scene.say(agent, f"{past if told.tense == 'past' else present} {form}", event=True)
+    scene.say(agent, f"{past if stated.tense == 'past' else present} {form}", event=True)
     return scene.world.plus(before, scene.world.times(groups, size))
 
 
@@ -129,8 +129,8 @@ def _part(scene: Scene, agent: Agent, thing: Thing, before: int) -> int:
     if not fitting:
         raise ValueError("The amount has no such part.")
     word, k = scene.rng.choice(fitting)
-    told = event(scene, agent, thing, "loss")
-    scene.say(agent, told.clause(scene.fill(f"{word} of [the|{agent.his}] {thing.many}")), event=True)
+    stated = event(scene, agent, thing, "loss")
+    scene.say(agent, stated.clause(scene.fill(f"{word} of [the|{agent.his}] {thing.many}")), event=True)
     return scene.minus(before, scene.world.over(before, scene.world.constant(k)))
 
 
@@ -138,13 +138,13 @@ def hand_over(scene: Scene, giver: Agent, taker: Agent, thing: Thing, before: tu
     """Tell that one gives another something; return what both have afterwards."""
     quantity = scene.below(before[0])
     verb = scene.rng.choice(("give", "give", "lend", "sell", "send"))
-    told = finite(
+    stated = finite(
         giver, Verb(verb, {"give": "gave", "lend": "lent", "sell": "sold", "send": "sent"}[verb], "", ()), scene.tense
     )
     amount = thing.amount(n(quantity))
     scene.say(
         giver,
-        f"{told} {amount} to {taker.name}" if scene.chance(0.6) or thing.is_money else f"{told} {taker.name} {amount}",
+        f"{stated} {amount} to {taker.name}" if scene.chance(0.6) or thing.is_money else f"{stated} {taker.name} {amount}",
         event=True,
     )
     return scene.minus(before[0], quantity), scene.world.plus(before[1], quantity)
@@ -157,17 +157,17 @@ def unknown_change(scene: Scene, agent: Agent, thing: Thing, before: int) -> tup
         ValueError: the numbers do not allow it.
     """
     effect = scene.rng.choice(("gain", "loss"))
-    told = event(scene, agent, thing, effect)
+    stated = event(scene, agent, thing, effect)
     quantity = scene.number() if effect == "gain" else scene.below(before)
     after = scene.world.plus(before, quantity) if effect == "gain" else scene.minus(before, quantity)
     some = thing.some if effect == "loss" else ("some more money" if thing.is_money else f"some more {thing.many}")
     left = scene.fill("[left|left|now]" if effect == "loss" else "[now|in all|altogether]")
     if scene.chance(0.4):
         tense = "present" if left == "now" else scene.tense
-        scene.say(agent, f"{has(agent, tense)} {thing.amount(n(after))} {left}".strip(), lead=told.after(some))
+        scene.say(agent, f"{has(agent, tense)} {thing.amount(n(after))} {left}".strip(), lead=stated.after(some))
     else:
-        scene.say(agent, told.clause(some), event=True)
+        scene.say(agent, stated.clause(some), event=True)
         now = scene.rng.choice(("now ", "in the end, ")) if scene.chance(0.5) else ""
         tense = "present" if now == "now " or (left == "now" and not now) else scene.tense
         scene.say(agent, f"{has(agent, tense)} {thing.amount(n(after))} {'' if now else left}".strip(), lead=now, alone=True)
-    return quantity, after, told.question()
+    return quantity, after, stated.question()

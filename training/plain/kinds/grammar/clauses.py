@@ -11,7 +11,7 @@ class Clause:
     """What an agent does or has, or, without an agent, a whole sentence without its full stop.
 
     Attributes:
-        event: whether it happens after what was told before, so that "then" may stand before it.
+        event: whether it happens after what was stated before, so that "then" may stand before it.
         lead: a subordinate clause before it, with its comma: "after selling 5 pears, ".
         alone: whether it is a sentence of its own.
     """
@@ -52,12 +52,12 @@ def has(agent: Agent, tense: str) -> str:
 def ask(what: str, agent: Agent, verb: Verb, tail: str, tense: str) -> Question:
     """Ask what an agent does: "how many pears" becomes "how many pears does Ann have"."""
     tail = f" {tail}" if tail else ""
-    told = f"{what} @ {finite(agent, verb, tense)}{tail}"
+    stated = f"{what} @ {finite(agent, verb, tense)}{tail}"
     if verb.base.startswith("be "):
         be = {"past": "were" if agent.is_many else "was", "present": "are" if agent.is_many else "is", "future": "will"}[tense]
-        return Question(f"{what} {be} @ {verb.base if tense == 'future' else verb.base[3:]}{tail}", told, agent)
+        return Question(f"{what} {be} @ {verb.base if tense == 'future' else verb.base[3:]}{tail}", stated, agent)
     do = {"past": "did", "present": "do" if agent.is_many else third("do"), "future": "will"}[tense]
-    return Question(f"{what} {do} @ {verb.base}{tail}", told, agent)
+    return Question(f"{what} {do} @ {verb.base}{tail}", stated, agent)
 
 
 HAVE = Verb("have", "had", "had", ())

@@ -20,7 +20,7 @@ from epf.training.plain.kinds.grammar.rates import rates
 from epf.training.plain.kinds.grammar.scene import Scene
 from epf.training.plain.kinds.grammar.sharing import sharing
 from epf.training.plain.kinds.grammar.shopping import shopping
-from epf.training.plain.kinds.grammar.telling import told
+from epf.training.plain.kinds.grammar.telling import worded
 from epf.training.plain.problem import PlainProblem
 
 STORIES: dict[Callable[[Scene], None], float] = {
@@ -40,7 +40,7 @@ def composed_problem(rng: np.random.Generator) -> PlainProblem:
     Raises:
         ValueError: the numbers that were drawn do not work out; draw again.
     """
-    drawn = told(compose(Random(int(rng.integers(2**63)))))
+    drawn = worded(compose(Random(int(rng.integers(2**63)))))
     if len(drawn.lines) == 1 and rng.random() > _SHORT_KEPT:
         raise ValueError("There are enough problems with one operation.")
     return drawn

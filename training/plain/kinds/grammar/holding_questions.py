@@ -152,8 +152,8 @@ def _ask_share(scene: Scene, roles: Cast, held: Holdings) -> None:
         scene.say(agent, f"{finite(agent, verb, tense)} {what} equally among {n(number)} {who}", event=True)
         do, gets = {"present": ("does", "gets"), "past": ("did", "got"), "future": ("will", "will get")}[tense]
         each = scene.fill(f"{do} [each one|each of them|each] get")
-        told = f"{thing.how} each of them {gets}"
-        scene.put(Question(f"{thing.how} {each}", told), result)
+        stated = f"{thing.how} each of them {gets}"
+        scene.put(Question(f"{thing.how} {each}", stated), result)
         return
     if thing.is_money:
         raise ValueError("Money is not packed.")

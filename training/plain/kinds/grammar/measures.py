@@ -16,7 +16,7 @@ class _Measure:
     more: str
     less: str
     asks: str
-    told: str
+    statement: str
     low: int
     high: int
     people: bool = True
@@ -92,12 +92,12 @@ def measures(scene: Scene) -> None:
             if holds
             else f"how many {measure.unit} {more} is {other} than {name}"
         )
-        told = (
+        statement = (
             f"how many {measure.unit} more {other} holds than {name}"
             if holds
             else f"how many {measure.unit} {more} {other} is than {name}"
         )
-        scene.put(Question(asked, told), difference)
+        scene.put(Question(asked, statement), difference)
     elif kind < 0.55 and measure.adds and len(known) == 2:
         verb = "weigh" if "weigh" in measure.states else "hold" if "holds" in measure.states else "measure"
         scene.put(
@@ -105,7 +105,7 @@ def measures(scene: Scene) -> None:
             scene.world.plus(first, last),
         )
     else:
-        scene.put(Question(measure.asks.format(who=name), measure.told.format(who=name)), last)
+        scene.put(Question(measure.asks.format(who=name), measure.statement.format(who=name)), last)
 
 
 def _stated(sentences: list[str]) -> set[int]:

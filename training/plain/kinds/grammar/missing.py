@@ -1,4 +1,4 @@
-"""Problems that cannot be answered: a number that the answer needs is not told, or the question is about somebody else."""
+"""Problems that cannot be answered: a number that the answer needs is not stated, or the question is about somebody else."""
 
 import re
 from dataclasses import replace
@@ -25,10 +25,10 @@ def hide_a_number(scene: Scene) -> None:
         ValueError: no number can go without leaving the answer determined.
     """
     world = scene.world
-    told = {int(number) for clause in scene.clauses for number in _ANY_NUMBER.findall(clause.predicate + clause.lead)}
-    if told & world.formulas.keys():
-        # A result that is told would give the hidden number away.
-        raise ValueError("A result is told.")
+    stated = {int(number) for clause in scene.clauses for number in _ANY_NUMBER.findall(clause.predicate + clause.lead)}
+    if stated & world.formulas.keys():
+        # A result that is stated would give the hidden number away.
+        raise ValueError("A result is stated.")
     places = []
     for index, clause in enumerate(scene.clauses):
         for match in _AMOUNT.finditer(clause.predicate):

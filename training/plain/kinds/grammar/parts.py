@@ -1,4 +1,4 @@
-"""Wholes and their parts: so many in all, some of one kind and the rest of another."""
+"""Wholes and their parts: a number in all, some of one kind and the rest of another."""
 
 import re
 

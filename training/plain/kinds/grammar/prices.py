@@ -16,7 +16,7 @@ def prices(scene: Scene) -> None:
 
 
 def _two_prices(scene: Scene) -> None:
-    """Two prices, one told by the other: sum, difference or one of them."""
+    """Two prices, one stated by the other: sum, difference or one of them."""
     one, other = goods(scene, COSTLY), goods(scene, COSTLY)
     if one.one == other.one:
         raise ValueError("The things are the same.")
@@ -28,11 +28,13 @@ def _two_prices(scene: Scene) -> None:
     else:
         by = scene.number(2, 5) if kind == "times" else scene.below(first) if kind == "less" else scene.number(2, 90)
         second = {"more": scene.world.plus, "less": scene.world.minus, "times": scene.world.times}[kind](first, by)
-        told = {"more": "${b} more than", "less": "${b} less than", "times": "{b} times as much as"}[kind].replace("{b}", n(by))
+        stated = {"more": "${b} more than", "less": "${b} less than", "times": "{b} times as much as"}[kind].replace(
+            "{b}", n(by)
+        )
         forms = (
-            f"a {other.one} costs {told} a {one.one}. a {one.one} costs ${n(first)}",
-            f"a {one.one} costs ${n(first)}. a {other.one} costs {told} the {one.one}",
-            f"a {one.one} costs ${n(first)}, and a {other.one} costs {told} that",
+            f"a {other.one} costs {stated} a {one.one}. a {one.one} costs ${n(first)}",
+            f"a {one.one} costs ${n(first)}. a {other.one} costs {stated} the {one.one}",
+            f"a {one.one} costs ${n(first)}, and a {other.one} costs {stated} that",
         )
         scene.tell(scene.rng.choice(forms))
     ask = scene.rng.random()

@@ -112,7 +112,7 @@ class Scene:
         """Add a quantity that divides another one.
 
         Raises:
-            ValueError: there is none from 2 to ``most`` that leaves at least 2.
+            ValueError: no number from 2 to ``most`` leaves at least 2.
         """
         value = self.value(quantity)
         if value != int(value):

@@ -156,7 +156,7 @@ def _pair(scene: Scene) -> tuple[int, int]:
 
 
 def _ratio(scene: Scene) -> None:
-    """Two people, of whom one has so many times as many as the other; ask how many times."""
+    """Two people, of whom one has several times as many as the other; ask how many times."""
     thing, _ = packed(scene)
     small, factor = scene.number(2, 30), scene.number(2, 12)
     large = scene.world.times(small, factor)

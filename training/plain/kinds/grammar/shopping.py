@@ -176,8 +176,8 @@ def _unit(scene: Scene) -> None:
         asked = scene.fill(
             "[how much does one {thing} cost|what is the price of one {thing}|how much is that per {thing}]", thing=thing.one
         )
-        told = f"how much one {thing.one} costs"
-        scene.put(Question(asked, told), price)
+        stated = f"how much one {thing.one} costs"
+        scene.put(Question(asked, stated), price)
     else:
         other = scene.number(2, 15)
         scene.put(

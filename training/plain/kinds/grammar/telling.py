@@ -36,8 +36,8 @@ _REQUESTS = (
 )  # fmt: skip
 
 
-def told(scene: Scene) -> PlainProblem:
-    """Return the problem that a scene tells.
+def worded(scene: Scene) -> PlainProblem:
+    """Return the problem that a scene is.
 
     Raises:
         ValueError: the answer stands in the text, or a number has too many decimals.

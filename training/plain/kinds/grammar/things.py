@@ -24,7 +24,7 @@ class Thing:
 
     @property
     def some(self) -> str:
-        """An amount that is not told."""
+        """An amount that is not stated."""
         return "some money" if self.is_money else f"some {self.many}"
 
     @property

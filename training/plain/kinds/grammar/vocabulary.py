@@ -128,7 +128,7 @@ ATTRIBUTES_OF = {
     "meal": ("size",), "farm_animal": ("size",), "pet": ("size",), "wild_animal": ("size",), "plant": ("size", "colour"),
     "drink": ("size",), "book": ("state", "size"), "document": ("colour", "size"), "device": ("state", "size"), "money": (), "measure": (),
 }  # fmt: skip
-"""What tells things of a class apart; other classes have colour, size and state."""
+"""What distinguishes things of a class; other classes have colour, size and state."""
 ANY_ATTRIBUTES = ("colour", "size", "state")
 OWN, GIVE = _verb("own", ""), _verb("give/gave/given", "")
 NEED, SELL, MAKE = _verb("need", ""), _verb("sell/sold", ""), _verb("make/made", "")

@@ -1,6 +1,6 @@
 """The quantities of a problem, what they truly are, and how those that the text does not state follow from those it does.
 
-The true values are computed forwards while the story is told. The solution is found the other way round: from relations among
+The true values are computed forwards while the story is stated. The solution is found the other way round: from relations among
 the quantities and from the numbers that the text states, whichever of them these are. So the same events make problems with an
 unknown result, an unknown change and an unknown start, and one without a number that it needs turns out to have no solution.
 """
@@ -93,7 +93,7 @@ class World:
         return whole
 
     def solve(self, places: dict[int, int], target: int) -> list[Step] | None:
-        """Return the steps from the stated quantities, by their places in the text, to the target; ``None`` if there are none.
+        """Return steps from the stated quantities, by their places in the text, to the target; ``None`` if no steps do.
 
         The first operand of a sum or product is the one that the text states first; a result stands where the last of its
         operands does.
