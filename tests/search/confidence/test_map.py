@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epf import asolve, solve
+from epf import solve
 from epf.core.errors import InvalidRequest
-from epf.engines.onnx.pairs import STORIES
+from epf.engines.onnx.pairs import PAIRS, ShippedPair
 from epf.search.confidence.evidence import Evidence, Solution, evidence_of
 from epf.search.confidence.familiarity import Wordings
 from epf.search.confidence.features import SIGNS, features, novelty_features
@@ -103,8 +103,9 @@ def test_higher_scores_never_lower_the_shipped_confidence(a: float, b: float, n_
     assert values[1] <= 1
 
 
-def test_the_weights_that_ship_have_the_right_signs() -> None:
-    shipped = load_map(STORIES.confidence)
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_the_weights_that_ship_have_the_right_signs(pair: ShippedPair) -> None:
+    shipped = load_map(pair.confidence)
     assert shipped.elsewhere is not None
     fits = [shipped.fit.scored, shipped.fit.unscored, shipped.elsewhere.fit.scored, shipped.elsewhere.fit.unscored]
     for fit in fits:
@@ -119,14 +120,18 @@ def test_features_are_finite_at_the_ends() -> None:
     assert all(map(math.isfinite, novelty_features(wordings.novelty("")).values()))
 
 
-async def _confidences(*problems: str) -> list[float]:
-    return [(await asolve(problem, generator="stories", seed=seed)).confidence for problem in problems for seed in (1, 2)]
+def confidences(pair: str, *problems: str) -> list[float]:
+    return [solve(problem, generator=pair, seed=seed).confidence for problem in problems for seed in (1, 2)]
 
 
 @pytest.mark.slow
 def test_the_pair_stories_knows_what_it_knows() -> None:
-    import asyncio
+    assert min(confidences("stories", PROBLEM)) > 0.9
+    assert max(confidences("stories", "17 * 24 = ?", "What is the capital of France?")) < 0.1
+    assert max(confidences("stories", "Combien font 5 plus 7 ?", "Was ist 8 minus 3?")) < 0.5
 
-    assert min(asyncio.run(_confidences(PROBLEM))) > 0.9
-    assert max(asyncio.run(_confidences("17 * 24 = ?", "What is the capital of France?"))) < 0.1
-    assert max(asyncio.run(_confidences("Combien font 5 plus 7 ?", "Was ist 8 minus 3?"))) < 0.5
+
+@pytest.mark.slow
+def test_the_pair_plain_knows_what_it_knows() -> None:
+    assert min(confidences("plain", "What is 17 * 24?", "There are 45 birds on a wire. 17 fly away. How many are left?")) > 0.8
+    assert max(confidences("plain", "What is the derivative of x^2 at x = 3?", "Solve x^2 - 5x + 6 = 0.")) < 0.4
