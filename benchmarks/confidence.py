@@ -202,7 +202,7 @@ def main() -> None:
     """Search, compute the figures, write them and draw the diagram."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pair", choices=PAIRS, default=DEFAULT_PAIR.name, help="name of the pair (default: %(default)s)")
-    parser.add_argument("--limit", type=int, default=300, help="number of problems of each set, from the first")
+    parser.add_argument("--limit", type=int, default=500, help="number of problems of each set, from the first")
     parser.add_argument("--runs", type=Path, default=Path("runs/confidence/measured"), help="directory of the searches")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()

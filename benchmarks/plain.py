@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.output import RESULTS, save
 from epf.core.generator import Generator
 from epf.core.reward_model import RewardModel
-from epf.engines.onnx.pairs import DEFAULT_PAIR
+from epf.engines.onnx.pairs import DEFAULT_PAIR, embedded_directory
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.report.statistics import accuracy
 from epf.generators.embedded import EmbeddedGenerator
@@ -106,8 +106,8 @@ def _percent(right: Sequence[bool]) -> dict[str, float]:
 
 
 async def _run(args: argparse.Namespace) -> dict[str, Any]:
-    generator = EmbeddedGenerator(args.generator)
-    reward_model = EmbeddedRewardModel(args.reward_model) if args.reward_model else None
+    generator = EmbeddedGenerator(embedded_directory(args.generator, "generator"))
+    reward_model = EmbeddedRewardModel(embedded_directory(args.reward_model, "reward_model")) if args.reward_model else None
     result = {}
     for name in args.set or ("battery", "svamp", "gsm8k_short"):
         asked = questions(name)[: args.limit]
@@ -133,14 +133,14 @@ def _page(result: Mapping[str, Any]) -> str:
 def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--generator", type=Path, help="model directory, searched without a reward model unless one is named")
-    parser.add_argument("--reward-model", type=Path, help="model directory")
+    parser.add_argument("--generator", help="pair or model directory, searched without a reward model unless one is named")
+    parser.add_argument("--reward-model", help="pair or model directory")
     parser.add_argument("--set", action="append", choices=("battery", "svamp", "gsm8k_short"), help="default: all")
     parser.add_argument("--limit", type=int, help="maximum number of questions of each set")
     parser.add_argument("--out", type=Path, default=RESULTS / "plain.json")
     args = parser.parse_args()
     if args.generator is None:
-        args.generator, args.reward_model = DEFAULT_PAIR.generator, args.reward_model or DEFAULT_PAIR.reward_model
+        args.generator, args.reward_model = DEFAULT_PAIR.name, args.reward_model or DEFAULT_PAIR.name
     result = asyncio.run(_run(args))
     save(args.out, result, _page(result))
 

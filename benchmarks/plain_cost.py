@@ -4,9 +4,11 @@ Seconds of ``POST /solve`` with eight particles for the questions of the battery
 service before and after them.
 """
 
+import argparse
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,14 @@ def page(result: dict[str, Any]) -> str:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measure and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=RESULTS / "plain_cost.json")
+    args = parser.parse_args()
     found = asyncio.run(measure())
-    save(RESULTS / "plain_cost.json", found, page(found))
+    save(args.out, found, page(found))
+
+
+if __name__ == "__main__":
+    main()

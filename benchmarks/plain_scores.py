@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.output import RESULTS, save
 from benchmarks.pair import pairs_won, score_all
 from benchmarks.plain import questions
-from epf.engines.onnx.pairs import DEFAULT_PAIR
+from epf.engines.onnx.pairs import DEFAULT_PAIR, embedded_directory
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.reward_models.embedded import EmbeddedRewardModel
@@ -56,7 +56,10 @@ async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel, name
 
 
 async def _run(args: argparse.Namespace) -> dict[str, Any]:
-    generator, model = EmbeddedGenerator(args.generator), EmbeddedRewardModel(args.reward_model)
+    generator, model = (
+        EmbeddedGenerator(embedded_directory(args.generator, "generator")),
+        EmbeddedRewardModel(embedded_directory(args.reward_model, "reward_model")),
+    )
     result = {name: await measure(generator, model, name, args.n) for name in SETS}
     await generator.aclose()
     await model.aclose()
@@ -66,8 +69,8 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--generator", type=Path, default=DEFAULT_PAIR.generator, help="model directory")
-    parser.add_argument("--reward-model", type=Path, default=DEFAULT_PAIR.reward_model, help="model directory")
+    parser.add_argument("--generator", default=DEFAULT_PAIR.name, help="pair or model directory")
+    parser.add_argument("--reward-model", default=DEFAULT_PAIR.name, help="pair or model directory")
     parser.add_argument("--n", type=int, default=8, help="samples of each problem")
     parser.add_argument("--out", type=Path, default=RESULTS / "plain_scores.json")
     args = parser.parse_args()

@@ -26,15 +26,12 @@ def read_search(path: Path, row: int | None) -> Stored:
     Raises:
         InvalidRequest: the file cannot be read, has several searches and no row is chosen, or holds something else.
     """
-    rows = values_in(read_text(path), str(path))
-    if _is_stream(rows[0][1]):
-        return {"request": None, "events": _events(path, [value for _, value in rows])}
-    rows = results_in(rows)
+    rows = _searches(values_in(read_text(path), str(path)))
     if row is None and len(rows) > 1:
         raise InvalidRequest(f"{path} has {len(rows)} rows: choose one with --row N, from 1 to {len(rows)}.", param="row")
     if row is not None and row > len(rows):
         raise InvalidRequest(f"{path} has no row {row}: the last one is {len(rows)}.", param="row")
-    value = rows[(row or 1) - 1][1]
+    value = rows[(row or 1) - 1]
     where = f"Row {row} of {path}" if row is not None else str(path)
     if "events" in value:
         return {"request": _request(value.get("request")), "events": _events(path, value["events"])}
@@ -51,9 +48,13 @@ def read_search(path: Path, row: int | None) -> Stored:
     return {"request": _request(value), "result": result.model_dump(mode="json", exclude_unset=True)}
 
 
-def _is_stream(first: Mapping[str, Any]) -> bool:
-    """Whether a file with this first row is the stream of one search; a batch begins with its number of problems."""
-    return "type" in first and "n_problems" not in first
+def _searches(rows: list[tuple[int, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The searches in a file: each stream of one with all its events, and otherwise the results."""
+    starts = [i for i, (_, value) in enumerate(rows) if value.get("type") == "started" and "n_problems" not in value]
+    if not starts or starts[0] > 0:
+        return [value for _, value in results_in(rows)]
+    ends = [*starts[1:], len(rows)]
+    return [{"events": [value for _, value in rows[start:end]]} for start, end in zip(starts, ends, strict=True)]
 
 
 def _request(value: Any) -> dict[str, Any] | None:

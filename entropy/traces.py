@@ -217,7 +217,9 @@ def _rows(source: str, text: str) -> Iterator[tuple[int, Any]]:
     else:
         yield from enumerate(whole if isinstance(whole, list) else [whole], start=1)
         return
-    for row, line in enumerate(text.split("\n"), start=1):
+    lines = text.split("\n")
+    streamed = any(line.startswith("data:") for line in lines)
+    for row, line in enumerate(lines, start=1):
         sent = line.strip()
         if sent.startswith("data:"):
             sent = sent.removeprefix("data:").strip()
@@ -227,6 +229,8 @@ def _rows(source: str, text: str) -> Iterator[tuple[int, Any]]:
             try:
                 yield row, json.loads(sent)
             except (ValueError, RecursionError) as error:
+                if streamed and row == len(lines):
+                    return  # the beginning of an event that never came
                 raise InvalidRequest(f"Row {row} of {source} is not valid JSON: {error}.", param="file") from None
 
 

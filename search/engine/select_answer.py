@@ -117,30 +117,16 @@ async def select_answer(
 def answers_so_far(
     trajectories: Sequence[Trajectory], log_weights: FloatArray, run: SearchRun
 ) -> tuple[str | None, tuple[AnswerShare, ...], float | None]:
-    """Answer with the most votes among finished particles, all answers, and the probability that the first is right.
+    """The answer that the search would give if it ended now, all answers, and the probability that it is right.
 
     Answers are equal only if their texts are. Without an answer there is neither an answer nor a probability.
     """
-    return _so_far(trajectories, log_weights, run, "weighted_vote", np.random.default_rng(0))
-
-
-def confidence_so_far(trajectories: Sequence[Trajectory], log_weights: FloatArray, run: SearchRun) -> float:
-    """Probability that the answer of these particles is right; 0 without one. Answers are equal only if their texts are."""
-    assert run.options.answer_selection is not None, "resolved options have a way to select the answer"
-    return _so_far(trajectories, log_weights, run, run.options.answer_selection, run.rng("selection"))[-1] or 0.0
-
-
-def _so_far(
-    trajectories: Sequence[Trajectory],
-    log_weights: FloatArray,
-    run: SearchRun,
-    selection: AnswerSelection,
-    rng: np.random.Generator,
-) -> tuple[str | None, tuple[AnswerShare, ...], float | None]:
-    answers = _answers(trajectories, run.options)
+    options = run.options
+    assert options.answer_selection is not None, "resolved options have a way to select the answer"
+    answers = _answers(trajectories, options)
     classes = [answers.index(answer) for answer in answers]
-    votes = vote_weights(trajectories, log_weights, run.options)
-    choice = choose(answers, classes, votes, selection, rng)
+    votes = vote_weights(trajectories, log_weights, options)
+    choice = choose(answers, classes, votes, options.answer_selection, run.rng("selection"))
     if choice is None:
         return None, (), None
     evidence = evidence_for(classes[choice.particle], trajectories, votes, answers, classes, run)

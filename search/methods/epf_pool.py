@@ -91,7 +91,9 @@ async def run_epf_pool(run: SearchRun) -> Outcome:
             n_distinct = len(set(chosen.tolist()))
             records.append(StepRecord(t, ess(log_weights), entropy(log_weights), heat, bool(moving), n_distinct))
             n_finished = int((pool.solved > -np.inf).sum())
-            so_far = answers_so_far(prefixes, pool.solved, run)
+            kept = np.flatnonzero(pool.solved > -np.inf)
+            shared = [*(prefixes[i] for i in kept), *moving]
+            so_far = answers_so_far(shared, np.array([*pool.solved[kept], *[-np.inf] * len(moving)]), run)
             event = Resampled(records[-1], tuple(ancestors), n_finished, *so_far, tuple(weights.tolist()))
         run.emit(event)
         for slot, a, trajectory in zip(slots, chosen, moving, strict=True):

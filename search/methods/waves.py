@@ -13,7 +13,7 @@ single filter, and its evidence is unbiased. Stopping depends on the answers, wh
 import numpy as np
 
 from epf.search.engine.search_run import SearchRun
-from epf.search.engine.select_answer import confidence_so_far
+from epf.search.engine.select_answer import answers_so_far
 from epf.search.engine.trajectory import Outcome, Trajectory
 from epf.search.methods.filtering import Potential, Sweep, run_filter
 from epf.search.result import StepRecord, StopReason
@@ -39,7 +39,8 @@ async def run_waves(run: SearchRun, potential: Potential) -> Outcome:
         cut = outcome.cut or cut
         if outcome.cut in ("deadline", "budget", "model_failed"):
             break
-        if confidence_so_far(trajectories, log_weights, run) >= options.certainty:
+        _, _, confidence = answers_so_far(trajectories, log_weights, run)
+        if confidence is not None and confidence >= options.certainty:
             break
     return Outcome(tuple(trajectories), log_weights, log_mean(evidences), tuple(records), cut)
 

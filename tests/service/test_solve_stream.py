@@ -72,8 +72,9 @@ def test_a_round_shows_by_what_it_decided(method: str) -> None:
     assert any(event["answer"] is not None for event in rounds)
 
 
-def test_the_confidence_grows_into_that_of_the_result() -> None:
-    events = streamed(n_particles=4, seed=3, method="epf")
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if name != "sample" and method.by_steps])
+def test_the_confidence_grows_into_that_of_the_result(method: str) -> None:
+    events = streamed(n_particles=4, seed=3, method=method)
     (*_, last), result = [event for event in events if event["type"] == "resampled"], events[-1]["result"]
     assert last["answer"] == result["answer"]
     assert last["confidence"] == pytest.approx(result["confidence"])

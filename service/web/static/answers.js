@@ -10,6 +10,9 @@ const SHOWN = 6;
 /** The page asks for log probabilities by itself; where there are none it shows none. */
 const ASKED_BY_PAGE = "logprobs_missing";
 
+/** The warning that the solutions which won the vote state that the problem lacks information. */
+const NOT_ENOUGH = "not_enough_information";
+
 /** @type {Record<string, string>} */
 const REASONS = {
   max_steps: "the maximum number of steps",
@@ -31,7 +34,7 @@ export function answersOf(search, state) {
   if (result !== null) {
     panel.append(
       h("p", { class: "eyebrow" }, "Answer"),
-      h("p", { class: "the-answer" }, result.answer ?? "No answer"),
+      h("p", { class: "the-answer" }, result.answer ?? (result.warnings.some(({ code }) => code === NOT_ENOUGH) ? "Not enough information" : "No answer")),
       confidenceOf(result.confidence),
     );
     if (result.stop_reason !== "finished") {

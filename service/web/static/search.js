@@ -142,7 +142,7 @@ function takeRound(search, event) {
   const round = { index: search.rounds.length, event, nDraws };
   search.rounds.push(round);
   search.distribution = event.distribution ?? search.distribution;
-  search.confidence = event.confidence ?? search.confidence;
+  search.confidence = event.confidence === undefined ? search.confidence : event.confidence;
   for (let slot = 0; slot < search.n; slot++) {
     const tip = search.tips[slot];
     if (tip && tip.t < t && isFinished(tip) && (weights?.[slot] ?? 0) > 0) {
