@@ -3,7 +3,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from epf.cli.view import ParticleLine, View, advance, frame, multiline, plain_line, printable
+from epf import solve
+from epf.cli.view import ParticleLine, View, advance, frame, multiline, plain_line, printable, summary
 from epf.search.events import Resampled, Scored, Started, StepTaken
 from epf.search.result import StepRecord
 
@@ -59,3 +60,8 @@ def test_model_text_cannot_control_the_terminal() -> None:
     console = Console(width=80, height=24, record=True, file=StringIO())
     console.print(frame(view, height=24))
     assert "[2J[red]x[/red]" in console.export_text()
+
+
+def test_a_problem_that_lacks_information_has_that_as_its_answer() -> None:
+    line = summary(solve("How many pencils does Tom have?", generator="plain", n_particles=2, seed=1)).plain
+    assert line.startswith("answer not enough information   confidence ")
