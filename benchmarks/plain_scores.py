@@ -21,6 +21,7 @@ from epf.engines.onnx.pairs import DEFAULT_PAIR, embedded_directory
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.training.plain.cards import separation
 from epf.training.plain.problem import PlainProblem, show
 from epf.training.plain.reward_model.labels import right_characters, right_solutions
 from epf.training.reward_model.samples import sample_many
@@ -75,9 +76,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "plain_scores.json")
     args = parser.parse_args()
     result = asyncio.run(_run(args))
-    lines = [f"| {name} | {r['n']} | {r['auc']:.3f} | {r['low']:.3f} to {r['high']:.3f} |" for name, r in result.items()]
-    head = ["| set | problems | AUC | 95 % interval |", "|---|---|---|---|"]
-    save(args.out, result, "\n".join([*head, *lines]) + "\n")
+    save(args.out, result, separation(result) + "\n")
 
 
 if __name__ == "__main__":

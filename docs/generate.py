@@ -184,14 +184,12 @@ def metrics() -> str:
 
 def results() -> str:
     """The table of all methods that ``make bench-methods`` measured."""
-    text = (ROOT / "benchmarks" / "results" / "methods" / "table.md").read_text(encoding="utf-8")
-    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
+    return _table_of("methods/table.md")
 
 
 def confidence(pair: str) -> str:
     """The table of what ``make bench-confidence`` measured for a pair."""
-    text = (ROOT / "benchmarks" / "results" / f"confidence_{pair}.md").read_text(encoding="utf-8")
-    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
+    return _table_of(f"confidence_{pair}.md")
 
 
 def plain() -> str:
@@ -202,8 +200,7 @@ def plain() -> str:
 
 def real_model() -> str:
     """The table of what ``make bench-real`` measured."""
-    text = (ROOT / "benchmarks" / "results" / "real_model.md").read_text(encoding="utf-8")
-    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
+    return _table_of("real_model.md")
 
 
 def epf_help(*command: str) -> str:
@@ -232,6 +229,12 @@ def checks() -> str:
 def doctor() -> str:
     """What ``epf doctor`` prints when something is wrong, each with a heading."""
     return "\n".join(f"**{scenario.title}**\n\n```text\n{output_of(scenario)}```\n" for scenario in SCENARIOS)
+
+
+def _table_of(result: str) -> str:
+    """The table on a page of ``benchmarks/results``."""
+    text = (ROOT / "benchmarks" / "results" / result).read_text(encoding="utf-8")
+    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("|"))
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -170,12 +170,11 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidRequest(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB: split it.", param="file")
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidRequest(f"Cannot read {path}: {error.strerror}.", param="file") from error
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"{path} is not UTF-8 text: save it as UTF-8.", param="file") from error
-    return text
 
 
 def rows_in(text: str, source: str) -> list[tuple[int, dict[str, JsonValue]]]:

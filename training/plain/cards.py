@@ -28,15 +28,15 @@ def figures(result: Mapping[str, Any]) -> str:
             found = [result[name][method].get(part) for method in methods]
             if found[0] is not None:
                 rows.append((title if part == "all" else f"{title}: {part}", str(found[0]["n"]), *map(_interval, found)))
-    head, *body = map(_line, rows)
-    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+    return _table(rows)
 
 
 def separation(scores: Mapping[str, Mapping[str, float]]) -> str:
     """Return the table of how well the reward model separates right from wrong."""
     interval = "{auc:.3f} ({low:.3f} to {high:.3f})"
-    rows = [(SETS[name], str(row["n"]), interval.format(**row)) for name, row in scores.items()]
-    return "\n".join(["| problems | n | AUC |", "|---|---|---|", *map(_line, rows)])
+    return _table(
+        [("problems", "n", "AUC"), *((SETS[name], str(row["n"]), interval.format(**row)) for name, row in scores.items())]
+    )
 
 
 def write_cards(pair: Path, result: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
@@ -51,8 +51,9 @@ def _interval(row: Mapping[str, float]) -> str:
     return f"{row['percent']:.1f} ({row['low']:.0f} to {row['high']:.0f})"
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = (f"| {' | '.join(cells)} |" for cells in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
 
 
 def main() -> None:

@@ -52,8 +52,9 @@ class Mixture:
             drawn = self._any(rng, max_lines)
             if drawn is None or len(drawn.lines) > max_lines or not self._unseen(drawn.text):
                 continue
-            if rng.random() < NOISY:
-                drawn = replace(drawn, text=noisy(rng, drawn.text))
+            if rng.random() >= NOISY:
+                return drawn
+            drawn = replace(drawn, text=noisy(rng, drawn.text))
             if self._unseen(drawn.text):
                 return drawn
 

@@ -102,20 +102,7 @@ def containers(scene: Scene) -> None:
             held,
         )
         return
-    tail = scene.fill("[now|in the end]")
-    are = "are" if tail == "now" else were
-    scene.say(
-        None,
-        scene.fill(
-            "[{tail} there {are} {a} {things} {where}|there {are} {a} {things} {where} {tail}]",
-            tail=tail,
-            are=are,
-            a=n(held),
-            things=thing.many,
-            where=where_then,
-        ),
-        alone=True,
-    )
+    scene.tell_end(held, thing.many, were, where_then)
     if unknown == "change":
         scene.put(asked, last)
     else:

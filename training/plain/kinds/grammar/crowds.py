@@ -103,20 +103,7 @@ def crowds(scene: Scene) -> None:
         asked = f"how many {people} {verb} {scene.fill('[in all|altogether|in total]')}"
         scene.put(Question(asked, asked), total)
     else:
-        tail = scene.fill("[now|in the end]")
-        are = "are" if tail == "now" else were
-        scene.say(
-            None,
-            scene.fill(
-                "[{tail} there {are} {a} {people} {where}|there {are} {a} {people} {where} {tail}]",
-                tail=tail,
-                are=are,
-                a=n(held),
-                people=people,
-                where=where.replace(" a ", " the "),
-            ),
-            alone=True,
-        )
+        scene.tell_end(held, people, were, where.replace(" a ", " the "))
         if unknown == "start":
             asked = f"how many {people} were there"
             tail = scene.fill("[at first|at the beginning|to begin with|before]")

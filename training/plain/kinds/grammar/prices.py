@@ -193,9 +193,7 @@ def _discount(scene: Scene) -> None:
         off = scene.below(price)
         now = scene.world.minus(price, off)
         scene.tell(
-            "[a {thing} [usually|normally] costs ${p}. today it is ${o} cheaper|the price of a {thing} falls by ${o} from ${p}|a shop lowers the price of a {thing} from ${p} by ${o}]".replace(
-                "[usually|normally]", "usually"
-            ),
+            "[a {thing} usually costs ${p}. today it is ${o} cheaper|the price of a {thing} falls by ${o} from ${p}|a shop lowers the price of a {thing} from ${p} by ${o}]",
             thing=thing.one,
             p=n(price),
             o=n(off),
@@ -217,9 +215,7 @@ def _discount(scene: Scene) -> None:
     hundred = scene.world.constant(100)
     saved = scene.world.over(scene.world.times(percent, price), hundred)
     scene.tell(
-        "[a {thing} costs ${p}. it is sold with {o}% off|there are {o}% off a {thing} that costs ${p}|a {thing} with a price of ${p} is reduced by {o}%]".replace(
-            "there are {o}% off", "a shop gives {o}% off"
-        ),
+        "[a {thing} costs ${p}. it is sold with {o}% off|a shop gives {o}% off a {thing} that costs ${p}|a {thing} with a price of ${p} is reduced by {o}%]",
         thing=thing.one,
         p=n(price),
         o=n(percent),

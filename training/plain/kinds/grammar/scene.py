@@ -71,6 +71,13 @@ class Scene:
         """Add a clause without an agent: a sentence with choices and slots."""
         self.say(None, self.fill(text, **slots))
 
+    def tell_end(self, quantity: int, things: str, were: str, where: str) -> None:
+        """Add how many things there are in the end, as a sentence of its own."""
+        when = self.fill("[now|in the end]")
+        are = "are" if when == "now" else were
+        text = "[{when} there {are} {a} {things} {where}|there {are} {a} {things} {where} {when}]"
+        self.say(None, self.fill(text, when=when, are=are, a=n(quantity), things=things, where=where), alone=True)
+
     def put(self, question: Question, target: int) -> None:
         """Set the question and the quantity that it asks for."""
         self.question, self.target = question, target
