@@ -7,7 +7,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken, TextSampled
 from epf.search.result import SearchResult
 
@@ -121,8 +120,7 @@ def frame(view: View, *, height: int) -> RenderableType:
 
 def summary(result: SearchResult) -> Text:
     """The answer as one line, with its confidence, its share of the vote, and the cost of the search."""
-    undecided = any(warning.code == "not_enough_information" for warning in result.warnings)
-    answer = printable(result.answer) if result.answer is not None else NOT_ENOUGH if undecided else "none found"
+    answer = "none found" if result.conclusion is None else printable(result.conclusion)
     cost = f"{result.usage.generated_tokens} tokens in {result.usage.total_s:.1f} s, seed {result.seed}"
     cut = "" if result.stop_reason == "finished" else f", stopped early by {result.stop_reason}"
     return Text.assemble(

@@ -13,6 +13,7 @@ from epf.evaluation.plan import Task
 from epf.evaluation.rows import Failure, ModelNames, Row, failed_row, row_of
 from epf.search import runner
 from epf.search.answers.checker import AnswerChecker
+from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.events import Event, StepTaken
 
@@ -99,7 +100,7 @@ class Worker:
             right = [
                 particle.finished and await self._is_right(particle.answer, task.problem.gold) for particle in result.particles
             ]
-            correct = await self._is_right(result.answer, task.problem.gold)
+            correct = await self._is_right(result.conclusion, task.problem.gold)
         except SearchServiceError as error:
             if isinstance(error, InvalidRequest) and not isinstance(error, ContextTooLong):
                 raise
@@ -112,4 +113,6 @@ class Worker:
         return row_of(task, result, correct=correct, right=tuple(right), models=None if task.exact else self.models)
 
     async def _is_right(self, answer: str | None, gold: str) -> bool:
+        if NOT_ENOUGH in (answer, gold):
+            return answer == gold
         return answer is not None and await self._models.checker.equal(gold, answer)

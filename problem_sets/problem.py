@@ -2,7 +2,8 @@ r"""A problem with its gold answer, and the row formats that are accepted.
 
 The native format is ``{"id", "problem", "answer"}``; :mod:`epf.problem_sets.columns` has other names of these columns. The gold
 answer is what :func:`~epf.search.answers.extract.final_answer` finds in ``answer``, as in a solution, or all of ``answer`` if
-it states none; without ``answer``, what it finds in ``solution``.
+it states none; without ``answer``, what it finds in ``solution``. The gold answer of a problem that cannot be answered is
+:data:`~epf.search.answers.conclusion.NOT_ENOUGH`, which any sentence to that effect stands for.
 """
 
 import hashlib
@@ -13,7 +14,8 @@ from typing import Any
 
 from epf.core.errors import InvalidRequest
 from epf.problem_sets.columns import NAMES, USUAL, Cell, Columns, find_cell, listed
-from epf.search.answers.extract import MARK, final_answer
+from epf.search.answers.conclusion import NOT_ENOUGH, conclusion
+from epf.search.answers.extract import MARK
 from epf.search.answers.vocabulary import MISSING
 
 _MAX_PLACES = 50
@@ -100,7 +102,10 @@ def _gold(row: Mapping[str, Any], where: str, columns: Columns) -> str:
             return _stated(solution, where)
     if cell is None:
         name = columns.get("answer", "answer")
-        fix = "Add it, or name its column with --columns answer=COLUMN of `epf eval`."
+        fix = (
+            "Add it, or name its column with --columns answer=COLUMN of `epf eval`. "
+            f'If the problem cannot be answered, write "{NOT_ENOUGH}".'
+        )
         raise InvalidRequest(
             f"{where} has no gold answer in `{name}`, which must be a string or a number. {fix}", param="answer"
         )
@@ -121,7 +126,7 @@ def _text_gold(cell: Cell, where: str) -> str:
         message = f"{where}: `{cell.column}` is {'empty' if not text else repr(text)}, which is no answer. Write the answer."
         raise InvalidRequest(message, param=cell.column)
     _check_characters(text, cell.column, where)
-    gold = final_answer(text)
+    gold = conclusion(text)
     if gold is None and MARK in text:
         raise InvalidRequest(f"{where}: `{cell.column}` has {MARK} without an answer after it.", param=cell.column)
     return text if gold is None else gold
@@ -129,7 +134,7 @@ def _text_gold(cell: Cell, where: str) -> str:
 
 def _stated(solution: Cell, where: str) -> str:
     _check_characters(solution.value, solution.column, where)
-    gold = final_answer(solution.value)
+    gold = conclusion(solution.value)
     if gold is None:
         fix = "End it with \\boxed{}, or add the gold answer as `answer`."
         raise InvalidRequest(f"{where}: `{solution.column}` states no answer. {fix}", param=solution.column)

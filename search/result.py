@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from epf.core.generator import Step, TopTokens
+from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.search.confidence.evidence import Evidence
 
 StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context", "model_failed"]
@@ -175,3 +176,8 @@ class SearchResult:
     steps: tuple[StepRecord, ...]
     particles: tuple[Particle, ...]
     evidence: Evidence | None = None
+
+    @property
+    def conclusion(self) -> str | None:
+        """The answer, or ``not enough information`` where that won the vote; None if no solution concludes anything."""
+        return NOT_ENOUGH if any(w.code == "not_enough_information" for w in self.warnings) else self.answer

@@ -55,7 +55,7 @@ class Confidence:
 
 
 def confidence(rows: Sequence[Row], cells: Sequence[CellName]) -> Confidence | None:
-    """Compare confidences with outcomes; a search without an answer has confidence 0 and is wrong.
+    """Compare confidences with outcomes; a search that concludes nothing has confidence 0 and is wrong.
 
     Returns None for rows of versions in which ``confidence`` was the share of the vote.
     """

@@ -234,7 +234,7 @@ def _confidence(report: Report) -> Section | None:
     note = (
         "The expected calibration error (ECE) is the mean gap between the confidence of the searches and the share of them "
         f"that is right, over ten bins of equal width; over all searches together it is {100 * report.confidence.ece:.1f} %. "
-        "A search without an answer has confidence 0. `epf calibrate` fits the confidence to these models."
+        "A search that concludes nothing has confidence 0. `epf calibrate` fits the confidence to these models."
     )
     return Section("Confidence", note, header, rows)
 

@@ -12,7 +12,7 @@ from epf.evaluation.plan import Key, Plan, Task, make_plan, read_contenders
 from epf.evaluation.rows import Row
 from epf.evaluation.schedule import FAILURES_IN_A_ROW, run_tasks
 from epf.evaluation.worker import Worker
-from epf.problem_sets.problem import Problem
+from epf.problem_sets.problem import Problem, read_problem
 from epf.problem_sets.registry import load_problems
 from epf.service.searches.models import open_models, with_checker
 from epf.service.settings import Settings
@@ -68,6 +68,18 @@ def test_a_row_has_what_the_report_needs() -> None:
     assert sum(solution.copies for solution in row.traced) == 8
     assert {len(solution.scores) for solution in row.traced} == {N_STEPS}
     assert all(solution.right == (solution.scores[-1] > 0.5) for solution in row.traced)
+
+
+@pytest.mark.parametrize(("gold", "correct"), [("There is not enough information.", True), ("7", False)])
+def test_a_search_that_finds_the_information_insufficient_is_right_where_that_is_the_answer(gold: str, correct: bool) -> None:
+    class Unable(ScriptedGenerator):
+        async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+            return Step((1,), "There is not enough information.", "eos", (-0.1,))
+
+    problem = read_problem({"id": "1", "problem": "a?", "answer": gold}, where="Row 1")
+    (row,) = scripted_rows(plan([problem], "epf", (2,)), Unable())
+    assert (row.answer, row.correct, row.error) == (None, correct, None)
+    assert all(solution.right == correct for solution in row.traced)
 
 
 def test_every_method_counts_its_own_tokens_of_shared_draws() -> None:
