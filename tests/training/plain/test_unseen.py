@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from epf.training.confidence.problems import PLAIN_QUESTIONS
 from epf.training.plain.gsm8k.template import Template
 from epf.training.plain.gsm8k.tracer import template_of
 from epf.training.plain.json_lines import read_rows
@@ -43,6 +44,18 @@ def test_the_mixture_draws_nothing_that_resembles_the_battery() -> None:
     assert all(unseen(problem.text) for problem in drawn)
     assert max(len(problem.lines) for problem in drawn) == 4
     assert any(problem.answer is None for problem in drawn)
+
+
+def test_the_questions_that_confidence_is_fitted_on_are_not_in_the_battery() -> None:
+    unseen = Unseen()
+    of_battery = {_bare(row["problem"]) for row in read_rows(BATTERY)}
+    for row in read_rows(PLAIN_QUESTIONS):
+        assert unseen(row["problem"]), row
+        assert _bare(row["problem"]) not in of_battery, row
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\s", "", text.lower()).rstrip("?.=")
 
 
 def test_a_mixture_without_templates_is_refused() -> None:
