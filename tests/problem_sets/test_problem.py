@@ -107,7 +107,8 @@ def test_an_unusable_row_is_rejected_in_one_line_with_its_position_and_field(row
 @pytest.mark.parametrize("text", ["not enough information", "It cannot be determined.", "There isn't enough information"])
 def test_the_answer_of_a_problem_without_one_is_that_information_is_missing(text: str) -> None:
     assert read_problem({"problem": "a?", "answer": text}, where="Row 7").gold == "not enough information"
-    assert read_problem({"problem": "a?", "solution": f"We know little. {text}"}, where="Row 7").gold == "not enough information"
+    solution = f"We know little. {text}"
+    assert read_problem({"problem": "a?", "solution": solution}, where="Row 7").gold == "not enough information"
 
 
 def test_columns_by_a_mapping() -> None:

@@ -7,12 +7,14 @@ generator's weights. A stage whose result is in the folder is not repeated; the 
 import argparse
 import shutil
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from epf.training.plain.gsm8k.rows import templates, without_template
+from epf.training.plain.kinds.draw import draw_held_out
 from epf.training.plain.mixture import SHORT, Mixture
 from epf.training.plain.problem import PlainProblem
 from epf.training.plain.recipe import VOCABULARY, Recipe, reward_model_recipe
@@ -26,7 +28,7 @@ from epf.training.reward_model.train import train_on
 from epf.training.tokenizer import save_tokenizer, train_tokenizer
 
 _TOKENIZER_PROBLEMS = 30_000
-_SAMPLED_PROBLEMS, _SAMPLES = 4_800, 6
+_SAMPLED_PROBLEMS, _HELD_OUT_PROBLEMS, _SAMPLES = 4_800, 2_000, 6
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def main() -> None:
 
     seed = args.seed + 1
     known, new = args.out / "samples.jsonl", args.out / "samples_of_new_wordings.jsonl"
-    others = _new_wordings(args.gsm8k, recipe.max_lines)
+    others = _new_wordings(args.gsm8k, recipe.max_lines, np.random.default_rng([seed, _SAMPLED_PROBLEMS]))
     write_samples(
         pair / "generator",
         lambda index: mixture.draw(np.random.default_rng([seed, index]), recipe.max_lines),
@@ -66,13 +68,16 @@ def main() -> None:
     quantize_directory(pair / "reward_model")
 
 
-def _new_wordings(gsm8k: Path | None, max_lines: int) -> list[PlainProblem]:
-    """Return short problems of GSM8K on which the generator is not trained."""
+def _new_wordings(gsm8k: Path | None, max_lines: int, rng: np.random.Generator) -> list[PlainProblem]:
+    """Return problems on which the generator is not trained: short ones of GSM8K, and draws of the held-out forms."""
     unseen = Unseen()
+
+    def fits(problem: PlainProblem) -> bool:
+        return len(problem.text) <= SHORT and len(problem.lines) <= max_lines and unseen(problem.text)
+
     return [
-        problem
-        for problem in without_template(gsm8k)
-        if len(problem.text) <= SHORT and len(problem.lines) <= max_lines and unseen(problem.text)
+        *filter(fits, without_template(gsm8k)),
+        *islice(filter(fits, (draw_held_out(rng) for _ in count())), _HELD_OUT_PROBLEMS),
     ]
 
 

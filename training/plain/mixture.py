@@ -9,18 +9,18 @@ from epf.problem_sets.synthetic.problems import problem as story_problem
 from epf.training.plain.gsm8k.missing import without_a_number
 from epf.training.plain.gsm8k.redraw import redraw
 from epf.training.plain.gsm8k.template import Template
-from epf.training.plain.gsm8k.vary import vary
 from epf.training.plain.kinds.draw import draw_kind
 from epf.training.plain.noise import noisy
 from epf.training.plain.problem import PlainProblem
 from epf.training.plain.unseen import Unseen
+from epf.training.plain.vary import vary
 
 MAX_CHARACTERS = 300
 """Maximum length of a text from GSM8K; longer ones cost more than such a small model learns from them."""
 SHORT = 200
 MAX_LINES = 12
 """Maximum number of lines of a solution, once the generator has seen the shorter ones."""
-GSM8K, MISSING, KINDS = 0.42, 0.03, 0.5
+GSM8K, MISSING, KINDS = 0.35, 0.03, 0.58
 """Shares of redrawn GSM8K problems, of those that lack a number, and of the synthetic kinds.
 
 The rest are the stories of the pair ``stories``.
@@ -71,7 +71,8 @@ class Mixture:
                 drawn = redraw_or_none(rng, template)
             return None if drawn is None else replace(drawn, text=vary(rng, drawn.text))
         if kind < GSM8K + MISSING + KINDS:
-            return draw_kind(rng)
+            drawn = draw_kind(rng)
+            return replace(drawn, text=vary(rng, drawn.text))
         story = story_problem(rng, int(rng.integers(1, min(max_lines, _MAX_STORY_STEPS) + 1)), "train")
         return PlainProblem(story.text, story.lines, str(story.answer))
 

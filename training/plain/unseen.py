@@ -1,18 +1,19 @@
-"""Keeps training problems apart from the battery of plain questions: no run of eight words in common.
+"""Keeps training problems apart from the problems that the pair is measured on: no run of eight words in common.
 
-The forms of the synthetic kinds and the battery have the same author, so a resemblance would not be a coincidence. Numbers and
-names count as equal, since other numbers in the same sentence are the same sentence.
+The forms of the synthetic kinds and the battery have the same author, and whoever wrote the other forms may have read SVAMP or
+GSM8K's test problems, so a resemblance need not be a coincidence. Numbers and names count as equal, since other numbers in the
+same sentence are the same sentence.
 """
 
 import re
-from pathlib import Path
 
-from epf.problem_sets.registry import DATA
+from epf.problem_sets.registry import DATA, load_problems
 from epf.problem_sets.synthetic import words
 from epf.training.plain.json_lines import read_rows
 from epf.training.plain.kinds.grammar.vocabulary import NAMES
 
 BATTERY = DATA / "plain_questions.jsonl"
+TEST_SETS = ("svamp", "gsm8k")
 RUN = 8
 _WORD = re.compile(r"\d[\d.,]*|[a-z']+|[-+*/=]")
 _NAMES = frozenset(name.lower() for names in (words.NAMES, *NAMES.values()) for name in names)
@@ -25,11 +26,13 @@ def runs(text: str) -> set[tuple[str, ...]]:
 
 
 class Unseen:
-    """Knows the battery's runs of words."""
+    """Knows the runs of words of the battery and of both test sets."""
 
-    def __init__(self, battery: Path = BATTERY) -> None:
-        self._runs = {run for row in read_rows(battery) for run in runs(row["problem"])}
+    def __init__(self) -> None:
+        texts = [row["problem"] for row in read_rows(BATTERY)]
+        texts += [problem.text for name in TEST_SETS for problem in load_problems(name)]
+        self._runs = {run for text in texts for run in runs(text)}
 
     def __call__(self, text: str) -> bool:
-        """Whether a text has no run of words in common with the battery."""
+        """Whether a text has no run of words in common with them."""
         return self._runs.isdisjoint(runs(text))

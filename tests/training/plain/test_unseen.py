@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from epf.problem_sets.registry import load_problems
 from epf.training.confidence.problems import PLAIN_QUESTIONS
 from epf.training.plain.gsm8k.template import Template
 from epf.training.plain.gsm8k.tracer import template_of
@@ -35,6 +36,13 @@ def test_a_sentence_of_the_battery_with_other_numbers_and_names_is_refused() -> 
     row = next(row for row in read_rows(BATTERY) if row["id"] == "two_events-2")
     assert not unseen(row["problem"].replace("22", "35"))
     assert unseen("An ox ate grass while a goat slept behind the old mill near the river.")
+
+
+@pytest.mark.parametrize("name", ["svamp", "gsm8k"])
+def test_a_test_problem_with_other_numbers_is_refused(name: str) -> None:
+    unseen = Unseen()
+    long = [problem.text for problem in load_problems(name) if len(problem.text) > 120]
+    assert not any(unseen(re.sub(r"\d", "7", text)) for text in long[:100])
 
 
 def test_the_mixture_draws_nothing_that_resembles_the_battery() -> None:

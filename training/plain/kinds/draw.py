@@ -1,7 +1,11 @@
-"""Draws problems of the synthetic kinds. The forms of a kind lie in ``forms/KIND.tsv``: text, numbers and lines of each."""
+"""Draws problems of the synthetic kinds. The forms of a kind lie in ``forms/KIND.tsv``: text, numbers and lines of each.
 
-from collections.abc import Callable, Mapping
-from functools import cache
+One form in :data:`HELD_OUT_EVERY` is held out of the generator's training: what the generator makes of a form that it does not
+know is what the reward model has to learn, and what development looks at.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,29 +23,49 @@ COMPOSED: Mapping[str, Callable[[np.random.Generator], PlainProblem]] = MappingP
 """Kinds that are put together from clauses, the first of them by the grammar in ``grammar/``; the others have forms."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "composed": 0.5,
-        "events": 0.05,
-        "scenes": 0.06,
-        "stories": 0.08,
-        "comparisons": 0.06,
-        "groups": 0.06,
-        "money": 0.05,
-        "times": 0.03,
-        "percent": 0.02,
-        "arithmetic": 0.08,
-        "unanswerable": 0.01,
+        "composed": 0.2,
+        "events": 0.02,
+        "scenes": 0.02,
+        "stories": 0.07,
+        "comparisons": 0.07,
+        "groups": 0.07,
+        "money": 0.06,
+        "times": 0.05,
+        "percent": 0.03,
+        "unneeded": 0.05,
+        "chains": 0.04,
+        "workbook": 0.22,
+        "arithmetic": 0.06,
+        "typed": 0.02,
+        "unanswerable": 0.02,
     }
 )
 _NAMES, _CUMULATIVE = tuple(SHARES), np.cumsum(list(SHARES.values()))
 _FORMS = Path(__file__).parent / "forms"
 _MAX_TRIES = 1000
+HELD_OUT_EVERY = 10
 
 
 @cache
 def forms_of(kind: str) -> tuple[Form, ...]:
-    """Return the forms of a kind."""
+    """Return the forms of a kind on which the generator is trained."""
+    return tuple(form for i, form in enumerate(_all_forms(kind)) if not _is_held_out(i))
+
+
+@cache
+def held_out_forms() -> tuple[Form, ...]:
+    """Return the forms of all kinds on which the generator is not trained."""
+    kinds = (kind for kind in SHARES if kind not in COMPOSED)
+    return tuple(form for kind in kinds for i, form in enumerate(_all_forms(kind)) if _is_held_out(i))
+
+
+def _all_forms(kind: str) -> tuple[Form, ...]:
     rows = (line.split("\t") for line in (_FORMS / f"{kind}.tsv").read_text(encoding="utf-8").splitlines())
     return tuple(Form(row[0], row[1], row[2] if len(row) == 3 else "") for row in rows)
+
+
+def _is_held_out(index: int) -> bool:
+    return index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
 
 
 def draw_kind(rng: np.random.Generator, kind: str | None = None) -> PlainProblem:
@@ -51,12 +75,27 @@ def draw_kind(rng: np.random.Generator, kind: str | None = None) -> PlainProblem
         RuntimeError: a kind's numbers never work out, which a form in it must be the cause of.
     """
     chosen = kind or _NAMES[min(int(np.searchsorted(_CUMULATIVE, rng.random())), len(_NAMES) - 1)]
+    return _tried(rng, COMPOSED[chosen] if chosen in COMPOSED else partial(_one_of, forms_of(chosen)), chosen)
+
+
+def draw_held_out(rng: np.random.Generator) -> PlainProblem:
+    """Draw a problem of a form on which the generator is not trained.
+
+    Raises:
+        RuntimeError: the numbers of these forms never work out.
+    """
+    return _tried(rng, partial(_one_of, held_out_forms()), "held out")
+
+
+def _one_of(forms: Sequence[Form], rng: np.random.Generator) -> PlainProblem:
+    return realise(rng, forms[int(rng.integers(len(forms)))])
+
+
+def _tried(rng: np.random.Generator, draw: Callable[[np.random.Generator], PlainProblem], name: str) -> PlainProblem:
+    """Return the first draw whose numbers work out."""
     for _ in range(_MAX_TRIES):
         try:
-            if chosen in COMPOSED:
-                return COMPOSED[chosen](rng)
-            forms = forms_of(chosen)
-            return realise(rng, forms[int(rng.integers(len(forms)))])
+            return draw(rng)
         except ValueError:
             continue
-    raise RuntimeError(f"No problem of the kind {chosen!r} works out in {_MAX_TRIES} tries; check its numbers.")
+    raise RuntimeError(f"No problem of the kind {name!r} works out in {_MAX_TRIES} tries; check its numbers.")

@@ -24,7 +24,7 @@ from epf.training.plain.problem import PlainProblem, compute, operation_lines, s
 
 _CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
-_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou])(?!one\b|uni|use)")
+_ARTICLE = re.compile(r"(\ba|(?:^|(?<=[.?!] ))A) (?=[aeiou]|8|1[18]\b)(?!one\b|uni|use|uku|eu)")
 _STEP = re.compile(r"(?:(\w+)=)?([\w.]+)([-+*/])([\w.]+)")
 _THINGS = (words.THINGS, words.THINGS, words.FOODS, words.PLANTS, words.ANIMALS)
 _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -107,6 +107,8 @@ def _numbers(rng: np.random.Generator, spec: str) -> dict[str, float]:
             if match is None:
                 raise KeyError(f"{part!r} is neither name:kind nor name=a+b.")
             values[match[1]] = round(compute(_value(match[2], values), match[3], _value(match[4], values)), 6)
+    if min(values.values(), default=0) < 0:
+        raise ValueError(f"{spec!r} has drawn a negative number.")
     return values
 
 
@@ -145,11 +147,10 @@ def _pick(rng: np.random.Generator, options: list[str] | tuple[str, ...]) -> str
 
 def _written(rng: np.random.Generator, value: float, text: str, name: str) -> str:
     """Write a number as a text does: mostly in digits, small ones at times in words, thousands at times with a comma."""
+    is_money = re.search(rf"[$£€]\{{{name}\}}", text) is not None
     if not value.is_integer():
-        return f"{value:.2f}" if f"${{{name}}}" in text else show(value)
-    in_sentence = f"${{{name}}}" not in text and not re.search(
-        rf"\{{{name}\}}[%:.]\w|[-+*/=x] ?\{{{name}\}}|\{{{name}\}}%", text
-    )
+        return f"{value:.2f}" if is_money else show(value)
+    in_sentence = not is_money and not re.search(rf"\{{{name}\}}[%:.]?\w|[-+*/=x] ?\{{{name}\}}|\{{{name}\}}%", text)
     if 2 <= value <= 12 and in_sentence and rng.random() < 0.15:
         return _SMALL[int(value) - 2]
     year = 1800 <= value < 2200
@@ -158,7 +159,7 @@ def _written(rng: np.random.Generator, value: float, text: str, name: str) -> st
 
 def _words(rng: np.random.Generator, slots: set[str]) -> dict[str, str]:
     """Draw a word for each slot; different names, things and days differ."""
-    names = [_name(rng) for _ in range(3)]
+    names = _some(rng, words.NAMES, 3)
     he, his, him = _PRONOUNS[PRONOUNS.get(names[0]) or _pick(rng, ("he", "she"))]
     nouns = _THINGS[int(rng.integers(len(_THINGS)))]
     things = _some(rng, nouns, 3)
@@ -180,7 +181,3 @@ def _words(rng: np.random.Generator, slots: set[str]) -> dict[str, str]:
 
 def _some(rng: np.random.Generator, options: tuple[str, ...], n: int) -> list[str]:
     return [options[i] for i in rng.choice(len(options), n, replace=False)]
-
-
-def _name(rng: np.random.Generator) -> str:
-    return _pick(rng, words.NAMES)

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from epf.training.plain.gsm8k.vary import vary
 from epf.training.plain.mixture import Mixture
 from epf.training.plain.problem import PlainProblem
 from epf.training.plain.reward_model.labels import Steps, right_characters, right_solutions
 from epf.training.plain.reward_model.mistakes import mistaken
 from epf.training.plain.reward_model.samples import read_samples
+from epf.training.plain.vary import vary
 from epf.training.reward_model.examples import Batch, Row, collate, labelled_row
 from epf.training.reward_model.train import Recipe
 
-NEW_SHARE = 0.35
+NEW_SHARE = 0.5
 """Share of new wordings among the rows of sampled solutions."""
 _GROUP = 16
 """Batches that are drawn together: rows of similar length share a batch."""

@@ -1,4 +1,4 @@
-"""Other names and things in a text, each replaced by one of its kind everywhere in the text."""
+"""Other names and things in a text, each replaced by one of its kind, or by an invented word, everywhere in the text."""
 
 import re
 
@@ -7,7 +7,7 @@ import numpy as np
 from epf.problem_sets.synthetic import words
 from epf.training.plain.kinds.grammar.vocabulary import CLASSES, NAMES
 
-_NAME_SHARE, _THING_SHARE = 0.95, 0.7
+_NAME_SHARE, _THING_SHARE, _INVENTED_SHARE = 0.95, 0.7, 0.1
 _AMBIGUOUS = frozenset(
     """orange lime date seal ring nail screw block bat match case pin token saw drill top tie patch cap belt pan fan rose mint
     ruler folder marker bead ball box chip roll cup glass bowl plate tray spoon rake brush plum bolt bush lily violet jar basket
@@ -42,13 +42,20 @@ _KIND_OF = {form: (kind, noun) for kind, nouns in enumerate(_THINGS) for noun in
 _LIKE = {name: tuple(words.NAMES) for name in words.NAMES if name not in _NO_NAMES}
 _LIKE |= {name: names for names in NAMES.values() for name in names if name not in _NO_NAMES}
 """The names that may stand for a name: those with the same pronoun, or any if it goes with both."""
-_KNOWN = re.compile(rf"\b({'|'.join(sorted([*_KIND_OF, *_LIKE], key=len, reverse=True))})\b")
+_KNOWN = re.compile(rf"\b(?:([Aa])n? )?({'|'.join(sorted([*_KIND_OF, *_LIKE], key=len, reverse=True))})\b")
+"""A known word with its article, if it has one."""
+
+
+def _invented(rng: np.random.Generator) -> tuple[str, str]:
+    """Return singular and plural of a word that nobody knows: what it is does not matter to the numbers."""
+    word = words.invented_word(rng).rstrip("s")
+    return word, word + "s"
 
 
 def vary(rng: np.random.Generator, text: str) -> str:
     """Return the text with other names, and with other things of the same kinds."""
     change_things = rng.random() < _THING_SHARE
-    found = set(_KNOWN.findall(text))
+    found = {word for _, word in _KNOWN.findall(text)}
     other: dict[str, str] = {}
     for name in sorted(found & _LIKE.keys()):
         if rng.random() < _NAME_SHARE:
@@ -56,13 +63,13 @@ def vary(rng: np.random.Generator, text: str) -> str:
     for word in sorted(found & _KIND_OF.keys()):
         if change_things and word not in other:
             kind, old = _KIND_OF[word]
-            new = _THINGS[kind][int(rng.integers(len(_THINGS[kind])))]
+            alike = _THINGS[kind]
+            new = _invented(rng) if rng.random() < _INVENTED_SHARE else alike[int(rng.integers(len(alike)))]
             other |= dict(zip(old, new, strict=True))
     if len(set(other.values())) < len(other) or found & set(other.values()):
         return text
-    changed = _KNOWN.sub(lambda match: other.get(match[1], match[1]), text)
-    return (
-        re.sub(r"\b([Aa])n? (?=(\w))", lambda match: match[1] + ("n " if match[2] in "aeiou" else " "), changed)
-        if other
-        else text
-    )
+    return _KNOWN.sub(lambda match: _with_article(match[1], other[match[2]]) if match[2] in other else match[0], text)
+
+
+def _with_article(article: str | None, word: str) -> str:
+    return word if article is None else f"{article}{'n' if word[0] in 'aeiou' else ''} {word}"
