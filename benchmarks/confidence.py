@@ -26,6 +26,7 @@ from epf.evaluation.store import read_run
 from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import DATA, load_problems
 from epf.reward_models.calibration import expected_calibration_error, reliability
+from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.search.confidence.file import load_map
 from epf.service.searches.models import open_models
 from epf.service.settings import Settings
@@ -63,11 +64,12 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def own(pair: ShippedPair, limit: int) -> dict[str, list[Problem]]:
-    """Return problems of kinds that the pair knows, by the name of their set; those of the battery that have an answer."""
+    """Return problems of kinds that the pair knows, by the name of their set."""
     if pair == STORIES:
         return {"synthetic": load_problems("synthetic", limit)}
-    rows = [row for row in read_rows(DATA / "plain_questions.jsonl") if row["answer"] is not None]
-    return {"battery": [Problem(f"battery-{n}", row["problem"], row["answer"]) for n, row in enumerate(rows, start=1)]}
+    rows = list(read_rows(DATA / "plain_questions.jsonl"))
+    gold = [NOT_ENOUGH if row["answer"] is None else row["answer"] for row in rows]
+    return {"battery": [Problem(row["id"], row["problem"], answer) for row, answer in zip(rows, gold, strict=True)]}
 
 
 def sets(pair: ShippedPair, limit: int) -> Mapping[str, list[Problem]]:
@@ -91,7 +93,7 @@ async def search(pair: ShippedPair, problems: Sequence[Problem], directory: Path
 
 
 def found(pair: ShippedPair, rows: Sequence[Row], problems: Sequence[Problem]) -> Found:
-    """Return the confidences by the map that ships; a search without an answer has confidence 0."""
+    """Return the confidences by the map that ships; a search that concludes nothing has confidence 0."""
     shipped, texts = load_map(pair.confidence), {problem.id: problem.text for problem in problems}
     confidence = [0.0 if row.evidence is None else shipped(texts[row.problem], row.evidence) for row in rows]
     return np.array(confidence), np.array([row.share for row in rows]), np.array([row.correct for row in rows], np.float64)

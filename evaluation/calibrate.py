@@ -71,12 +71,12 @@ def calibrate(rows: Sequence[Row], recipe: str) -> Fitted:
 
 
 def answered(rows: Sequence[Row]) -> list[Row]:
-    """The rows with an answer, apart from those whose steps were scored by exact labels.
+    """The rows that conclude something, apart from those whose steps were scored by exact labels.
 
     Raises:
         InvalidRequest: a row with an answer has no evidence.
     """
-    used = [row for row in rows if row.answer is not None and row.method != EXACT_LABELS]
+    used = [row for row in rows if (row.answer is not None or row.evidence is not None) and row.method != EXACT_LABELS]
     if any(row.evidence is None for row in used):
         message = "The run was made by a version that did not record what a confidence is computed from"
         raise InvalidRequest(f"{message}: repeat it with another --out.", param="run")

@@ -1,9 +1,10 @@
 """What speaks for and against an answer at the end of a search."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from epf.search.confidence.grounding import Grounding, grounding
+from epf.search.answers.conclusion import NOT_ENOUGH, conclusion
+from epf.search.confidence.grounding import grounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ def evidence_of(problem: str, solutions: Sequence[Solution], chosen: int) -> Evi
     supporters = [solution for solution in solutions if solution.answer == chosen]
     rivals = [solution for solution in solutions if solution.answer not in (None, chosen)]
     best = max(supporters, key=lambda solution: (_number(solution.score), _number(solution.log_prob)))
-    found: Grounding = grounding(problem, best.text)
+    found = grounding(problem, best.text)
+    if conclusion(best.text) == NOT_ENOUGH:
+        found = replace(found, n_unused=0)  # a solution that finds too few numbers has nothing to use them for
     return Evidence(
         n_solutions=len(solutions),
         n_answered=len(supporters) + len(rivals),

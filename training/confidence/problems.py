@@ -17,8 +17,10 @@ from epf.engines.onnx.pairs import PLAIN, STORIES
 from epf.problem_sets.problem import Problem
 from epf.problem_sets.registry import load_problems
 from epf.problem_sets.synthetic.problems import problems
+from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.training.plain.gsm8k.rows import for_development, templates
 from epf.training.plain.json_lines import read_rows
+from epf.training.plain.kinds.draw import draw_held_out
 from epf.training.plain.mixture import MAX_CHARACTERS, MAX_LINES, Mixture
 
 SEED = 31_000_001
@@ -65,16 +67,17 @@ def of_stories(gsm8k: Path) -> Problems:
 
 
 def of_plain(gsm8k: Path) -> Problems:
-    """Return problems of the training mixture and plain questions of its kinds; outside of them, other ones.
+    """Return problems of the training mixture and in new wordings of its kinds; outside of them, other ones.
 
-    Those are plain questions of kinds that the mixture does not have, and wordings of GSM8K that are held out. Plain questions
-    have the author of the mixture's forms, so they say nothing about other people's wordings. ``gsm8k`` is the file of
-    openai/grade-school-math.
+    The new wordings are forms that neither model was trained on, and plain questions. Other ones are plain questions of kinds
+    that the mixture does not have, and wordings of GSM8K that are held out. Some problems cannot be answered. ``gsm8k`` is the
+    file of openai/grade-school-math.
     """
     mixture = Mixture(list(templates(gsm8k)))
     rng = np.random.default_rng(SEED)
-    drawn = (mixture.draw(rng, MAX_LINES) for _ in range(N_INSIDE))
-    inside = [Problem(f"plain-{number}", p.text, p.answer) for number, p in enumerate(drawn, start=1) if p.answer is not None]
+    drawn = [mixture.draw(rng, MAX_LINES) for _ in range(N_INSIDE // 2)]
+    drawn += [draw_held_out(rng, "confidence") for _ in range(N_INSIDE)]
+    inside = [Problem(f"plain-{number}", p.text, p.answer or NOT_ENOUGH) for number, p in enumerate(drawn, start=1)]
     held_out = [problem for problem in for_development(gsm8k) if len(problem.text) <= MAX_CHARACTERS]
     outside = [Problem(f"gsm8k-{n}", p.text, p.answer) for n, p in enumerate(held_out, start=1) if p.answer is not None]
     for row in read_rows(PLAIN_QUESTIONS):

@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _new_wordings(gsm8k: Path | None, max_lines: int, rng: np.random.Generator) -> list[PlainProblem]:
-    """Return problems on which the generator is not trained: short ones of GSM8K, and draws of the held-out forms."""
+    """Return problems on which the generator is not trained: short ones of GSM8K, and draws of the forms held out for it."""
     unseen = Unseen()
 
     def fits(problem: PlainProblem) -> bool:
@@ -77,7 +77,7 @@ def _new_wordings(gsm8k: Path | None, max_lines: int, rng: np.random.Generator) 
 
     return [
         *filter(fits, without_template(gsm8k)),
-        *islice(filter(fits, (draw_held_out(rng) for _ in count())), _HELD_OUT_PROBLEMS),
+        *islice(filter(fits, (draw_held_out(rng, "reward model") for _ in count())), _HELD_OUT_PROBLEMS),
     ]
 
 

@@ -1,11 +1,12 @@
 """Synthetic kinds: every form works out, every line is right, and the same seed draws the same problems."""
 
 import re
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from epf.training.plain.kinds.draw import COMPOSED, SHARES, draw_kind, forms_of
+from epf.training.plain.kinds.draw import COMPOSED, SHARES, Part, draw_held_out, draw_kind, forms_of
 from epf.training.plain.kinds.form import Form, realise
 from tests.training.plain.lines import check_lines, numbers_of
 
@@ -13,7 +14,7 @@ IN_WORDS = re.compile("two|three|four|five|six|seven|eight|nine|ten|eleven|twelv
 
 
 def forms() -> list[Form]:
-    return [form for kind in SHARES if kind not in COMPOSED for form in forms_of(kind)]
+    return [form for kind in SHARES if kind not in COMPOSED for part in get_args(Part) for form in forms_of(kind, part)]
 
 
 def test_the_shares_add_up() -> None:
@@ -47,6 +48,16 @@ def test_the_first_line_uses_numbers_of_the_text(kind: str) -> None:
         if drawn.lines and " * " not in drawn.lines[0] and not IN_WORDS.search(drawn.text.lower()):
             used = numbers_of(drawn.lines[0].split(" = ")[0])
             assert used & numbers_of(drawn.text), (drawn.text, drawn.lines)
+
+
+def test_forms_that_are_held_out_are_not_among_those_of_the_generator() -> None:
+    texts = [{form.text for kind in SHARES if kind not in COMPOSED for form in forms_of(kind, part)} for part in get_args(Part)]
+    known, judged, measured = texts
+    assert len(known | judged | measured) == len(known) + len(judged) + len(measured)
+    assert 8 < len(known) / len(judged) < 20
+    assert 8 < len(known) / len(measured) < 20
+    rng = np.random.default_rng(3)
+    assert len({draw_held_out(rng, "confidence").text for _ in range(40)}) > 35
 
 
 def test_the_same_seed_draws_the_same_problems() -> None:

@@ -1,13 +1,14 @@
 """Draws problems of the synthetic kinds. The forms of a kind lie in ``forms/KIND.tsv``: text, numbers and lines of each.
 
-One form in :data:`HELD_OUT_EVERY` is held out of the generator's training: what the generator makes of a form that it does not
-know is what the reward model has to learn, and what development looks at.
+Of all kinds but arithmetic, one form in ten is held out of the generator's training: what the generator makes of forms that it does not know is what the
+reward model has to learn, from half of them. The other half is for the confidence and for development.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
@@ -43,29 +44,19 @@ SHARES: Mapping[str, float] = MappingProxyType(
 _NAMES, _CUMULATIVE = tuple(SHARES), np.cumsum(list(SHARES.values()))
 _FORMS = Path(__file__).parent / "forms"
 _MAX_TRIES = 1000
-HELD_OUT_EVERY = 10
+_PARTS = {9: "reward model", 19: "confidence"}
+"""Who learns from a form of words, by its index modulo 20; from all others the generator does."""
+_ARITHMETIC = "arithmetic"
+Part = Literal["generator", "reward model", "confidence"]
 
 
 @cache
-def forms_of(kind: str) -> tuple[Form, ...]:
-    """Return the forms of a kind on which the generator is trained."""
-    return tuple(form for i, form in enumerate(_all_forms(kind)) if not _is_held_out(i))
-
-
-@cache
-def held_out_forms() -> tuple[Form, ...]:
-    """Return the forms of all kinds on which the generator is not trained."""
-    kinds = (kind for kind in SHARES if kind not in COMPOSED)
-    return tuple(form for kind in kinds for i, form in enumerate(_all_forms(kind)) if _is_held_out(i))
-
-
-def _all_forms(kind: str) -> tuple[Form, ...]:
-    rows = (line.split("\t") for line in (_FORMS / f"{kind}.tsv").read_text(encoding="utf-8").splitlines())
+def forms_of(kind: str, part: Part = "generator") -> tuple[Form, ...]:
+    """Return the forms of a kind from which ``part`` learns."""
+    lines = (_FORMS / f"{kind}.tsv").read_text(encoding="utf-8").splitlines()
+    parts = ("generator" if kind == _ARITHMETIC else _PARTS.get(i % 20, "generator") for i in range(len(lines)))
+    rows = (line.split("\t") for line, of_line in zip(lines, parts, strict=True) if of_line == part)
     return tuple(Form(row[0], row[1], row[2] if len(row) == 3 else "") for row in rows)
-
-
-def _is_held_out(index: int) -> bool:
-    return index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
 
 
 def draw_kind(rng: np.random.Generator, kind: str | None = None) -> PlainProblem:
@@ -78,13 +69,14 @@ def draw_kind(rng: np.random.Generator, kind: str | None = None) -> PlainProblem
     return _tried(rng, COMPOSED[chosen] if chosen in COMPOSED else partial(_one_of, forms_of(chosen)), chosen)
 
 
-def draw_held_out(rng: np.random.Generator) -> PlainProblem:
-    """Draw a problem of a form on which the generator is not trained.
+def draw_held_out(rng: np.random.Generator, part: Part) -> PlainProblem:
+    """Draw a problem of a form that only ``part`` learns from.
 
     Raises:
         RuntimeError: the numbers of these forms never work out.
     """
-    return _tried(rng, partial(_one_of, held_out_forms()), "held out")
+    forms = [form for kind in SHARES if kind not in COMPOSED for form in forms_of(kind, part)]
+    return _tried(rng, partial(_one_of, forms), f"held out for the {part}")
 
 
 def _one_of(forms: Sequence[Form], rng: np.random.Generator) -> PlainProblem:
