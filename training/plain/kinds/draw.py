@@ -1,7 +1,7 @@
 """Draws problems of the synthetic kinds. The forms of a kind lie in ``forms/KIND.tsv``: text, numbers and lines of each.
 
-Of all kinds but arithmetic, one form in ten is held out of the generator's training. What the generator makes of forms that it
-does not know is what the reward model has to learn, from half of them; the other half is for the confidence and for development.
+Of all kinds but arithmetic, one form in ten is held out of the generator's training. What the generator makes of forms that are
+new to it is what the reward model has to learn, from half of them; the other half is for the confidence and for development.
 """
 
 from collections.abc import Callable, Mapping, Sequence
