@@ -24,18 +24,18 @@ COMPOSED: Mapping[str, Callable[[np.random.Generator], PlainProblem]] = MappingP
 """Kinds that are put together from clauses, the first of them by the grammar in ``grammar/``; the others have forms."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "composed": 0.2,
+        "composed": 0.14,
         "events": 0.02,
         "scenes": 0.02,
         "stories": 0.07,
         "comparisons": 0.07,
         "groups": 0.07,
-        "money": 0.06,
+        "money": 0.05,
         "times": 0.05,
         "percent": 0.03,
-        "unneeded": 0.05,
-        "chains": 0.04,
-        "workbook": 0.22,
+        "unneeded": 0.04,
+        "chains": 0.15,
+        "workbook": 0.19,
         "arithmetic": 0.06,
         "typed": 0.02,
         "unanswerable": 0.02,
