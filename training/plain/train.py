@@ -141,6 +141,7 @@ def train(tokenizer: Tokenizer, mixture: Mixture, folder: Path, recipe: Recipe, 
                 f"step {trainer.step}/{recipe.steps}  loss {entry['loss']:.4f}  {entry['tokens_per_s']:,.0f} tokens/s",
                 flush=True,
             )
-        if time.perf_counter() - saved > SAVE_EVERY_S or trainer.step == recipe.steps:
+        if time.perf_counter() - saved > SAVE_EVERY_S:
             trainer.save()
             saved = time.perf_counter()
+    trainer.save()

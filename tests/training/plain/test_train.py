@@ -75,3 +75,6 @@ def test_a_run_starts_from_a_generator_that_another_one_published(
     for name, values in load_file(average / "model.safetensors").items():
         wide = values.float()
         torch.testing.assert_close(trainer.average[name], wide, rtol=0, atol=float(wide.abs().max()) / 127, msg=name)
+    train(tokenizer, mixture, tmp_path / "second", RECIPE, start)
+    for name, values in load_file(tmp_path / "second" / AVERAGED / "model.safetensors").items():
+        torch.testing.assert_close(values.float(), trainer.average[name], rtol=1e-3, atol=1e-4, msg=name)
