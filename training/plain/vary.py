@@ -18,6 +18,8 @@ _AMBIGUOUS = frozenset(
 """Words that often mean something else or belong to a phrase: an orange shirt, a pot pie, a bus ticket."""
 _NO_NAMES = frozenset(("Will", "June", "Georgia", "Milan"))
 """Names that are often no names in these texts."""
+_OF_ANIMALS = re.compile(r"\b(legs?|wings?|paws?|hooves|horns?|fins?|arms|tentacles|eyes|ears|feathers)\b", re.IGNORECASE)
+"""Words that ask for knowledge of an animal: where they occur, no thing becomes another."""
 _GROUPS = (
     (words.THINGS, ("toy", "collectable", "school", "craft")),
     ((), ("fruit",)),
@@ -54,7 +56,7 @@ def _invented(rng: np.random.Generator) -> tuple[str, str]:
 
 def vary(rng: np.random.Generator, text: str) -> str:
     """Return the text with other names, and with other things of the same kinds."""
-    change_things = rng.random() < _THING_SHARE
+    change_things = rng.random() < _THING_SHARE and not _OF_ANIMALS.search(text)
     found = {word for _, word in _KNOWN.findall(text)}
     other: dict[str, str] = {}
     for name in sorted(found & _LIKE.keys()):

@@ -29,3 +29,10 @@ def test_some_things_are_invented_and_words_that_are_not_things_stay() -> None:
     invented = [match[1] for match in things if match and match[1] not in KNOWN]
     assert 10 < len(invented) < 40
     assert len(set(invented)) > 0.9 * len(invented)
+
+
+def test_animals_stay_where_their_legs_are_counted() -> None:
+    rng = np.random.default_rng(1)
+    changed = {vary(rng, "Tom has 3 rabbits and 2 parrots. How many legs do they have?") for _ in range(50)}
+    assert len(changed) > 10
+    assert all(text.endswith("has 3 rabbits and 2 parrots. How many legs do they have?") for text in changed)
