@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from epf.core.generator import Step, TopTokens
-from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.search.confidence.evidence import Evidence
 
 StopReason = Literal["finished", "max_steps", "max_tokens", "deadline", "budget", "context", "model_failed"]
@@ -180,4 +179,5 @@ class SearchResult:
     @property
     def conclusion(self) -> str | None:
         """The answer, or ``not enough information`` where that won the vote; None if no solution concludes anything."""
-        return NOT_ENOUGH if any(w.code == "not_enough_information" for w in self.warnings) else self.answer
+        lacking = any(warning.code == "not_enough_information" for warning in self.warnings)
+        return self.particles[self.shown].answer if lacking else self.answer

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from epf.search.answers.conclusion import NOT_ENOUGH, conclusion
 from epf.search.confidence.grounding import grounding
 
 
@@ -17,6 +16,7 @@ class Solution:
         score: the reward model's newest score, in [0, 1]; None if it was not scored.
         log_prob: mean log probability of its tokens under the generator, in nats; None if the engine reports none.
         n_steps: number of steps.
+        lacks_information: whether it concludes that the problem does not give enough information.
     """
 
     answer: int | None
@@ -24,6 +24,7 @@ class Solution:
     score: float | None
     log_prob: float | None
     n_steps: int
+    lacks_information: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def evidence_of(problem: str, solutions: Sequence[Solution], chosen: int) -> Evi
     rivals = [solution for solution in solutions if solution.answer not in (None, chosen)]
     best = max(supporters, key=lambda solution: (_number(solution.score), _number(solution.log_prob)))
     found = grounding(problem, best.text)
-    if conclusion(best.text) == NOT_ENOUGH:
-        found = replace(found, n_unused=0)  # a solution that finds too few numbers has nothing to use them for
+    if best.lacks_information:
+        found = replace(found, n_unused=0)  # there is nothing to use the numbers for
     return Evidence(
         n_solutions=len(solutions),
         n_answered=len(supporters) + len(rivals),

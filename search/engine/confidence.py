@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.search.confidence.evidence import Evidence, Solution, evidence_of
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.confidence.unfitted import unfitted
@@ -45,5 +46,6 @@ def evidence_for(
             score=trajectory.scores[-1] if trajectory.scores else None,
             log_prob=math.fsum(log_probs) / len(log_probs) if log_probs else None,
             n_steps=len(trajectory.steps),
+            lacks_information=answer == NOT_ENOUGH,
         )
     return evidence_of(run.problem, tuple(found.values()), chosen)

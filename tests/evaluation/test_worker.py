@@ -8,6 +8,7 @@ import pytest
 
 from epf.core.errors import GeneratorError
 from epf.core.generator import Sampling, Step
+from epf.evaluation.calibrate import answered
 from epf.evaluation.plan import Key, Plan, Task, make_plan, read_contenders
 from epf.evaluation.rows import Row
 from epf.evaluation.schedule import FAILURES_IN_A_ROW, run_tasks
@@ -76,10 +77,13 @@ def test_a_search_that_finds_the_information_insufficient_is_right_where_that_is
         async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
             return Step((1,), "There is not enough information.", "eos", (-0.1,))
 
-    problem = read_problem({"id": "1", "problem": "a?", "answer": gold}, where="Row 1")
+    problem = read_problem({"id": "1", "problem": "Ann has 4 or 3 more?", "answer": gold}, where="Row 1")
     (row,) = scripted_rows(plan([problem], "epf", (2,)), Unable())
     assert (row.answer, row.correct, row.error) == (None, correct, None)
     assert all(solution.right == correct for solution in row.traced)
+    assert row.evidence is not None
+    assert (row.evidence.n_given, row.evidence.n_unused) == (2, 0)
+    assert answered([row]) == [row]
 
 
 def test_every_method_counts_its_own_tokens_of_shared_draws() -> None:
