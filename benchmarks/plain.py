@@ -4,6 +4,7 @@
 
 The sets are the battery of plain questions, by kind, SVAMP, and GSM8K's test problems of at most 160 characters. A question of
 the battery that cannot be answered is solved by no answer. Without a reward model, methods that need one are left out.
+The set ``held_out`` is for development: problems of forms that the pair ``plain`` is not trained on, by lines of the solution.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchOptions, asolve
 from epf.search.answers.checker import AnswerChecker
 from epf.training.plain.json_lines import read_rows
+from epf.training.plain.kinds.draw import draw_held_out
 
 WITHOUT_PRM: Mapping[str, SearchOptions] = {
     "one sample": SearchOptions(method="sample", n_particles=1),
@@ -38,8 +40,11 @@ WITH_PRM: Mapping[str, SearchOptions] = {
 }
 ARITHMETIC = ("arithmetic", "equation")
 SIMPLE = "one and two events"
+SETS = ("battery", "svamp", "gsm8k_short")
 SHORT = 160
 N_PARALLEL = 8
+N_HELD_OUT = 300
+_LINES = ("no line", "one line", "two lines", "more lines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,11 @@ class Question:
 
 
 def questions(name: str) -> list[Question]:
-    """Return the questions of ``battery``, ``svamp`` or ``gsm8k_short``."""
+    """Return the questions of ``battery``, ``svamp``, ``gsm8k_short`` or ``held_out``."""
+    if name == "held_out":
+        rng = np.random.default_rng(N_HELD_OUT)
+        drawn = [draw_held_out(rng, "confidence") for _ in range(N_HELD_OUT)]
+        return [Question(_LINES[min(len(p.lines), len(_LINES) - 1)], p.text, p.answer) for p in drawn]
     if name == "battery":
         return [Question(row["kind"], row["problem"], row["answer"]) for row in read_rows(DATA / "plain_questions.jsonl")]
     problems = load_problems("gsm8k" if name == "gsm8k_short" else name)
@@ -109,7 +118,7 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
     generator = EmbeddedGenerator(embedded_directory(args.generator, "generator"))
     reward_model = EmbeddedRewardModel(embedded_directory(args.reward_model, "reward_model")) if args.reward_model else None
     result = {}
-    for name in args.set or ("battery", "svamp", "gsm8k_short"):
+    for name in args.set or SETS:
         asked = questions(name)[: args.limit]
         result[name] = summary(asked, await measure(asked, generator, reward_model))
     await generator.aclose()
@@ -135,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--generator", help="pair or model directory, searched without a reward model unless one is named")
     parser.add_argument("--reward-model", help="pair or model directory")
-    parser.add_argument("--set", action="append", choices=("battery", "svamp", "gsm8k_short"), help="default: all")
+    parser.add_argument("--set", action="append", choices=(*SETS, "held_out"), help=f"default: {', '.join(SETS)}")
     parser.add_argument("--limit", type=int, help="maximum number of questions of each set")
     parser.add_argument("--out", type=Path, default=RESULTS / "plain.json")
     args = parser.parse_args()
