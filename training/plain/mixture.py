@@ -60,21 +60,18 @@ class Mixture:
 
     def _any(self, rng: np.random.Generator, max_lines: int) -> PlainProblem | None:
         kind = rng.random()
-        if kind < GSM8K + MISSING:
-            index = int(np.searchsorted(self._cumulative, rng.random()))
-            template = self._templates[min(index, len(self._templates) - 1)]
-            if kind >= GSM8K:
-                drawn = without_a_number(rng, template)
-            elif len(template.program) > max_lines:
-                return None
-            else:
-                drawn = redraw_or_none(rng, template)
-            return None if drawn is None else replace(drawn, text=vary(rng, drawn.text))
-        if kind < GSM8K + MISSING + KINDS:
-            drawn = draw_kind(rng)
-            return replace(drawn, text=vary(rng, drawn.text))
-        story = story_problem(rng, int(rng.integers(1, min(max_lines, _MAX_STORY_STEPS) + 1)), "train")
-        return PlainProblem(story.text, story.lines, str(story.answer))
+        if kind >= GSM8K + MISSING + KINDS:
+            story = story_problem(rng, int(rng.integers(1, min(max_lines, _MAX_STORY_STEPS) + 1)), "train")
+            return PlainProblem(story.text, story.lines, str(story.answer))
+        drawn = draw_kind(rng) if kind >= GSM8K + MISSING else self._of_gsm8k(rng, max_lines, is_missing=kind >= GSM8K)
+        return None if drawn is None else replace(drawn, text=vary(rng, drawn.text))
+
+    def _of_gsm8k(self, rng: np.random.Generator, max_lines: int, *, is_missing: bool) -> PlainProblem | None:
+        index = int(np.searchsorted(self._cumulative, rng.random()))
+        template = self._templates[min(index, len(self._templates) - 1)]
+        if is_missing:
+            return without_a_number(rng, template)
+        return None if len(template.program) > max_lines else redraw_or_none(rng, template)
 
 
 def redraw_or_none(rng: np.random.Generator, template: Template) -> PlainProblem | None:
