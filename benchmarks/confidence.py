@@ -67,9 +67,8 @@ def own(pair: ShippedPair, limit: int) -> dict[str, list[Problem]]:
     """Return problems of kinds that the pair knows, by the name of their set."""
     if pair == STORIES:
         return {"synthetic": load_problems("synthetic", limit)}
-    rows = list(read_rows(DATA / "plain_questions.jsonl"))
-    gold = [NOT_ENOUGH if row["answer"] is None else row["answer"] for row in rows]
-    return {"battery": [Problem(row["id"], row["problem"], answer) for row, answer in zip(rows, gold, strict=True)]}
+    rows = read_rows(DATA / "plain_questions.jsonl")
+    return {"battery": [Problem(row["id"], row["problem"], row["answer"] or NOT_ENOUGH) for row in rows]}
 
 
 def sets(pair: ShippedPair, limit: int) -> Mapping[str, list[Problem]]:

@@ -6,6 +6,7 @@ same sentence are the same sentence.
 """
 
 import re
+from functools import cache
 
 from epf.problem_sets.registry import DATA, load_problems
 from epf.problem_sets.synthetic import words
@@ -25,13 +26,18 @@ def runs(text: str) -> set[tuple[str, ...]]:
     return {tuple(found[i : i + RUN]) for i in range(len(found) - RUN + 1)}
 
 
+@cache
+def _measured_runs() -> frozenset[tuple[str, ...]]:
+    texts = [row["problem"] for row in read_rows(BATTERY)]
+    texts += [problem.text for name in TEST_SETS for problem in load_problems(name)]
+    return frozenset(run for text in texts for run in runs(text))
+
+
 class Unseen:
     """Knows the runs of words of the battery and of both test sets."""
 
     def __init__(self) -> None:
-        texts = [row["problem"] for row in read_rows(BATTERY)]
-        texts += [problem.text for name in TEST_SETS for problem in load_problems(name)]
-        self._runs = {run for text in texts for run in runs(text)}
+        self._runs = _measured_runs()
 
     def __call__(self, text: str) -> bool:
         """Whether a text has no run of words in common with them."""
