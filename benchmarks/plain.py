@@ -2,8 +2,8 @@
 
     python -m benchmarks.plain [--generator DIRECTORY [--reward-model DIRECTORY]] [--set NAME] [--limit N]
 
-The sets are the battery of plain questions, by kind, SVAMP, and GSM8K's test problems of at most 160 characters. A question of
-the battery that cannot be answered is solved by no answer. Without a reward model, methods that need one are left out.
+The sets are the battery of plain questions, by kind, SVAMP, and GSM8K's test problems of at most 160 characters. A question that
+cannot be answered is solved by that conclusion. Without a reward model, methods that need one are left out.
 The set ``held_out`` is for development: problems of forms that the pair ``plain`` is not trained on, by lines of the solution.
 """
 
@@ -22,11 +22,13 @@ from epf.core.reward_model import RewardModel
 from epf.engines.onnx.pairs import DEFAULT_PAIR, embedded_directory
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel
 from epf.evaluation.report.statistics import accuracy
+from epf.evaluation.right import is_right
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.registry import DATA, load_problems
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.search import SearchOptions, asolve
 from epf.search.answers.checker import AnswerChecker
+from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.training.plain.json_lines import read_rows
 from epf.training.plain.kinds.draw import draw_held_out
 
@@ -49,11 +51,11 @@ _LINES = ("no line", "one line", "two lines", "more lines")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A problem with its answer; ``None`` if it cannot be answered."""
+    """A problem with its gold answer."""
 
     kind: str
     text: str
-    answer: str | None
+    answer: str
 
 
 def questions(name: str) -> list[Question]:
@@ -61,9 +63,10 @@ def questions(name: str) -> list[Question]:
     if name == "held_out":
         rng = np.random.default_rng(N_HELD_OUT)
         drawn = [draw_held_out(rng, "confidence") for _ in range(N_HELD_OUT)]
-        return [Question(_LINES[min(len(p.lines), len(_LINES) - 1)], p.text, p.answer) for p in drawn]
+        return [Question(_LINES[min(len(p.lines), len(_LINES) - 1)], p.text, p.answer or NOT_ENOUGH) for p in drawn]
     if name == "battery":
-        return [Question(row["kind"], row["problem"], row["answer"]) for row in read_rows(DATA / "plain_questions.jsonl")]
+        rows = read_rows(DATA / "plain_questions.jsonl")
+        return [Question(row["kind"], row["problem"], row["answer"] or NOT_ENOUGH) for row in rows]
     problems = load_problems("gsm8k" if name == "gsm8k_short" else name)
     return [Question(name, p.text, p.gold) for p in problems if name != "gsm8k_short" or len(p.text) <= SHORT]
 
@@ -77,9 +80,7 @@ async def measure(asked: Sequence[Question], generator: Generator, reward_model:
         async with slots:
             chosen = SearchOptions(**options.chosen(), seed=seed)
             result = await asolve(question.text, options=chosen, generator=shared, reward_model=scores, checker=checker)
-        if question.answer is None or result.answer is None:
-            return question.answer is result.answer
-        return await checker.equal(question.answer, result.answer)
+        return await is_right(checker, result.conclusion, question.answer)
 
     methods = WITHOUT_PRM if reward_model is None else {**WITHOUT_PRM, **WITH_PRM}
     try:

@@ -47,7 +47,7 @@ def auc(counted: np.ndarray) -> dict[str, float]:
 
 async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel, name: str, n: int) -> dict[str, float]:
     """Return the figures of one set."""
-    asked = [PlainProblem(q.text, (), show(float(q.answer.replace(",", "")))) for q in questions(name) if q.answer is not None]
+    asked = [PlainProblem(q.text, (), show(float(q.answer.replace(",", "")))) for q in questions(name)]
     sampled = await sample_many(generator, [SyntheticProblem(p.text, (), 0) for p in asked], n, seed=21)
     kept = [(p, group) for p, group in zip(asked, sampled, strict=True) if len(right_solutions(p, group)) > 1]
     solutions, labels = [group for _, group in kept], [labels_of(*row) for row in kept]

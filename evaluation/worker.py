@@ -10,10 +10,10 @@ from epf.core.reward_model import RewardModel
 from epf.evaluation.exact_labels import ExactLabels
 from epf.evaluation.memo import MemoGenerator, MemoRewardModel, WaitingGenerator
 from epf.evaluation.plan import Task
+from epf.evaluation.right import is_right
 from epf.evaluation.rows import Failure, ModelNames, Row, failed_row, row_of
 from epf.search import runner
 from epf.search.answers.checker import AnswerChecker
-from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.search.confidence.fitted import ConfidenceMap
 from epf.search.events import Event, StepTaken
 
@@ -97,10 +97,9 @@ class Worker:
                 confidence=None if task.exact else self._models.confidence,
                 emit=count,
             )
-            right = [
-                particle.finished and await self._is_right(particle.answer, task.problem.gold) for particle in result.particles
-            ]
-            correct = await self._is_right(result.conclusion, task.problem.gold)
+            checker, gold = self._models.checker, task.problem.gold
+            right = [particle.finished and await is_right(checker, particle.answer, gold) for particle in result.particles]
+            correct = await is_right(checker, result.conclusion, gold)
         except SearchServiceError as error:
             if isinstance(error, InvalidRequest) and not isinstance(error, ContextTooLong):
                 raise
@@ -111,8 +110,3 @@ class Worker:
             message = f"{type(error).__name__}: {error}"
             return failed_row(task, Failure(SearchServiceError.code, message, retryable=True), n_generated)
         return row_of(task, result, correct=correct, right=tuple(right), models=None if task.exact else self.models)
-
-    async def _is_right(self, answer: str | None, gold: str) -> bool:
-        if NOT_ENOUGH in (answer, gold):
-            return answer == gold
-        return answer is not None and await self._models.checker.equal(gold, answer)

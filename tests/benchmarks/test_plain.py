@@ -7,18 +7,19 @@ import pytest
 from benchmarks.plain import Question, measure, questions, summary
 from epf.engines.onnx.pairs import STORIES
 from epf.generators.embedded import EmbeddedGenerator
+from epf.search.answers.conclusion import NOT_ENOUGH
 
 ASKED = [
     Question("one_event", "There are 45 birds on a wire. 17 fly away. How many are left?", "28"),
     Question("arithmetic", "What is 2 + 3?", "5"),
-    Question("unanswerable", "How many are left?", None),
+    Question("unanswerable", "How many are left?", NOT_ENOUGH),
 ]
 
 
 def test_the_sets_have_their_questions() -> None:
     battery, short = questions("battery"), questions("gsm8k_short")
     assert len(battery) == 150
-    assert sum(question.answer is None for question in battery) == 5
+    assert sum(question.answer == NOT_ENOUGH for question in battery) == 5
     assert 50 < len(short) < 400
     assert max(len(question.text) for question in short) <= 160
 
