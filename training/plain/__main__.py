@@ -28,7 +28,7 @@ from epf.training.reward_model.train import train_on
 from epf.training.tokenizer import save_tokenizer, train_tokenizer
 
 _TOKENIZER_PROBLEMS = 30_000
-_SAMPLED_PROBLEMS, _HELD_OUT_PROBLEMS, _SAMPLES = 4_800, 2_000, 6
+_SAMPLED_PROBLEMS, _HELD_OUT_PROBLEMS, _SAMPLES = 3_200, 4_000, 6
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Draws problems of the synthetic kinds. The forms of a kind lie in ``forms/KIND.tsv``: text, numbers and lines of each.
 
-Of all kinds but arithmetic, one form in ten is held out of the generator's training. What the generator makes of forms that are
-new to it is what the reward model has to learn, from half of them; the other half is for the confidence and for development.
+Of all kinds but arithmetic, one form in ten is held out of the generator's training, and ``forms/voices.tsv``, written by other
+voices, is as a whole. What the generator makes of forms that are new to it is what the reward model has to learn, from half of
+the former and four in five of the latter; the others are for the confidence and for development.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,19 +45,26 @@ SHARES: Mapping[str, float] = MappingProxyType(
 _NAMES, _CUMULATIVE = tuple(SHARES), np.cumsum(list(SHARES.values()))
 _FORMS = Path(__file__).parent / "forms"
 _MAX_TRIES = 1000
-_PARTS = {9: "reward model", 19: "confidence"}
-"""Who learns from a form of words, by its index modulo 20; from all others the generator does."""
-_ARITHMETIC = "arithmetic"
 Part = Literal["generator", "reward model", "confidence"]
+_PARTS: Mapping[int, Part] = MappingProxyType({9: "reward model", 19: "confidence"})
+"""Who learns from a form of words, by its index modulo 20; from all others the generator does."""
+_ARITHMETIC, _VOICES = "arithmetic", "voices"
+WITH_FORMS = tuple(kind for kind in (*SHARES, _VOICES) if kind not in COMPOSED)
+"""All kinds that have forms, also the one from which the generator does not learn."""
 
 
 @cache
 def forms_of(kind: str, part: Part = "generator") -> tuple[Form, ...]:
     """Return the forms of a kind from which ``part`` learns."""
     lines = (_FORMS / f"{kind}.tsv").read_text(encoding="utf-8").splitlines()
-    parts = ("generator" if kind == _ARITHMETIC else _PARTS.get(i % 20, "generator") for i in range(len(lines)))
-    rows = (line.split("\t") for line, of_line in zip(lines, parts, strict=True) if of_line == part)
+    rows = (line.split("\t") for i, line in enumerate(lines) if _part_of(kind, i) == part)
     return tuple(Form(row[0], row[1], row[2] if len(row) == 3 else "") for row in rows)
+
+
+def _part_of(kind: str, index: int) -> Part:
+    if kind == _VOICES:
+        return "confidence" if index % 5 == 4 else "reward model"
+    return "generator" if kind == _ARITHMETIC else _PARTS.get(index % 20, "generator")
 
 
 def draw_kind(rng: np.random.Generator, kind: str | None = None) -> PlainProblem:
@@ -75,7 +83,7 @@ def draw_held_out(rng: np.random.Generator, part: Part) -> PlainProblem:
     Raises:
         RuntimeError: the numbers of these forms never work out.
     """
-    forms = [form for kind in SHARES if kind not in COMPOSED for form in forms_of(kind, part)]
+    forms = [form for kind in WITH_FORMS for form in forms_of(kind, part)]
     return _tried(rng, partial(_one_of, forms), f"held out for the {part}")
 
 
