@@ -41,8 +41,8 @@ def _budgets(text: str) -> tuple[int, ...]:
 @click.option(
     "--dataset",
     metavar="SET",
-    help="Problems with answers: synthetic, gsm8k, svamp, math500, aime24, hf:NAME[:CONFIG][@SPLIT], or a file .jsonl, .json, "
-    ".csv, .tsv or .parquet, also with .gz.",
+    help="Problems with answers: synthetic, forks, gsm8k, svamp, math500, aime24, hf:NAME[:CONFIG][@SPLIT], or a file "
+    ".jsonl, .json, .csv, .tsv or .parquet, also with .gz.",
 )
 @click.option(
     "--columns",
@@ -100,7 +100,7 @@ def _budgets(text: str) -> tuple[int, ...]:
 @click.option(
     "--exact-labels",
     is_flag=True,
-    help="Also search with a reward model that knows which steps are right, as a ceiling; for the set synthetic.",
+    help="Also search with a reward model that knows which steps are right, as a ceiling; for the sets synthetic and forks.",
 )
 @click.option(
     "--compare",

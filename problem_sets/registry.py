@@ -11,14 +11,16 @@ from epf.core.errors import InvalidRequest
 from epf.core.extras import import_extra
 from epf.problem_sets.columns import USUAL, Columns
 from epf.problem_sets.files import ENDINGS, SourceRow, is_data_file, read_rows
+from epf.problem_sets.forks.problems import mazes
+from epf.problem_sets.forks.value import is_right_so_far as is_right_way_so_far
 from epf.problem_sets.problem import Problem, read_problem, with_ids
 from epf.problem_sets.synthetic.labels import is_right_so_far
 from epf.problem_sets.synthetic.problems import problems
 
 DATA = Path(__file__).parent / "data"
 HUB_PREFIX = "hf:"
-N_SYNTHETIC = 500
-SYNTHETIC_SEED = 12_000_001
+N_GENERATED = 500
+SYNTHETIC_SEED, FORKS_SEED = 12_000_001, 14_000_001
 N_SHOWN = 10
 """Maximum number of further refused rows that a message lists."""
 
@@ -112,17 +114,29 @@ def _from_hub(dataset: HubDataset, limit: int | None, columns: Columns = USUAL) 
 
 def _synthetic(limit: int | None) -> list[Problem]:
     """Stories of 4 to 8 steps whose graphs of quantities are held out from the embedded pair's training."""
-    n = N_SYNTHETIC if limit is None else min(limit, N_SYNTHETIC)
-    found = enumerate(islice(problems(SYNTHETIC_SEED, "test", 4, 8), n), start=1)
+    found = enumerate(islice(problems(SYNTHETIC_SEED, "test", 4, 8), _n_generated(limit)), start=1)
     return [
         Problem(f"synthetic-{number}", problem.text, str(problem.answer), partial(is_right_so_far, problem))
         for number, problem in found
     ]
 
 
+def _forks(limit: int | None) -> list[Problem]:
+    """Mazes with two or three forks."""
+    found = enumerate(islice(mazes(FORKS_SEED), _n_generated(limit)), start=1)
+    return [
+        Problem(f"forks-{number}", maze.text, str(maze.answer), partial(is_right_way_so_far, maze)) for number, maze in found
+    ]
+
+
+def _n_generated(limit: int | None) -> int:
+    return N_GENERATED if limit is None else min(limit, N_GENERATED)
+
+
 PROBLEM_SETS: Mapping[str, Callable[[int | None], list[Problem]]] = MappingProxyType(
     {
         "synthetic": _synthetic,
+        "forks": _forks,
         "gsm8k": lambda limit: _from_file(DATA / "gsm8k.jsonl", limit),
         "svamp": lambda limit: _from_file(DATA / "svamp.jsonl", limit),
         "math500": lambda limit: _from_hub(HubDataset("HuggingFaceH4/MATH-500", split="test"), limit),

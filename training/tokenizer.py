@@ -1,6 +1,7 @@
-"""The tokenizer of the embedded pair: byte-level BPE trained on word problems, and the chat template.
+"""The tokenizers of the embedded pairs: byte-level BPE trained on problems, and the chat template.
 
-Every digit is one token, as are a blank line (the step separator) and each operation with its spaces.
+Every digit is one token unless a pair has its own numbers; so are a blank line (the step separator) and each operation with its
+spaces.
 """
 
 import json
@@ -38,12 +39,15 @@ def make_tokenizer(seed: int = 0, n_problems: int = 40_000) -> Tokenizer:
     return train_tokenizer(islice(problems(seed, "train"), n_problems), VOCABULARY)
 
 
-def train_tokenizer(solved: Iterable[Solved], vocabulary: int) -> Tokenizer:
-    """Train a tokenizer with ``vocabulary`` tokens on problems and their solutions."""
+def train_tokenizer(solved: Iterable[Solved], vocabulary: int, number: str = r"\d") -> Tokenizer:
+    """Train a tokenizer with ``vocabulary`` tokens on problems and their solutions.
+
+    ``number`` is the regular expression of digits that no token goes beyond.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(r"\d| ?[A-Za-z]+|\s+(?=\S)|\s+|[^\sA-Za-z\d]"), "isolated"),
+            pre_tokenizers.Split(Regex(number + r"| ?[A-Za-z]+|\s+(?=\S)|\s+|[^\sA-Za-z\d]"), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -29,7 +29,7 @@ ROLES = ("generator", "reward_model")
 NEEDED = ("dataset", "methods", "cells", "seeds", "search", "problems", *ROLES)
 """Settings of a run that its page shows."""
 
-SHIPPED = ("synthetic", "gsm8k", "svamp")
+SHIPPED = ("synthetic", "forks", "gsm8k", "svamp")
 """Data sets that are read without a network."""
 
 

@@ -1,0 +1,83 @@
+"""Trains the generator of the pair ``forks``, a Llama that walks through mazes and cannot plan."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from epf.problem_sets.forks.problems import mazes
+from epf.training.forks.walks import batches
+from epf.training.llama import llama_config
+from epf.training.loop import fit, mixed_precision
+from epf.training.reward_model.examples import Batch
+from epf.training.tokenizer import train_tokenizer
+
+VOCABULARY = 512
+CONTEXT = 512
+_TOKENIZER_MAZES = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast to train.
+
+    Attributes:
+        growth: over this many optimiser steps, the mazes grow to those of the set.
+        decay_from: from here on, the learning rate falls to zero by a cosine.
+    """
+
+    steps: int = 3_000
+    growth: int = 1_000
+    decay_from: int = 2_000
+    n_mazes: int = 24
+    n_walks: int = 6
+    learning_rate: float = 4e-3
+    warmup: int = 100
+    seed: int = 0
+    checkpoint_every: int = 250
+
+
+def make_tokenizer(seed: int) -> Tokenizer:
+    """Train the tokenizer: every room is one token."""
+    return train_tokenizer(islice(mazes(seed), _TOKENIZER_MAZES), VOCABULARY, number=r"\d\d")
+
+
+def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
+    """Return the generator's shape: 1.6 million parameters."""
+    return llama_config(tokenizer, vocabulary=VOCABULARY, context=CONTEXT, width=192, feed_forward_width=512, layers=4, heads=6)
+
+
+def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
+    """Train and return the model; checkpoints go to ``folder/step-N``, progress to ``folder/log.jsonl``.
+
+    ``first_step`` > 0 continues from that checkpoint, with fresh optimiser state and other mazes.
+    """
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    config = generator_config(tokenizer)
+    model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}") if first_step else LlamaForCausalLM(config)
+    model = model.to(device)
+    model.config._attn_implementation = "sdpa"
+    backbone = torch.compile(model.model, dynamic=True)
+
+    def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
+        labelled = batch.labels >= 0
+        with mixed_precision(device):
+            hidden = backbone(
+                batch.ids.to(device),
+                attention_mask=batch.mask.to(device),
+                position_ids=batch.positions.to(device),
+                use_cache=False,
+            ).last_hidden_state[labelled]
+            logits = model.lm_head(hidden)
+        return torch.nn.functional.cross_entropy(logits.float(), batch.labels[labelled].to(device)), batch.ids.numel()
+
+    levels: Iterator[float] = (min(1.0, step / recipe.growth) for step in count(first_step))
+    rng = np.random.default_rng([recipe.seed, first_step])
+    fit(model, batches(tokenizer, rng, levels, recipe.n_mazes, recipe.n_walks), loss_of, recipe, folder, first_step)
+    return model
