@@ -11,8 +11,8 @@ from epf.core.errors import InvalidRequest
 from epf.core.extras import import_extra
 from epf.problem_sets.columns import USUAL, Columns
 from epf.problem_sets.files import ENDINGS, SourceRow, is_data_file, read_rows
+from epf.problem_sets.forks.labels import is_right_so_far as is_right_walk_so_far
 from epf.problem_sets.forks.problems import mazes
-from epf.problem_sets.forks.value import is_right_so_far as is_right_way_so_far
 from epf.problem_sets.problem import Problem, read_problem, with_ids
 from epf.problem_sets.synthetic.labels import is_right_so_far
 from epf.problem_sets.synthetic.problems import problems
@@ -125,7 +125,7 @@ def _forks(limit: int | None) -> list[Problem]:
     """Mazes with two or three forks."""
     found = enumerate(islice(mazes(FORKS_SEED), _n_generated(limit)), start=1)
     return [
-        Problem(f"forks-{number}", maze.text, str(maze.answer), partial(is_right_way_so_far, maze)) for number, maze in found
+        Problem(f"forks-{number}", maze.text, str(maze.answer), partial(is_right_walk_so_far, maze)) for number, maze in found
     ]
 
 

@@ -15,7 +15,9 @@ from epf.problem_sets.synthetic.problems import problems
 from epf.search.answers.numbers import plain_number
 
 
-@pytest.mark.parametrize(("name", "n", "gold"), [("gsm8k", 1319, "18"), ("svamp", 1000, "145"), ("synthetic", 500, None), ("forks", 500, None)])
+@pytest.mark.parametrize(
+    ("name", "n", "gold"), [("gsm8k", 1319, "18"), ("svamp", 1000, "145"), ("synthetic", 500, None), ("forks", 500, None)]
+)
 @pytest.mark.slow
 def test_sets_that_need_no_network(name: str, n: int, gold: str | None) -> None:
     found = load_problems(name)

@@ -1,9 +1,9 @@
 """Training rows of the reward models of the pair ``forks``: walks that guess at every fork, with exact labels.
 
 A walk is right up to the fork where it leaves the way through all gates. Whether it has left it shows at the end of the
-corridor; before, a reward model can know it only by following the corridor in the text. One that is trained on fresh mazes learns
-to do so as far as it can. One that is trained on a few mazes over and over knows these by heart and is sure of itself in all others:
-the over-confident reward model.
+corridor; before, a reward model can know it only by following the corridor in the text. One that is trained on fresh mazes
+learns to do so as far as it can. One that is trained on a few mazes over and over knows these by heart and is sure of itself in
+all others: the over-confident reward model.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from itertools import count, islice
 import numpy as np
 from tokenizers import Tokenizer
 
+from epf.problem_sets.forks.labels import right_characters
 from epf.problem_sets.forks.maze import Maze
 from epf.problem_sets.forks.problems import mazes
 from epf.training.forks.walks import random_walk
@@ -20,16 +21,6 @@ from epf.training.reward_model.train import Recipe
 
 _GROUP = 16
 """Batches that are drawn together: rows of similar length share a batch."""
-
-
-def right_characters(maze: Maze, steps: tuple[str, ...]) -> list[int]:
-    """Return for each step the number of its leading characters that are right; all of them if the step is right."""
-    right, counts = True, []
-    for step, known in zip(steps, (*maze.solution, *[""] * len(steps)), strict=False):
-        common = next((i for i, (a, b) in enumerate(zip(step, known, strict=False)) if a != b), min(len(step), len(known)))
-        counts.append(common if right else 0)
-        right = right and step == known
-    return counts
 
 
 def judged_row(tokenizer: Tokenizer, rng: np.random.Generator, maze: Maze, n: int) -> Row:

@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 
+from epf.problem_sets.forks.labels import is_right_so_far, right_characters, value
 from epf.problem_sets.forks.maze import Maze, draw_maze
-from epf.problem_sets.forks.value import is_right_so_far, value
 
 SIZES = [(1, 2, 1), (2, 3, 3), (3, 2, 3), (3, 3, 2)]
 
@@ -57,6 +57,21 @@ def test_a_value_is_the_share_of_walks_that_end_right() -> None:
                 share = same.get(maze.solution, 0.0) / sum(same.values())
                 assert value(maze, steps[:n]) == pytest.approx(share)
                 assert n == 0 or is_right_so_far(maze, steps[:n]) == (share > 0)
+
+
+def test_a_walk_is_right_up_to_the_character_where_it_leaves_the_way() -> None:
+    for maze in mazes():
+        lengths = [len(step) for step in maze.solution]
+        assert right_characters(maze, maze.solution) == lengths
+        assert right_characters(maze, (*maze.solution, "10-11."))[-1] == 0
+        for steps in walks(maze):
+            counts = right_characters(maze, steps)
+            whole = [n == len(step) for n, step in zip(counts, steps, strict=True)]
+            assert whole == [is_right_so_far(maze, steps[: n + 1]) for n in range(len(steps))]
+            if steps != maze.solution:
+                left = whole.index(False)
+                assert 3 <= counts[left] <= 4, "the room after the door, of which one digit may be the same"
+                assert not any(counts[left + 1 :])
 
 
 def test_a_maze_cannot_have_more_rooms_than_names() -> None:
