@@ -22,8 +22,8 @@ class Recipe:
         decay_from: from here on, the learning rate falls to zero by a cosine.
     """
 
-    steps: int = 5_000
-    decay_from: int = 3_750
+    steps: int = 9_700
+    decay_from: int = 7_275
     warmup: int = 100
     growth: int = 1_000
     max_lines: int = MAX_LINES
