@@ -1,4 +1,8 @@
-"""Trains the generator of the pair ``forks``, a Llama that walks through mazes and cannot plan."""
+"""Trains the generator of the pair ``forks``, a Llama that walks through mazes and cannot plan.
+
+To go through a door, a model has to find the room behind the one in which it is: an induction head, which needs a layer that
+looks one token back. From random weights such a layer had not formed after 600 steps, so the first layer starts as one.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +19,13 @@ from epf.training.forks.walks import batches
 from epf.training.llama import llama_config
 from epf.training.loop import fit, mixed_precision
 from epf.training.reward_model.examples import Batch
+from epf.training.reward_model.train import look_back
 from epf.training.tokenizer import train_tokenizer
 
 VOCABULARY = 640
 CONTEXT = 512
+CONSTANT = 0.2
+"""First component of every embedding at the start, by which a layer can look back whatever the token is."""
 _TOKENIZER_MAZES = 3_000
 
 
@@ -62,8 +69,16 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
     """
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    config = generator_config(tokenizer)
-    model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}") if first_step else LlamaForCausalLM(config)
+    levels: Iterator[float] = (min(1.0, step / recipe.growth) for step in count(first_step))
+    rng = np.random.default_rng([recipe.seed, first_step])
+    stream = batches(tokenizer, rng, levels, recipe.n_mazes, recipe.n_walks)
+    if first_step:
+        model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}")
+    else:
+        model = LlamaForCausalLM(generator_config(tokenizer))
+        with torch.no_grad():
+            model.model.embed_tokens.weight[:, 0] = CONSTANT
+        look_back(model, 0, next(stream))
     model = model.to(device)
     model.config._attn_implementation = "sdpa"
     backbone = torch.compile(model.model, dynamic=True)
@@ -80,7 +95,5 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
             logits = model.lm_head(hidden)
         return torch.nn.functional.cross_entropy(logits.float(), batch.labels[labelled].to(device)), batch.ids.numel()
 
-    levels: Iterator[float] = (min(1.0, step / recipe.growth) for step in count(first_step))
-    rng = np.random.default_rng([recipe.seed, first_step])
-    fit(model, batches(tokenizer, rng, levels, recipe.n_mazes, recipe.n_walks), loss_of, recipe, folder, first_step)
+    fit(model, stream, loss_of, recipe, folder, first_step)
     return model
