@@ -2,8 +2,8 @@
 
     python -m benchmarks.plain [--generator DIRECTORY [--reward-model DIRECTORY]] [--set NAME] [--limit N]
 
-The sets are the battery of plain questions, by kind, SVAMP, and GSM8K's test problems of at most 160 characters. A question that
-cannot be answered is solved by that conclusion. Without a reward model, methods that need one are left out.
+The sets are the battery of plain questions, by kind, SVAMP, and GSM8K's test problems of at most 160 characters. A question
+that cannot be answered is solved by that conclusion. Without a reward model, methods that need one are left out.
 The set ``held_out`` is for development: problems of forms that the pair ``plain`` is not trained on, by lines of the solution.
 """
 

@@ -21,6 +21,7 @@ from epf.engines.onnx.pairs import DEFAULT_PAIR, embedded_directory
 from epf.generators.embedded import EmbeddedGenerator
 from epf.problem_sets.synthetic.problem import SyntheticProblem
 from epf.reward_models.embedded import EmbeddedRewardModel
+from epf.search.answers.conclusion import NOT_ENOUGH
 from epf.training.plain.cards import separation
 from epf.training.plain.problem import PlainProblem, show
 from epf.training.plain.reward_model.labels import right_characters, right_solutions
@@ -47,7 +48,7 @@ def auc(counted: np.ndarray) -> dict[str, float]:
 
 async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel, name: str, n: int) -> dict[str, float]:
     """Return the figures of one set."""
-    asked = [PlainProblem(q.text, (), show(float(q.answer.replace(",", "")))) for q in questions(name)]
+    asked = [PlainProblem(q.text, (), show(float(q.answer.replace(",", "")))) for q in questions(name) if q.answer != NOT_ENOUGH]
     sampled = await sample_many(generator, [SyntheticProblem(p.text, (), 0) for p in asked], n, seed=21)
     kept = [(p, group) for p, group in zip(asked, sampled, strict=True) if len(right_solutions(p, group)) > 1]
     solutions, labels = [group for _, group in kept], [labels_of(*row) for row in kept]

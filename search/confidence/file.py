@@ -39,6 +39,7 @@ def value_of(found: ConfidenceMap) -> dict[str, Any]:
     if (elsewhere := found.elsewhere) is not None:
         value["elsewhere"] = {
             "outside": _logistic_out(elsewhere.outside),
+            "limit": _rounded(elsewhere.limit),
             **_fit_out(elsewhere.fit),
             "words": " ".join(elsewhere.wordings.words),
             "triples": sorted(elsewhere.wordings.triples),
@@ -80,7 +81,10 @@ def map_of(value: Mapping[str, Any]) -> ConfidenceMap:
 
 def _elsewhere_in(value: Mapping[str, Any]) -> Outside:
     wordings = Wordings(tuple(value["words"].split(" ")), frozenset(map(_text, value["triples"])))
-    return Outside(wordings, _logistic_in(value["outside"]), _fit_in(value))
+    limit = float(value["limit"])
+    if not 0 < limit < 1:
+        raise ValueError("the limit is no probability between 0 and 1")
+    return Outside(wordings, _logistic_in(value["outside"]), limit, _fit_in(value))
 
 
 def _fit_out(fit: Fit) -> dict[str, Any]:

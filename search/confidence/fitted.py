@@ -40,12 +40,18 @@ class Outside:
     Attributes:
         wordings: those of the problems that the models were trained on.
         outside: probability that a problem is another one, by its novelty.
+        limit: a problem of which ``outside`` says more than this is surely another one; few known wordings have more.
         fit: for such problems; it reads the novelty too.
     """
 
     wordings: Wordings
     outside: Logistic
+    limit: float
     fit: Fit
+
+    def probability(self, problem: str) -> float:
+        """Return the probability that a problem is unlike those that the models were trained on, by its text."""
+        return self.outside(novelty_features(self.wordings.novelty(problem)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,9 @@ class ConfidenceMap:
             message += _with(reward_model)
             raise InvalidRequest(f"{message}: fit one for these models with epf calibrate, or leave it out", param="confidence")
 
-    def outside(self, problem: str) -> float:
-        """Probability that a problem is unlike those that the models were trained on; 0 where the map does not know them."""
-        if self.elsewhere is None:
-            return 0.0
-        return self.elsewhere.outside(novelty_features(self.elsewhere.wordings.novelty(problem)))
+    def surely_outside(self, problem: str) -> bool:
+        """Whether a problem is surely unlike those that the models were trained on; never where the map does not know them."""
+        return self.elsewhere is not None and self.elsewhere.probability(problem) > self.elsewhere.limit
 
 
 def _with(reward_model: str | None) -> str:

@@ -86,7 +86,7 @@ async def select_answer(
         answers,
         classes,
         has_reward_model=has_reward_model,
-        outside=0.0 if confidence is None else confidence.outside(run.problem),
+        outside=confidence is not None and confidence.surely_outside(run.problem),
         compared_as_text=compared_as_text,
         n_unscored=run.n_unscored + len(run.unscored),
         not_enough=choice is not None and choice.answer == NOT_ENOUGH,

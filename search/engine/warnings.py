@@ -21,9 +21,6 @@ MIN_SOLUTIONS: Final = 3
 MIN_SHARE_ANSWERED: Final = 0.5
 """With a smaller fraction of particles that answered, those without an answer could outvote the others."""
 
-UNKNOWN_WORDING: Final = 0.95
-"""Many short problems in known words could as well be from elsewhere; above this probability there is little doubt."""
-
 GREEDY: Final = 0.01
 """Below this sampling temperature, tokens a tenth of a nat apart differ 20,000 times in probability: all particles write the
 same text."""
@@ -51,7 +48,7 @@ def warnings_of(
     classes: Sequence[int],
     *,
     has_reward_model: bool,
-    outside: float,
+    outside: bool,
     compared_as_text: bool,
     n_unscored: int = 0,
     not_enough: bool = False,
@@ -64,7 +61,7 @@ def warnings_of(
         answers: answer of each particle, ``(n,)``; None for a particle that has none or did not finish.
         classes: class of each answer, ``(n,)``; ignored where the answer is None.
         has_reward_model: whether the method scores with a reward model.
-        outside: probability that the problem is unlike those that the models were trained on, in [0, 1].
+        outside: whether the problem is surely unlike those that the models were trained on.
         compared_as_text: whether answers that are not plain numbers count as equal only if their texts are.
         n_unscored: number of scores that are missing.
         not_enough: whether the selected answer is that the problem does not give enough information.
@@ -118,7 +115,7 @@ def warnings_of(
                 f"Method {options.method!r} does not use a reward model, so that no solution was checked: share counts "
                 "agreement only. If you have a reward model, choose a method that uses it, such as epf.",
             )
-        if outside > UNKNOWN_WORDING:
+        if outside:
             yield SearchWarning(
                 "outside_training",
                 "The problem is not worded like those that the models were trained on. Their answers to such problems are "

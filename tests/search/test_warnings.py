@@ -19,7 +19,7 @@ def codes(
     *,
     temperature: float = 0.8,
     has_reward_model: bool = True,
-    outside: float = 0.0,
+    outside: bool = False,
     compared_as_text: bool = False,
     n_unscored: int = 0,
 ) -> list[str]:
@@ -79,7 +79,7 @@ def test_temperatures_at_which_all_particles_are_one() -> None:
 
 
 def test_a_wording_must_be_unknown_almost_surely() -> None:
-    assert [codes(["7"], outside=p) for p in (0.95, 0.951)] == [[], ["outside_training"]]
+    assert [codes(["7"], outside=outside) for outside in (False, True)] == [[], ["outside_training"]]
 
 
 def test_several_warnings_come_in_the_documented_order() -> None:
@@ -151,3 +151,14 @@ def test_the_pair_stories_knows_a_story_and_no_arithmetic(seed: int) -> None:
     assert (known.answer, known.warnings) == ("28", ())
     unknown = solve("17 * 24 = ?", generator="stories", n_particles=4, seed=seed)
     assert {"low_scores", "outside_training"} <= {warning.code for warning in unknown.warnings}
+
+
+@pytest.mark.slow
+def test_the_pair_plain_knows_plain_english() -> None:
+    def codes_of(problem: str) -> set[str]:
+        return {warning.code for warning in solve(problem, n_particles=4, seed=1).warnings}
+
+    for other in ("Maria hat 12 Äpfel und kauft 5 dazu. Wie viele Äpfel hat sie jetzt?", "Tell me a joke.", "Who are you?"):
+        assert "outside_training" in codes_of(other), other
+    for known in ("What is 17 * 24?", "There are 45 birds on a wire. 17 fly away. How many are left?"):
+        assert not codes_of(known), known

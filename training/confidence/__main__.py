@@ -61,10 +61,10 @@ def main() -> None:
     arguments = parser.parse_args()
     pair, runs = PAIRS[arguments.pair], arguments.runs / arguments.pair
     problems = OF_PAIR[pair.name](arguments.data / "gsm8k_train.jsonl")
-    for name, found in (("outside", problems.outside), ("inside", problems.inside)):
+    for name, found in (("outside", [problem for source in problems.outside for problem in source]), ("inside", problems.inside)):
         asyncio.run(search(found, runs / name, pair))
     here, there = (read_run(runs / name / "run")[1] for name in ("inside", "outside"))
-    texts = {problem.id: problem.text for problem in problems.outside}
+    texts = [{problem.id: problem.text for problem in source} for source in problems.outside]
     fitted = fit_pair(here, there, texts, problems.known, problems.fresh)
     save_map(fitted, pair.confidence)
     print(f"fitted on {fitted.n_searches} searches: {pair.confidence}")

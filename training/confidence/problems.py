@@ -40,13 +40,13 @@ class Problems:
 
     Attributes:
         inside: problems like those that the models were trained on.
-        outside: other problems.
+        outside: other problems, by their source.
         known: texts that define the known wordings.
         fresh: other texts in the same wordings.
     """
 
     inside: list[Problem]
-    outside: list[Problem]
+    outside: tuple[list[Problem], ...]
     known: list[str]
     fresh: list[str]
 
@@ -63,7 +63,7 @@ def of_stories(gsm8k: Path) -> Problems:
     read = [problem for problem in load_problems(str(gsm8k)) if len(problem.text) <= MAX_GSM8K_CHARS]
     outside = [Problem(f"gsm8k-{p.id}", p.text, p.gold) for p in read[:N_GSM8K]]
     texts = [problem.text for problem in islice(problems(SEED + 1, "train"), N_WORDINGS + N_FRESH)]
-    return Problems(inside, [*load_problems(str(PLAIN_QUESTIONS)), *outside], texts[:N_WORDINGS], texts[N_WORDINGS:])
+    return Problems(inside, ([*load_problems(str(PLAIN_QUESTIONS)), *outside],), texts[:N_WORDINGS], texts[N_WORDINGS:])
 
 
 def of_plain(gsm8k: Path) -> Problems:
@@ -79,11 +79,12 @@ def of_plain(gsm8k: Path) -> Problems:
     drawn += [draw_held_out(rng, "confidence") for _ in range(N_INSIDE)]
     inside = [Problem(f"plain-{number}", p.text, p.answer or NOT_ENOUGH) for number, p in enumerate(drawn, start=1)]
     held_out = [problem for problem in for_development(gsm8k) if len(problem.text) <= MAX_CHARACTERS]
-    outside = [Problem(f"gsm8k-{n}", p.text, p.answer) for n, p in enumerate(held_out, start=1) if p.answer is not None]
+    gsm8k_rows = [Problem(f"gsm8k-{n}", p.text, p.answer) for n, p in enumerate(held_out, start=1) if p.answer is not None]
+    questions: list[Problem] = []
     for row in read_rows(PLAIN_QUESTIONS):
-        (inside if row["kind"] in _KINDS_OF_PLAIN else outside).append(Problem(row["id"], row["problem"], row["answer"]))
+        (inside if row["kind"] in _KINDS_OF_PLAIN else questions).append(Problem(row["id"], row["problem"], row["answer"]))
     texts = [mixture.draw(rng, MAX_LINES).text for _ in range(N_WORDINGS + N_FRESH)]
-    return Problems(inside, outside, texts[:N_WORDINGS], texts[N_WORDINGS:])
+    return Problems(inside, (gsm8k_rows, questions), texts[:N_WORDINGS], texts[N_WORDINGS:])
 
 
 OF_PAIR: Mapping[str, Callable[[Path], Problems]] = MappingProxyType({PLAIN.name: of_plain, STORIES.name: of_stories})

@@ -37,7 +37,7 @@ _SYNONYMS = tuple(
     for pattern, other in (
         (r"\bHow many (?=[a-z]+ (?:does|did|do|will|are|were|is) )(?!more|fewer|less|of\b|times|people)", "What number of "),
         (r"\bin total\b", "altogether|in all|all together"),
-        (r"\baltogether\b", "in total|in all|all stated"),
+        (r"\baltogether\b", "in total|in all"),
         (r"\bin all\b", "altogether|in total"),
         (r"\bbuys\b", "purchases"),
         (r"\bbought\b", "purchased"),

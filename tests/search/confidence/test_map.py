@@ -36,16 +36,16 @@ def evidence(*scores: float | None, n_rivals: int = 0) -> Evidence:
 
 def made(outside: float = 0.25) -> ConfidenceMap:
     wordings = Wordings(("tom", "has"), frozenset({"<s> <s> tom"}))
-    elsewhere = Outside(wordings, constant(outside), Fit(constant(0.2), None))
+    elsewhere = Outside(wordings, constant(outside), 0.6, Fit(constant(0.2), None))
     return ConfidenceMap("generator", "prm", 100, "by hand", Fit(constant(0.9), constant(0.6)), elsewhere)
 
 
 def test_the_two_fits_are_mixed_by_the_probability_to_be_outside() -> None:
     assert made()(PROBLEM, evidence(0.5)) == pytest.approx(0.75 * 0.9 + 0.25 * 0.2)
-    assert made().outside(PROBLEM) == pytest.approx(0.25)
+    assert [made(outside).surely_outside(PROBLEM) for outside in (0.25, 0.59, 0.61)] == [False, False, True]
     alone = replace(made(), elsewhere=None)
     assert alone(PROBLEM, evidence(0.5)) == pytest.approx(0.9)
-    assert alone.outside(PROBLEM) == 0
+    assert not alone.surely_outside(PROBLEM)
 
 
 def test_searches_without_scores_have_a_fit_of_their_own_or_none() -> None:
@@ -133,5 +133,5 @@ def test_the_pair_stories_knows_what_it_knows() -> None:
 
 @pytest.mark.slow
 def test_the_pair_plain_knows_what_it_knows() -> None:
-    assert min(confidences("plain", "What is 17 * 24?", "There are 45 birds on a wire. 17 fly away. How many are left?")) > 0.7
+    assert min(confidences("plain", "What is 17 * 24?", "There are 45 birds on a wire. 17 fly away. How many are left?")) > 0.65
     assert max(confidences("plain", "What is the derivative of x^2 at x = 3?", "Solve x^2 - 5x + 6 = 0.")) < 0.6
