@@ -48,7 +48,8 @@ def auc(counted: np.ndarray) -> dict[str, float]:
 
 async def measure(generator: EmbeddedGenerator, model: EmbeddedRewardModel, name: str, n: int) -> dict[str, float]:
     """Return the figures of one set."""
-    asked = [PlainProblem(q.text, (), show(float(q.answer.replace(",", "")))) for q in questions(name) if q.answer != NOT_ENOUGH]
+    answered = [question for question in questions(name) if question.answer != NOT_ENOUGH]
+    asked = [PlainProblem(question.text, (), show(float(question.answer.replace(",", "")))) for question in answered]
     sampled = await sample_many(generator, [SyntheticProblem(p.text, (), 0) for p in asked], n, seed=21)
     kept = [(p, group) for p, group in zip(asked, sampled, strict=True) if len(right_solutions(p, group)) > 1]
     solutions, labels = [group for _, group in kept], [labels_of(*row) for row in kept]

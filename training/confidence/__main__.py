@@ -61,7 +61,8 @@ def main() -> None:
     arguments = parser.parse_args()
     pair, runs = PAIRS[arguments.pair], arguments.runs / arguments.pair
     problems = OF_PAIR[pair.name](arguments.data / "gsm8k_train.jsonl")
-    for name, found in (("outside", [problem for source in problems.outside for problem in source]), ("inside", problems.inside)):
+    others = [problem for source in problems.outside for problem in source]
+    for name, found in (("outside", others), ("inside", problems.inside)):
         asyncio.run(search(found, runs / name, pair))
     here, there = (read_run(runs / name / "run")[1] for name in ("inside", "outside"))
     texts = [{problem.id: problem.text for problem in source} for source in problems.outside]
