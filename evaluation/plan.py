@@ -202,8 +202,8 @@ def make_plan(
 
 def _ceilings(problems: Sequence[Problem], budgets: Sequence[int], options: Mapping[str, Any]) -> tuple[Cell, ...]:
     if any(problem.is_right_so_far is None for problem in problems):
-        message = "Exact labels need problems whose right steps are known, which are those of the sets synthetic and forks: leave out"
-        raise InvalidRequest(f"{message} --exact-labels.", param="exact_labels")
+        message = "Exact labels need problems whose right steps are known, which are those of the sets synthetic and forks"
+        raise InvalidRequest(f"{message}: leave out --exact-labels.", param="exact_labels")
     shared = {name: value for name, value in options.items() if PF.reads(name)}
     chosen = [SearchOptions(**{**shared, "method": PF.name, "n_particles": budget}) for budget in budgets if budget > 1]
     return tuple(Cell(Contender(EXACT_LABELS, one), one.n_particles, resolve_options(PF, one)) for one in chosen)
