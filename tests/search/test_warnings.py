@@ -158,7 +158,8 @@ def test_the_pair_plain_knows_plain_english() -> None:
     def codes_of(problem: str) -> set[str]:
         return {warning.code for warning in solve(problem, n_particles=4, seed=1).warnings}
 
-    for other in ("Paul a 20 billes et en perd 6. Combien de billes lui reste-t-il ?", "Tell me a joke.", "Who are you?"):
+    others = ("Ana tiene 8 libros y su hermano le da 7 más. ¿Cuántos libros tiene ahora?", "Tell me a joke.", "Who are you?")
+    for other in others:
         assert "outside_training" in codes_of(other), other
     for known in ("What is 17 * 24?", "There are 45 birds on a wire. 17 fly away. How many are left?"):
         assert not codes_of(known), known
