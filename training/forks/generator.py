@@ -18,7 +18,7 @@ from epf.problem_sets.forks.problems import mazes
 from epf.training.forks.walks import batches
 from epf.training.llama import llama_config
 from epf.training.loop import fit, mixed_precision
-from epf.training.reward_model.examples import Batch
+from epf.training.reward_model.examples import Batch, hidden_states
 from epf.training.reward_model.train import look_back
 from epf.training.tokenizer import train_tokenizer
 
@@ -86,13 +86,7 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
     def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
         labelled = batch.labels >= 0
         with mixed_precision(device):
-            hidden = backbone(
-                batch.ids.to(device),
-                attention_mask=batch.mask.to(device),
-                position_ids=batch.positions.to(device),
-                use_cache=False,
-            ).last_hidden_state[labelled]
-            logits = model.lm_head(hidden)
+            logits = model.lm_head(hidden_states(backbone, batch, device)[labelled])
         return torch.nn.functional.cross_entropy(logits.float(), batch.labels[labelled].to(device)), batch.ids.numel()
 
     fit(model, stream, loss_of, recipe, folder, first_step)

@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaForSequenceClassification
 
 from epf.entropy.ranking.loss import pld_loss
-from epf.training.reward_model.examples import Batch
+from epf.training.reward_model.examples import Batch, hidden_states
 
 
 class Teacher:
@@ -24,13 +24,7 @@ class Teacher:
     @torch.no_grad()
     def logits(self, batch: Batch) -> torch.Tensor:
         """Return the log odds of each solution at its end, ``(b, s)``."""
-        hidden = self._model.model(
-            batch.ids.to(self._device),
-            attention_mask=batch.mask.to(self._device),
-            position_ids=batch.positions.to(self._device),
-            use_cache=False,
-        ).last_hidden_state
-        return self._model.score(at_ends(hidden, batch))[..., 0]
+        return self._model.score(at_ends(hidden_states(self._model.model, batch, self._device), batch))[..., 0]
 
 
 def at_ends(values: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -6,6 +6,7 @@ continue from the prompt), so the model learns right and wrong continuations tog
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -114,3 +115,14 @@ def collate(tokenizer: Tokenizer, rows: Sequence[Row]) -> Batch:
     numbers = torch.arange(1, int(segments.max()) + 1)
     places = torch.where(segments[:, None] == numbers[:, None], torch.arange(length), -1)
     return Batch(ids, positions, labels, weights, (causal & same)[:, None], places.amax(dim=2))
+
+
+def hidden_states(backbone: torch.nn.Module, batch: Batch, device: str) -> torch.Tensor:
+    """Return the last hidden states of rows whose solutions share their prompt, ``(b, t, width)``."""
+    outputs = backbone(
+        batch.ids.to(device),
+        attention_mask=batch.mask.to(device),
+        position_ids=batch.positions.to(device),
+        use_cache=False,
+    )
+    return cast(torch.Tensor, outputs.last_hidden_state)

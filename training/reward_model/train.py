@@ -24,7 +24,7 @@ from transformers import LlamaForCausalLM, LlamaForSequenceClassification
 
 from epf.training.loop import fit, mixed_precision
 from epf.training.reward_model.distil import Teacher, at_ends, ranking_loss
-from epf.training.reward_model.examples import Batch, Row, collate, fresh_rows, row
+from epf.training.reward_model.examples import Batch, Row, collate, fresh_rows, hidden_states, row
 from epf.training.reward_model.samples import read_samples
 
 LOOK_BACK_FREQUENCIES = 3
@@ -157,12 +157,7 @@ def train_on(
     def loss_of(batch: Batch) -> tuple[torch.Tensor, int]:
         labelled = batch.labels >= 0
         with mixed_precision(device):
-            hidden = backbone(
-                batch.ids.to(device),
-                attention_mask=batch.mask.to(device),
-                position_ids=batch.positions.to(device),
-                use_cache=False,
-            ).last_hidden_state
+            hidden = hidden_states(backbone, batch, device)
         logits = model.score(hidden[labelled].float())[:, 0]
         targets, weights = batch.labels[labelled].float().to(device), batch.weights[labelled].to(device)
         per_token = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
