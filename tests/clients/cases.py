@@ -7,6 +7,7 @@ import time
 import traceback
 import urllib.request
 from collections.abc import Callable, Mapping
+from typing import Any
 
 KEY = "key-of-the-client-tests"
 RETRY_AFTER_S = 1
@@ -54,6 +55,14 @@ def url(server: str) -> str:
 def messages(content: str = PROBLEM) -> list[dict[str, str]]:
     """Return a conversation of one message."""
     return [{"role": "user", "content": content}]
+
+
+def determined(usage: Any) -> tuple[int, int]:
+    """Return the counts of an object of the OpenAI API that a seed determines: tokens of the prompt and of the answer.
+
+    Steps that ran ahead in vain are counted too, and their number depends on timing.
+    """
+    return usage.prompt_tokens, usage.completion_tokens - usage.completion_tokens_details.reasoning_tokens
 
 
 def raised(kind: type[Exception] | tuple[type[Exception], ...], action: Callable[[], object]) -> Exception:

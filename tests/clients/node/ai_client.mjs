@@ -53,7 +53,8 @@ class Cases {
     const { textTokens, reasoningTokens } = usage.outputTokenDetails;
     check(textTokens > 0 && reasoningTokens > 0, usage);
     equal(usage.outputTokens, textTokens + reasoningTokens);
-    equal((await this.streamed()).usage.totalTokens, usage.totalTokens);
+    const { usage: streamed } = await this.streamed();
+    equal([streamed.inputTokens, streamed.outputTokenDetails.textTokens], [usage.inputTokens, textTokens]);
   };
 
   stop = async () => equal((await this.write({ stopSequences: ["\n\n"] })).text, "45 - 17 = 28.");

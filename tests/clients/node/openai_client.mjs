@@ -45,6 +45,9 @@ async function streams() {
   equal(await helper.finalContent(), text(chunks));
 }
 
+// The counts that a seed determines: those of the prompt and of the answer. Steps that ran ahead in vain depend on timing.
+const determined = (usage) => [usage.prompt_tokens, usage.completion_tokens - usage.completion_tokens_details.reasoning_tokens];
+
 async function usage() {
   const whole = (await complete({ seed: 1 })).usage;
   equal(whole.total_tokens, whole.prompt_tokens + whole.completion_tokens);
@@ -52,7 +55,7 @@ async function usage() {
   check(0 < reasoning && reasoning < whole.completion_tokens, whole);
   const chunks = await stream({ seed: 1, stream_options: { include_usage: true } });
   equal(chunks.at(-1).choices, []);
-  equal(chunks.at(-1).usage, whole);
+  equal(determined(chunks.at(-1).usage), determined(whole));
 }
 
 async function three() {
