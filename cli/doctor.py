@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import Any
 
 import click
 
@@ -19,7 +20,7 @@ from epf.cli.models import model_options, named_models
 )
 @model_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each check and one for all together.")
-def doctor(as_json: bool, **references: str | None) -> int:
+def doctor(as_json: bool, **references: Any) -> int:
     """Check the generator, the reward model and their servers: one line for each check, with what to do.
 
     The checks cost about a thousand tokens. The exit code is 1 if a check failed.

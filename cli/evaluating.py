@@ -66,12 +66,19 @@ def identities(settings: Settings) -> dict[str, dict[str, Any]]:
             **{name: value for name, value in prompting.items() if value is not None},
         },
         "reward_model": {
-            "kind": reward_model.kind,
-            "name": reward_model.name,
-            "family": reward_model.family,
-            "calibration": None if reward_model.calibration is None else str(reward_model.calibration),
+            **_identity(reward_model),
+            **({"also": [_identity(each) for each in reward_model.also]} if reward_model.also else {}),
         },
         **confidence,
+    }
+
+
+def _identity(reward_model: RewardModelOptions) -> dict[str, Any]:
+    return {
+        "kind": reward_model.kind,
+        "name": reward_model.name,
+        "family": reward_model.family,
+        "calibration": None if reward_model.calibration is None else str(reward_model.calibration),
     }
 
 

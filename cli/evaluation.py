@@ -141,7 +141,7 @@ def evaluate(
     workers: int | None,
     worker_gpus: float,
     generator: str | None,
-    reward_model: str | None,
+    reward_model: tuple[str, ...],
     family: str | None,
     tokenizer: str | None,
     examples: str | None,

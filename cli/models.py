@@ -1,11 +1,12 @@
 """The flags that name the models of a command, and what is printed of the models that they name."""
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from epf.cli.command import Option
+from epf.core.errors import InvalidRequest
 from epf.engines.onnx.pairs import DEFAULT_PAIR, PAIRS
 
 REFERENCE = "reference"
@@ -30,8 +31,9 @@ REWARD_MODEL = Option(
     ["--reward-model"],
     metavar="REF",
     heading=HEADING,
-    help="The reward model, in the same way, or none.  [default: EPF_REWARD_MODEL, or that of the generator's pair, "
-    "and none for any other generator]",
+    multiple=True,
+    help="The reward model, in the same way, or none. Several multiply their odds: repeat the option.  [default: "
+    "EPF_REWARD_MODEL, or that of the generator's pair, and none for any other generator]",
 )
 FAMILY = Option(
     ["--family"],
@@ -91,7 +93,7 @@ def model_options(*options: Option) -> Callable[[Function], Function]:
 
 def named_models(
     generator: str | None = None,
-    reward_model: str | None = None,
+    reward_model: Sequence[str] = (),
     family: str | None = None,
     tokenizer: str | None = None,
     examples: str | None = None,
@@ -100,20 +102,30 @@ def named_models(
 ) -> dict[str, Any]:
     """What the flags set, as arguments of :func:`epf.cli.settings.read_settings`."""
     prompting = {"tokenizer": tokenizer, "examples": examples, "system_prompt": system_prompt}
-    models = _given(generator={REFERENCE: generator, **prompting}, reward_model={REFERENCE: reward_model, "family": family})
+    models = _given(generator={REFERENCE: generator, **prompting}, reward_model=_several(reward_model, family=family))
     return models if profile is None else {**models, "profile": profile}
 
 
 def scoring_models(
-    generator: str | None, reward_model: str | None, family: str | None, tokenizer: str | None
-) -> dict[str, dict[str, str]]:
+    generator: str | None, reward_model: Sequence[str], family: str | None, tokenizer: str | None
+) -> dict[str, dict[str, Any]]:
     """What the flags set where only the reward model is loaded, to which the tokenizer then belongs."""
-    return _given(
-        generator={REFERENCE: generator}, reward_model={REFERENCE: reward_model, "family": family, "tokenizer": tokenizer}
-    )
+    return _given(generator={REFERENCE: generator}, reward_model=_several(reward_model, family=family, tokenizer=tokenizer))
 
 
-def _given(**tables: Mapping[str, str | None]) -> dict[str, dict[str, str]]:
+def _several(reward_models: Sequence[str], **options: str | None) -> dict[str, Any]:
+    """The options of the first reward model, with the others among them; flags replace what the environment sets."""
+    if not reward_models:
+        return options
+    first, *others = reward_models
+    for name, value in options.items():
+        if others and value is not None:
+            message = f"--{name} could belong to each of {len(reward_models)} reward models: set it for one of them with "
+            raise InvalidRequest(f"{message}EPF_REWARD_MODEL__ALSO (see docs/models.md), or leave it out.", param=name)
+    return {REFERENCE: first, **options, "also": others}
+
+
+def _given(**tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     given = {name: {key: value for key, value in table.items() if value is not None} for name, table in tables.items()}
     return {name: table for name, table in given.items() if table}
 

@@ -36,7 +36,7 @@ def score(
     file: Path | None,
     as_json: bool,
     generator: str | None,
-    reward_model: str | None,
+    reward_model: tuple[str, ...],
     family: str | None,
     tokenizer: str | None,
 ) -> int:

@@ -1,5 +1,7 @@
 """``epf serve``."""
 
+from typing import Any
+
 import click
 
 from epf.cli.command import Command
@@ -19,7 +21,7 @@ from epf.cli.models import ALL, PROFILE, SYSTEM_PROMPT, model_options, named_mod
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: EPF_HOST, or 127.0.0.1]")
 @click.option("--port", type=int, metavar="N", help="Port to listen on; 0 chooses a free one.  [default: EPF_PORT, or 8000]")
 @model_options(*ALL, PROFILE, SYSTEM_PROMPT)
-def serve(host: str | None, port: int | None, **references: str | None) -> int:
+def serve(host: str | None, port: int | None, **references: Any) -> int:
     """Serve the search over HTTP.
 
     Ctrl-C or SIGTERM stops the server when the running requests have ended. Every setting is an environment variable EPF_...,

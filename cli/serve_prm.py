@@ -21,7 +21,9 @@ DEFAULT_PORT = 8002
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: EPF_HOST, or 127.0.0.1]")
 @click.option("--port", type=int, metavar="N", help="Port to listen on; 0 chooses a free one.  [default: EPF_PORT, or 8002]")
 @model_options(REWARD_MODEL, FAMILY, SCORING_TOKENIZER)
-def serve_prm(host: str | None, port: int | None, reward_model: str | None, family: str | None, tokenizer: str | None) -> int:
+def serve_prm(
+    host: str | None, port: int | None, reward_model: tuple[str, ...], family: str | None, tokenizer: str | None
+) -> int:
     """Serve the reward model of the settings over HTTP, for searches on other machines.
 
     Searches use the server with --reward-model and its address.

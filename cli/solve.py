@@ -53,7 +53,7 @@ def solve(
     as_json: bool,
     concurrency: int,
     generator: str | None,
-    reward_model: str | None,
+    reward_model: tuple[str, ...],
     family: str | None,
     tokenizer: str | None,
     examples: str | None,

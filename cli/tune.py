@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -75,7 +76,7 @@ def tune(
     concurrency: int,
     out: Path | None,
     dry_run: bool,
-    **references: str | None,
+    **references: Any,
 ) -> int:
     """Learn from problems with answers how epf searches best with your models.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from epf.core.description import description_of
+from epf.core.errors import RewardModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,17 @@ class Score:
     Attributes:
         probability: probability that all steps so far are correct, in [0, 1].
         n_tokens: number of tokens that the model computed for it, without those that it read from its cache.
+        n_tokens_of: names and numbers of tokens of the models that the score comes from, if these are several.
     """
 
     probability: float
     n_tokens: int
+    n_tokens_of: tuple[tuple[str, int], ...] = ()
+
+    def check(self, model: str) -> None:
+        """Raise ``RewardModelError`` with the name of the model if the score is no probability."""
+        if not 0 <= self.probability <= 1:
+            raise RewardModelError(f"The reward model {model} returned no probability in [0, 1].")
 
 
 class RewardModel(Protocol):

@@ -69,13 +69,14 @@ class Doctor:
             abilities = ABLE if self._loaded is None else abilities_of(self._loaded)
             yield Finding("reward model", "reward model", "skipped", _without_one(abilities), ADD_ONE, 0.0)
             return
-        judge = self._reward_model
-        pair = pair_in_options(judge.name, "reward_model") if judge.kind == EMBEDDED else None
-        if pair is not None and pair is not shipped_pair_of(self._generator):
-            yield Finding("reward model", "pairing", "warning", FOREIGN, "Name another one with --reward-model, or none.", 0.0)
-        async with aclosing(self._examine_reward_model(judge)) as findings:
-            async for finding in findings:
-                yield finding
+        for judge in self._reward_model.all:
+            pair = pair_in_options(judge.name, "reward_model") if judge.kind == EMBEDDED else None
+            if pair is not None and pair is not shipped_pair_of(self._generator):
+                advice = "Name another one with --reward-model, or none."
+                yield Finding("reward model", "pairing", "warning", FOREIGN, advice, 0.0)
+            async with aclosing(self._examine_reward_model(judge)) as findings:
+                async for finding in findings:
+                    yield finding
 
     async def _examine_generator(self) -> AsyncGenerator[Finding, None]:
         options, servers = self._generator, generator_servers(self._generator)

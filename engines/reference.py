@@ -85,7 +85,7 @@ class ModelKinds:
         kind: str | None = getattr(options, "kind", None)
         if kind is not None and kind not in self.read:
             return
-        read = {"calibration"} if kind is None else self.read[kind]
+        read = {"calibration", "also"} if kind is None else self.read[kind]
         for name, field in type(options).model_fields.items():
             if name in ("kind", *read) or getattr(options, name) == field.get_default(call_default_factory=True):
                 continue

@@ -12,14 +12,13 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from epf.core.errors import RewardModelError
 from epf.core.reward_model import RewardModel, RewardModelWrapper, Score
 from epf.reward_models.families.family import sigmoid
 
@@ -99,9 +98,8 @@ class CalibratedRewardModel(RewardModelWrapper):
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Return the calibrated score."""
         score = await self._inner.score(problem, steps)
-        if not 0 <= score.probability <= 1:
-            raise RewardModelError(f"The reward model {self.name} returned no probability in [0, 1].")
-        return Score(self._calibration(score.probability), score.n_tokens)
+        score.check(self.name)
+        return replace(score, probability=self._calibration(score.probability))
 
 
 def fit(scores: ArrayLike, correct: ArrayLike, *, model: str, method: Method = "platt") -> Calibration:

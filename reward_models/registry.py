@@ -1,30 +1,31 @@
 """Reward models by kind."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.core.reward_model import RewardModel
 from epf.engines.onnx.pairs import embedded_directory
-from epf.engines.reference import EMBEDDED, NONE, VLLM, ModelKinds
+from epf.engines.reference import EMBEDDED, NONE, REFERENCE, VLLM, ModelKinds
 from epf.reward_models.calibration import CalibratedRewardModel, Calibration
 from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.families.registry import family_of
+from epf.reward_models.product import ProductRewardModel
 
 KINDS = ModelKinds(
     "reward_model",
     server="http",
     read={
         NONE: frozenset(),
-        EMBEDDED: frozenset({"name", "calibration"}),
-        VLLM: frozenset({"name", "family", "tokenizer", "calibration", "engine"}),
-        "http": frozenset({"name", "family", "url", "api_key", "tokenizer", "timeout_s", "calibration"}),
+        EMBEDDED: frozenset({"name", "calibration", "also"}),
+        VLLM: frozenset({"name", "family", "tokenizer", "calibration", "engine", "also"}),
+        "http": frozenset({"name", "family", "url", "api_key", "tokenizer", "timeout_s", "calibration", "also"}),
     },
 )
 
@@ -51,6 +52,11 @@ class RewardModelOptions(BaseModel):
     timeout_s: float = Field(60.0, gt=0, description="Timeout of one attempt of a request to that server, in seconds.")
     calibration: Path | None = Field(None, description="Calibration file for the reward model.")
     engine: dict[str, Any] = Field({}, description="Additional vLLM engine arguments, as JSON.")
+    also: tuple["RewardModelOptions", ...] = Field(
+        (),
+        description="More reward models, whose odds are multiplied with those of this one: a JSON list of references such as "
+        '["http://localhost:8003"], or of tables such as this one.',
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -65,6 +71,28 @@ class RewardModelOptions(BaseModel):
         options = KINDS.expand(given, cls.model_fields)
         return {**options, "kind": options.get("kind") or KINDS.infer(options)}
 
+    @field_validator("also", mode="before")
+    @classmethod
+    def _read_references(cls, given: Any) -> Any:
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            return given
+        return [{REFERENCE: each} if isinstance(each, str) else each for each in given]
+
+    @field_validator("also")
+    @classmethod
+    def _check_more(cls, more: tuple["RewardModelOptions", ...]) -> tuple["RewardModelOptions", ...]:
+        for each in more:
+            if each.kind in (None, NONE) or each.also:
+                message = "reward_model.also: each item must name one reward model, as a reference (an address, a directory, a "
+                message += "name) or as a table with its name or url; none and further lists have no place in it."
+                raise InvalidRequest(message, param="reward_model.also")
+        return more
+
+    @property
+    def all(self) -> tuple["RewardModelOptions", ...]:
+        """Options of each reward model on its own: this one, then the others."""
+        return (self.model_copy(update={"also": ()}), *self.also)
+
     @property
     def urls(self) -> tuple[str, ...]:
         """Base URLs of the equivalent servers."""
@@ -72,7 +100,7 @@ class RewardModelOptions(BaseModel):
 
 
 def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
-    """Load the reward model that ``options`` describe, by default the embedded one.
+    """Load the reward model that ``options`` describe, by default the embedded one; several as their product.
 
     Blocks, and needs a thread in which no event loop runs.
 
@@ -81,6 +109,8 @@ def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
         RewardModelError: no server responds, or it refuses the key.
     """
     chosen = options or RewardModelOptions()
+    if chosen.also:
+        return _product([load_reward_model(each) for each in chosen.all])
     name = chosen.kind or EMBEDDED
     if name == NONE:
         raise InvalidRequest(
@@ -95,6 +125,13 @@ def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
         return CalibratedRewardModel(reward_model, calibration) if calibration else reward_model
     except (ValueError, FileNotFoundError) as error:
         raise InvalidRequest(f"Reward model {name!r}: {error}", param="reward_model") from error
+
+
+def _product(models: Sequence[RewardModel]) -> RewardModel:
+    try:
+        return ProductRewardModel(models)
+    except ValueError as error:
+        raise InvalidRequest(f"{error} Name each of them once.", param="reward_model") from None
 
 
 def _embedded(options: RewardModelOptions) -> RewardModel:

@@ -20,10 +20,10 @@ from epf.search.runner import SearchRequest, resolve_request
 
 if TYPE_CHECKING:
     from epf.generators.registry import GeneratorOptions
-    from epf.reward_models.registry import RewardModelOptions
+    from epf.search.pair import GivenRewardModel
 
 _Given: TypeAlias = (
-    "tuple[Generator | GeneratorOptions | Path | str | None, RewardModel | RewardModelOptions | Path | str | None, "
+    "tuple[Generator | GeneratorOptions | Path | str | None, GivenRewardModel | Sequence[GivenRewardModel] | None, "
     "str | Path | None, str | None]"
 )
 """Generator, reward model, tokenizer and family, as callers pass them."""
@@ -34,7 +34,7 @@ def solve(
     *,
     options: SearchOptions | None = None,
     generator: "Generator | GeneratorOptions | Path | str | None" = None,
-    reward_model: "RewardModel | RewardModelOptions | Path | str | None" = None,
+    reward_model: "GivenRewardModel | Sequence[GivenRewardModel] | None" = None,
     family: str | None = None,
     tokenizer: str | Path | None = None,
     confidence: ConfidenceMap | None = None,
@@ -48,12 +48,13 @@ def solve(
 
     ``generator`` is ``"http://localhost:8001"`` or the address of another server (several with commas between them), a
     directory or a name on the hub for vLLM in this process, or ``"embedded"``, the default. ``reward_model`` is the same, or
-    ``"none"``. Such a model is loaded for this call and freed afterwards; :class:`GeneratorOptions` and
-    :class:`RewardModelOptions` set a key and more. A model object that you pass must not be tied to an event loop, since this
-    call runs its own. Only the embedded generator has a reward model without being given one; without any, the method is
-    ``self_consistency`` unless you choose another. ``tokenizer`` is the directory or hub name of the generator's tokenizer,
-    ``family`` that of the reward model's prompts (see docs/models.md). ``confidence`` is a map that ``epf calibrate`` fitted
-    for these models, read with :func:`epf.search.confidence.file.load_map`; the embedded pair has one of its own.
+    ``"none"``, or a list of reward models whose odds are multiplied (:mod:`epf.reward_models.product`). Such a model is
+    loaded for this call and freed afterwards; :class:`GeneratorOptions` and :class:`epf.RewardModelOptions` set a key and
+    more. A model object that you pass must not be tied to an event loop, since this call runs its own. Only the embedded
+    generator has a reward model without being given one; without any, the method is ``self_consistency`` unless you choose
+    another. ``tokenizer`` is the directory or hub name of the generator's tokenizer, ``family`` that of the reward model's
+    prompts (see docs/models.md). ``confidence`` is a map that ``epf calibrate`` fitted for these models, read with
+    :func:`epf.search.confidence.file.load_map`; the embedded pair has one of its own.
 
     Raises what :func:`asolve` raises.
     """
@@ -83,7 +84,7 @@ async def asolve(
     *,
     options: SearchOptions | None = None,
     generator: "Generator | GeneratorOptions | Path | str | None" = None,
-    reward_model: "RewardModel | RewardModelOptions | Path | str | None" = None,
+    reward_model: "GivenRewardModel | Sequence[GivenRewardModel] | None" = None,
     family: str | None = None,
     tokenizer: str | Path | None = None,
     prompt: Sequence[Message] = (),
@@ -115,7 +116,7 @@ async def stream(
     *,
     options: SearchOptions | None = None,
     generator: "Generator | GeneratorOptions | Path | str | None" = None,
-    reward_model: "RewardModel | RewardModelOptions | Path | str | None" = None,
+    reward_model: "GivenRewardModel | Sequence[GivenRewardModel] | None" = None,
     family: str | None = None,
     tokenizer: str | Path | None = None,
     prompt: Sequence[Message] = (),

@@ -6,11 +6,11 @@ only. Any other generator has a reward model if, and only if, one is named.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from epf.core.errors import InvalidRequest
 from epf.core.generator import Generator
@@ -19,9 +19,13 @@ from epf.engines.onnx.pairs import DEFAULT_PAIR, ShippedPair, pair_in_options, s
 from epf.engines.reference import EMBEDDED, NONE, REFERENCE
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.registry import GeneratorOptions, load_generator
+from epf.reward_models.product import ProductRewardModel, parts
 from epf.reward_models.registry import RewardModelOptions, load_reward_model
 
 logger = logging.getLogger(__name__)
+
+GivenRewardModel: TypeAlias = RewardModel | RewardModelOptions | Path | str
+"""A reward model as a caller in Python gives it: an object, options, a directory or a reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,12 @@ def paired(generator: Generator | GeneratorOptions, reward_model: RewardModel | 
     """Both models; a reward model without a kind is the default for this generator, one without a name is of its pair.
 
     Raises:
-        InvalidRequest: a calibration is set, but there is no reward model.
+        InvalidRequest: a calibration or another reward model is set, but there is no first one.
     """
     if isinstance(reward_model, RewardModelOptions):
         if reward_model.kind is None:
             kind = EMBEDDED if _is_embedded(generator) else NONE
-            reward_model = RewardModelOptions(kind=kind, calibration=reward_model.calibration)
+            reward_model = RewardModelOptions(kind=kind, calibration=reward_model.calibration, also=reward_model.also)
         if reward_model.kind == EMBEDDED and reward_model.name is None:
             pair = shipped_pair_of(generator) or DEFAULT_PAIR
             reward_model = reward_model.model_copy(update={"name": pair.name})
@@ -81,25 +85,47 @@ def paired(generator: Generator | GeneratorOptions, reward_model: RewardModel | 
 
 def named_pair(
     generator: Generator | GeneratorOptions | Path | str | None,
-    reward_model: RewardModel | RewardModelOptions | Path | str | None,
+    reward_model: "GivenRewardModel | Sequence[GivenRewardModel] | None",
     *,
     tokenizer: str | Path | None = None,
     family: str | None = None,
 ) -> Pair:
     """The models that a caller in Python names or passes; ``tokenizer`` and ``family`` belong to names. A path is a directory.
 
+    Several reward models are a product of experts.
+
     Raises:
-        InvalidRequest: a name is not a reference, or ``tokenizer`` or ``family`` has no effect.
+        InvalidRequest: a name is not a reference, ``tokenizer`` or ``family`` has no effect, or a list of reward models is
+            empty, names one twice or mixes objects with names.
     """
     if generator is None or isinstance(generator, Path | str):
         generator = GeneratorOptions.model_validate(_named(generator, tokenizer=tokenizer))
     elif tokenizer is not None:
         raise _in_vain("tokenizer", "generator")
+    if isinstance(reward_model, Sequence) and not isinstance(reward_model, str):
+        reward_model = _product_of(reward_model)
     if reward_model is None or isinstance(reward_model, Path | str):
         reward_model = RewardModelOptions.model_validate(_named(reward_model, family=family))
     elif family is not None:
         raise _in_vain("family", "reward_model")
     return paired(generator, reward_model)
+
+
+def _product_of(models: "Sequence[GivenRewardModel]") -> RewardModel | RewardModelOptions:
+    named = [RewardModelOptions.model_validate(_named(each)) if isinstance(each, Path | str) else each for each in models]
+    options = [each for each in named if isinstance(each, RewardModelOptions)]
+    objects = [each for each in named if not isinstance(each, RewardModelOptions)]
+    if not named or (options and objects):
+        message = "reward_model: a list holds one reward model or more, either all as objects or all as names and options."
+        raise InvalidRequest(message, param="reward_model")
+    if len(named) == 1:
+        return named[0]
+    if options:
+        return RewardModelOptions.model_validate({**options[0].model_dump(), "also": (*options[0].also, *options[1:])})
+    try:
+        return ProductRewardModel(objects)
+    except ValueError as error:
+        raise InvalidRequest(f"reward_model: {error}", param="reward_model") from None
 
 
 def shipped_pair_of(generator: Generator | GeneratorOptions) -> ShippedPair | None:
@@ -114,14 +140,15 @@ def _is_embedded(generator: Generator | GeneratorOptions) -> bool:
 
 
 def _warn_of_strangers(generator: Generator, reward_model: RewardModel) -> None:
-    pair = shipped_pair(reward_model.name, "reward_model")
-    if pair is not None and pair is not shipped_pair(generator.name, "generator"):
-        logger.warning(
-            "The reward model %s does not know problems as the generator %s solves them, so its scores mean little: name "
-            "another reward model (--reward-model, EPF_REWARD_MODEL), or none.",
-            reward_model.name,
-            generator.name,
-        )
+    for each in parts(reward_model):
+        pair = shipped_pair(each.name, "reward_model")
+        if pair is not None and pair is not shipped_pair(generator.name, "generator"):
+            logger.warning(
+                "The reward model %s does not know problems as the generator %s solves them, so its scores mean little: name "
+                "another reward model (--reward-model, EPF_REWARD_MODEL), or none.",
+                each.name,
+                generator.name,
+            )
 
 
 def _named(reference: Path | str | None, **options: Any) -> dict[str, Any]:

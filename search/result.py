@@ -1,5 +1,6 @@
 """What a search returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,7 +100,8 @@ class Usage:
         prompt_tokens: number of tokens of the rendered prompt, counted once.
         generated_tokens: number of sampled tokens, look-ahead and steps that began before the draw included.
         discarded_tokens: number of sampled tokens that are in no final particle.
-        prm_tokens, prm_calls: number of tokens that the PRM computed, and of calls of the PRM.
+        prm_tokens, prm_calls: number of tokens that all PRMs computed, and of scores that were asked for.
+        prm_tokens_of: number of tokens that each PRM computed, by its name.
         generating_s, scoring_s, resampling_s, waiting_s: seconds of the search by activity: at least one particle generating;
             at least one scoring and none generating; resampling and answer selection; anything else.
         total_s: wall-clock seconds, the sum of the four.
@@ -109,6 +111,7 @@ class Usage:
     generated_tokens: int
     discarded_tokens: int
     prm_tokens: int
+    prm_tokens_of: Mapping[str, int]
     prm_calls: int
     generating_s: float
     scoring_s: float

@@ -84,9 +84,9 @@ def assert_same_json(shown: str, printed: str) -> None:
 
 def _stable(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        return {key: _stable(each, key) for key, each in value.items()}
+        return {key: _stable(each, name if name == "prm_tokens_of" else key) for key, each in value.items()}
     if isinstance(value, list):
         return [_stable(each, name) for each in value]
-    if name in ("id", "prm_tokens", "generated_tokens", "discarded_tokens") or name.endswith("_s"):
+    if name in ("id", "prm_tokens", "prm_tokens_of", "generated_tokens", "discarded_tokens") or name.endswith("_s"):
         return type(value).__name__
     return round(value, 4) if isinstance(value, float) else value

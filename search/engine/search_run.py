@@ -275,7 +275,7 @@ class SearchRun:
                 spent.set({"epf.prm_tokens": score.n_tokens, "epf.score": float(score.probability)})
         except ContextTooLong:
             return None
-        self.meter.prm_tokens += score.n_tokens
+        self.meter.count_scored(score, self.reward_model.name)
         self._n_scored += 1
         return float(score.probability)
 

@@ -1,10 +1,12 @@
 """Tokens, calls and seconds that a search uses."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 from epf.core.generator import Step
+from epf.core.reward_model import Score
 from epf.search.result import Usage
 
 Activity = Literal["generating", "scoring", "resampling", "waiting"]
@@ -32,7 +34,8 @@ class UsageMeter:
         self.generated_tokens = 0
         self.wasted_tokens = 0
         """Number of tokens that particles sampled ahead and nobody took."""
-        self.prm_tokens = 0
+        self.prm_tokens: Counter[str] = Counter()
+        """Tokens that each PRM computed, by name."""
         self.prm_calls = 0
 
     @contextmanager
@@ -46,6 +49,10 @@ class UsageMeter:
             self._book()
             self._under_way[activity] -= 1
 
+    def count_scored(self, score: Score, model: str) -> None:
+        """Count the tokens of a score of ``model``, which may be a product of several."""
+        self.prm_tokens.update(dict(score.n_tokens_of or [(model, score.n_tokens)]))
+
     def usage(self, prompt_tokens: int, final_steps: Iterable[Step]) -> Usage:
         """The usage so far. ``final_steps`` are those of all final particles; a step that copies share counts once.
 
@@ -57,7 +64,8 @@ class UsageMeter:
             prompt_tokens=prompt_tokens if self.prompt_tokens is None else self.prompt_tokens,
             generated_tokens=self.generated_tokens + self.wasted_tokens,
             discarded_tokens=self.generated_tokens + self.wasted_tokens - useful,
-            prm_tokens=self.prm_tokens,
+            prm_tokens=self.prm_tokens.total(),
+            prm_tokens_of=dict(self.prm_tokens),
             prm_calls=self.prm_calls,
             generating_s=self._seconds["generating"],
             scoring_s=self._seconds["scoring"],

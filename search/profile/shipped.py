@@ -20,6 +20,8 @@ def shipped_profile(models: Pair) -> Profile | None:
 def _pair(model: object, role: Role) -> ShippedPair | None:
     if not isinstance(model, GeneratorOptions | RewardModelOptions) or model.kind != EMBEDDED:
         return None
+    if isinstance(model, RewardModelOptions) and model.also:
+        return None
     return pair_in_options(model.name, role)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from epf.diagnosis.finding import Finding
@@ -23,7 +23,8 @@ REFUSALS = frozenset({"key", "route"})
 class ServerWatch:
     """Checks the servers of both models in a task of its own, again until every check passes. The checks cost no tokens.
 
-    Each failure is logged once. ``report`` receives the roles of the models whose servers all refuse requests.
+    Each failure is logged once. ``report`` receives the roles of the models whose servers all refuse requests; of several
+    reward models, one suffices.
     """
 
     def __init__(
@@ -51,18 +52,18 @@ class ServerWatch:
             await asyncio.sleep(AGAIN_S)
 
     async def _some_fail(self) -> bool:
-        servers: Mapping[str, Sequence[ServerChecks]] = {
-            "generator": generator_servers(self._generator),
-            "reward_model": reward_model_servers(self._reward_model),
-        }
-        failures = {role: [await _failures_of(role, server) for server in each] for role, each in servers.items()}
-        self._report([role for role, found in failures.items() if found and all(map(_refuses, found))])
-        for failure in [failure for found in failures.values() for each in found for failure in each]:
+        models: list[tuple[str, Sequence[ServerChecks]]] = [
+            ("generator", generator_servers(self._generator)),
+            *(("reward_model", reward_model_servers(each)) for each in self._reward_model.all),
+        ]
+        failures = [(role, [await _failures_of(role, server) for server in servers]) for role, servers in models]
+        self._report({role for role, found in failures if found and all(map(_refuses, found))})
+        for failure in [failure for _, found in failures for each in found for failure in each]:
             if (failure.subject, failure.check) not in self._logged:
                 self._logged.add((failure.subject, failure.check))
                 said = " ".join(_sentence(part) for part in (failure.found, failure.advice) if part)
                 logger.error("%s: %s: %s", failure.subject, failure.check, said)
-        return any(any(found) for found in failures.values())
+        return any(any(found) for _, found in failures)
 
 
 async def _failures_of(role: str, server: ServerChecks) -> list[Finding]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from epf.core.description import description_of
 from epf.core.reward_model import RewardModel
+from epf.reward_models.product import parts
 from epf.search.methods import METHODS
 from epf.search.runner import default_method
 from epf.service.searches.models import Models
@@ -26,10 +27,13 @@ def found(settings: Settings, models: Models) -> list[str]:
 
 
 def reward_model_line(settings: Settings, reward_model: RewardModel) -> str:
-    """The reward model, and how it is asked."""
-    calibrated = "calibrated" if settings.reward_model.calibration else ""
-    name = Path(reward_model.name).name if reward_model.name.startswith("/") else reward_model.name
-    return f"reward model {name}: {', '.join(filter(None, (description_of(reward_model), calibrated)))}"
+    """The reward model, or each of several, and how it is asked."""
+    lines = []
+    for each, options in zip(parts(reward_model), settings.reward_model.all, strict=False):
+        calibrated = "calibrated" if options.calibration else ""
+        name = Path(each.name).name if each.name.startswith("/") else each.name
+        lines.append(f"reward model {name}: {', '.join(filter(None, (description_of(each), calibrated)))}")
+    return "; ".join(lines)
 
 
 def _method(settings: Settings) -> str:

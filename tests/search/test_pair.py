@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from epf import SearchResult, asolve, solve
+from epf.cli.models import named_models
 from epf.core.errors import InvalidRequest
 from epf.engines.onnx.pairs import DEFAULT_PAIR, STORIES
 from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
+from epf.search.confidence.shipped import shipped_map
 from epf.search.pair import named_pair, paired
+from epf.search.profile.shipped import shipped_profile
 from epf.service.settings import Settings
 from tests.generators.openai.completions_server import completions_app
 from tests.search.scripted import Generator, RewardModel, drive, solution
@@ -101,9 +104,48 @@ def test_a_server_is_asked_in_python(tmp_path: Path) -> None:
     assert result.usage.prm_calls > 0
 
 
+class Other(RewardModel):
+    name = "other"
+
+
+def test_a_list_of_reward_models_is_their_product() -> None:
+    options = {"generator": Generator(solution(3)), "n_particles": 4, "seed": 1, "method": "pf"}
+    sure, unsure = RewardModel(lambda steps: 0.9), Other(lambda steps: 0.6)
+    result = solve("problem", **options, reward_model=[sure, unsure])
+    assert result.usage.prm_tokens_of == {model.name: sum(len(call[-1]) for call in model.calls) for model in (sure, unsure)}
+    scores = [score for particle in result.particles for score in particle.scores]
+    assert scores == [pytest.approx(0.9 * 0.6 / (0.9 * 0.6 + 0.1 * 0.4))] * len(scores)
+    assert solve("problem", **options, reward_model=[sure]).usage.prm_tokens_of.keys() == {"scripted"}
+
+
+def test_names_and_options_make_a_list_too() -> None:
+    also = RewardModelOptions(name="plain")
+    found = named_pair("stories", ["stories", also, RewardModelOptions.model_validate({"reference": URL})]).reward_model
+    assert isinstance(found, RewardModelOptions)
+    assert [(each.kind, each.name or each.url) for each in found.all] == [
+        ("embedded", "stories"),
+        ("embedded", "plain"),
+        ("http", URL),
+    ]
+    assert named_pair("stories", ["stories"]).reward_model == named_pair("stories", "stories").reward_model
+
+
+def test_what_was_learned_of_a_pair_is_not_applied_with_another_reader() -> None:
+    alone, both = named_pair("stories", "stories"), named_pair("stories", ["stories", "plain"])
+    assert (shipped_profile(alone) is None) == (not STORIES.profile.exists())
+    assert shipped_profile(both) is None
+    assert shipped_map("stories-generator", "stories-reward-model") is not None
+    assert shipped_map("stories-generator", "stories-reward-model * plain-reward-model") is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"reward_model": []}, "a list holds one reward model or more"),
+        ({"reward_model": ["stories", RewardModel()]}, "either all as objects or all as names"),
+        ({"reward_model": [RewardModel(), RewardModel()]}, "distinct names, got scripted, scripted"),
+        ({"generator": "stories", "reward_model": ["stories", "none"]}, "each item must name one reward model"),
+        ({"generator": URL, "reward_model": RewardModelOptions(also=("stories",))}, "also.*has no effect, since no"),
         ({"generator": "localhost:8001"}, "write http://localhost:8001"),
         ({"generator": Path("no/such")}, "there is no directory '/.*/no/such'"),
         ({"reward_model": Path("no/such")}, "there is no directory '/.*/no/such'"),
@@ -141,6 +183,17 @@ def test_a_reference_of_a_later_source_replaces_what_an_earlier_one_says(
     assert (settings.generator.kind, settings.generator.urls) == ("openai", ("https://in.environment",))
     assert settings.generator.api_key is not None
     assert settings.reward_model == RewardModelOptions(kind="none")
+    monkeypatch.setenv("EPF_REWARD_MODEL", "stories")
+    monkeypatch.setenv("EPF_REWARD_MODEL__ALSO", '["plain", {"url": "http://in.environment:3", "family": "judge"}]')
+    assert [(each.kind, each.family) for each in Settings().reward_model.all] == [
+        ("embedded", None),
+        ("embedded", None),
+        ("http", "judge"),
+    ]
+    monkeypatch.setenv("EPF_REWARD_MODEL", "none")
+    flags = Settings(**named_models("embedded", [URL]))
+    assert len(flags.reward_model.all) == 1
+    monkeypatch.delenv("EPF_REWARD_MODEL__ALSO")
     flags = Settings(generator="embedded", reward_model={"reference": URL})
     assert flags.generator == GeneratorOptions()
     assert (flags.reward_model.kind, flags.reward_model.urls, flags.reward_model.family) == ("http", (URL,), None)

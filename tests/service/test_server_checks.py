@@ -89,6 +89,34 @@ def test_a_key_that_the_scoring_server_refuses_is_logged(caplog: pytest.LogCaptu
     asyncio.run(main())
 
 
+def test_one_of_several_reward_models_that_is_refused_makes_the_service_unready(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+
+    def scores(request: Request) -> Answer:
+        ready = Answer({"status": "HEALTHY", "models": {"reward_model": request.headers["host"]}})
+        return ready if request.path == "/readyz" else Answer({"error": {"message": "steps: invalid"}}, 422)
+
+    def refuses(request: Request) -> Answer:
+        return scores(request) if request.path == "/readyz" else Answer({"error": {"message": "the API key is missing"}}, 401)
+
+    async def main() -> None:
+        async with (
+            asyncio.timeout(60),
+            upstream(lists_and_accepts) as server,
+            upstream(scores) as first,
+            upstream(refuses) as second,
+        ):
+            options = RewardModelOptions.model_validate({"url": first.url, "also": [second.url]})
+            async with client_of(create_app(settings=serving(server.url, options))) as client:
+                await until(lambda: bool(logged(caplog)))
+                unready = await client.get("/readyz")
+                assert unready.json()["error"]["message"].startswith("UNHEALTHY: the reward model would fail")
+            (line,) = logged(caplog)
+            assert line.startswith(f"reward model at {second.url}: key: status 401: the API key is missing")
+
+    asyncio.run(main())
+
+
 def test_servers_in_order_are_checked_once_and_cost_no_token(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> list[Request]:
         async with asyncio.timeout(60), upstream(lists_and_accepts) as server:
