@@ -4,16 +4,20 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
 from epf.search.events import Answered, Event, Resampled, Scored, Started, StepTaken, TextSampled
 from epf.search.result import SearchResult
 from epf.search.runner import SearchRequest
 from epf.service.http.errors import public_detail
 from epf.service.solve.events import ErrorEvent, to_schema
+
+WRITING_S: Final = 1.0
+"""Maximum time that a result waits for its search to be written: a slow disk delays no answer for longer."""
 
 State = Literal["answered", "failed", "stopped"]
 """How a search ended: with a result, with an error, or because its caller or the server ended it."""
@@ -63,35 +67,54 @@ class EndedSearch:
         return last.result if isinstance(last, Answered) else None
 
 
+class Recorder:
+    """The events of one search; ``keep`` gets the search once it has ended, and returns what is set when it is written."""
+
+    def __init__(
+        self, request: SearchRequest, caller: str, request_id: str, keep: Callable[[EndedSearch], asyncio.Event]
+    ) -> None:
+        self._ended = partial(EndedSearch, caller, request_id, request, datetime.now(UTC))
+        self._keep = keep
+        self._events: list[KeptEvent] = []
+        self._written: asyncio.Event | None = None
+
+    def observe(self, event: Event) -> None:
+        """Record an event."""
+        if isinstance(event, Answered):
+            self._written = self._keep(self._ended((*self._events, event)))
+        if not isinstance(event, TextSampled):  # every step follows as a whole
+            self._events.append(event)
+
+    async def kept(self) -> None:
+        """Wait until a search with a result is written, at most for :data:`WRITING_S`."""
+        if self._written is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WRITING_S):
+                    await self._written.wait()
+
+    def end(self, error: ErrorEvent | None = None) -> None:
+        """Keep a search that has begun and has no result."""
+        if self._events and not isinstance(self._events[-1], Answered):
+            self._keep(self._ended(tuple(self._events), error))
+
+
 @contextmanager
 def recording(
-    request: SearchRequest, caller: str, request_id: str, *, keep: Callable[[EndedSearch], None]
-) -> Iterator[Callable[[Event], None]]:
-    """Follow one search. The block passes its events to the callable; ``keep`` gets the search once it has ended.
+    request: SearchRequest, caller: str, request_id: str, *, keep: Callable[[EndedSearch], asyncio.Event]
+) -> Iterator[Recorder]:
+    """Follow one search, whose events the block passes to the recorder.
 
-    A search with a result is kept before the block sends the result, so that whoever has read the result finds the search.
-    One that has not begun, because it was refused, is not kept.
+    The block waits for :meth:`Recorder.kept` before it sends a result: whoever has read the result finds the search, even if
+    the server is killed then. A search that has not begun, because it was refused, is not kept.
     """
-    started_at = datetime.now(UTC)
-    events: list[KeptEvent] = []
-
-    def end(error: ErrorEvent | None = None) -> None:
-        if events and not isinstance(events[-1], Answered):
-            keep(EndedSearch(caller, request_id, request, started_at, tuple(events), error))
-
-    def record(event: Event) -> None:
-        if isinstance(event, Answered):
-            keep(EndedSearch(caller, request_id, request, started_at, (*events, event)))
-        if not isinstance(event, TextSampled):  # every step follows as a whole
-            events.append(event)
-
+    recorder = Recorder(request, caller, request_id, keep)
     try:
-        yield record
+        yield recorder
     except (asyncio.CancelledError, GeneratorExit):
-        end()
+        recorder.end()
         raise
     except Exception as error:
-        end(ErrorEvent(type="error", error=public_detail(error)))
+        recorder.end(ErrorEvent(type="error", error=public_detail(error)))
         raise
 
 

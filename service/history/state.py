@@ -1,6 +1,6 @@
 """What the routes of kept searches share, apart from the state of the whole service."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from epf.core.errors import InvalidRequest, NotFound
-from epf.search.events import Event
 from epf.search.runner import SearchRequest
 from epf.service.history.recording import recording
 from epf.service.history.store import SearchStore
 from epf.service.operations.metrics import SearchMetrics
+from epf.service.searches.lease import Follower, unrecorded
 from epf.service.settings import Settings
 
 
@@ -47,10 +47,10 @@ class HistoryState:
         async with nullcontext() if self.store is None else self.store.running():
             yield
 
-    def record(self, request: SearchRequest, caller: str, request_id: str) -> AbstractContextManager[Callable[[Event], None]]:
+    def record(self, request: SearchRequest, caller: str, request_id: str) -> AbstractContextManager[Follower]:
         """Follow one search; see :data:`epf.service.searches.lease.Recording`."""
         if self.store is None:
-            return nullcontext(lambda _event: None)
+            return unrecorded(request, caller, request_id)
         return recording(request, caller, request_id, keep=self.store.keep)
 
 

@@ -1,4 +1,4 @@
-"""Keeps ended searches without making anybody wait: they are written one after the other, in a thread."""
+"""Keeps ended searches: they are written one after the other, in a thread."""
 
 import asyncio
 import logging
@@ -71,15 +71,17 @@ class SearchStore:
             await self._do(self._database.close)
             self._thread.shutdown()
 
-    def keep(self, search: EndedSearch) -> None:
-        """Write a search soon. It is dropped, which is logged and counted, if too many wait already."""
+    def keep(self, search: EndedSearch) -> asyncio.Event:
+        """Write a search; returns what is set then. It is dropped, which is logged and counted, if too many wait already."""
         written = asyncio.Event()
         try:
             self._queue.put_nowait((search, written))
         except asyncio.QueueFull:
             self._report("queue_full")
+            written.set()
         else:
             self._last_written = written
+        return written
 
     async def page(self, caller: str, query: SearchListQuery) -> SearchList:
         """Searches of ``caller``, newest first. Raises ``InvalidRequest`` if ``after`` is not the id of one."""

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from epf.core.deadlines import working_until
 from epf.core.errors import Cancelled, ContextTooLong, DeadlineExceeded, ModelNotFound, Overloaded
@@ -20,12 +21,30 @@ from epf.service.searches.admission import Admission, Ticket
 from epf.service.searches.charging import charging
 from epf.service.searches.models import Models
 
-Recording = Callable[[SearchRequest, str, str], AbstractContextManager[Callable[[Event], None]]]
-"""Follows one search of a caller, in the request with an id: the block passes its events to the callable."""
+
+class Follower(Protocol):
+    """What follows one search."""
+
+    def observe(self, event: Event) -> None:
+        """Take the next event."""
+
+    async def kept(self) -> None:
+        """Wait, for a bounded time, until a search that has ended is where it is kept."""
 
 
-def _unrecorded(_request: SearchRequest, _caller: str, _id: str) -> AbstractContextManager[Callable[[Event], None]]:
-    return nullcontext(lambda _event: None)
+Recording = Callable[[SearchRequest, str, str], AbstractContextManager[Follower]]
+"""Follows one search of a caller, in the request with an id."""
+
+
+class _Nobody:
+    def observe(self, event: Event) -> None: ...
+
+    async def kept(self) -> None: ...
+
+
+def unrecorded(_request: SearchRequest, _caller: str, _id: str) -> AbstractContextManager[Follower]:
+    """Follow no search."""
+    return nullcontext(_Nobody())
 
 
 class Lease:
@@ -39,7 +58,7 @@ class Lease:
         lifecycle: Lifecycle,
         metrics: SearchMetrics,
         charge: Callable[[int], None],
-        record: Callable[[SearchRequest], AbstractContextManager[Callable[[Event], None]]],
+        record: Callable[[SearchRequest], AbstractContextManager[Follower]],
     ) -> None:
         self._models = models
         self._ticket = ticket
@@ -71,7 +90,7 @@ class Lease:
         far; without any answer, raises ``Overloaded``.
         """
         await self.acquire()
-        with self._overloaded_on_shutdown(), self._observing(request) as observe:
+        with self._overloaded_on_shutdown(), self._observing(request) as (observe, kept):
             result = await search(
                 self._with_deadline(request),
                 generator=self._models.generator,
@@ -82,6 +101,7 @@ class Lease:
                 emit=observe,
             )
             self._check_answered(result)
+            await kept()
             return result
 
     async def stream(self, request: SearchRequest) -> AsyncGenerator[Event, None]:
@@ -95,12 +115,13 @@ class Lease:
             confidence=self._models.confidence,
             until=self._closing.limit,
         )
-        with self._overloaded_on_shutdown(), self._observing(request) as observe:
+        with self._overloaded_on_shutdown(), self._observing(request) as (observe, kept):
             async with aclosing(events):
                 async for event in events:
                     observe(event)
                     if isinstance(event, Answered):
                         self._check_answered(event.result)
+                        await kept()
                     yield event
 
     async def score(self, problem: str, steps: Sequence[str]) -> list[Score]:
@@ -132,8 +153,8 @@ class Lease:
         return scores
 
     @contextmanager
-    def _observing(self, request: SearchRequest) -> Iterator[Callable[[Event], None]]:
-        """Count one search in the metrics, charge its caller, and record it."""
+    def _observing(self, request: SearchRequest) -> Iterator[tuple[Callable[[Event], None], Callable[[], Awaitable[None]]]]:
+        """Count one search in the metrics, charge its caller, and record it: where events go, and what waits until it is kept."""
         with (
             self._metrics.search(request.method.name) as count,
             charging(count, self._charge) as charge,
@@ -142,9 +163,9 @@ class Lease:
 
             def observe(event: Event) -> None:
                 charge(event)
-                record(event)
+                record.observe(event)
 
-            yield observe
+            yield observe, record.kept
 
     def _with_deadline(self, request: SearchRequest) -> SearchRequest:
         """The deadline counts from the request's arrival and includes the time in the queue."""
@@ -194,7 +215,7 @@ class Searches:
         lifecycle: Lifecycle,
         metrics: SearchMetrics | None = None,
         charge: Callable[[str, int], None] = lambda _caller, _n_tokens: None,
-        record: Recording = _unrecorded,
+        record: Recording = unrecorded,
     ) -> None:
         self._metrics = metrics or SearchMetrics()
         scored_by = models.reward_model
@@ -231,8 +252,8 @@ class Searches:
             try:
                 charge = partial(self._charge, caller)
 
-                def record(request: SearchRequest) -> AbstractContextManager[Callable[[Event], None]]:
-                    return (self._record if recorded else _unrecorded)(request, caller, id)
+                def record(request: SearchRequest) -> AbstractContextManager[Follower]:
+                    return (self._record if recorded else unrecorded)(request, caller, id)
 
                 yield Lease(self.models, ticket, deadline_s, self._lifecycle, self._metrics, charge, record)
             except (asyncio.CancelledError, GeneratorExit):

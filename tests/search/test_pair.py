@@ -109,7 +109,7 @@ class Other(RewardModel):
 
 
 def test_a_list_of_reward_models_is_their_product() -> None:
-    options = {"generator": Generator(solution(3)), "n_particles": 4, "seed": 1, "method": "pf"}
+    options: dict[str, Any] = {"generator": Generator(solution(3)), "n_particles": 4, "seed": 1, "method": "pf"}
     sure, unsure = RewardModel(lambda steps: 0.9), Other(lambda steps: 0.6)
     result = solve("problem", **options, reward_model=[sure, unsure])
     assert result.usage.prm_tokens_of == {model.name: sum(len(call[-1]) for call in model.calls) for model in (sure, unsure)}

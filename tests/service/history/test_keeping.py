@@ -5,6 +5,7 @@ import random
 import sqlite3
 import stat
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -87,7 +88,43 @@ def test_two_servers_share_a_file(tmp_path: Path) -> None:
     asyncio.run(both())
 
 
-def test_searches_that_cannot_wait_are_dropped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_whoever_has_an_answer_finds_its_search_in_the_file(tmp_path: Path) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        with closing(sqlite3.connect(tmp_path / "searches.db")) as file:
+            for n in range(1, 21):
+                await solved(client, f"Problem {n}")
+                assert file.execute("SELECT count(*) FROM searches").fetchone() == (n,)
+
+    asking(kept(tmp_path), ask)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_waits_for_its_search_to_be_written_but_not_for_long(
+    streamed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        with closing(sqlite3.connect(tmp_path / "searches.db", isolation_level=None)) as blocking:
+            blocking.execute("BEGIN IMMEDIATE")
+            body = {"problem": CANARY, "n_particles": 1, "stream": streamed}
+            monkeypatch.setattr("epf.service.history.recording.WRITING_S", 0.0)
+            assert (await client.post("/solve", json=body)).is_success
+            monkeypatch.setattr("epf.service.history.recording.WRITING_S", 60.0)
+            waiting = asyncio.create_task(client.post("/solve", json=body))
+            chat = {"model": "epf-1", "store": False, "messages": [{"role": "user", "content": "not kept"}]}
+            for _ in range(3):
+                assert (await client.post("/v1/chat/completions", json=chat)).is_success
+            assert not waiting.done(), "those that are not kept have overtaken it"
+            blocking.execute("ROLLBACK")
+            assert (await waiting).is_success
+        assert len(await listed(client)) == 2
+
+    asking(kept(tmp_path), ask)
+
+
+def test_searches_that_cannot_wait_are_dropped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("epf.service.history.recording.WRITING_S", 0.0)
     n = MAX_WAITING + 20
 
     async def ask(client: httpx.AsyncClient) -> None:

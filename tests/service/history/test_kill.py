@@ -51,7 +51,7 @@ def test_a_kill_loses_at_most_the_search_under_way(tmp_path: Path) -> None:
         after = server.client.post("/solve", json={"problem": "after", "n_particles": 2})
         assert after.is_success
     assert kept <= found
-    assert len(answered - found) <= N_CLIENTS, "each client had one search under way"
+    assert answered <= found
 
 
 def test_what_waits_is_written_before_the_server_stops(tmp_path: Path) -> None:
