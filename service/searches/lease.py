@@ -154,7 +154,7 @@ class Lease:
 
     @contextmanager
     def _observing(self, request: SearchRequest) -> Iterator[tuple[Callable[[Event], None], Callable[[], Awaitable[None]]]]:
-        """Count one search in the metrics, charge its caller, and record it: where events go, and what waits until it is kept."""
+        """Count one search in the metrics, charge its caller, and record it: where events go, and a wait until it is kept."""
         with (
             self._metrics.search(request.method.name) as count,
             charging(count, self._charge) as charge,

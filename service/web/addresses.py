@@ -4,13 +4,14 @@ import re
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from epf.service.web.router import PREFIX
 
 LIST: Final = f"{PREFIX}history.html"
 ONE: Final = f"{PREFIX}kept.html"
-_ADDRESS: Final = re.compile("/searches(?P<one>/[0-9a-f]{32})?")
+_ADDRESS: Final = re.compile("/searches(?P<one>/[0-9a-f]{32})?(?P<slash>/)?")
 
 
 class PageAddresses:
@@ -29,6 +30,9 @@ class PageAddresses:
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and (address := _ADDRESS.fullmatch(scope["path"])):
             accepted = Headers(scope=scope).get("accept", "").lower()
             if "text/html" in accepted and "application/json" not in accepted:
+                if address["slash"]:  # the addresses within the page are relative to the one without
+                    await RedirectResponse(f"../{scope['path'].split('/')[-2]}", 308)(scope, receive, send)
+                    return
                 scope["path"] = ONE if address["one"] else LIST
                 scope["raw_path"] = scope["path"].encode()
         await self.app(scope, receive, send)

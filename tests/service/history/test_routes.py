@@ -243,6 +243,9 @@ def test_a_browser_gets_the_page_and_needs_no_key_for_it(tmp_path: Path) -> None
             both = {"accept": "text/html, application/json"}
             assert (await client.get(path, headers=both)).status_code == 401
             assert (await client.get(path)).status_code == 401
+            with_slash = await client.get(f"{path}/", headers=browser)
+            assert (with_slash.status_code, with_slash.headers["location"]) == (308, f"../{path.split('/')[-1]}")
+            assert httpx.URL(f"http://host{path}/").join(with_slash.headers["location"]).path == path
         assert (await client.get("/searches/export", headers=browser)).status_code == 401
         mine = await client.get("/searches", headers=HEADERS["alice"])
         assert mine.headers["vary"] == "accept"
