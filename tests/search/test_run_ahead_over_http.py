@@ -1,6 +1,7 @@
 """Particles that do not wait give the same results where both models are servers and every answer takes a random time."""
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ class Delayed:
 
 
 @pytest.mark.parametrize("options", [{"method": "pf"}, {"method": "epf", "lookahead": "redraw"}])
-def test_no_result_depends_on_running_ahead_or_on_the_time_of_servers(options: dict[str, str]) -> None:
+def test_no_result_depends_on_running_ahead_or_on_the_time_of_servers(options: dict[str, Any]) -> None:
     async def main() -> None:
         generator = Delayed(completions_app(STORIES.generator, by_ids=True))
         reward_model = Delayed(create_scoring_app(EmbeddedRewardModel(STORIES.reward_model)))

@@ -1,18 +1,22 @@
 """Whole searches with both models on the real vLLM in this process, and the service over them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
+import numpy as np
 import pytest
 
+from epf.core.generator import Generator, GeneratorWrapper, Sampling, Step
+from epf.core.reward_model import RewardModelWrapper, Score
 from epf.generators.vllm import VllmGenerator
 from epf.reward_models.backend import FamilyRewardModel
-from epf.search import asolve
+from epf.search import SearchResult, asolve
 from epf.service.app import create_app
 from epf.service.settings import Settings
+from tests.search.test_run_ahead import outcome
 from tests.service.serving import events_of, served, until
 from tests.vllm.engines import GUARD_S, Engine
 
@@ -60,6 +64,50 @@ async def client_of(generator: VllmGenerator, reward_model: FamilyRewardModel) -
         httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=GUARD_S) as client,
     ):
         yield client
+
+
+class Delayed(GeneratorWrapper):
+    """A generator whose steps begin after a random time, drawn with a seed."""
+
+    def __init__(self, inner: Generator, seed: int) -> None:
+        super().__init__(inner)
+        self.random = np.random.default_rng(seed)
+        self.n_steps = 0
+
+    async def step(self, prefix_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Step:
+        self.n_steps += 1
+        await asyncio.sleep(0.05 * self.random.random())
+        return await super().step(prefix_ids, sampling, seed)
+
+
+class DelayedRewardModel(RewardModelWrapper):
+    """A reward model whose scores begin after a random time."""
+
+    random = np.random.default_rng(0)
+
+    async def score(self, problem: str, steps: Sequence[str]) -> Score:
+        await asyncio.sleep(0.05 * self.random.random())
+        return await super().score(problem, steps)
+
+
+@pytest.mark.parametrize("options", [{"method": "pf"}, {"method": "epf", "lookahead": "redraw"}])
+def test_no_result_depends_on_running_ahead_or_on_time(pair: Pair, options: dict[str, Any]) -> None:
+    async def test(generator: VllmGenerator, reward_model: FamilyRewardModel) -> None:
+        async def search(run_ahead: bool, seed: int) -> tuple[SearchResult, int]:
+            delayed = Delayed(generator, seed)
+            models: Any = {"generator": delayed, "reward_model": DelayedRewardModel(reward_model)}
+            result = await asolve(PROBLEM, **OPTIONS, **options, **models, run_ahead=run_ahead)
+            return result, delayed.n_steps
+
+        waiting, n_waiting = await search(False, 0)
+        n_ahead = []
+        for seed in range(3):
+            ahead, n_steps = await search(True, seed)
+            assert outcome(ahead) == outcome(waiting)
+            n_ahead.append(n_steps)
+        assert max(n_ahead) > n_waiting, "no step began in vain, so no particle ran ahead"
+
+    pair.run(test)
 
 
 def test_a_problem_is_solved_over_http_streamed_or_not(pair: Pair) -> None:
