@@ -49,6 +49,20 @@ def test_a_step_shows_why_it_ended_or_went_on(page: Page, embedded: httpx.Client
     )
 
 
+def test_few_elements_draw_many_lines_of_descent(page: Page, embedded: httpx.Client) -> None:
+    opened(page, str(embedded.base_url))
+    ask(page, STORY, seed=7, particles=8)
+    run = ended(page)
+    columns = 1 + max(int(column) for name in steps(run) for column in re.findall(r"step (\d+)", name))
+    assert run.locator(".edge").count() < 2 * columns
+    assert run.locator(".nodes [transform]").count() == 0, "each would be a piece of its own to paint"
+    lines = run.locator(".edge").evaluate_all("all => all.map(each => each.getAttribute('d') ?? '').join('')")
+    assert lines.count("M") == sum("step 1," not in name for name in steps(run))
+    for chosen in (5, 2, 1):
+        run.get_by_role("button", name=re.compile(f"step {chosen}, ")).first.click()
+        assert (run.locator(".edge.on-path").get_attribute("d") or "").count("M") == chosen - 1
+
+
 @pytest.mark.parametrize(
     ("method", "step", "words"),
     [

@@ -2,14 +2,15 @@
 
 import { colourOf } from "./colour.js";
 import { s } from "./dom.js";
+import { Edges } from "./edges.js";
 import { drawLanes } from "./lanes.js";
-import { layoutOf, xOf, yOf } from "./layout.js";
+import { layoutOf, sizeOf, xOf, yOf } from "./layout.js";
 import { isFinished } from "./search.js";
 
 /** @import { Layout } from "./layout.js" */
 /** @import { Search, Step } from "./search.js" */
 
-/** @typedef {{node: SVGGElement, mark: SVGRectElement, label: SVGTextElement | null, edge: SVGPathElement | null}} Drawn */
+/** @typedef {{node: SVGGElement, mark: SVGRectElement, label: SVGTextElement | null}} Drawn */
 
 /** Number of steps above which nothing fades gradually. */
 const LARGE = 300;
@@ -28,15 +29,16 @@ export class Graph {
     this.selected = null;
     /** @type {Layout | null} */
     this.layout = null;
-    this.available = 640;
+    /** Width in which the picture should fit; 0 until it is known. */
+    this.available = 0;
     this.nRounds = 0;
     this.running = true;
     this.axis = s("g", { class: "axis", "aria-hidden": "true" });
-    this.edges = s("g", { class: "edges", "aria-hidden": "true" });
+    this.edges = new Edges();
     this.nodes = s("g", { class: "nodes" });
     this.answers = s("g", { class: "answers", "aria-hidden": "true" });
     this.lanes = s("g", { class: "lanes", "aria-hidden": "true" });
-    this.svg = s("svg", { class: "graph", role: "group" }, this.axis, this.lanes, this.edges, this.nodes, this.answers);
+    this.svg = s("svg", { class: "graph", role: "group" }, this.axis, this.lanes, this.edges.element, this.nodes, this.answers);
     this.nodes.addEventListener("click", (event) => this.#onClick(event));
     this.svg.addEventListener("keydown", (event) => this.#onKey(event));
   }
@@ -64,7 +66,10 @@ export class Graph {
       this.svg.setAttribute("height", String(layout.height));
       this.#drawAxis(layout);
     }
-    for (const step of moved ? search.steps : search.changed) this.#place(step, layout);
+    const anew = moved ? search.steps : search.changed;
+    for (const step of anew) this.#place(step, layout);
+    this.edges.draw(search, layout, new Set(Array.from(anew, (step) => step.t)));
+    if (moved) this.edges.choose(this.selected, layout);
     search.changed.clear();
     if (this.selected === null && search.steps.length > 0) this.#drawnOf(search.steps[0]).node.setAttribute("tabindex", "0");
     if (grown || this.nRounds !== search.rounds.length || search.result !== null) {
@@ -88,9 +93,7 @@ export class Graph {
     const { node } = this.#drawnOf(step);
     node.classList.add("selected");
     node.setAttribute("tabindex", "0");
-    const path = new Set();
-    for (let at = /** @type {Step | null} */ (step); at !== null; at = at.parent) path.add(at);
-    for (const [each, { edge }] of this.drawn) edge?.classList.toggle("on-path", path.has(each));
+    if (this.layout !== null) this.edges.choose(step, this.layout);
     this.onSelect(step);
   }
 
@@ -98,27 +101,25 @@ export class Graph {
   #drawnOf(step) {
     const known = this.drawn.get(step);
     if (known !== undefined) return known;
-    const mark = s("rect");
-    const node = s("g", { role: "button", tabindex: "-1" }, mark);
-    const edge = step.parent === null ? null : s("path");
+    const node = /** @type {SVGGElement} */ (NODE.cloneNode(true));
+    const mark = /** @type {SVGRectElement} */ (node.firstChild);
     /** @type {Drawn} */
-    const drawn = { node, mark, label: null, edge };
+    const drawn = { node, mark, label: null };
     this.drawn.set(step, drawn);
     stepOf.set(node, step);
     this.nodes.append(node);
-    if (edge !== null) this.edges.append(edge);
     return drawn;
   }
 
   /** @param {Step} step @param {Layout} layout */
   #place(step, layout) {
     const drawn = this.#drawnOf(step);
-    const { node, mark, edge } = drawn;
+    const { node, mark } = drawn;
     const x = xOf(layout, step.t);
     const y = yOf(layout, step.slot);
-    const [width, height] = sizeOf(step, layout);
-    node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-    set(mark, { x: -width / 2, y: -height / 2, width, height, rx: Math.min(width, height) / (isFinished(step) ? 6 : 2) });
+    const [width, height] = sizeOf(layout, step.carried);
+    // A step stands at its place by its own coordinates. The browser would arrange each transformed group anew at every key press.
+    set(mark, { x: (x - width / 2).toFixed(1), y: (y - height / 2).toFixed(1), width, height, rx: Math.min(width, height) / (isFinished(step) ? 6 : 2) });
     const dropped = step.round !== null && step.continuedBy.length === 0;
     const classes = ["node"];
     if (step.score === null) classes.push("unscored");
@@ -127,9 +128,7 @@ export class Graph {
     if (dropped) classes.push("dropped");
     if (!step.alive) classes.push("faded");
     if (step === this.selected) classes.push("selected");
-    node.setAttribute("class", classes.join(" "));
-    const colour = step.score === null ? null : colourOf(step.score);
-    if (colour !== null) set(mark, dropped ? { fill: "none", stroke: colour } : { fill: colour, stroke: colour });
+    if (step.score !== null) set(mark, { color: colourOf(step.score) });
     const words = layout.labelled && !step.carried ? labelOf(step, layout) : [];
     if (drawn.label === null && words.length > 0) {
       drawn.label = s("text", { dy: "0.35em" });
@@ -137,13 +136,9 @@ export class Graph {
     }
     if (drawn.label !== null) {
       drawn.label.replaceChildren(...words);
-      set(drawn.label, layout.written ? { "text-anchor": "start", x: 9 - width / 2 } : { "text-anchor": "middle", x: 0 });
+      set(drawn.label, layout.written ? { "text-anchor": "start", x: x + 9 - width / 2, y } : { "text-anchor": "middle", x, y });
     }
-    node.setAttribute("aria-label", nameOf(step, dropped));
-    if (edge !== null && step.parent !== null) {
-      edge.setAttribute("d", curve(layout, step.parent, step));
-      edge.setAttribute("class", `edge${step.alive ? "" : " faded"}${edge.classList.contains("on-path") ? " on-path" : ""}`);
-    }
+    set(node, { class: classes.join(" "), "aria-label": nameOf(step, dropped) });
   }
 
   /** @param {Layout} layout */
@@ -203,6 +198,9 @@ export class Graph {
   }
 }
 
+/** What each step is copied from: to copy is faster than to make. */
+const NODE = s("g", { role: "button", tabindex: "-1" }, s("rect"));
+
 /** @type {WeakMap<Element, Step>} */
 const stepOf = new WeakMap();
 
@@ -218,24 +216,6 @@ function neighbour(search, from, key) {
   if (!down && key !== "ArrowUp") return null;
   const column = search.steps.filter((step) => step.t === from.t && (down ? step.slot > from.slot : step.slot < from.slot));
   return column.sort((a, b) => (down ? a.slot - b.slot : b.slot - a.slot))[0] ?? null;
-}
-
-/** @param {Step} step @param {Layout} layout @returns {[number, number]} */
-function sizeOf(step, layout) {
-  if (step.carried) return [Math.min(10, layout.cellWidth * 0.4), Math.min(10, layout.cellHeight * 0.5)];
-  if (layout.written) return [layout.cellWidth - 16, Math.min(24, layout.cellHeight - 8)];
-  if (layout.labelled) return [Math.min(46, layout.cellWidth - 10), Math.min(22, layout.cellHeight - 8)];
-  const side = Math.min(14, layout.cellWidth - 6, layout.cellHeight - 3);
-  return [side, side];
-}
-
-/** @param {Layout} layout @param {Step} from @param {Step} to @returns {string} a curve from one step to the next */
-function curve(layout, from, to) {
-  const x1 = xOf(layout, from.t) + sizeOf(from, layout)[0] / 2;
-  const x2 = xOf(layout, to.t) - sizeOf(to, layout)[0] / 2;
-  const [y1, y2] = [yOf(layout, from.slot), yOf(layout, to.slot)];
-  const middle = (x1 + x2) / 2;
-  return `M${x1.toFixed(1)} ${y1.toFixed(1)}C${middle.toFixed(1)} ${y1.toFixed(1)} ${middle.toFixed(1)} ${y2.toFixed(1)} ${x2.toFixed(1)} ${y2.toFixed(1)}`;
 }
 
 /** @param {number} score @returns {string} two digits; .99 and .01 rather than 1 and 0 unless it is exact */
@@ -261,7 +241,13 @@ function nameOf(step, dropped) {
   return `Particle ${step.slot + 1}, step ${step.t}${kind}, ${score}${fate}`;
 }
 
-/** @param {Element} element @param {Record<string, string | number>} attributes */
+/**
+ * Set the attributes that differ: the browser styles an element anew even if it is told what it knows.
+ * @param {Element} element @param {Record<string, string | number>} attributes
+ */
 function set(element, attributes) {
-  for (const name in attributes) element.setAttribute(name, String(attributes[name]));
+  for (const name in attributes) {
+    const value = String(attributes[name]);
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
 }

@@ -62,3 +62,12 @@ export function xOf(layout, t) {
 export function yOf(layout, slot) {
   return layout.top + (slot + 0.5) * layout.cellHeight;
 }
+
+/** @param {Layout} layout @param {boolean} carried whether the step only waits for the others @returns {[number, number]} width and height of a step */
+export function sizeOf(layout, carried) {
+  if (carried) return [Math.min(10, layout.cellWidth * 0.4), Math.min(10, layout.cellHeight * 0.5)];
+  if (layout.written) return [layout.cellWidth - 16, Math.min(24, layout.cellHeight - 8)];
+  if (layout.labelled) return [Math.min(46, layout.cellWidth - 10), Math.min(22, layout.cellHeight - 8)];
+  const side = Math.min(14, layout.cellWidth - 6, layout.cellHeight - 3);
+  return [side, side];
+}

@@ -97,6 +97,7 @@ export class RunView {
     const { search } = this;
     const { columns } = search;
     this.graph.running = this.state === "running";
+    if (this.graph.available === 0) this.graph.available = this.scroll.clientWidth; // else all of the first picture would be drawn twice
     this.graph.draw();
     const answers = [search.distribution, search.confidence, search.result, this.state];
     if (answers.some((part, i) => part !== this.#answered[i])) this.answers.replaceChildren(answersOf(search, this.state));
