@@ -15,10 +15,15 @@ REAL = "tests/real/test_page.py::test_commands_run"
 RECORDED = "tests/reward_models/test_documented.py::test_the_documented_command_scores_with_that_server"
 """Runs a command in front of a recorded conversation, whose documentation ``tests.servers.scorers`` names."""
 
+SEVERAL = "tests/cli/test_several_reward_models.py"
+
 RUN_BY: Mapping[str, str] = MappingProxyType(
     {
         r"vllm serve \S+ --port 8001": "tests/real/test_page.py::test_vllm_serves_as_the_page_starts_it",
         r"llama-server -m \S+ --port 8080": "tests/real/test_page.py::test_llama_cpp_serves_what_the_page_starts",
+        r"epf serve .*--reward-model \S+ --reward-model .*": f"{SEVERAL}::test_two_on_the_command_line",
+        r"export EPF_REWARD_MODEL.*": f"{SEVERAL}::test_each_with_settings_of_its_own",
+        r"(.|\n)*reward_model=readers(.|\n)*": f"{SEVERAL}::test_a_list_in_python",
         r"(?!.*reward-model)epf (doctor|serve|solve)\b.*": REAL,
         r"from epf import(.|\n)*": REAL,
     }
