@@ -114,15 +114,18 @@ def scoring_models(
 
 
 def _several(reward_models: Sequence[str], **options: str | None) -> dict[str, Any]:
-    """The options of the first reward model, with the others among them; flags replace what the environment sets."""
+    """The options of the first reward model, with the others among them. Several replace those that the environment adds."""
     if not reward_models:
         return options
     first, *others = reward_models
     for name, value in options.items():
         if others and value is not None:
-            message = f"--{name} could belong to each of {len(reward_models)} reward models: set it for one of them with "
-            raise InvalidRequest(f"{message}EPF_REWARD_MODEL__ALSO (see docs/models.md), or leave it out.", param=name)
-    return {REFERENCE: first, **options, "also": others}
+            message = (
+                f"--{name} could belong to each of {len(reward_models)} reward models: name the first with --reward-model, "
+            )
+            message += "and the others in EPF_REWARD_MODEL__ALSO with what belongs to each (see docs/models.md)."
+            raise InvalidRequest(message, param=name)
+    return {REFERENCE: first, **options, **({"also": others} if others else {})}
 
 
 def _given(**tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

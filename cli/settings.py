@@ -69,7 +69,8 @@ def read_settings(**given: Any) -> Settings:
         names = sorted(name for name in os.environ if name.upper().startswith(f"EPF_{field.upper()}"))
         forms = """write a list as ["A", "B"] and a table as {"NAME": "VALUE"}"""
         single = f"or set one variable for each name of a table, such as {names[0]}__NAME"
-        message = f"settings: the value of {' or '.join(names)} is not valid JSON: {forms}, {single}"
+        message = f"settings: the value of {' or '.join(names)} is not valid JSON: {forms}"
+        message += "" if any(name.upper().endswith("__ALSO") for name in names) else f", {single}"
         raise InvalidRequest(message, param=field) from None
     except ValueError as error:  # the file is not TOML
         raise InvalidRequest(f"settings: {error}" + (f" (EPF_SETTINGS is {file})" if file else ""), param="settings") from None

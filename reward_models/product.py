@@ -29,27 +29,30 @@ class ProductRewardModel:
     not be compared with the others of the search. Closing it closes all models.
 
     Args:
-        models: at least two, with distinct names.
+        models: at least two different ones. Of those with the same name, the second is called "NAME (2)".
 
     Raises:
-        ValueError: there are fewer than two models, or two have the same name.
+        ValueError: there are fewer than two models, or one is there twice.
     """
 
     def __init__(self, models: Sequence[RewardModel]) -> None:
         self.models = tuple(models)
-        names = [model.name for model in self.models]
-        if len(names) < 2 or len(set(names)) < len(names):
-            raise ValueError(f"A product needs at least two reward models with distinct names, got {', '.join(names)}.")
+        if len(self.models) < 2 or len(set(map(id, self.models))) < len(self.models):
+            raise ValueError(f"A product needs at least two different reward models, got {len(self.models)}.")
+        self._names: list[str] = []
+        for i, model in enumerate(self.models):
+            n = sum(other.name == model.name for other in self.models[: i + 1])
+            self._names.append(model.name if n == 1 else f"{model.name} ({n})")
 
     @property
     def name(self) -> str:
         """Names of all models."""
-        return JOINT.join(model.name for model in self.models)
+        return JOINT.join(self._names)
 
     @property
     def description(self) -> str:
         """What was found out about each model."""
-        return "; ".join(f"{model.name}: {description_of(model)}" for model in self.models)
+        return "; ".join(f"{name}: {description_of(model)}" for name, model in zip(self._names, self.models, strict=True))
 
     async def score(self, problem: str, steps: Sequence[str]) -> Score:
         """Return the product of the models' scores, with the tokens of each."""
@@ -60,7 +63,7 @@ class ProductRewardModel:
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
-        named = list(zip([model.name for model in self.models], scores, strict=True))
+        named = list(zip(self._names, scores, strict=True))
         for name, score in named:
             score.check(name)
         return Score(

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from epf.core.errors import InvalidRequest
 from epf.core.reward_model import RewardModel
@@ -75,7 +75,15 @@ class RewardModelOptions(BaseModel):
     @classmethod
     def _read_references(cls, given: Any) -> Any:
         if not isinstance(given, Sequence) or isinstance(given, str):
-            return given
+            message = 'reward_model.also: write a list, such as ["http://localhost:8003"].'
+            raise InvalidRequest(message, param="reward_model.also")
+        for number, each in enumerate(given, 1):
+            try:
+                with suppress(ValidationError):  # it is raised again, with its place
+                    cls.model_validate({REFERENCE: each} if isinstance(each, str) else each)
+            except InvalidRequest as error:
+                message = f"reward_model.also, item {number}: {error.message}"
+                raise InvalidRequest(message, param="reward_model.also") from None
         return [{REFERENCE: each} if isinstance(each, str) else each for each in given]
 
     @field_validator("also")
@@ -110,7 +118,8 @@ def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
     """
     chosen = options or RewardModelOptions()
     if chosen.also:
-        return _product([load_reward_model(each) for each in chosen.all])
+        check_different(chosen.all)
+        return ProductRewardModel([load_reward_model(each) for each in chosen.all])
     name = chosen.kind or EMBEDDED
     if name == NONE:
         raise InvalidRequest(
@@ -127,11 +136,12 @@ def load_reward_model(options: RewardModelOptions | None = None) -> RewardModel:
         raise InvalidRequest(f"Reward model {name!r}: {error}", param="reward_model") from error
 
 
-def _product(models: Sequence[RewardModel]) -> RewardModel:
-    try:
-        return ProductRewardModel(models)
-    except ValueError as error:
-        raise InvalidRequest(f"{error} Name each of them once.", param="reward_model") from None
+def check_different(options: Sequence[RewardModelOptions]) -> None:
+    """Raise ``InvalidRequest`` if two of several reward models are one: its mistakes would count twice."""
+    for i, each in enumerate(options):
+        if each in options[:i]:
+            what = each.name or each.url
+            raise InvalidRequest(f"The reward model {what} is named twice: leave one of them out.", param="reward_model")
 
 
 def _embedded(options: RewardModelOptions) -> RewardModel:

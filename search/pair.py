@@ -20,7 +20,7 @@ from epf.engines.reference import EMBEDDED, NONE, REFERENCE
 from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.registry import GeneratorOptions, load_generator
 from epf.reward_models.product import ProductRewardModel, parts
-from epf.reward_models.registry import RewardModelOptions, load_reward_model
+from epf.reward_models.registry import RewardModelOptions, check_different, load_reward_model
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,13 @@ def paired(generator: Generator | GeneratorOptions, reward_model: RewardModel | 
         if reward_model.kind is None:
             kind = EMBEDDED if _is_embedded(generator) else NONE
             reward_model = RewardModelOptions(kind=kind, calibration=reward_model.calibration, also=reward_model.also)
-        if reward_model.kind == EMBEDDED and reward_model.name is None:
-            pair = shipped_pair_of(generator) or DEFAULT_PAIR
-            reward_model = reward_model.model_copy(update={"name": pair.name})
+        pair = shipped_pair_of(generator) or DEFAULT_PAIR
+        named = [
+            each.model_copy(update={"name": pair.name}) if each.kind == EMBEDDED and each.name is None else each
+            for each in reward_model.all
+        ]
+        check_different(named)
+        reward_model = named[0].model_copy(update={"also": tuple(named[1:])})
     return Pair(generator, reward_model)
 
 
@@ -103,6 +107,11 @@ def named_pair(
     elif tokenizer is not None:
         raise _in_vain("tokenizer", "generator")
     if isinstance(reward_model, Sequence) and not isinstance(reward_model, str):
+        if family is not None:
+            message = (
+                "family could belong to each reward model of a list: set it with RewardModelOptions(family=...) in the list."
+            )
+            raise InvalidRequest(message, param="family")
         reward_model = _product_of(reward_model)
     if reward_model is None or isinstance(reward_model, Path | str):
         reward_model = RewardModelOptions.model_validate(_named(reward_model, family=family))
@@ -113,6 +122,10 @@ def named_pair(
 
 def _product_of(models: "Sequence[GivenRewardModel]") -> RewardModel | RewardModelOptions:
     named = [RewardModelOptions.model_validate(_named(each)) if isinstance(each, Path | str) else each for each in models]
+    for each in named:
+        if not isinstance(each, RewardModelOptions) and not hasattr(each, "score"):
+            message = f"reward_model: a list holds reward models, by names, options or objects, and no {type(each).__name__}."
+            raise InvalidRequest(message, param="reward_model")
     options = [each for each in named if isinstance(each, RewardModelOptions)]
     objects = [each for each in named if not isinstance(each, RewardModelOptions)]
     if not named or (options and objects):

@@ -1,7 +1,7 @@
 """What a search returns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from epf.core.generator import Step, TopTokens
@@ -92,7 +92,7 @@ class StepRecord:
     distinct_ancestors: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Cost of the search.
 
@@ -111,7 +111,7 @@ class Usage:
     generated_tokens: int
     discarded_tokens: int
     prm_tokens: int
-    prm_tokens_of: Mapping[str, int]
+    prm_tokens_of: Mapping[str, int] = field(default_factory=dict)  # searches of earlier versions have none
     prm_calls: int
     generating_s: float
     scoring_s: float

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context
+from itertools import count
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -47,8 +48,11 @@ Probe = Callable[[str, float], Awaitable[None]]
 """Sends a request to the replica with this URL and reads all of the response; gets the maximum wait between its parts, too."""
 
 
+_SERIALS = count()
+
+
 class Health:
-    """The health of the replicas of one server, and the tasks that check it.
+    """The health of the replicas of one server, and the tasks that check it. ``serial`` orders those of a process by age.
 
     Args:
         replicas: at least one.
@@ -58,6 +62,7 @@ class Health:
     """
 
     def __init__(self, replicas: Sequence[Replica], connections: Connections, wording: Wording, timeout_s: float) -> None:
+        self.serial = next(_SERIALS)
         self.replicas = tuple(replicas)
         self.owner = wording.owner
         self.pace = Pace()

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from epf.core.errors import InvalidRequest, NotFound
+from epf.core.errors import InvalidRequest, NotFound, Overloaded
 from epf.service.history.database import Database
 from epf.service.history.recording import EndedSearch, document_of
 from epf.service.history.schemas import SearchFilter, SearchList, SearchListQuery
@@ -28,6 +28,10 @@ MAX_WAITING: Final = 64
 TRIM_S: Final = 60.0
 """Time without a write after which searches that have become too old are deleted."""
 EXPORTED_AT_ONCE: Final = 8
+READING_S: Final = 5.0
+"""Maximum time for which a reader waits until the searches before are written."""
+CLOSING_S: Final = 10.0
+"""Maximum time for which a server that stops goes on writing what waits."""
 
 
 class SearchStore:
@@ -65,7 +69,13 @@ class SearchStore:
         try:
             yield
         finally:
-            await self._queue.join()
+            try:
+                async with asyncio.timeout(CLOSING_S):
+                    await self._queue.join()
+            except TimeoutError:
+                logger.error(
+                    "searches were not kept: %d still waited for the disk when the server stopped", self._queue.qsize()
+                )
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await self._do(self._database.close)
@@ -122,9 +132,14 @@ class SearchStore:
         return SearchList(searches=found[: query.limit], has_more=len(found) > query.limit)
 
     async def _written(self) -> None:
-        """Wait until everything that waits now is written."""
+        """Wait until everything that waits now is written. Raises ``Overloaded`` if that takes too long."""
         if self._last_written is not None:
-            await self._last_written.wait()
+            try:
+                async with asyncio.timeout(READING_S):
+                    await self._last_written.wait()
+            except TimeoutError:
+                message = "searches wait to be written, since the file of kept searches is busy: try again later"
+                raise Overloaded(message, retry_after_s=READING_S) from None
 
     async def _write_all(self) -> None:
         while True:

@@ -103,9 +103,8 @@ def test_each_with_settings_of_its_own(
         found = printed(["score", "--json", PROBLEM, STEP], capsys)
         assert set(found["model"].split(" * ")) == NAMES
         assert odds(found["scores"][0]) == pytest.approx(odds(0.8) ** sum(slopes.values()))
-        flag = in_place("http://localhost:8002")
-        monkeypatch.delenv("EPF_REWARD_MODEL__CALIBRATION")
-        assert printed(["score", "--json", "--reward-model", flag, PROBLEM, STEP], capsys)["model"] == "scripted-reward-model"
+        flag = ["--reward-model", in_place("http://localhost:8002")]
+        assert printed(["score", "--json", *flag, PROBLEM, STEP], capsys) == found, "one flag replaces the first model"
 
     at_the_servers(work)
 
@@ -128,8 +127,9 @@ def test_a_list_in_python(at_the_servers: AtTheServers, tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("stories", "stories"), "A product needs at least two reward models with distinct names"),
+        (("stories", "stories"), "The reward model stories is named twice: leave one of them out."),
         (("stories", "none"), "reward_model.also: each item must name one reward model"),
+        (("stories", "storie"), "reward_model.also, item 1: reward_model: 'storie' names no model (did you mean 'stories'?)"),
         (("none", "stories"), "reward_model.also (EPF_REWARD_MODEL__ALSO) has no effect"),
         (("stories", "plain", "--family", "judge"), "--family could belong to each of 2 reward models"),
     ],

@@ -1,6 +1,7 @@
 """What ``epf view`` finds in files: every search as far as it was saved."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def test_a_stream_is_read_wherever_it_broke_off(stream: str, tmp_path: Path) -> 
         found = types(read_search(saved(tmp_path, stream[:end]), None))
         assert found == whole[: len(found)]
     assert types(read_search(saved(tmp_path, stream.rstrip("\n")), None)) == whole
+
+
+def test_a_search_of_a_version_that_did_not_count_for_each_reward_model_is_read(stream: str, tmp_path: Path) -> None:
+    old = re.sub(r'"prm_tokens_of":\{[^}]*\},?', "", stream).replace(",}", "}")
+    assert old != stream
+    assert types(read_search(saved(tmp_path, old), None)) == types(read_search(saved(tmp_path, stream), None))
 
 
 def test_the_searches_of_a_file_are_not_joined(stream: str, tmp_path: Path) -> None:

@@ -91,10 +91,17 @@ def test_name_and_parts() -> None:
     assert [each.name for each in parts(both.models[0])] == ["m0"]
 
 
-@pytest.mark.parametrize("names", [(), ("m0",), ("m0", "m0")])
-def test_it_needs_two_that_can_be_told_apart(names: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="at least two reward models with distinct names"):
-        ProductRewardModel([Named(name, lambda _: 0.5) for name in names])
+def test_models_with_one_name_are_numbered() -> None:
+    both = ProductRewardModel([Named("m", lambda _: Score(0.6, 7)), Named("m", lambda _: Score(0.7, 4))])
+    assert both.name == "m * m (2)"
+    assert scored(both).n_tokens_of == (("m", 7), ("m (2)", 4))
+
+
+def test_it_needs_two_different_ones() -> None:
+    (one,) = models(0.5)
+    for given in ([], [one], [one, one]):
+        with pytest.raises(ValueError, match="at least two different reward models"):
+            ProductRewardModel(given)
 
 
 @pytest.mark.parametrize("error", [RewardModelError("it is gone"), ContextTooLong("too long")])

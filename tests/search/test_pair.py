@@ -104,6 +104,9 @@ def test_a_server_is_asked_in_python(tmp_path: Path) -> None:
     assert result.usage.prm_calls > 0
 
 
+ONE = RewardModel()
+
+
 class Other(RewardModel):
     name = "other"
 
@@ -143,7 +146,11 @@ def test_what_was_learned_of_a_pair_is_not_applied_with_another_reader() -> None
     [
         ({"reward_model": []}, "a list holds one reward model or more"),
         ({"reward_model": ["stories", RewardModel()]}, "either all as objects or all as names"),
-        ({"reward_model": [RewardModel(), RewardModel()]}, "distinct names, got scripted, scripted"),
+        ({"reward_model": [ONE, ONE]}, "at least two different reward models"),
+        ({"reward_model": ["stories", 1]}, "and no int"),
+        ({"reward_model": ["stories", "plain"], "family": "judge"}, "family could belong to each"),
+        ({"generator": "stories", "reward_model": ["stories", "embedded"]}, "stories is named twice"),
+        ({"generator": "plain", "reward_model": ["stories", RewardModelOptions(name="stories")]}, "stories is named twice"),
         ({"generator": "stories", "reward_model": ["stories", "none"]}, "each item must name one reward model"),
         ({"generator": URL, "reward_model": RewardModelOptions(also=("stories",))}, "also.*has no effect, since no"),
         ({"generator": "localhost:8001"}, "write http://localhost:8001"),
@@ -190,9 +197,11 @@ def test_a_reference_of_a_later_source_replaces_what_an_earlier_one_says(
         ("embedded", None),
         ("http", "judge"),
     ]
-    monkeypatch.setenv("EPF_REWARD_MODEL", "none")
     flags = Settings(**named_models("embedded", [URL]))
-    assert len(flags.reward_model.all) == 1
+    assert [each.kind for each in flags.reward_model.all] == ["http", "embedded", "http"], "one flag replaces the first"
+    flags = Settings(**named_models("embedded", [URL, "plain"]))
+    assert [each.kind for each in flags.reward_model.all] == ["http", "embedded"], "several replace all"
+    monkeypatch.setenv("EPF_REWARD_MODEL", "none")
     monkeypatch.delenv("EPF_REWARD_MODEL__ALSO")
     flags = Settings(generator="embedded", reward_model={"reference": URL})
     assert flags.generator == GeneratorOptions()

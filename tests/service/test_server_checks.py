@@ -111,6 +111,9 @@ def test_one_of_several_reward_models_that_is_refused_makes_the_service_unready(
                 await until(lambda: bool(logged(caplog)))
                 unready = await client.get("/readyz")
                 assert unready.json()["error"]["message"].startswith("UNHEALTHY: the reward model would fail")
+                metrics = (await client.get("/metrics")).text
+                assert 'epf_upstream_up{model="reward_model",replica="0"} 1.0' in metrics
+                assert 'epf_upstream_up{model="reward_model_2",replica="0"}' in metrics
             (line,) = logged(caplog)
             assert line.startswith(f"reward model at {second.url}: key: status 401: the API key is missing")
 

@@ -121,6 +121,29 @@ def test_an_answer_waits_for_its_search_to_be_written_but_not_for_long(
     asking(kept(tmp_path), ask)
 
 
+def test_neither_a_reader_nor_the_end_waits_for_ever_for_a_file_that_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in {"recording.WRITING_S": 0.0, "store.READING_S": 0.0, "store.CLOSING_S": 0.0}.items():
+        monkeypatch.setattr(f"epf.service.history.{name}", value)
+    monkeypatch.setattr("epf.service.history.database.BUSY_S", 0.2)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        blocking = sqlite3.connect(tmp_path / "searches.db", isolation_level=None)
+        blocking.execute("BEGIN IMMEDIATE")
+        for _ in range(3):
+            await solved(client, CANARY)
+        busy = await client.get("/searches")
+        assert (busy.status_code, busy.json()["error"]["code"]) == (503, "overloaded")
+        assert "busy" in busy.json()["error"]["message"]
+        open_until_the_end.append(blocking)
+
+    open_until_the_end: list[sqlite3.Connection] = []
+    asking(kept(tmp_path), ask)
+    open_until_the_end[0].close()
+    assert "still waited for the disk when the server stopped" in caplog.text
+
+
 def test_searches_that_cannot_wait_are_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
