@@ -78,39 +78,6 @@ def test_both_models(epf: Command, directory: Path) -> None:
     assert found[1].endswith("; the default method is epf")
 
 
-def test_several_reward_models_multiply_their_odds(epf: Command, directory: Path) -> None:
-    own = (*SOLVE, "--generator", "{g}", "--tokenizer", str(directory))
-    code, out, found = epf(*own, "--reward-model", "{r}", "--reward-model", "stories")
-    assert code == 0
-    usage = json.loads(out)["usage"]
-    assert set(usage["prm_tokens_of"]) == {"scripted-reward-model", "stories-reward-model"}
-    assert usage["prm_tokens"] == sum(usage["prm_tokens_of"].values())
-    assert all(usage["prm_tokens_of"].values())
-    assert "; reward model stories-reward-model: embedded in this process; the default method is epf" in found[1]
-    alone = epf("score", "--reward-model", "stories", "--json", PROBLEM, "45 - 17 = 28.")[1]
-    both = epf("score", "--reward-model", "{r}", "--reward-model", "stories", "--json", PROBLEM, "45 - 17 = 28.")[1]
-    (a,), (b,) = json.loads(alone)["scores"], json.loads(both)["scores"]
-    assert b / (1 - b) == pytest.approx(a / (1 - a) * 0.8 / 0.2, rel=0.1)
-    assert json.loads(both)["model"] == "scripted-reward-model * stories-reward-model"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("stories", "stories"), "A product needs at least two reward models with distinct names"),
-        (("stories", "none"), "reward_model.also: each item must name one reward model"),
-        (("none", "stories"), "reward_model.also (EPF_REWARD_MODEL__ALSO) has no effect"),
-        (("stories", "plain", "--family", "judge"), "--family could belong to each of 2 reward models"),
-    ],
-)
-def test_reward_models_that_do_not_go_together_are_one_line(epf: Command, arguments: tuple[str, ...], message: str) -> None:
-    first, second, *more = arguments
-    code, _, lines = epf("score", "--reward-model", first, "--reward-model", second, *more, PROBLEM, "45 - 17 = 28.")
-    assert code == 2
-    (line,) = lines
-    assert line.startswith(message)
-
-
 def test_the_embedded_reward_model_next_to_another_generator_is_a_warning(
     epf: Command, directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
