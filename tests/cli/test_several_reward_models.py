@@ -82,7 +82,11 @@ def test_two_on_the_command_line(
         program, verb, *models = map(in_place, the(r"--reward-model \S+ --reward-model"))
         assert (program, verb) == ("epf", "serve")
         monkeypatch.setenv("EPF_GENERATOR__SYSTEM_PROMPT", "")  # the context of the tiny model has no room for one
-        usage = printed(["solve", "--json", *models, *limits, PROBLEM], capsys)["usage"]
+        assert main(["solve", "--json", *models, *limits, PROBLEM]) == 0
+        captured = capsys.readouterr()
+        found = re.findall(r"reward model ([\w-]+): epf serve-prm at http://127\.0\.0\.1:\d+", captured.err)
+        assert set(found) == NAMES, captured.err
+        usage = json.loads(captured.out)["usage"]
         assert set(usage["prm_tokens_of"]) == NAMES
         assert usage["prm_tokens"] == sum(usage["prm_tokens_of"].values()) > 0
 
