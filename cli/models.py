@@ -120,10 +120,9 @@ def _several(reward_models: Sequence[str], **options: str | None) -> dict[str, A
     first, *others = reward_models
     for name, value in options.items():
         if others and value is not None:
-            message = (
-                f"--{name} could belong to each of {len(reward_models)} reward models: name the first with --reward-model, "
-            )
-            message += "and the others in EPF_REWARD_MODEL__ALSO with what belongs to each (see docs/models.md)."
+            message = f"--{name} could belong to each of {len(reward_models)} reward models: "
+            message += "name the first with --reward-model, and the others in EPF_REWARD_MODEL__ALSO with what belongs to each "
+            message += "(see docs/models.md)."
             raise InvalidRequest(message, param=name)
     return {REFERENCE: first, **options, **({"also": others} if others else {})}
 

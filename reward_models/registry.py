@@ -77,14 +77,15 @@ class RewardModelOptions(BaseModel):
         if not isinstance(given, Sequence) or isinstance(given, str):
             message = 'reward_model.also: write a list, such as ["http://localhost:8003"].'
             raise InvalidRequest(message, param="reward_model.also")
-        for number, each in enumerate(given, 1):
+        items = [{REFERENCE: each} if isinstance(each, str) else each for each in given]
+        for number, item in enumerate(items, 1):
             try:
                 with suppress(ValidationError):  # it is raised again, with its place
-                    cls.model_validate({REFERENCE: each} if isinstance(each, str) else each)
+                    cls.model_validate(item)
             except InvalidRequest as error:
                 message = f"reward_model.also, item {number}: {error.message}"
                 raise InvalidRequest(message, param="reward_model.also") from None
-        return [{REFERENCE: each} if isinstance(each, str) else each for each in given]
+        return items
 
     @field_validator("also")
     @classmethod

@@ -102,6 +102,8 @@ def test_whoever_has_an_answer_finds_its_search_in_the_file(tmp_path: Path) -> N
 def test_an_answer_waits_for_its_search_to_be_written_but_not_for_long(
     streamed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("epf.service.history.database.BUSY_S", 60.0)  # no write gives up while this test holds the lock
+
     async def ask(client: httpx.AsyncClient) -> None:
         with closing(sqlite3.connect(tmp_path / "searches.db", isolation_level=None)) as blocking:
             blocking.execute("BEGIN IMMEDIATE")
