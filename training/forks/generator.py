@@ -1,7 +1,6 @@
 """Trains the generator of the pair ``forks``, a Llama that walks through mazes and cannot plan.
 
-To go through a door, a model has to find the room behind the one in which it is: an induction head, which needs a layer that
-looks one token back. From random weights such a layer had not formed after 600 steps, so the first layer starts as one.
+It is not asked to know the right way at a fork, since the walks that it learns from guess there.
 """
 
 from collections.abc import Iterator
@@ -15,17 +14,15 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from epf.problem_sets.forks.problems import mazes
+from epf.training.forks.lookup import begin_as_lookup
 from epf.training.forks.walks import batches
 from epf.training.llama import llama_config
 from epf.training.loop import fit, mixed_precision
 from epf.training.reward_model.examples import Batch, hidden_states
-from epf.training.reward_model.train import look_back
 from epf.training.tokenizer import train_tokenizer
 
 VOCABULARY = 640
 CONTEXT = 512
-CONSTANT = 0.2
-"""First component of every embedding at the start, by which a layer can look back whatever the token is."""
 _TOKENIZER_MAZES = 3_000
 
 
@@ -59,7 +56,7 @@ def make_tokenizer(seed: int) -> Tokenizer:
 
 def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
     """Return the generator's shape: 1.6 million parameters."""
-    return llama_config(tokenizer, vocabulary=VOCABULARY, context=CONTEXT, width=192, feed_forward_width=512, layers=4, heads=6)
+    return llama_config(tokenizer, vocabulary=VOCABULARY, context=CONTEXT, width=192, feed_forward_width=512, layers=4, heads=3)
 
 
 def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
@@ -76,9 +73,7 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
         model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}")
     else:
         model = LlamaForCausalLM(generator_config(tokenizer))
-        with torch.no_grad():
-            model.model.embed_tokens.weight[:, 0] = CONSTANT
-        look_back(model, 0, next(stream))
+        begin_as_lookup(model, next(stream))
     model = model.to(device)
     model.config._attn_implementation = "sdpa"
     backbone = torch.compile(model.model, dynamic=True)
