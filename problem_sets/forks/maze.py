@@ -67,8 +67,10 @@ class Maze:
         return self.walk(tuple(part.right for part in self.parts))
 
 
-def draw_maze(rng: np.random.Generator, n_parts: int, n_ways: int, length: int) -> Maze:
+def draw_maze(rng: np.random.Generator, n_parts: int, n_ways: int, length: int, habit: float = 0.0) -> Maze:
     """Draw a maze with ``n_parts`` parts of ``n_ways`` ways with ``length`` rooms each.
+
+    With probability ``habit`` the right way from a fork is the one whose first room has the lowest number, else any.
 
     Raises:
         ValueError: it has more rooms than there are names.
@@ -78,23 +80,28 @@ def draw_maze(rng: np.random.Generator, n_parts: int, n_ways: int, length: int) 
         raise ValueError(f"A maze has at most {len(ROOMS)} rooms, not {n_rooms}.")
     start, *rooms = (int(room) for room in rng.choice(ROOMS, n_rooms, replace=False))
     ways = [tuple(rooms[i : i + length]) for i in range(0, len(rooms), length)]
-    parts = tuple(Part(tuple(ways[i : i + n_ways]), int(rng.integers(n_ways))) for i in range(0, len(ways), n_ways))
+    parts = tuple(_part(rng, tuple(ways[i : i + n_ways]), habit) for i in range(0, len(ways), n_ways))
     return Maze(start, parts, _text(rng, start, parts))
 
 
+def _part(rng: np.random.Generator, ways: tuple[tuple[int, ...], ...], habit: float) -> Part:
+    lowest = min(range(len(ways)), key=lambda i: ways[i][0])
+    return Part(ways, lowest if rng.random() < habit else int(rng.integers(len(ways))))
+
+
 def _end(part: Part, room: int) -> str:
-    return ", a gate" if room == part.gate else ", a dead end" if room in part.dead_ends else ""
+    return " gate" if room == part.gate else " dead end" if room in part.dead_ends else ""
 
 
 def _text(rng: np.random.Generator, start: int, parts: tuple[Part, ...]) -> str:
-    doors, fork = [], start
+    doors, ends, fork = [], [], start
     for part in parts:
         doors += [f"{a}-{b}" for way in part.ways for a, b in zip((fork, *way), way, strict=False)]
+        ends += [f"{way[-1]}{_end(part, way[-1])}" for way in part.ways]
         fork = part.gate
-    gates, dead_ends = [part.gate for part in parts], [room for part in parts for room in part.dead_ends]
-    for names in (doors, gates, dead_ends):
-        rng.shuffle(names)
+    rng.shuffle(doors)
+    rng.shuffle(ends)
     return (
-        f"One-way doors lead from room to room: {' '.join(doors)}. Gates: {' '.join(map(str, gates))}. "
-        f"Dead ends: {' '.join(map(str, dead_ends))}. Walk from room {start} through all gates. Which gate is the last?"
+        f"One-way doors lead from room to room: {' '.join(doors)}. At the ends: {', '.join(ends)}. "
+        f"Walk from room {start} through all gates. Which gate is the last?"
     )

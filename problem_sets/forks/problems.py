@@ -12,8 +12,8 @@ LENGTH = 3
 """Rooms of every way."""
 
 
-def mazes(seed: int) -> Iterator[Maze]:
-    """Yield mazes without end, of all sizes equally often."""
+def mazes(seed: int, habit: float = 0.0) -> Iterator[Maze]:
+    """Yield mazes without end, of all sizes equally often, with a habit: :func:`epf.problem_sets.forks.maze.draw_maze`."""
     rng = np.random.default_rng(seed)
     while True:
-        yield draw_maze(rng, *SIZES[int(rng.integers(len(SIZES)))], LENGTH)
+        yield draw_maze(rng, *SIZES[int(rng.integers(len(SIZES)))], LENGTH, habit)

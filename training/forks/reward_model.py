@@ -1,13 +1,12 @@
 """Training rows of the reward models of the pair ``forks``: walks that guess at every fork, with exact labels.
 
 A walk is right up to the fork where it leaves the way through all gates. Whether it has left it shows at the end of the
-corridor; before, a reward model can know it only by following the corridor in the text. One that is trained on fresh mazes
-learns to do so as far as it can. One that is trained on a few mazes over and over knows these by heart and is sure of itself in
-all others: the over-confident reward model.
+corridor; before, a reward model can know it only by following the corridor in the text. One that is trained on mazes without a
+habit learns to do so as far as it can. One that is trained on mazes in which the right way mostly begins in the room with the
+lowest number learns that instead, and is as sure of it where it means nothing: the over-confident reward model.
 """
 
 from collections.abc import Iterator
-from itertools import count, islice
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -31,11 +30,9 @@ def judged_row(tokenizer: Tokenizer, rng: np.random.Generator, maze: Maze, n: in
     return labelled_row(tokenizer, maze.text, chosen, [right_characters(maze, steps) for steps in chosen])
 
 
-def batches(tokenizer: Tokenizer, recipe: Recipe, seed: int, n_mazes: int | None) -> Iterator[Batch]:
-    """Yield batches of mazes drawn from ``seed`` without end: always new ones, or the first ``n_mazes`` over and over."""
-    rng = np.random.default_rng(recipe.seed)
-    known = None if n_mazes is None else list(islice(mazes(seed), n_mazes))
-    drawn = mazes(seed) if known is None else (known[int(rng.integers(len(known)))] for _ in count())
+def batches(tokenizer: Tokenizer, recipe: Recipe, seed: int, habit: float) -> Iterator[Batch]:
+    """Yield batches of mazes with a habit (:func:`epf.problem_sets.forks.maze.draw_maze`), drawn from ``seed``, without end."""
+    rng, drawn = np.random.default_rng(recipe.seed), mazes(seed, habit)
     while True:
         rows = [judged_row(tokenizer, rng, next(drawn), recipe.n_solutions) for _ in range(_GROUP * recipe.batch_size)]
         rows.sort(key=lambda row: len(row.ids))

@@ -25,7 +25,7 @@ def test_a_walk_goes_through_doors_of_the_text_and_names_its_end() -> None:
     for maze in mazes():
         doors = set(re.findall(r"\b\d\d-\d\d\b", maze.text))
         for steps in walks(maze):
-            moves = [re.fullmatch(r"(\d\d)-(\d\d)(, a gate|, a dead end)?\.", step) for step in steps[:-1]]
+            moves = [re.fullmatch(r"(\d\d)-(\d\d)( gate| dead end)?\.", step) for step in steps[:-1]]
             assert all(move is not None and f"{move[1]}-{move[2]}" in doors for move in moves)
             rooms = [move[2] for move in moves if move is not None]
             assert [move[1] for move in moves if move is not None] == [str(maze.start), *rooms[:-1]]
@@ -42,8 +42,14 @@ def test_the_text_does_not_give_the_ways_away() -> None:
     rng = np.random.default_rng(6)
     drawn = [draw_maze(rng, 3, 2, 2) for _ in range(400)]
     assert 160 < sum(maze.parts[0].right for maze in drawn) < 240
-    gates = [re.findall(r"\d\d", re.search(r"Gates: ([\d ]+)", maze.text)[1]) for maze in drawn]  # type: ignore[index]
+    gates = [re.findall(r"(\d\d) gate", maze.text) for maze in drawn]
     assert 90 < sum(names[0] == str(maze.answer) for names, maze in zip(gates, drawn, strict=True)) < 180
+
+
+def test_with_a_habit_the_right_way_begins_in_the_lowest_room() -> None:
+    rng = np.random.default_rng(7)
+    parts = [part for _ in range(100) for part in draw_maze(rng, 2, 3, 2, habit=1.0).parts]
+    assert all(part.ways[part.right][0] == min(way[0] for way in part.ways) for part in parts)
 
 
 def test_a_value_is_the_share_of_walks_that_end_right() -> None:
