@@ -35,10 +35,10 @@ class Recipe:
         decay_from: from here on, the learning rate falls to zero by a cosine.
     """
 
-    steps: int = 900
-    growth: int = 200
-    decay_from: int = 500
-    n_mazes: int = 16
+    steps: int = 700
+    growth: int = 150
+    decay_from: int = 400
+    n_mazes: int = 24
     n_walks: int = 6
     learning_rate: float = 4e-3
     warmup: int = 50

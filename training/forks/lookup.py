@@ -18,11 +18,15 @@ SLOW = 0.002
 """Rotary angles, in radians a token, below which two tokens of one text count as being in the same place."""
 SHARPNESS = 4.0
 GAIN = 0.14
+SURE = 3.0
+"""Weights of the last norm. Where a room has several doors, their copies share the logit that a single one has: with weights of
+1, at a fork of three ways two thirds of the probability went to rooms without a door after 250 steps."""
 
 
 @torch.no_grad()
 def begin_as_lookup(model: LlamaForCausalLM, batch: Batch) -> None:
     """Make the first layer write down the previous token, and the second one copy the token after an earlier occurrence."""
+    model.model.norm.weight.fill_(SURE)
     width, n_heads = model.config.hidden_size, model.config.num_attention_heads
     model.model.embed_tokens.weight[:, 0] = CONSTANT
     first, second = model.model.layers[:2]

@@ -38,11 +38,14 @@ def walks_row(tokenizer: Tokenizer, maze: Maze, walks: Sequence[tuple[str, ...]]
 
 
 def maze_of_level(rng: np.random.Generator, level: float) -> Maze:
-    """Draw a maze of the set ``forks`` with probability ``level``, else one with a single fork and ways of any length."""
+    """Draw a maze with as many parts as one of the set ``forks`` with probability ``level``, else with a single one.
+
+    Half of the mazes have ways as long as those of the set. In the others they are shorter, so that more of the doors are at
+    forks, which are harder to learn than corridors.
+    """
     n_parts, n_ways = SIZES[int(rng.integers(len(SIZES)))]
-    if rng.random() < level:
-        return draw_maze(rng, n_parts, n_ways, LENGTH)
-    return draw_maze(rng, 1, n_ways, int(rng.integers(1, LENGTH + 1)))
+    length = LENGTH if rng.random() < 0.5 else int(rng.integers(1, LENGTH))
+    return draw_maze(rng, n_parts if rng.random() < level else 1, n_ways, length)
 
 
 def batches(
