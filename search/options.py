@@ -140,6 +140,14 @@ class SearchOptions(BaseModel):
         "addition to odds_power: the first for the score after the first step, the last for all deeper ones. Empty is 1 "
         "everywhere. `epf tune` learns them.",
     )
+    score_below_logprob: float | None = _research(
+        None,
+        "epf scores a step only if the log probability of one of its tokens is below this, in nats and at temperature 1. A step "
+        "of which the generator is surer keeps the score of the step before; the first and the last step of a solution are "
+        "always scored. It saves calls of the reward model where being sure is a sign of being right. Null scores every step.",
+        le=0,
+        allow_inf_nan=False,
+    )
     resample_finished: bool = _research(True, "Finished particles take part in resampling with their final weight.")
     answer_selection: AnswerSelection | None = Field(
         None,

@@ -22,10 +22,10 @@ def check_log_probs(options: BoundedOptions, abilities: Abilities, context_lengt
     Raises:
         InvalidRequest: the generator has none, or ``n_searches`` results may have more than ``MAX_LOG_PROBS``.
     """
+    if (param := _reader(options)) is not None and abilities.log_probs is False:
+        raise _without_log_probs(param)
     if not options.logprobs:
         return
-    if abilities.log_probs is False:
-        raise _without_log_probs()
     length = min(options.max_steps * options.max_tokens_per_step, context_length)
     if options.max_tokens_per_particle is not None:
         length = min(length, options.max_tokens_per_particle)
@@ -42,10 +42,11 @@ def check_log_probs(options: BoundedOptions, abilities: Abilities, context_lengt
         raise InvalidRequest(f"{message}{fix}lower n_particles or top_logprobs", param=param)
 
 
-def check_has_log_probs(step: Step, generator: Generator) -> None:
-    """Raise ``InvalidRequest`` for a step without log probabilities of a generator that did not announce it."""
-    if step.token_ids and not step.log_probs and abilities_of(generator).log_probs is not True:
-        raise _without_log_probs()
+def check_has_log_probs(step: Step, options: BoundedOptions, generator: Generator) -> None:
+    """Raise ``InvalidRequest`` for a step without the log probabilities that an option needs, unless they were announced."""
+    missing = step.token_ids and not step.log_probs and abilities_of(generator).log_probs is not True
+    if missing and (param := _reader(options)) is not None:
+        raise _without_log_probs(param)
 
 
 def tokens_of(trajectories: Sequence[Trajectory], generator: Generator) -> list[tuple[tuple[Token, ...] | None, ...]]:
@@ -94,6 +95,13 @@ def _tokens(step: Step, generator: Generator, has_ids: bool) -> tuple[Token, ...
     )
 
 
-def _without_log_probs() -> InvalidRequest:
-    message = "logprobs: the generator's server returns no log probabilities: leave it out (see docs/servers.md)"
-    return InvalidRequest(message, param="logprobs")
+def _reader(options: BoundedOptions) -> str | None:
+    """The option that needs log probabilities, if one is set."""
+    if options.logprobs:
+        return "logprobs"
+    return None if options.score_below_logprob is None else "score_below_logprob"
+
+
+def _without_log_probs(param: str) -> InvalidRequest:
+    message = f"{param}: the generator's server returns no log probabilities: leave it out (see docs/servers.md)"
+    return InvalidRequest(message, param=param)

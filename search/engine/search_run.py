@@ -242,13 +242,20 @@ class SearchRun:
     ) -> Trajectory:
         """``longer`` with its newest step's score; ``trajectory``, its context full, if the reward model has no room for it."""
         texts, score = longer.texts, NO_OPINION
-        if texts:
+        if self._is_sure(longer):
+            score = trajectory.scores[-1]
+        elif texts:
             found = await self._score_of(texts, trajectory)
             if found is None:
                 return replace(trajectory, status="context_full")
             score = found
         self.emit(Scored(slot, t, score, lookahead))
         return replace(longer, scores=(*longer.scores, score))
+
+    def _is_sure(self, longer: Trajectory) -> bool:
+        """Whether the newest step, neither the first nor the last one, needs no score: see ``score_below_logprob``."""
+        limit, log_probs = self.options.score_below_logprob, longer.steps[-1].log_probs
+        return limit is not None and longer.status == "running" and bool(longer.scores and log_probs) and min(log_probs) >= limit
 
     async def _score_of(self, texts: tuple[str, ...], before: Trajectory) -> float | None:
         """Score of a trace, None if it does not fit into the reward model's context.

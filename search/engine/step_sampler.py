@@ -82,8 +82,7 @@ class StepSampler:
             raise GeneratorError(f"the generator failed: {type(error).__name__}: {error}") from error
         if not isinstance(step, Step) or step.finish not in ("separator", "eos", "length"):
             raise GeneratorError(f"the generator returned {step!r:.200}, which is not a step")
-        if self.options.logprobs:
-            check_has_log_probs(step, self.generator)
+        check_has_log_probs(step, self.options, self.generator)
         self.meter.generated_tokens += len(step.token_ids)
         if not trajectory.steps and step.prompt_tokens is not None:
             self.meter.prompt_tokens = step.prompt_tokens

@@ -37,6 +37,6 @@ EPF = Method(
     "epf",
     "entropic particle filtering: annealed resampling, optional look-ahead",
     run_epf,
-    own=ANNEALING | RESAMPLING | LOOK_AHEAD | {"odds_power", "slopes", "waves", "certainty"},
+    own=ANNEALING | RESAMPLING | LOOK_AHEAD | {"odds_power", "slopes", "waves", "certainty", "score_below_logprob"},
     votes=votes,
 )

@@ -84,7 +84,7 @@ def test_every_option_of_a_search_can_be_given() -> None:
         "max_tokens_per_particle": 50, "straggler_quantile": 0.75, "stop": ("END",),
         "aggregation": "product", "beam_width": 2, "system_prompt": "Box it.",
         "iterations": 3, "entropy_zscore": False, "pool_fraction": 0.375, "certainty": 0.5, "waves": 2, "odds_power": 0.25,
-        "logprobs": True, "top_logprobs": 2, "run_ahead": False,
+        "logprobs": True, "top_logprobs": 2, "run_ahead": False, "score_below_logprob": -0.5,
     }  # fmt: skip
     assert set(values) == set(SearchOptions.model_fields) - {"slopes"}  # numbers by depth, which a profile holds
     arguments: list[str] = []
