@@ -142,9 +142,10 @@ class SearchOptions(BaseModel):
     )
     score_below_logprob: float | None = _research(
         None,
-        "epf scores a step only if the log probability of one of its tokens is below this, in nats and at temperature 1. A step "
-        "of which the generator is surer keeps the score of the step before; the first and the last step of a solution are "
-        "always scored. It saves calls of the reward model where being sure is a sign of being right. Null scores every step.",
+        "epf scores a step only if the log probability of one of its tokens is below this, in nats and at temperature 1. A "
+        "step of which the generator is surer keeps the score of the step before; the first and the last step of a solution "
+        "are always scored. It saves calls of the reward model where being sure is a sign of being right. Null scores every "
+        "step.",
         le=0,
         allow_inf_nan=False,
     )

@@ -255,7 +255,9 @@ class SearchRun:
     def _is_sure(self, longer: Trajectory) -> bool:
         """Whether the newest step, neither the first nor the last one, needs no score: see ``score_below_logprob``."""
         limit, log_probs = self.options.score_below_logprob, longer.steps[-1].log_probs
-        return limit is not None and longer.status == "running" and bool(longer.scores and log_probs) and min(log_probs) >= limit
+        if limit is None or longer.status != "running" or not longer.scores:
+            return False
+        return bool(log_probs) and min(log_probs) >= limit
 
     async def _score_of(self, texts: tuple[str, ...], before: Trajectory) -> float | None:
         """Score of a trace, None if it does not fit into the reward model's context.
