@@ -33,8 +33,8 @@ SLOW := --numprocesses auto --dist loadgroup -m slow
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train tune-stories calibrate-confidence train-plain constraints tools clean
-.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-plain bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-examples docs-figures
+.PHONY: help solve test test-slow test-clients test-web test-vllm test-real test-fuzz coverage lint lint-web docs site circles check train tune-pair calibrate-confidence train-plain constraints tools clean
+.PHONY: bench-methods bench-regimes bench-tune bench-overconfident bench-readers bench-forks bench-its-hub bench-answers bench-hanging bench-hung bench-pair bench-plain bench-confidence bench-calibration bench-soak bench-half-open bench-store bench-service bench-loop bench-page bench-overhead bench-real bench-speed docs-examples docs-figures
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -107,12 +107,10 @@ train: $(TRAIN) ## Repeat the training of the pair stories (needs torch, in an e
 	$(TRAIN_VENV)/bin/python -m epf.training.generator
 	$(TRAIN_VENV)/bin/python -m epf.training.reward_model
 
-# Problems that no benchmark measures, so that what is learned from them can be measured.
-tune-stories: $(DEV) ## Learn the profile of the embedded pair stories (half an hour)
+tune-pair: $(DEV) ## Learn the profile of an embedded PAIR: stories (default), forks or forks-overconfident (half an hour)
 	mkdir -p runs
-	$(VENV)/bin/python -c "import json; from itertools import islice; from epf.problem_sets.synthetic.problems import problems; \
-	[print(json.dumps({'problem': p.text, 'answer': p.answer})) for p in islice(problems(555001, 'test', 4, 8), 600)]" > runs/tuning.jsonl
-	nice $(VENV)/bin/epf tune --generator stories --dataset runs/tuning.jsonl --out engines/onnx/weights/stories/profile.json
+	$(VENV)/bin/python -m epf.training.tuning_problems $(or $(PAIR),stories) > runs/tuning.jsonl
+	nice $(VENV)/bin/epf tune --generator $(or $(PAIR),stories) --reward-model $(or $(PAIR),stories) --dataset runs/tuning.jsonl --out engines/onnx/weights/$(or $(PAIR),stories)/profile.json
 
 GSM8K ?=
 train-plain: $(TRAIN) ## Train the pair plain, or go on with it: make train-plain GSM8K=train.jsonl (default: from the hub)
@@ -143,6 +141,24 @@ bench-overconfident: $(DEV) ## Compare the filters under an overconfident reward
 	EPF_REWARD_MODEL__CALIBRATION=benchmarks/overconfident.calibration.json $(VENV)/bin/epf eval --generator stories --dataset synthetic --limit 100 --methods $(FILTERS) --budgets 4,8,16,32 --seeds 3 --timed 0 --out $(OVERCONFIDENT_RUN)
 	$(call pack,$(OVERCONFIDENT_RUN))
 	$(VENV)/bin/python -m benchmarks.overconfidence
+
+bench-readers: $(DEV) ## Compare one reader of the pair stories with two, next to the rows of bench-methods (half an hour)
+	$(call unpack,$(METHODS_RUN))
+	$(call unpack,benchmarks/results/two_readers)
+	$(VENV)/bin/epf eval --generator stories --reward-model stories --reward-model stories-second --dataset synthetic --methods epf,pf,dvts --budgets 8,16 --seeds 3 --timed 0 --out benchmarks/results/two_readers
+	$(call pack,benchmarks/results/two_readers)
+	$(VENV)/bin/python -m benchmarks.readers
+
+FORKS_METHODS := epf,pf,best_of_n,epf_published,dvts
+UNTUNED_METHODS := epf,epf+lookahead=reuse
+forks_run = $(call unpack,benchmarks/results/$(2)) && $(VENV)/bin/epf eval --generator forks --reward-model $(1) --dataset forks --methods $(3) --budgets 8,16,32 --seeds 3 --timed 0 --out benchmarks/results/$(2) && $(call pack,benchmarks/results/$(2))
+bench-forks: $(DEV) ## Compare methods where a wrong choice shows late, on the pair forks with two reward models (two hours)
+	$(VENV)/bin/python -m benchmarks.forks_pair
+	$(call forks_run,forks-overconfident,forks-overconfident,$(FORKS_METHODS))
+	EPF_PROFILE=none; export EPF_PROFILE; $(call forks_run,forks-overconfident,forks-overconfident-untuned,$(UNTUNED_METHODS))
+	$(call forks_run,forks,forks,$(FORKS_METHODS))
+	EPF_PROFILE=none; export EPF_PROFILE; $(call forks_run,forks,forks-untuned,$(UNTUNED_METHODS))
+	$(VENV)/bin/python -m benchmarks.forks
 
 bench-regimes: $(DEV) ## Compare the filters in worlds that are known exactly, through the real kernel; continues an interrupted run (minutes)
 	nice $(VENV)/bin/python -m benchmarks.regimes

@@ -64,9 +64,10 @@ SYSTEM_PROMPT = Option(
 )
 PROFILE = Option(
     ["--profile"],
-    metavar="FILE",
+    metavar="FILE|none",
     heading=HEADING,
-    help="Profile of both models that epf tune has written: defaults for the options of epf.  [default: EPF_PROFILE]",
+    help="Profile of both models that epf tune has written: defaults for the options of epf; none leaves out that of an "
+    "embedded pair.  [default: EPF_PROFILE]",
 )
 SCORING_TOKENIZER = Option(
     ["--tokenizer"],

@@ -71,7 +71,7 @@ class Doctor:
             return
         for judge in self._reward_model.all:
             pair = pair_in_options(judge.name, "reward_model") if judge.kind == EMBEDDED else None
-            if pair is not None and pair is not shipped_pair_of(self._generator):
+            if pair is not None and not pair.shares_generator(shipped_pair_of(self._generator)):
                 advice = "Name another one with --reward-model, or none."
                 yield Finding("reward model", "pairing", "warning", FOREIGN, advice, 0.0)
             async with aclosing(self._examine_reward_model(judge)) as findings:

@@ -187,6 +187,17 @@ def results() -> str:
     return _table_of("methods/table.md")
 
 
+def forks(pair: str) -> str:
+    """The first table of what ``make bench-forks`` measured with the reward model of a pair."""
+    page = (ROOT / "benchmarks" / "results" / "forks.md").read_text(encoding="utf-8")
+    return page.split(f"## Reward model of `{pair}`")[1].strip().split("\n\n")[0] + "\n"
+
+
+def readers() -> str:
+    """The table of what ``make bench-readers`` measured."""
+    return _table_of("readers.md")
+
+
 def confidence(pair: str) -> str:
     """The table of what ``make bench-confidence`` measured for a pair."""
     return _table_of(f"confidence_{pair}.md")

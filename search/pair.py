@@ -155,7 +155,7 @@ def _is_embedded(generator: Generator | GeneratorOptions) -> bool:
 def _warn_of_strangers(generator: Generator, reward_model: RewardModel) -> None:
     for each in parts(reward_model):
         pair = shipped_pair(each.name, "reward_model")
-        if pair is not None and pair is not shipped_pair(generator.name, "generator"):
+        if pair is not None and not pair.shares_generator(shipped_pair(generator.name, "generator")):
             logger.warning(
                 "The reward model %s does not know problems as the generator %s solves them, so its scores mean little: name "
                 "another reward model (--reward-model, EPF_REWARD_MODEL), or none.",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, SecretStr
 from pydantic.fields import FieldInfo
@@ -62,12 +62,16 @@ KINDS: Mapping[str, tuple[ModelKinds, type[BaseModel]]] = MappingProxyType(
 """Kinds and options of each model."""
 
 
+NO_PROFILE: Final = "none"
+"""What the setting has where not even the profile of an embedded pair is wanted."""
+
+
 def _read_profile(value: Any) -> Any:
     """The profile in the file that a setting names."""
-    return load_profile(Path(value)) if isinstance(value, str | Path) else value
+    return load_profile(Path(value)) if isinstance(value, str | Path) and value != NO_PROFILE else value
 
 
-LearnedProfile = Annotated[InstanceOf[Profile] | None, BeforeValidator(_read_profile), NoDecode]
+LearnedProfile = Annotated[InstanceOf[Profile] | Literal["none"] | None, BeforeValidator(_read_profile), NoDecode]
 """A profile, read from the file that is named."""
 
 
@@ -126,7 +130,8 @@ class Settings(BaseSettings):
     profile: LearnedProfile = Field(
         None,
         description="Profile of these models, written by `epf tune`: defaults for the options of epf, and a confidence map. "
-        "Options that are set elsewhere win, and so does EPF_CONFIDENCE. An embedded pair may have its own.",
+        "Options that are set elsewhere win, and so does EPF_CONFIDENCE. An embedded pair may have its own, which none leaves "
+        "out.",
     )
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(digests_only)] = Field(
         {}, description="Caller names and their API keys, in plain text or as sha256:DIGEST. Only digests are kept."
@@ -246,8 +251,8 @@ class Settings(BaseSettings):
 
     @property
     def learned(self) -> Profile | None:
-        """The profile that is named, or the one that ships with an embedded pair."""
-        return self.profile or shipped_profile(self.models)
+        """The profile that is named, or the one that ships with an embedded pair, or None."""
+        return (self.profile or shipped_profile(self.models)) if self.profile != NO_PROFILE else None
 
     @property
     def models(self) -> Pair:

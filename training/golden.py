@@ -51,7 +51,7 @@ def main() -> None:
     arrays: dict[str, Any] = {}
     for pair in PAIRS.values():
         for role in ("generator", "reward_model"):
-            for key, array in zip(("ids", "lengths", "outputs"), golden(pair.directory / role), strict=True):
+            for key, array in zip(("ids", "lengths", "outputs"), golden(pair.directory_of(role)), strict=True):
                 arrays[f"{pair.name}_{role}_{key}"] = array
     PATH.parent.mkdir(exist_ok=True)
     np.savez_compressed(PATH, **arrays)

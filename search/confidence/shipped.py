@@ -9,9 +9,8 @@ from epf.search.confidence.fitted import ConfidenceMap
 
 def shipped_map(generator: str, reward_model: str | None) -> ConfidenceMap | None:
     """The map that ships for these models, by name, or None. A search without a reward model has None in its place."""
-    if (pair := shipped_pair(generator, "generator")) is None:
-        return None
-    return _load(pair) if reward_model in (None, pair.model_name("reward_model")) else None
+    pair = shipped_pair(generator, "generator") if reward_model is None else shipped_pair(reward_model, "reward_model")
+    return None if pair is None or pair.model_name("generator") != generator else _load(pair)
 
 
 @cache

@@ -13,8 +13,8 @@ from epf.search.profile.profile import Profile
 
 def shipped_profile(models: Pair) -> Profile | None:
     """The profile that ships for models that are named, if both are of one embedded pair; None for any other."""
-    pair = _pair(models.generator, "generator")
-    return None if pair is None or pair != _pair(models.reward_model, "reward_model") else _load(pair)
+    pair = _pair(models.reward_model, "reward_model")
+    return None if pair is None or not pair.shares_generator(_pair(models.generator, "generator")) else _load(pair)
 
 
 def _pair(model: object, role: Role) -> ShippedPair | None:

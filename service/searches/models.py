@@ -98,10 +98,11 @@ async def load_confidence(settings: Settings, generator: Generator, reward_model
         InvalidRequest: the file cannot be read, is not a map, or it or the profile was made for other models.
     """
     names = generator.name, None if reward_model is None else reward_model.name
-    if settings.profile is not None:
-        settings.profile.check(*names)
+    profile = settings.learned
+    if profile is not None:
+        profile.check(*names)
     if settings.confidence is None:
-        return None if settings.profile is None else settings.profile.confidence
+        return None if profile is None else profile.confidence
     found = await asyncio.to_thread(load_map, settings.confidence)
     found.check(*names)
     return found

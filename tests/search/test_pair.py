@@ -15,6 +15,7 @@ from epf.generators.registry import GeneratorOptions
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.confidence.shipped import shipped_map
 from epf.search.pair import named_pair, paired
+from epf.search.profile.confidence import shipped_confidence
 from epf.search.profile.shipped import shipped_profile
 from epf.service.settings import Settings
 from tests.generators.openai.completions_server import completions_app
@@ -206,3 +207,41 @@ def test_a_reference_of_a_later_source_replaces_what_an_earlier_one_says(
     flags = Settings(generator="embedded", reward_model={"reference": URL})
     assert flags.generator == GeneratorOptions()
     assert (flags.reward_model.kind, flags.reward_model.urls, flags.reward_model.family) == ("http", (URL,), None)
+
+
+@pytest.mark.parametrize(
+    ("generator", "reward_model", "warned"),
+    [
+        ("forks", "forks", False),
+        ("forks", "forks-overconfident", False),
+        ("stories", "stories-second", False),
+        ("stories-second", None, False),
+        ("forks", "stories-second", True),
+        ("stories", "plain", True),
+    ],
+)
+def test_a_reward_model_is_a_stranger_to_the_generators_of_other_pairs_only(
+    generator: str, reward_model: str | None, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = solve("1 + 1?", generator=generator, reward_model=reward_model, n_particles=1, max_steps=1, seed=1)
+    assert result.usage.prm_calls == 1
+    assert ("does not know problems" in caplog.text) == warned
+
+
+def test_a_map_and_a_profile_are_for_the_reward_model_of_their_pair_only() -> None:
+    assert shipped_map("stories-generator", "stories-second-reward-model") is None
+    assert shipped_map("forks-generator", "stories-reward-model") is None
+    assert shipped_map("stories-generator", "stories-reward-model") is not None
+    for name in ("forks", "forks-overconfident"):
+        found = shipped_profile(named_pair("forks", name))
+        assert found is not None
+        assert found.models == ("forks-generator", f"{name}-reward-model")
+        assert shipped_confidence(*found.models) == found.confidence
+    assert shipped_profile(named_pair("forks", "stories")) is None
+    assert shipped_confidence("forks-generator", "stories-reward-model") is None
+
+
+def test_a_profile_that_ships_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings(generator="forks", reward_model="forks-overconfident").learned is not None
+    monkeypatch.setenv("EPF_PROFILE", "none")
+    assert Settings(generator="forks", reward_model="forks-overconfident").learned is None

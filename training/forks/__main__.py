@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     args = parser.parse_args()
     tokenizer_folder, pair = args.out / "tokenizer", args.out / "pair"
-    recipe = replace(Recipe(), steps=args.steps, decay_from=args.steps * 4 // 7, growth=args.steps // 5, seed=args.seed)
+    recipe = replace(Recipe(), steps=args.steps, decay_from=args.steps * 17 // 25, growth=args.steps * 3 // 25, seed=args.seed)
     if not (tokenizer_folder / "tokenizer.json").exists():
         save_tokenizer(make_tokenizer(args.seed), tokenizer_folder)
     tokenizer = Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))

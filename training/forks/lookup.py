@@ -16,7 +16,7 @@ CONSTANT = 0.2
 """First component of every embedding at the start, by which a layer can look back whatever the token is."""
 SLOW = 0.002
 """Rotary angles, in radians a token, below which two tokens of one text count as being in the same place."""
-SHARPNESS = 4.0
+SHARPNESS = 1.5
 GAIN = 0.14
 SURE = 3.0
 """Weights of the last norm. Where a room has several doors, their copies share the logit that a single one has: with weights of

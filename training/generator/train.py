@@ -4,7 +4,7 @@ Muon trains the matrices and AdamW the rest. The learning rate is constant and t
 steps at first and more later. The loss covers solution tokens only. Training runs on a GPU if there is one, otherwise on a CPU.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -51,7 +51,7 @@ def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
     return llama_config(tokenizer, vocabulary=VOCABULARY, context=CONTEXT, width=256, feed_forward_width=768, layers=4, heads=4)
 
 
-def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def problem_batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield batches of ``ids`` and ``labels`` ``(batch, length)`` without end; problems of similar length share a batch."""
     rng = np.random.default_rng([recipe.seed, first_step])
     pad = tokenizer.token_to_id(SPECIALS[0])
@@ -72,16 +72,10 @@ def batches(tokenizer: Tokenizer, recipe: Recipe, first_step: int = 0) -> Iterat
             yield ids, labels
 
 
-def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
-    """Train and return the model; checkpoints go to ``folder/step-N``, progress to ``folder/log.jsonl``.
-
-    ``first_step`` > 0 continues from that checkpoint, with fresh optimiser state and other problems.
-    """
-    torch.manual_seed(recipe.seed)
+def loss_on_solutions(model: LlamaForCausalLM) -> Callable[[tuple[torch.Tensor, torch.Tensor]], tuple[torch.Tensor, int]]:
+    """Move the model to the device that trains it and return the mean loss of a batch's labels, with its number of tokens."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    config = generator_config(tokenizer)
-    model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}") if first_step else LlamaForCausalLM(config)
-    model = model.to(device)
+    model.to(device)
     model.config._attn_implementation = "sdpa"
     backbone = torch.compile(model.model, dynamic=True)
 
@@ -92,5 +86,17 @@ def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_st
             logits = model.lm_head(hidden)
         return torch.nn.functional.cross_entropy(logits.float(), targets[targets != IGNORED]), ids.numel()
 
-    fit(model, batches(tokenizer, recipe, first_step), loss_of, recipe, folder, first_step, recipe.ships_at)
+    return loss_of
+
+
+def train_generator(tokenizer: Tokenizer, folder: Path, recipe: Recipe, first_step: int = 0) -> LlamaForCausalLM:
+    """Train and return the model; checkpoints go to ``folder/step-N``, progress to ``folder/log.jsonl``.
+
+    ``first_step`` > 0 continues from that checkpoint, with fresh optimiser state and other problems.
+    """
+    torch.manual_seed(recipe.seed)
+    config = generator_config(tokenizer)
+    model = LlamaForCausalLM.from_pretrained(folder / f"step-{first_step}") if first_step else LlamaForCausalLM(config)
+    stream = problem_batches(tokenizer, recipe, first_step)
+    fit(model, stream, loss_on_solutions(model), recipe, folder, first_step, recipe.ships_at)
     return model

@@ -23,7 +23,7 @@ def test_outputs_match_the_recorded_ones_of_torch(pair: ShippedPair, role: Role)
     """training/golden.py writes the file."""
     with np.load(GOLDEN) as golden:
         ids, lengths, outputs = (golden[f"{pair.name}_{role}_{key}"] for key in ("ids", "lengths", "outputs"))
-    directory = pair.directory / role
+    directory = pair.directory_of(role)
     decoder = Decoder(directory, load_config(directory), 1, 1)
     done = 0
     for length, expected in zip(lengths.tolist(), outputs, strict=True):
@@ -38,7 +38,7 @@ def test_outputs_match_torch(pair: ShippedPair, role: Role) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed")
     from epf.training.golden import golden
 
-    directory = pair.directory / role
+    directory = pair.directory_of(role)
     ids, lengths, outputs = golden(directory)
     decoder = Decoder(directory, load_config(directory), 1, 1)
     for length, expected in zip(lengths.tolist(), outputs, strict=True):
@@ -51,10 +51,10 @@ def test_the_files_of_a_pair_fit_into_sixty_megabytes(pair: ShippedPair) -> None
 
 @pytest.mark.parametrize("role", MODELS)
 def test_the_models_of_a_pair_have_its_name(pair: ShippedPair, role: Role) -> None:
-    assert load_config(pair.directory / role).name == pair.model_name(role)
-    assert (pair.directory / role / "README.md").is_file()
+    assert load_config(pair.directory_of(role)).name == pair.model_name(role)
+    assert (pair.directory_of(role) / "README.md").is_file()
 
 
 @pytest.mark.parametrize("role", MODELS)
 def test_the_separator_is_one_token(pair: ShippedPair, role: Role) -> None:
-    assert len(ChatTokenizer(pair.directory / role).encode("\n\n")) == 1
+    assert len(ChatTokenizer(pair.directory_of(role)).encode("\n\n")) == 1

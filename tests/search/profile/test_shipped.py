@@ -30,7 +30,7 @@ class PairWithProfile(ShippedPair):
 
 @pytest.fixture
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
-    pair = PairWithProfile("stories", tmp_path / "profile.json")
+    pair = PairWithProfile("stories", file=tmp_path / "profile.json")
     found = Profile(pair.model_name("generator"), pair.model_name("reward_model"), "by hand", {"n_particles": 3})
     save_profile(found, pair.file)
     monkeypatch.setattr(pairs, "PAIRS", {"stories": pair})
