@@ -15,7 +15,6 @@ import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.page import service
-from benchmarks.picture import PROBLEM
 from epf.evaluation.report.page import page_data
 from epf.evaluation.run import Evaluation, evaluate
 from epf.service.app import create_app
@@ -30,6 +29,10 @@ TRACES = DOCS / "entropy" / "traces.jsonl"
 FIELDS = ("problem", "steps", "logprobs", "entropies", "scores", "judges", "answer", "correct", "labels")
 """Fields of the traces in the example."""
 SEED = 7
+PROBLEM = (
+    "Eli kept 5 stones in a basket. Then Eli tripled her stones. Eli saw 36 pencils on the way. Then Eli doubled the number of "
+    "her stones. She bought 15 rocks for her aunt. Her aunt had half as many as she. How many stones do they have altogether?"
+)
 KEPT = (
     (PROBLEM, "epf"),
     ("There are 45 birds on a wire. 17 fly away. How many are left?", "best_of_n"),

@@ -63,7 +63,7 @@ def test_other_settings_win_over_it(path: Path, tmp_path: Path) -> None:
 
 def test_the_environment_names_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPF_PROFILE", str(path))
-    found = Settings().profile
+    found = Settings().learned
     assert found is not None
     assert found.options == {"n_particles": 3, "slopes": [0.5]}
     monkeypatch.setenv("EPF_PROFILE", str(path.parent / "none.json"))
