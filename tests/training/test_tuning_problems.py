@@ -10,7 +10,7 @@ from epf.training.tuning_problems import N_PROBLEMS
 
 
 @pytest.mark.parametrize(("pair", "dataset"), [("stories", "synthetic"), ("forks", "forks"), ("forks-overconfident", "forks")])
-def test_the_problems_of_a_pair_are_none_of_its_set(
+def test_the_problems_of_a_pair_are_not_in_its_set(
     pair: str, dataset: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["tuning_problems", pair])
