@@ -1,15 +1,12 @@
-"""A generator and a reward model with random weights, of a chosen size and with steps of a chosen mean length.
+"""A generator and a reward model with about 100 million random weights each, so that arithmetic dominates engine overhead.
 
 The tokenizer is the embedded pair's. All weights are random except in two dimensions of the residual stream, to which no layer
 writes. These make the generator write whole words that are single tokens, so that its text has a unique tokenisation, and end a
-step after each token with the same probability, but never before the first word: steps have a mean length that the caller
-chooses, and the longest of many is several times as long. The generator never ends a solution.
+step after each token with probability 1/12, but never before the first word. The generator never ends a solution.
 """
 
 import json
-import math
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,59 +18,45 @@ from epf.engines.onnx.config import read_json
 from epf.engines.onnx.pairs import STORIES
 from epf.engines.tokenizer import ChatTokenizer
 
-CONTEXT = 2048
+HIDDEN, LAYERS, HEADS, INTERMEDIATE = 768, 14, 12, 2048
+CONTEXT = 1024
 MARK = 5.0
 """The value of the two dimensions in the residual stream."""
+MEAN_STEP = 12
+"""The mean number of tokens in a step, including its separator."""
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 Tensors = dict[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Sizes of both models, and the mean number of tokens in a step, including its separator."""
-
-    hidden: int
-    layers: int
-    heads: int
-    intermediate: int
-    mean_step: float
-
-
-LARGE = Shape(768, 14, 12, 2048, mean_step=12)
-"""About 100 million weights each, so that arithmetic dominates what an engine adds."""
-HEAVY_TAILED = Shape(256, 4, 4, 768, mean_step=1 + 60 / math.log(2))
-"""About 4 million weights each, and steps as long as those of a language model: 60 tokens in the median, 200 in one of ten."""
-
-
-def write(directory: Path, shape: Shape) -> tuple[Path, Path]:
+def write(directory: Path) -> tuple[Path, Path]:
     """Write both models, with the same weights every time; returns their directories."""
     rng = np.random.default_rng(0)
     generator, reward_model = directory / "generator", directory / "reward_model"
-    tensors, kinds = backbone(rng, STORIES.generator, shape)
-    _save(generator, STORIES.generator, tensors | {"lm_head.weight": head(rng, kinds, shape)}, "LlamaForCausalLM", shape)
-    tensors, _ = backbone(rng, STORIES.reward_model, shape)
-    score = rng.normal(0, shape.hidden**-0.5, (1, shape.hidden)).astype(np.float32)
-    _save(reward_model, STORIES.reward_model, tensors | {"score.weight": score}, "LlamaForSequenceClassification", shape)
+    tensors, kinds = backbone(rng, STORIES.generator)
+    _save(generator, STORIES.generator, tensors | {"lm_head.weight": head(rng, kinds)}, "LlamaForCausalLM")
+    tensors, _ = backbone(rng, STORIES.reward_model)
+    score = rng.normal(0, HIDDEN**-0.5, (1, HIDDEN)).astype(np.float32)
+    _save(reward_model, STORIES.reward_model, tensors | {"score.weight": score}, "LlamaForSequenceClassification")
     return generator, reward_model
 
 
-def backbone(rng: np.random.Generator, tokenizer: Path, shape: Shape) -> tuple[Tensors, NDArray[np.int8]]:
+def backbone(rng: np.random.Generator, tokenizer: Path) -> tuple[Tensors, NDArray[np.int8]]:
     """Return the weights up to the last norm, and the kind of each token, ``(vocabulary,)``, as in :func:`token_kinds`."""
-    kinds, width = token_kinds(tokenizer), shape.hidden
-    embedding = rng.normal(0, 1, (kinds.size, width))
+    kinds = token_kinds(tokenizer)
+    embedding = rng.normal(0, 1, (kinds.size, HIDDEN))
     embedding[:, 0] = MARK
     embedding[:, 1] = np.where(kinds == 1, 0, -MARK)
-    tensors = {"model.embed_tokens.weight": embedding, "model.norm.weight": np.ones(width)}
-    for i in range(shape.layers):
-        layer = {f"self_attn.{name}_proj": rng.normal(0, width**-0.5, (width, width)) for name in "qkv"}
-        layer |= {f"mlp.{name}_proj": rng.normal(0, width**-0.5, (shape.intermediate, width)) for name in ("gate", "up")}
+    tensors = {"model.embed_tokens.weight": embedding, "model.norm.weight": np.ones(HIDDEN)}
+    for i in range(LAYERS):
+        layer = {f"self_attn.{name}_proj": rng.normal(0, HIDDEN**-0.5, (HIDDEN, HIDDEN)) for name in "qkv"}
+        layer |= {f"mlp.{name}_proj": rng.normal(0, HIDDEN**-0.5, (INTERMEDIATE, HIDDEN)) for name in ("gate", "up")}
         # Small weights, so that the two dimensions keep their share after the norm.
-        layer |= {"self_attn.o_proj": rng.normal(0, 0.002, (width, width))}
-        layer |= {"mlp.down_proj": rng.normal(0, 0.002, (width, shape.intermediate))}
+        layer |= {"self_attn.o_proj": rng.normal(0, 0.002, (HIDDEN, HIDDEN))}
+        layer |= {"mlp.down_proj": rng.normal(0, 0.002, (HIDDEN, INTERMEDIATE))}
         for name in ("self_attn.o_proj", "mlp.down_proj"):
             layer[name][:2] = 0
-        layer |= {name: np.ones(width) for name in ("input_layernorm", "post_attention_layernorm")}
+        layer |= {name: np.ones(HIDDEN) for name in ("input_layernorm", "post_attention_layernorm")}
         tensors |= {f"model.layers.{i}.{name}.weight": tensor for name, tensor in layer.items()}
     return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}, kinds
 
@@ -91,26 +74,24 @@ def token_kinds(tokenizer: Path) -> NDArray[np.int8]:
     return kinds
 
 
-def head(rng: np.random.Generator, kinds: NDArray[np.int8], shape: Shape) -> NDArray[np.float32]:
-    """Return the output matrix: words equally likely up to noise, a separator every few tokens, never two at once."""
-    width = shape.hidden
-    weights = rng.normal(0, 0.5 * width**-0.5, (kinds.size, width))
-    share = MARK / np.sqrt((MARK**2 + width) / width)
+def head(rng: np.random.Generator, kinds: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Return the output matrix: words equally likely up to noise, a separator every ``MEAN_STEP`` tokens, never two at once."""
+    weights = rng.normal(0, 0.5 * HIDDEN**-0.5, (kinds.size, HIDDEN))
+    share = MARK / np.sqrt((MARK**2 + HIDDEN) / HIDDEN)
     words = np.count_nonzero(kinds == 1)
     weights[:, 0] = np.where(kinds == -1, -20 / share, 20 / share)
-    weights[kinds == 0, 0] += np.log(words / (shape.mean_step - 1)) / share
+    weights[kinds == 0, 0] += np.log(words / (MEAN_STEP - 1)) / share
     weights[:, 1] = np.where(kinds == 0, 20 / share, 0)
     return weights.astype(np.float32)
 
 
-def _save(directory: Path, like: Path, tensors: Tensors, architecture: str, shape: Shape) -> None:
+def _save(directory: Path, like: Path, tensors: Tensors, architecture: str) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name in TOKENIZER:
         shutil.copy(like / name, directory / name)
     config: dict[str, Any] = read_json(like / "config.json")
-    sizes = {"hidden_size": shape.hidden, "num_hidden_layers": shape.layers, "num_attention_heads": shape.heads}
-    sizes |= {"num_key_value_heads": shape.heads, "head_dim": shape.hidden // shape.heads}
-    sizes |= {"intermediate_size": shape.intermediate, "max_position_embeddings": CONTEXT}
+    sizes = {"hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": HEADS}
+    sizes |= {"intermediate_size": INTERMEDIATE, "head_dim": HIDDEN // HEADS, "max_position_embeddings": CONTEXT}
     config |= sizes | {
         "architectures": [architecture],
         "tie_word_embeddings": False,

@@ -2,16 +2,15 @@
 
 One ``vllm serve`` generates and one ``epf serve-prm`` on vLLM scores, for all arms, problem by problem in rotating order:
 
-- floor: N plain requests for as many tokens as ePF kept, then one score for each finished text; no search;
-- ePF in lock-step, with steps that run ahead, and with look-ahead too, through our client for OpenAI-compatible servers;
+- floor: N plain requests for as many tokens as ePF sampled, then one score for each finished text; no search;
+- ePF, and ePF with look-ahead, through our client for OpenAI-compatible servers;
 - its_hub's particle filtering, in its own process and environment, with the same servers.
 
-Models: the pair ``stories``, and two pairs with random weights (:mod:`benchmarks.random_pair`): a large one, and one whose
-steps are of very different length. Each engine has its own core, since threads of two engines on the same cores wait for each
-other. Seconds are compared per token that was kept, by the server's own counter. The share at the barrier is the part of all
-particles' time between a particle's last event of a round and the end of the round. Results go to
-``benchmarks/results/search_overhead.json``, every search to ``.jsonl``, tables to ``.md``. An interrupted run continues from
-its rows.
+Models: the pair ``stories``, and a pair with about 100 million random weights each (:mod:`benchmarks.random_pair`). Each engine
+has its own core, since threads of two engines on the same cores wait for each other. Seconds are compared per generated token,
+by the server's own counter. The share at the barrier is the part of all particles' time between a particle's last event of a
+round and the end of the round. Results go to ``benchmarks/results/search_overhead.json``, every search to ``.jsonl``, tables to
+``.md``. An interrupted run continues from its rows.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -49,15 +48,7 @@ ITS_HUB = Path(__file__).parent / "peers" / "its_hub_pf.py"
 PROBLEM_SEED = 6_000_001
 SEPARATOR = "\n\n"
 GENERATED = "vllm:generation_tokens_total"
-FLOOR, LOCK_STEP, EPF, LOOKAHEAD, PEER = "floor", "ePF in lock-step", "ePF", "ePF + look-ahead", "its_hub 1.2.0 PF"
-ARMS: Mapping[str, Mapping[str, Any] | None] = {
-    LOCK_STEP: {"run_ahead": False},
-    EPF: {"run_ahead": True},
-    LOOKAHEAD: {"run_ahead": True, "lookahead": "reuse"},
-    PEER: None,
-}
-"""Options of our searches, by arm."""
-PAIRS = ["stories", "random", "heavy-tailed"]
+FLOOR, EPF, LOOKAHEAD, PEER = "floor", "ePF", "ePF + look-ahead", "its_hub 1.2.0 PF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +69,6 @@ class Row:
 
     Attributes:
         tokens: number of generated tokens, by the server's counter.
-        kept: number of those that the search took; the others ran ahead in vain.
         cpu_s: CPU time of this process: our own code and its HTTP client.
         parts: seconds by activity of the search, and the share of the particles' time at the barrier.
     """
@@ -89,7 +79,6 @@ class Row:
     arm: str
     seconds: float
     tokens: int
-    kept: int
     cpu_s: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
 
@@ -121,34 +110,33 @@ class Bench:
         await self._checker.aclose()
 
     async def problem(self, text: str, n: int, index: int) -> list[Row]:
-        """Run all arms on one problem, in an order that rotates with ``index``; the floor needs the tokens that ePF kept."""
+        """Run all arms on one problem, in an order that rotates with ``index``; the floor needs the tokens of ePF."""
         prompt = self._generator.prompt_ids([Message("user", text)])
         await self._complete(prompt, 1)  # so that every arm finds the prompt in the prefix cache
         rows: list[Row] = []
-        turn = index % len(ARMS)
-        for arm, options in [*ARMS.items()][turn:] + [*ARMS.items()][:turn]:
+        order = [EPF, LOOKAHEAD, PEER]
+        for arm in order[index % 3 :] + order[: index % 3]:
             before = self._generated()
             start, cpu_s = time.perf_counter(), time.process_time()
-            parts = await (self._run_peer(text, n) if options is None else self._search(text, n, index, options))
+            parts = await (self._run_peer(text, n) if arm == PEER else self._search(text, n, index, arm == LOOKAHEAD))
             seconds, cpu_s = parts.pop("seconds", time.perf_counter() - start), time.process_time() - cpu_s
-            tokens = self._generated() - before
-            kept = int(parts.pop("kept", tokens))
-            rows.append(Row(self._pair.name, n, index, arm, seconds, tokens, kept, cpu_s, parts))
+            rows.append(Row(self._pair.name, n, index, arm, seconds, self._generated() - before, cpu_s, parts))
             if arm == EPF:
-                rows.append(await self._floor(prompt, text, n, index, kept))
+                rows.append(await self._floor(prompt, text, n, index, rows[-1].tokens))
         return rows
 
-    async def _search(self, text: str, n: int, seed: int, given: Mapping[str, Any]) -> dict[str, float]:
-        options = SearchOptions(n_particles=n, seed=seed, separator=SEPARATOR, **self._pair.options, **given)
+    async def _search(self, text: str, n: int, seed: int, lookahead: bool) -> dict[str, float]:
+        options = SearchOptions(
+            n_particles=n, seed=seed, lookahead="reuse" if lookahead else "none", separator=SEPARATOR, **self._pair.options
+        )
         events = stream(
             text, options=options, generator=self._generator, reward_model=self._reward_model, checker=self._checker
         )
         last_s: dict[int, float] = {}
-        start_s, waited_s, alive_s, kept = time.perf_counter(), 0.0, 0.0, 0
+        start_s, waited_s, alive_s = time.perf_counter(), 0.0, 0.0
         async with aclosing(events):
             async for event in events:
                 now_s = time.perf_counter()
-                kept += event.n_tokens if isinstance(event, StepTaken) else 0
                 match event:
                     case StepTaken() | Scored():
                         last_s[event.particle] = now_s
@@ -159,8 +147,7 @@ class Bench:
                     case Answered():
                         used = asdict(event.result.usage)
         parts = {name: used[name] for name in ("generating_s", "scoring_s", "resampling_s", "waiting_s")}
-        parts |= {"barrier_share": waited_s / alive_s if alive_s else 0.0, "prm_calls": used["prm_calls"]}
-        return parts | {"kept": kept}
+        return parts | {"barrier_share": waited_s / alive_s if alive_s else 0.0, "prm_calls": used["prm_calls"]}
 
     async def _floor(self, prompt: tuple[int, ...], text: str, n: int, index: int, tokens: int) -> Row:
         before = self._generated()
@@ -168,8 +155,7 @@ class Bench:
         texts = await asyncio.gather(*(self._complete(prompt, max(1, round(tokens / n)), seed) for seed in range(n)))
         await asyncio.gather(*(self._score(text, solution) for solution in texts))
         seconds = time.perf_counter() - start
-        generated = self._generated() - before
-        return Row(self._pair.name, n, index, FLOOR, seconds, generated, generated)
+        return Row(self._pair.name, n, index, FLOOR, seconds, self._generated() - before)
 
     async def _complete(self, prompt: tuple[int, ...], tokens: int, seed: int = 0) -> str:
         body = {"model": "model", "prompt": list(prompt), "max_tokens": tokens, "ignore_eos": True, "seed": seed}
@@ -217,20 +203,23 @@ def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return one line per pair, N and arm."""
     lines: list[dict[str, Any]] = []
     for pair, n in dict.fromkeys((row.pair, row.n) for row in rows):
-        arms = {arm: [row for row in rows if (row.pair, row.n, row.arm) == (pair, n, arm)] for arm in (FLOOR, *ARMS)}
+        arms = {
+            arm: [row for row in rows if (row.pair, row.n, row.arm) == (pair, n, arm)] for arm in (FLOOR, EPF, LOOKAHEAD, PEER)
+        }
         per_token = {
-            arm: sum(r.seconds for r in of_arm) / max(1, sum(r.kept for r in of_arm)) for arm, of_arm in arms.items() if of_arm
+            arm: sum(r.seconds for r in of_arm) / max(1, sum(r.tokens for r in of_arm))
+            for arm, of_arm in arms.items()
+            if of_arm
         }
         for arm in per_token:
             of_arm = arms[arm]
             seconds = [row.seconds for row in of_arm]
             line: dict[str, Any] = {"pair": pair, "n": n, "arm": arm, "problems": len(of_arm)}
-            tokens, kept = sum(row.tokens for row in of_arm), sum(row.kept for row in of_arm)
-            line |= {"tokens": tokens, "in_vain": tokens / max(1, kept) - 1, "wall_s": sum(seconds)}
+            line |= {"tokens": sum(row.tokens for row in of_arm), "wall_s": sum(seconds)}
             line |= {"p50_s": float(np.median(seconds)), "p95_s": float(np.percentile(seconds, 95))}
             line |= {"tokens_per_s": 1 / per_token[arm], "times_floor": per_token[arm] / per_token[FLOOR]}
             line["times_faster_than_peer"] = per_token[PEER] / per_token[arm] if PEER in per_token else None
-            if ARMS.get(arm) is not None:
+            if arm in (EPF, LOOKAHEAD):
                 total = sum(seconds)
                 names = ("generating_s", "scoring_s", "resampling_s", "waiting_s")
                 line["share"] = {name[:-2]: sum(row.parts[name] for row in of_arm) / total for name in names}
@@ -248,7 +237,6 @@ def page(lines: Sequence[dict[str, Any]]) -> str:
             line["n"],
             line["arm"],
             line["tokens"],
-            f"{100 * line['in_vain']:.0f}",
             f"{line['wall_s']:.1f}",
             f"{line['p50_s']:.3f}",
             f"{line['p95_s']:.3f}",
@@ -269,16 +257,7 @@ def page(lines: Sequence[dict[str, Any]]) -> str:
         for line in lines
         if "share" in line
     ]
-    columns = (
-        "tokens",
-        "of these in vain, % of the others",
-        "wall s",
-        "p50 s",
-        "p95 s",
-        "tokens/s",
-        "times the floor",
-        "times faster than its_hub",
-    )
+    columns = ("tokens", "wall s", "p50 s", "p95 s", "tokens/s", "times the floor", "times faster than its_hub")
     activities = ("generating", "only scoring", "resampling", "waiting", "own code (CPU)", "share at the barrier")
     return "\n\n".join(
         [
@@ -317,7 +296,7 @@ def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--its-hub", required=True, help="interpreter of an environment with its_hub[lm] 1.2.0")
-    parser.add_argument("--pairs", nargs="+", default=PAIRS, choices=PAIRS)
+    parser.add_argument("--pairs", nargs="+", default=["stories", "random"], choices=["stories", "random"])
     parser.add_argument("--n", type=int, nargs="+", default=[4, 16, 64])
     parser.add_argument("--problems", type=int, default=50)
     parser.add_argument("--generator-cores", default="0", help="cores for the generator's engine")
@@ -335,15 +314,12 @@ def main() -> None:
                 "\\boxed",
             )
         }
-        if args.pairs != ["stories"]:
-            from benchmarks.random_pair import HEAVY_TAILED, LARGE, write  # needs safetensors
+        if "random" in args.pairs:
+            from benchmarks import random_pair  # needs safetensors
 
+            generator, reward_model = random_pair.write(Path(folder))
             options = {"temperature": 1.0, "max_steps": 2, "max_tokens_per_step": 32}
-            models = write(Path(folder) / "large", LARGE)
-            pairs["random"] = Pair("100 M random weights", *models, "bfloat16", options, None)
-            options = {"temperature": 1.0, "max_steps": 4, "max_tokens_per_step": 400}
-            models = write(Path(folder) / "heavy_tailed", HEAVY_TAILED)
-            pairs["heavy-tailed"] = Pair("steps of 60 tokens in the median", *models, "float32", options, None)
+            pairs["random"] = Pair("100 M random weights", generator, reward_model, "bfloat16", options, None)
         asyncio.run(run(args, [pairs[name] for name in args.pairs]))
 
 
