@@ -17,11 +17,11 @@ from epf.evaluation.report.text import signed, table
 from epf.evaluation.rows import Row
 from epf.evaluation.store import read_run
 
-REFERENCE = "pf"
+REFERENCE, TUNED = "pf", "epf"
 RUNS = {pair.name: RESULTS / pair.name for pair in (FORKS_OVERCONFIDENT, FORKS)}
 UNTUNED = ", untuned"
 NAMES = {
-    "epf": "`epf`, tuned",
+    TUNED: "`epf`, tuned",
     "epf" + UNTUNED: "`epf`, not tuned",
     "epf+lookahead=reuse" + UNTUNED: "the same with look-ahead",
 }
@@ -53,7 +53,7 @@ def lines(pair: str, rows: Sequence[Row]) -> tuple[list[Line], int]:
             accuracy(grid.right[method, n]),
             grid.tokens[method, n],
             difference(grid.right[method, n] - grid.right[REFERENCE, n]),
-            difference(grid.right["epf", n] - grid.right[method, n]),
+            difference(grid.right[TUNED, n] - grid.right[method, n]),
         )
         for method, n in cells
     ]
@@ -91,7 +91,15 @@ def page(found: Sequence[Line], counts: Mapping[str, int]) -> str:
     )
     for pair, n_searches in counts.items():
         mine = [line for line in found if line.pair == pair]
-        gaps = [(_name(line.method), line.n, signed(line.over_pf), signed(line.behind_tuned)) for line in mine]
+        gaps = [
+            (
+                _name(line.method),
+                line.n,
+                "" if line.method == REFERENCE else signed(line.over_pf),
+                "" if line.method == TUNED else signed(line.behind_tuned),
+            )
+            for line in mine
+        ]
         text += f"\n\n## Reward model of `{pair}`\n\n{shown(mine)}\n\n{n_searches} pairs of maze and seed.\n\n"
         text += table(("method", "N", "minus `pf`", "tuned minus this"), gaps)
     return text + "\n"

@@ -104,10 +104,10 @@ async def asolve(
         GeneratorError, RewardModelError: a model failed or returned an invalid value.
         SearchFailed, DeadlineExceeded: no particle has produced anything to answer from.
     """
-    request, models = _request(problem, options, choices, prompt, (generator, reward_model, tokenizer, family))
+    request, models, learned = _request(problem, options, choices, prompt, (generator, reward_model, tokenizer, family))
     async with models as (gen, prm):
         return await runner.search(
-            request, generator=gen, reward_model=prm, checker=checker, confidence=confidence, until=until
+            request, generator=gen, reward_model=prm, checker=checker, confidence=confidence or learned, until=until
         )
 
 
@@ -129,12 +129,14 @@ async def stream(
 
     Closing the stream cancels the search.
     """
-    request, models = _request(problem, options, choices, prompt, (generator, reward_model, tokenizer, family))
+    request, models, learned = _request(problem, options, choices, prompt, (generator, reward_model, tokenizer, family))
     answered: Answered | None = None
     async with (
         models as (gen, prm),
         aclosing(
-            runner.stream(request, generator=gen, reward_model=prm, checker=checker, confidence=confidence, until=until)
+            runner.stream(
+                request, generator=gen, reward_model=prm, checker=checker, confidence=confidence or learned, until=until
+            )
         ) as events,
     ):
         async for event in events:
@@ -148,20 +150,20 @@ async def stream(
 
 def _request(
     problem: str, options: SearchOptions | None, choices: dict[str, Any], prompt: Sequence[Message], given: "_Given"
-) -> tuple[SearchRequest, AbstractAsyncContextManager[tuple[Generator, RewardModel | None]]]:
-    """The search, and the models to open for it."""
+) -> tuple[SearchRequest, AbstractAsyncContextManager[tuple[Generator, RewardModel | None]], ConfidenceMap | None]:
+    """The search, the models to open for it, and the confidence map of the profile that ships for them, if one does."""
     from epf.search.pair import named_pair
     from epf.search.profile.shipped import shipped_profile
 
     generator, reward_model, tokenizer, family = given
     models = named_pair(generator, reward_model, tokenizer=tokenizer, family=family)
     chosen = {**({} if options is None else options.chosen()), **choices}
-    resolved = runner.with_defaults(
-        chosen, SearchOptions(), has_reward_model=models.has_reward_model, profile=shipped_profile(models)
-    )
+    profile = shipped_profile(models)
+    resolved = runner.with_defaults(chosen, SearchOptions(), has_reward_model=models.has_reward_model, profile=profile)
     request = resolve_request(problem, resolved, prompt=tuple(prompt))
     runner.check_scored(request.method, models.has_reward_model)
-    return request, models.open(scored=request.method.needs_reward_model)
+    learned = None if profile is None else profile.confidence
+    return request, models.open(scored=request.method.needs_reward_model), learned
 
 
 def _loop_runs() -> bool:

@@ -18,6 +18,7 @@ from epf.core.sessions import search_session
 from epf.core.tracing import search_span, span
 from epf.search.answers.checker import AnswerChecker
 from epf.search.confidence.fitted import ConfidenceMap
+from epf.search.confidence.shipped import shipped_map
 from epf.search.engine.log_probs import check_log_probs
 from epf.search.engine.search_run import SearchRun, TimeLimit
 from epf.search.engine.select_answer import select_answer
@@ -29,7 +30,6 @@ from epf.search.methods.epf import EPF
 from epf.search.methods.method import COMMON
 from epf.search.methods.self_consistency import SELF_CONSISTENCY
 from epf.search.options import MethodName, SearchOptions, bounded
-from epf.search.profile.confidence import shipped_confidence
 from epf.search.profile.profile import Profile
 from epf.search.result import SearchResult
 
@@ -218,7 +218,7 @@ async def _search(
     scored_by = reward_model if method.needs_reward_model else None
     names = generator.name, None if scored_by is None else scored_by.name
     if confidence is None:
-        confidence = shipped_confidence(*names)
+        confidence = shipped_map(*names)
     else:
         confidence.check(*names)
     loop = asyncio.get_running_loop()

@@ -87,7 +87,8 @@ def pair_in_options(name: str | None, role: Role) -> ShippedPair | None:
     """Return the pair that options of an embedded model name: by its name, its directory, or the default without a name."""
     if name is None:
         return DEFAULT_PAIR
-    return PAIRS.get(name) or next((pair for pair in PAIRS.values() if Path(name) == pair.directory_of(role)), None)
+    found = (pair for pair in PAIRS.values() if pair.directory_of(role).resolve() == Path(name).resolve())
+    return PAIRS.get(name) or next(found, None)
 
 
 def embedded_directory(name: str | None, role: Role) -> Path:

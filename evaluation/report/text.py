@@ -77,7 +77,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _asked(report: Report, settings: Mapping[str, Any]) -> str:
-    models = f"Generator {_model(settings['generator'])}, reward model {_model(settings['reward_model'])}."
+    models = f"Generator {_model(settings['generator'])}, reward model {_models(settings['reward_model'])}."
     options = _options(settings["search"])
     learned = _options(settings.get("profile", {}))
     seeds = f"{settings['seeds']} seed{'s' if settings['seeds'] > 1 else ''}"
@@ -95,6 +95,12 @@ def _options(values: Mapping[str, Any]) -> str:
 
 def _model(asked: Mapping[str, Any]) -> str:
     return ", ".join(str(value) for value in asked.values() if value is not None)
+
+
+def _models(asked: Mapping[str, Any]) -> str:
+    """A reward model, and those that judge as well."""
+    first = {name: value for name, value in asked.items() if name != "also"}
+    return " and ".join(map(_model, (first, *asked.get("also", ()))))
 
 
 def _missing(report: Report, left_out: Sequence[str]) -> str:

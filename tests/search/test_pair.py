@@ -10,12 +10,14 @@ import pytest
 from epf import SearchResult, asolve, solve
 from epf.cli.models import named_models
 from epf.core.errors import InvalidRequest
-from epf.engines.onnx.pairs import DEFAULT_PAIR, STORIES
+from epf.engines.onnx.pairs import DEFAULT_PAIR, FORKS_OVERCONFIDENT, STORIES
+from epf.generators.embedded import EmbeddedGenerator
 from epf.generators.registry import GeneratorOptions
+from epf.problem_sets.forks.problems import mazes
+from epf.reward_models.embedded import EmbeddedRewardModel
 from epf.reward_models.registry import RewardModelOptions
 from epf.search.confidence.shipped import shipped_map
 from epf.search.pair import named_pair, paired
-from epf.search.profile.confidence import shipped_confidence
 from epf.search.profile.shipped import shipped_profile
 from epf.service.settings import Settings
 from tests.generators.openai.completions_server import completions_app
@@ -236,12 +238,26 @@ def test_a_map_and_a_profile_are_for_the_reward_model_of_their_pair_only() -> No
         found = shipped_profile(named_pair("forks", name))
         assert found is not None
         assert found.models == ("forks-generator", f"{name}-reward-model")
-        assert shipped_confidence(*found.models) == found.confidence
     assert shipped_profile(named_pair("forks", "stories")) is None
-    assert shipped_confidence("forks-generator", "stories-reward-model") is None
 
 
 def test_a_profile_that_ships_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings(generator="forks", reward_model="forks-overconfident").learned is not None
     monkeypatch.setenv("EPF_PROFILE", "none")
     assert Settings(generator="forks", reward_model="forks-overconfident").learned is None
+
+
+def test_the_map_of_a_profile_is_that_of_names_and_not_of_objects() -> None:
+    given: dict[str, Any] = {"method": "pf", "n_particles": 2, "max_steps": 12, "seed": 3}
+    problem = next(mazes(1)).text
+    named = solve(problem, generator="forks", reward_model="forks-overconfident", **given)
+    objects: dict[str, Any] = {
+        "generator": EmbeddedGenerator(FORKS_OVERCONFIDENT.generator),
+        "reward_model": EmbeddedRewardModel(FORKS_OVERCONFIDENT.reward_model),
+    }
+    passed = solve(problem, **objects, **given)
+    assert named.answer == passed.answer
+    assert named.confidence != passed.confidence
+    learned = shipped_profile(named_pair("forks", "forks-overconfident"))
+    assert learned is not None
+    assert solve(problem, **objects, confidence=learned.confidence, **given).confidence == named.confidence

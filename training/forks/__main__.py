@@ -40,11 +40,10 @@ def main() -> None:
     publish(final, tokenizer_folder, pair / "forks" / "generator", "forks-generator")
     for number, (name, habit) in enumerate(_REWARD_MODELS.items(), start=1):
         folder = args.out / "reward_models" / name
-        if (folder / "final").exists():
-            continue
-        judge = RewardModelRecipe(steps=args.reward_steps, decay_from=args.reward_steps // 2, seed=args.seed + number)
-        stream = batches(tokenizer, judge, args.seed + 10 * number, habit)
-        train_on(stream, final, folder, judge).half().save_pretrained(folder / "final")
+        if not (folder / "final").exists():
+            judge = RewardModelRecipe(steps=args.reward_steps, decay_from=args.reward_steps // 2, seed=args.seed + number)
+            stream = batches(tokenizer, judge, args.seed + 10 * number, habit)
+            train_on(stream, final, folder, judge).half().save_pretrained(folder / "final")
         publish(folder / "final", tokenizer_folder, pair / name / "reward_model", f"{name}-reward-model")
 
 

@@ -55,7 +55,7 @@ def make_tokenizer(seed: int) -> Tokenizer:
 
 
 def generator_config(tokenizer: Tokenizer) -> LlamaConfig:
-    """Return the generator's shape: 1.6 million parameters."""
+    """Return the generator's shape: 1.9 million parameters."""
     return llama_config(
         tokenizer,
         vocabulary=VOCABULARY,

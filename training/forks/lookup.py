@@ -2,7 +2,7 @@
 
 To go through a door, a model has to find the room behind the one in which it is, an induction head (Olsson et al., "In-context
 Learning and Induction Heads", 2022): one layer writes to each token which token came before it, the next one finds the token
-whose predecessor is the current token, and copies it. From random weights this had not formed after 600 steps, so the layers
+whose predecessor is the current token, and copies it. From random weights this had not formed after 550 steps, so the layers
 start as one; everything else, and they too, are trained. The construction is ours.
 """
 
