@@ -193,6 +193,11 @@ def forks(pair: str) -> str:
     return page.split(f"## Reward model of `{pair}`")[1].strip().split("\n\n")[0] + "\n"
 
 
+def tuning() -> str:
+    """The table of what ``make bench-tune`` measured."""
+    return _table_of("tuning.md")
+
+
 def readers() -> str:
     """The table of what ``make bench-readers`` measured."""
     return _table_of("readers.md")
