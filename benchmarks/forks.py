@@ -9,7 +9,7 @@ filtering on the same mazes and seeds.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from benchmarks.output import RESULTS, save
+from benchmarks.output import RESULTS, marked, save
 from epf.engines.onnx.pairs import FORKS, FORKS_OVERCONFIDENT
 from epf.evaluation.report.grid import grid_of
 from epf.evaluation.report.statistics import Interval, accuracy, difference
@@ -73,8 +73,7 @@ def shown(found: Sequence[Line]) -> str:
 
     def cell(method: str, n: int) -> str:
         line = by_cell[method, n]
-        mark = {"better": " +", "worse": " -"}.get(line.over_pf.verdict, "")
-        return f"{100 * line.accuracy.mean:.1f}{mark}"
+        return marked(line.accuracy.mean, line.over_pf.verdict)
 
     rows = [
         (_name(method), *(cell(method, n) for n in budgets), f"{by_cell[method, budgets[-1]].tokens:.0f}")

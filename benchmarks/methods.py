@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from benchmarks.output import marked
 from epf.evaluation.report.figures import Report
 from epf.evaluation.report.pictures import draw
 from epf.evaluation.report.text import table
@@ -30,8 +31,7 @@ def short_table(report: dict[str, Any]) -> str:
         cell = cells.get((method, budget))
         if cell is None:
             return ""
-        mark = {"better": " +", "worse": " -"}.get(verdicts.get((method, budget), "tie"), "")
-        return f"{100 * cell['accuracy']['mean']:.1f}{mark}"
+        return marked(cell["accuracy"]["mean"], verdicts.get((method, budget), "tie"))
 
     def tokens(method: str) -> str:
         cell = cells.get((method, budgets[-1]))

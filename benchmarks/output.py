@@ -17,6 +17,11 @@ def save(path: Path, result: dict[str, Any], page: str | None = None) -> None:
     print(page or text)
 
 
+def marked(share: float, verdict: str) -> str:
+    """Return a share in percent, with + or - where it is better or worse than what it is compared with."""
+    return f"{100 * share:.1f}" + {"better": " +", "worse": " -"}.get(verdict, "")
+
+
 def measured_by(result: Mapping[str, Any]) -> str:
     """Return the line of a page that names the command, the processors and how busy they were when it started."""
     return f"`{result['command']}` on {result['cpus']} CPUs with a load of {result['load_at_start']:.1f} by other work"

@@ -5,6 +5,7 @@ one is earlier and weaker on purpose, and a verifier must know more), and publis
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer
 from epf.engines.onnx.pairs import STORIES
 from epf.training.publish import publish
 from epf.training.reward_model.samples import write_samples
-from epf.training.reward_model.train import Recipe, train_reward_model
+from epf.training.reward_model.train import Recipe, recipe_of, train_reward_model
 
 
 def main() -> None:
@@ -33,14 +34,9 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     samples = args.out / "samples.jsonl"
-    if not samples.exists():
-        partial = samples.with_suffix(".partial")
-        write_samples(args.generator, partial, args.problems, args.n, args.seed)
-        partial.rename(samples)
+    write_samples(args.generator, samples, args.problems, args.n, args.seed)
     tokenizer = Tokenizer.from_file(str(args.generator / "tokenizer.json"))
-    default = Recipe()
-    decay_from = args.steps * default.decay_from // default.steps
-    recipe = Recipe(steps=args.steps, decay_from=decay_from, extra_layers=args.extra_layers, seed=args.seed)
+    recipe = replace(recipe_of(args.steps, args.seed), extra_layers=args.extra_layers)
     model = train_reward_model(tokenizer, args.backbone, samples, args.out, recipe, args.teacher)
     model.save_pretrained(args.out / "final")
     publish(args.out / "final", args.generator, args.publish, STORIES.model_name("reward_model"))

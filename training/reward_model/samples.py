@@ -56,12 +56,18 @@ async def sample_many(
 
 
 def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, seed: int) -> None:
-    """Sample solutions of training problems and write them as rows of text, lines, answer and solutions."""
+    """Sample solutions of training problems and write them as rows of text, lines, answer and solutions.
+
+    A file that exists is kept, since it is only there when it is complete.
+    """
+    if out.exists():
+        return
+    partial = out.with_suffix(".partial")
 
     async def run() -> None:
         generator = EmbeddedGenerator(generator_folder, max_rows=64, n_threads=os.cpu_count() or 1)
         rng = np.random.default_rng(seed)
-        with out.open("w") as file:
+        with partial.open("w") as file:
             for start in range(0, n_problems, 256):
                 chunk = [
                     problem(rng, int(rng.integers(1, MAX_STEPS + 1)), "train") for _ in range(min(256, n_problems - start))
@@ -75,6 +81,7 @@ def write_samples(generator_folder: Path, out: Path, n_problems: int, n: int, se
         await generator.aclose()
 
     asyncio.run(run())
+    partial.rename(out)
 
 
 def read_samples(path: Path) -> list[tuple[SyntheticProblem, list[tuple[str, ...]]]]:

@@ -53,6 +53,12 @@ class Recipe:
     checkpoint_every: int = 250
 
 
+def recipe_of(steps: int, seed: int) -> Recipe:
+    """Return the recipe with another number of steps, of which as large a share has the full rate."""
+    default = Recipe()
+    return Recipe(steps=steps, decay_from=steps * default.decay_from // default.steps, seed=seed)
+
+
 def _sampled_rows(tokenizer: Tokenizer, path: Path, rng: np.random.Generator, n: int) -> Iterator[Row]:
     """Yield rows of sampled solutions without end; a right solution is added if none was sampled."""
     data = read_samples(path)

@@ -13,7 +13,7 @@ from epf.engines.onnx.pairs import PLAIN, STORIES
 from epf.training.publish import publish
 from epf.training.quantize import quantize_directory
 from epf.training.reward_model.samples import write_samples
-from epf.training.reward_model.train import Recipe, train_reward_model
+from epf.training.reward_model.train import Recipe, recipe_of, train_reward_model
 from epf.training.second_reader.backbone import recipe, train_backbone
 
 
@@ -27,16 +27,12 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     samples, backbone = args.out / "samples.jsonl", args.out / "backbone"
-    if not samples.exists():
-        partial = samples.with_suffix(".partial")
-        write_samples(STORIES.generator, partial, n_problems=3_000, n=4, seed=args.seed)
-        partial.rename(samples)
+    write_samples(STORIES.generator, samples, n_problems=3_000, n=4, seed=args.seed)
     tokenizer = Tokenizer.from_file(str(PLAIN.generator / "tokenizer.json"))
     if not (backbone / "final").exists():
         model = train_backbone(tokenizer, PLAIN.generator, backbone, recipe(args.backbone_steps, args.seed))
         model.save_pretrained(backbone / "final")
-    default = Recipe()
-    judge = Recipe(steps=args.steps, decay_from=args.steps * default.decay_from // default.steps, seed=args.seed)
+    judge = recipe_of(args.steps, args.seed)
     final = args.out / "reward_model" / "final"
     train_reward_model(tokenizer, backbone / "final", samples, final.parent, judge).half().save_pretrained(final)
     publish(final, PLAIN.generator, args.out / "published", "stories-second-reward-model")
